@@ -1,0 +1,63 @@
+# make demo   sets everything up and shows the main job on real calls
+# make test   sets everything up and passes all tests
+# make help   lists the rest
+
+PYTHON ?= python3
+VENV := .venv
+BIN := $(VENV)/bin
+STAMP := $(VENV)/.installed
+CONFIG ?= config/sipguard.yaml
+RATE ?= 100
+SECONDS ?= 5
+
+.PHONY: help setup demo run test check bench loadtest soak fuzz lock clean
+
+help: ## this list
+	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
+
+$(STAMP): requirements.lock pyproject.toml
+	@$(PYTHON) -c 'import sys; sys.exit(sys.version_info < (3, 11))' || \
+	  { echo "sipguard needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
+	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
+	  { echo "python3 -m venv does not work; on Debian: apt-get install python3-venv"; exit 1; }
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
+	@touch $(STAMP)
+
+setup: $(STAMP) ## virtual environment with the locked dependencies
+
+demo: setup ## real calls through sipguard, one row each
+	$(BIN)/python -m tests.demo
+
+run: setup ## sipguard with the shipped configuration, in the foreground
+	$(BIN)/sipguard run -c $(CONFIG)
+
+test: setup ## all tests; names the Debian packages that are missing
+	@$(BIN)/python -m tests.wanted
+	$(BIN)/python -m pytest
+
+check: setup ## ruff, mypy --strict, architecture test
+	$(BIN)/ruff check .
+	$(BIN)/ruff format --check .
+	$(BIN)/mypy
+	$(BIN)/python -m pytest -q tests/test_architecture.py
+
+loadtest: setup ## SIPp through sipguard: make loadtest RATE=300 SECONDS=10
+	$(BIN)/python -m tests.loadtest --rate $(RATE) --seconds $(SECONDS)
+
+bench: setup ## micro-benchmarks of the call path
+	$(BIN)/python -m tests.bench
+
+soak: setup ## 200,000 mixed calls, then every table is empty
+	$(BIN)/python -m tests.soak
+
+fuzz: setup ## coverage-guided fuzzing of the engine, FUZZ_SECONDS=60
+	$(BIN)/python -m tests.fuzz
+
+lock: setup ## resolves the dependencies again
+	$(BIN)/python -m pip install --quiet uv
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+	  --python-version 3.11 --extra test --upgrade pyproject.toml --output-file requirements.lock
+
+clean: ## removes what setup and runs made
+	rm -rf $(VENV) var .mypy_cache .ruff_cache .pytest_cache .hypothesis

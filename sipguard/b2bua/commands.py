@@ -1,0 +1,117 @@
+"""What goes into the engine besides octets, and what it returns.
+
+Enters and leaves: values only. `Send` stands in sip/flow, journal frames in b2bua/frames.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass
+from typing import NamedTuple
+
+from sipguard.b2bua.frames import Frame
+from sipguard.screening.finding import Need
+from sipguard.screening.ruleset import Ruleset
+from sipguard.sip.flow import Send
+
+
+class Clock(NamedTuple):
+    """The time of one turn: monotonic and Unix seconds, and for how long the socket has not been empty."""
+
+    now: float
+    unix: float
+    backlog_s: float = 0.0
+
+
+class Record:
+    """A frame for the journal; it is executed before the Sends that follow it in the list."""
+
+    __slots__ = ("frame",)
+
+    def __init__(self, frame: Frame) -> None:
+        self.frame = frame
+
+
+class Fetch:
+    """Something is needed from outside; the answer comes back by `Engine.answered`."""
+
+    __slots__ = ("need",)
+
+    def __init__(self, need: Need) -> None:
+        self.need = need
+
+
+@dataclass(frozen=True, slots=True)
+class Fetched:
+    """What was fetched, and for how many seconds the server lets it be kept (0.0 where it does not say)."""
+
+    octets: bytes
+    lifetime_s: float = 0.0
+
+
+@dataclass(frozen=True, slots=True)
+class FetchFailed:
+    """Why nothing was fetched, as a reason slug."""
+
+    reason: str
+
+
+Command = Send | Record | Fetch
+
+
+@dataclass(frozen=True, slots=True)
+class Reload:
+    """Another Ruleset for the calls that begin from now on."""
+
+    ruleset: Ruleset
+
+
+@dataclass(frozen=True, slots=True)
+class Drain:
+    """No new calls but emergency calls; OPTIONS are answered 503."""
+
+
+@dataclass(frozen=True, slots=True)
+class Mode:
+    """enforce | report | bypass for one trunk, or for all where `trunk` is ""."""
+
+    mode: str
+    trunk: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class Hangup:
+    """End a call, or all where `decision_id` is ""."""
+
+    decision_id: str = ""
+
+
+Control = Reload | Drain | Mode | Hangup
+
+
+class Identifiers:
+    """Tags, branches and Call-IDs, unguessable (RFC 3261 §19.3), each with the worker's digit in front.
+
+    `random` answers n random octets; it is asked for many at once.
+    """
+
+    __slots__ = ("_at", "_pool", "_random", "worker")
+
+    def __init__(self, random: Callable[[int], bytes], worker: int = 0) -> None:
+        self._random = random
+        self._pool = ""
+        self._at = 0
+        self.worker = f"{worker:x}"
+
+    def token(self) -> str:
+        """The worker's digit and 16 random hexadecimal digits."""
+        at = self._at
+        if at >= len(self._pool):
+            self._pool = self._random(4096).hex()
+            at = 0
+        self._at = at + 16
+        return self.worker + self._pool[at : at + 16]
+
+    def branch(self) -> str:
+        """A branch for a Via of ours (RFC 3261 §8.1.1.7)."""
+        return "z9hG4bK" + self.token()

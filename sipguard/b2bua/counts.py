@@ -1,0 +1,21 @@
+"""What the engine counts, as slots of an array of integers that another process may read.
+
+Enters: nothing. Leaves: the index of each count. Must not: render; `service/metrics` names them for Prometheus.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+NAMES: Final = (
+    "datagrams", "malformed", "unknown_source", "stray_responses", "retransmissions",
+    "invites", "emergencies", "options", "refused_methods", "outside_dialog",
+    "allowed", "labelled", "rejected", "redirected", "bypassed", "reported",
+    "limited_cps", "limited_calls", "shed_verification", "shed_calls", "refused_draining",
+    "unscreened_identity", "unscreened_number", "unscreened_lists", "unscreened_rate",
+    "identity_passed", "identity_failed", "identity_none", "identity_unsupported",
+    "fetches", "fetches_late", "fetches_failed",
+    "answered", "ended", "failovers", "calls_active", "dialogs", "transactions", "timers", "peers_down",
+)  # fmt: skip
+
+INDEX: Final = {name: n for n, name in enumerate(NAMES)}

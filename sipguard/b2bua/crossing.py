@@ -1,0 +1,89 @@
+"""What passes between the legs: one table, and the messages composed by it.
+
+Enters: a message of one leg and the other Leg. Leaves: octets for the other leg. Must not: touch a body, or a
+header that the table does not name; those cross in order and byte for byte.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sipguard.b2bua.label import without_verstat
+from sipguard.sip.message import Message, Request, Response
+
+if TYPE_CHECKING:
+    from sipguard.b2bua.leg import Leg
+
+OWN: Final = "own"  # each leg writes its own
+HOP: Final = "hop"  # between neighbours only, dropped
+CHANGED: Final = "changed"  # crosses, with what the comment says
+
+CROSSING: Final = {
+    "via": OWN,
+    "from": OWN,
+    "to": OWN,
+    "call-id": OWN,
+    "cseq": OWN,
+    "contact": OWN,
+    "max-forwards": OWN,
+    "route": HOP,
+    "record-route": HOP,
+    "path": HOP,
+    "timestamp": HOP,  # RFC 3261 §20.38: echoed hop by hop
+    "p-asserted-identity": CHANGED,  # verstat of outside is removed, ours is written, a label's prefix
+    "p-preferred-identity": CHANGED,  # verstat of outside is removed
+}
+
+# Headers that may show the other side's addresses, because carriers need them unchanged; and all bodies.
+EXPOSED: Final = frozenset(
+    {
+        "identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info",
+        "call-info", "alert-info", "error-info", "user-agent", "server", "warning", "reason", "geolocation",
+        "p-charge-info", "p-charging-vector", "p-access-network-info", "p-called-party-id", "refer-to",
+        "referred-by", "replaces", "target-dialog", "join", "reply-to", "in-reply-to", "organization",
+        "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
+    }
+)  # fmt: skip
+
+NOT_CROSSING: Final = frozenset(key for key, how in CROSSING.items() if how != CHANGED)
+
+
+def crossing_lines(message: Message) -> str:
+    """The header lines that cross, in order, joined and with an end; Content-Length is added where it lacks."""
+    kept = [
+        line for line, key in zip(message.lines, message.keys, strict=True) if key not in NOT_CROSSING
+    ]
+    if "content-length" not in message.at:
+        kept.append(f"Content-Length: {len(message.body)}")
+    return "\r\n".join(kept)
+
+
+def request_lines(message: Request) -> str:
+    """As crossing_lines, with the verstat parameters of outside taken out (facts: RFC 3325 trust domain)."""
+    lines = crossing_lines(message)
+    return without_verstat(lines) if "verstat=" in lines else lines
+
+
+def hops_left(request: Request) -> int:
+    """Max-Forwards for the other leg; 69 where the request has none (RFC 3261 §16.6 step 3)."""
+    return request.hops - 1 if request.hops >= 0 else 69
+
+
+def in_dialog(leg: Leg, method: str, cseq: int, branch: str, hops: int, lines: str, body: bytes) -> bytes:
+    """A request within the dialog of `leg` (RFC 3261 §12.2.1.1); `lines` are what crosses or our own."""
+    text = (
+        f"{method} {leg.request_uri} SIP/2.0\r\n{leg.via}{branch};rport\r\n{leg.route_lines}"
+        f"Max-Forwards: {hops}\r\nFrom: {leg.local}\r\nTo: {leg.remote}\r\n"
+        f"Call-ID: {leg.call_id}\r\nCSeq: {cseq} {method}\r\n{leg.contact}{lines}\r\n\r\n"
+    )
+    return text.encode("latin-1") + body
+
+
+def relayed(response: Response, head: str, to_line: str, tag: str, contact: str) -> bytes:
+    """A response for the other leg: its status, phrase and headers under the head of that leg's request."""
+    add = f";tag={tag}" if tag else ""
+    text = (
+        f"SIP/2.0 {response.status} {response.phrase}\r\n{head}{to_line}{add}\r\n"
+        f"{contact}{crossing_lines(response)}\r\n\r\n"
+    )
+    return text.encode("latin-1") + response.body

@@ -1,0 +1,585 @@
+"""The engine: the only door of call control. Inputs go in with their time, commands come out.
+
+Enters: datagrams with their flow, answers to what was needed, send failures, expired timers, controls.
+Leaves: list[Command] in the order of execution. Must not: do I/O, read a clock, await.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, MutableSequence
+from ipaddress import ip_address
+from typing import Final
+
+from sipguard.b2bua import admission, frames
+from sipguard.b2bua.call import Call
+from sipguard.b2bua.commands import (
+    Clock,
+    Command,
+    Control,
+    Drain,
+    Fetch,
+    Fetched,
+    FetchFailed,
+    Hangup,
+    Identifiers,
+    Mode,
+    Record,
+    Reload,
+)
+from sipguard.b2bua.counts import INDEX, NAMES
+from sipguard.b2bua.crossing import in_dialog
+from sipguard.b2bua.exchange import Exchange
+from sipguard.b2bua.forwarding import invite
+from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.routing import Peers, TrunkLoad
+from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.counters import Counters
+from sipguard.screening.finding import Context, Need
+from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.trunk import Listener, Trunk
+from sipguard.sip.compose import local_response, response_address, response_head
+from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.flow import Address, Flow, Send
+from sipguard.sip.message import Request, Response
+from sipguard.sip.parse import parse
+from sipguard.sip.timers import GIVE_UP_S
+from sipguard.sip.transaction import (
+    ClientTransaction,
+    Layer,
+    ServerTransaction,
+    cancelled_key,
+    client_key,
+    server_key,
+)
+from sipguard.sip.uri import split_outside
+from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.errors import BadIdentityInfo
+
+METHODS: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE"
+ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
+END_TO_END: Final = frozenset(
+    "100rel timer replaces norefersub histinfo resource-priority precondition early-session from-change "
+    "tdialog join multiple-refer recipient-list-invite sec-agree answermode policy 199 uui".split()
+)
+SOURCES_KEPT: Final = 10_000
+MALFORMED: Final = INDEX["malformed"]
+UNKNOWN: Final = INDEX["unknown_source"]
+STRAY: Final = INDEX["stray_responses"]
+
+
+class Place:
+    """A listener with the lines that are the same in all messages from it."""
+
+    __slots__ = ("contact", "listener", "own_host", "via")
+
+    def __init__(self, listener: Listener, worker: str) -> None:
+        self.listener = listener
+        host = listener.public_host
+        self.own_host = host if listener.public_port == 5060 else f"{host}:{listener.public_port}"
+        self.via = f"Via: SIP/2.0/UDP {host}:{listener.public_port};branch="
+        self.contact = f"Contact: <sip:{worker}@{self.own_host}>\r\n"
+
+
+class NoUser:
+    """The user of a transaction whose outcome matters to nobody: our own BYE or CANCEL."""
+
+    __slots__ = ()
+
+    def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Nothing follows from it."""
+
+    def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
+        """Nothing follows from it."""
+
+
+NOBODY: Final = NoUser()
+
+
+class Engine:
+    """Call control of one worker."""
+
+    def __init__(
+        self,
+        ruleset: Ruleset,
+        certificates: CertificateStore,
+        random: Callable[[int], bytes],
+        stopwatch: Callable[[], float],
+        worker: int = 0,
+        counts: MutableSequence[int] | None = None,
+    ) -> None:
+        self.worker = worker
+        self.ids = Identifiers(random, worker)
+        self.stopwatch = stopwatch
+        self.counts: MutableSequence[int] = counts if counts is not None else [0] * len(NAMES)
+        self.layer = Layer()
+        self.legs: dict[str, Leg] = {}
+        self.calls: dict[str, Call] = {}
+        self.peers = Peers()
+        self.draining = False
+        self.modes: dict[str, str] = {}
+        self.clock = Clock(0.0, 0.0)
+        self.flow = Flow(0, "udp", "", ("", 0))
+        self._certificates = certificates
+        self._counters = Counters()
+        self._loads: dict[str, TrunkLoad] = {}
+        self._waiting: dict[str, list[tuple[Call, CallAttempt]]] = {}  # a key stands here while it is fetched
+        self._use(ruleset)
+
+    def _use(self, ruleset: Ruleset) -> None:
+        """Takes a Ruleset for the calls that begin from now on."""
+        self.ruleset = ruleset
+        self.overload = ruleset.overload
+        self._certificates = self._certificates.with_anchors(ruleset.anchors)
+        self.context = Context(ruleset.lists, self._counters, self._certificates)
+        self.listeners = {name: Place(each, self.ids.worker) for name, each in ruleset.listeners.items()}
+        self._trunks: dict[tuple[str, str], Trunk | None] = {}
+
+    # ------------------------------------------------------------------ inputs
+
+    def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
+        """A datagram. Never raises for what stands in it."""
+        out = self._turn(clock)
+        self.flow = flow
+        try:
+            message = parse(octets)
+        except MalformedMessage as error:
+            self.counts[MALFORMED] += 1
+            self._malformed(flow, error)
+            return out
+        if type(message) is Request:
+            self._request(flow, message)
+        else:
+            self._response(message)  # type: ignore[arg-type]
+        return out
+
+    def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
+        """A Send that the network refused; `send_id` is the one of the command."""
+        out = self._turn(clock)
+        transaction = self.layer.clients.get(send_id)
+        if transaction is not None:
+            transaction.unreachable(clock.now)
+        return out
+
+    def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
+        """What was fetched, or why not. Calls whose budget is over have gone on without it."""
+        out = self._turn(clock)
+        if isinstance(result, Fetched):
+            self._certificates.put(need.key, result.octets, result.lifetime_s, clock.unix)
+        else:
+            self.counts[INDEX["fetches_failed"]] += 1
+            self._certificates.put_failure(need.key, BadIdentityInfo(result.reason), clock.unix)
+        for call, attempt in self._waiting.pop(need.key, ()):
+            if call.late_for is not None:
+                call.late_for = None
+                self.layer.wheel.cancel(call)
+                admission.go_on(self, call, attempt)
+        return out
+
+    def control(self, what: Control, clock: Clock) -> list[Command]:
+        """An operator's wish."""
+        out = self._turn(clock)
+        if isinstance(what, Reload):
+            self._use(what.ruleset)
+            out.append(Record(frames.NoteFrame(clock.unix, "reload", "", what.ruleset.revision)))
+        elif isinstance(what, Drain):
+            self.draining = True
+            out.append(Record(frames.NoteFrame(clock.unix, "drain", "", self.ruleset.revision)))
+        elif isinstance(what, Mode):
+            if not what.trunk:
+                self.modes.clear()
+            self.modes[what.trunk] = what.mode
+            text = f"{what.trunk or 'all trunks'}: {what.mode}"
+            out.append(Record(frames.NoteFrame(clock.unix, "mode_change", text, self.ruleset.revision)))
+        elif isinstance(what, Hangup):
+            disposition = frames.ADMIN if what.decision_id else frames.DRAINED
+            calls = [self.calls.get(what.decision_id)] if what.decision_id else list(self.calls.values())
+            for call in calls:
+                if call is not None:
+                    call.hang_up(disposition, clock.now)
+        return out
+
+    def timer(self, clock: Clock) -> list[Command]:
+        """The time of `next_timer` has come."""
+        out = self._turn(clock)
+        self.layer.wheel.expire(clock.now)
+        return out
+
+    def next_timer(self) -> float | None:
+        """Monotonic instant of the next timer, None where nothing waits."""
+        return self.layer.wheel.next_at()
+
+    def _turn(self, clock: Clock) -> list[Command]:
+        out: list[Command] = []
+        self.layer.out = out  # type: ignore[assignment]
+        self.clock = clock
+        return out
+
+    # ------------------------------------------------------------------ requests
+
+    def _request(self, flow: Flow, request: Request) -> None:
+        key = server_key(request)
+        known = self.layer.servers.get(key)
+        method = request.method
+        if method == "ACK":
+            if known is None or known.acknowledged(self.clock.now):
+                self._ack(request)
+        elif known is not None:
+            known.again()
+        elif method == "CANCEL":
+            self._cancel(flow, request, key)
+        elif request.to_tag:
+            self._in_dialog(flow, request, key)
+        else:
+            self._outside(flow, request, key)
+
+    def _server(self, flow: Flow, request: Request, key: str) -> ServerTransaction:
+        """A server transaction for a new request."""
+        head = response_head(request, flow.remote)
+        if "record-route" in request.at:
+            head += "".join(f"{line}\r\n" for line in request.lines_of("record-route"))
+        address = response_address(request, flow.remote)
+        to_line = request.lines[request.at["to"]]
+        return ServerTransaction(self.layer, key, request.method, flow, address, head, to_line)
+
+    def _answer(
+        self, server: ServerTransaction, request: Request, status: int, phrase: str, *extra: str
+    ) -> None:
+        tag = "" if request.to_tag else self.ids.token()
+        octets = local_response(server.head, server.to_line, tag, status, phrase, extra)
+        server.respond(status, octets, self.clock.now)
+
+    def _outside(self, flow: Flow, request: Request, key: str) -> None:
+        """A request outside any dialog: only from those who may send."""
+        trunk = self.trunk_of(flow)
+        if trunk is None:
+            self.counts[UNKNOWN] += 1
+            return
+        server = self._server(flow, request, key)
+        method = request.method
+        unknown = self._unknown_extensions(request)
+        if method == "INVITE":
+            if request.hops == 0:
+                self._answer(server, request, 483, "Too Many Hops")
+            elif not request.uri.startswith(("sip:", "sips:", "tel:", "urn:service:")):
+                self._answer(server, request, 416, "Unsupported URI Scheme")
+            elif unknown:
+                self._answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+            else:
+                admission.begin(self, request, server, trunk)
+        elif method == "OPTIONS":
+            self.counts[INDEX["options"]] += 1
+            if unknown:
+                self._answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+            elif self.draining:
+                self._answer(server, request, 503, "Draining")
+            else:
+                self._answer(server, request, 200, "OK", ALLOW, "Accept: application/sdp", "Supported: 100rel, timer")
+        elif method == "NOTIFY":
+            self._answer(server, request, 481, "Subscription Does Not Exist")
+        else:
+            self.counts[INDEX["refused_methods"]] += 1
+            self._answer(server, request, 405, "Method Not Allowed", ALLOW)
+
+    def _unknown_extensions(self, request: Request) -> str:
+        """Option tags of Require and Proxy-Require that do not pass through us, or "" (RFC 3261 §8.2.2.3)."""
+        if "require" not in request.at and "proxy-require" not in request.at:
+            return ""
+        wanted = [
+            tag
+            for value in request.values("require") + request.values("proxy-require")
+            for tag in split_outside(value, ",")
+        ]
+        return ", ".join(tag for tag in wanted if tag and tag.lower() not in END_TO_END)
+
+    def _leg_of(self, request: Request) -> Leg | None:
+        leg = self.legs.get(request.to_tag)
+        if leg is None or leg.call_id != request.call_id or leg.remote_tag != request.from_tag:
+            return None
+        return leg
+
+    def _in_dialog(self, flow: Flow, request: Request, key: str) -> None:
+        """A request within a dialog. The tags prove that the sender knows the call; others must be admitted."""
+        leg = self._leg_of(request)
+        if leg is None:
+            if self.trunk_of(flow) is None:
+                self.counts[UNKNOWN] += 1
+                return
+            self.counts[INDEX["outside_dialog"]] += 1
+            server = self._server(flow, request, key)
+            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
+            return
+        server = self._server(flow, request, key)
+        if request.hops == 0:
+            self._answer(server, request, 483, "Too Many Hops")
+            return
+        if request.cseq <= leg.remote_cseq:  # RFC 3261 §12.2.2
+            self._answer(server, request, 500, "CSeq Out Of Order")
+            return
+        call = leg.call
+        other = call.other(leg) if call is not None else None
+        if call is None or other is None or not other.remote_tag:
+            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
+            return
+        leg.remote_cseq = request.cseq
+        self._cross(call, leg, other, request, server)
+
+    def _cross(self, call: Call, leg: Leg, other: Leg, request: Request, server: ServerTransaction) -> None:
+        method = request.method
+        now = self.clock.now
+        if method == "INVITE":
+            if leg.inviting is not None:
+                self._answer(server, request, 500, "INVITE In Progress", "Retry-After: 3")  # §14.2
+                return
+            if other.inviting is not None or other.answer is not None or leg.answer is not None or not call.answer_at:
+                self._answer(server, request, 491, "Request Pending")
+                return
+        if method in ("INVITE", "UPDATE") and leg.set_target(request):
+            self.layer.out.append(Record(frames.TargetFrame(call.id, self.clock.unix, leg.name, leg.target)))
+        if method == "BYE" and not call.answer_at:
+            self._early_bye(call, leg, request, server)
+            return
+        Exchange(leg, other, request, server, now)
+        if method == "BYE":
+            call.bye(leg, request)
+
+    def _early_bye(self, call: Call, leg: Leg, request: Request, server: ServerTransaction) -> None:
+        """A BYE before the answer ends the early dialog (RFC 3261 §15): the caller's is as good as a CANCEL."""
+        if leg.name == "a":
+            self._answer(server, request, 200, "OK")
+            call.cancelled(request, self.clock.now)
+        else:
+            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
+
+    def _ack(self, request: Request) -> None:
+        """An ACK for a 2xx; one that belongs to nothing is dropped."""
+        leg = self._leg_of(request)
+        if leg is not None and leg.answer is not None and leg.answer.cseq == request.cseq:
+            leg.answer.acknowledged(request)
+
+    def _cancel(self, flow: Flow, request: Request, key: str) -> None:
+        """A CANCEL: 200 where it finds its INVITE, whatever it can still do there (RFC 3261 §9.2)."""
+        cancelled = self.layer.servers.get(cancelled_key(request))
+        if cancelled is None:
+            if self.trunk_of(flow) is None:
+                self.counts[UNKNOWN] += 1
+                return
+            server = self._server(flow, request, key)
+            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
+            return
+        server = self._server(flow, request, key)
+        user = cancelled.user
+        tag = user.a.local_tag if isinstance(user, Call) else ""
+        octets = local_response(server.head, server.to_line, tag if not request.to_tag else "", 200, "OK")
+        server.respond(200, octets, self.clock.now)
+        if isinstance(user, Call | Exchange):
+            user.cancelled(request, self.clock.now)
+
+    def _malformed(self, flow: Flow, error: MalformedMessage) -> None:
+        """Answers a broken request where its sender is admitted and it says enough for an answer."""
+        request = error.message
+        if not isinstance(request, Request) or request.method == "ACK" or self.trunk_of(flow) is None:
+            return
+        if not request.sent_by or not {"from", "to", "call-id", "cseq"} <= request.at.keys():
+            return
+        tag = "" if ";tag=" in request.lines[request.at["to"]] else self.ids.token()
+        phrase = error.phrase if error.status != 400 else f"Bad Request - {error.what}"
+        octets = local_response(
+            response_head(request, flow.remote), request.lines[request.at["to"]], tag, error.status, phrase
+        )
+        self.layer.out.append(Send(flow.listener, response_address(request, flow.remote), octets))
+
+    # ------------------------------------------------------------------ responses
+
+    def _response(self, response: Response) -> None:
+        transaction = self.layer.clients.get(client_key(response.branch, response.cseq_method))
+        if transaction is not None and transaction.method == response.cseq_method:
+            transaction.receive(response, self.clock.now)
+            return
+        self.counts[STRAY] += 1
+        own = response.branch.startswith(f"z9hG4bK{self.ids.worker}")
+        if own and response.cseq_method == "INVITE" and 200 <= response.status < 300:
+            trunk = self.trunk_of(self.flow)
+            if trunk is not None:
+                self.dismiss_stray(response, self.flow.listener, self.flow.remote)
+
+    def dismiss_stray(self, response: Response, listener: str, address: Address) -> None:
+        """Acknowledges and ends the dialog of a 2xx that no call waits for, out of the response alone.
+
+        It comes from a fork, or from a peer that answered after it was given up (RFC 3261 §13.2.2.4).
+        """
+        place = self.listeners.get(listener)
+        if place is None:
+            return
+        leg = Leg("b", None, place.listener, place.via, place.contact)
+        leg.call_id = response.value("call-id")
+        leg.local, leg.remote = response.value("from"), response.value("to")
+        leg.address = address
+        routes = [r for value in response.values("record-route") for r in split_outside(value, ",")]
+        if not leg.set_target(response):
+            return
+        if routes:
+            leg.set_routes(routes[::-1])
+        leg.cseq = response.cseq
+        ack = in_dialog(leg, "ACK", leg.cseq, self.ids.branch(), 70, "Content-Length: 0", b"")
+        self.layer.out.append(Send(listener, leg.address, ack))
+        self.send_bye(leg, "")
+
+    # ------------------------------------------------------------------ for calls
+
+    def enter(self, call: Call, attempt: CallAttempt) -> None:
+        """Takes a call into the tables."""
+        self.calls[call.id] = call
+        self.legs[call.a.local_tag] = call.a
+        if not call.emergency:
+            self.load_of(call.trunk).calls += 1
+
+    def forget(self, call: Call) -> None:
+        """Takes a call out of the tables."""
+        if self.calls.pop(call.id, None) is None:
+            return
+        self.layer.wheel.cancel(call)
+        self.legs.pop(call.a.local_tag, None)
+        if call.b is not None:
+            self.legs.pop(call.b.local_tag, None)
+        if not call.emergency:
+            self.load_of(call.trunk).calls -= 1
+
+    def try_peer(self, call: Call) -> None:
+        """Sends the call's INVITE to its next peer."""
+        egress, request = call.egress, call.request
+        assert egress is not None and request is not None
+        if call.b is not None:
+            self.legs.pop(call.b.local_tag, None)
+            self.counts[INDEX["failovers"]] += 1
+            if call.client is not None:
+                call.client.user = None
+        call.peer = peer = call.peers.pop(0)
+        leg = call.new_b(egress, request)
+        branch = self.ids.branch()
+        octets = invite(call, request, leg, egress, peer, branch)
+        self.legs[leg.local_tag] = leg
+        first = not call.forward_us
+        if first:
+            self._trying(call)
+            call.forward_us = int((self.stopwatch() - call.received_mono) * 1e6)
+        call.client = ClientTransaction(
+            self.layer, "INVITE", branch, leg.listener, leg.address, octets, call, self.clock.now, egress.try_timeout_s
+        )
+
+    def _trying(self, call: Call) -> None:
+        """100 Trying, once, where no final answer leaves in the same turn (RFC 3261 §17.2.1)."""
+        server = call.server
+        if server is not None and not server.octets:
+            octets = local_response(server.head, server.to_line, "", 100, "Trying")
+            server.respond(100, octets, self.clock.now)
+
+    def send_cancel(self, client: ClientTransaction, octets: bytes, now: float) -> None:
+        """A CANCEL of ours for the INVITE of `client`; it has a transaction of its own with the same branch."""
+        ClientTransaction(
+            self.layer, "CANCEL", client.key, client.listener, client.address, octets, NOBODY, now, GIVE_UP_S
+        )
+
+    def send_bye(self, leg: Leg, reason: str) -> None:
+        """A BYE of our own in the dialog of `leg`; `reason` is a Reason value or ""."""
+        leg.cseq += 1
+        branch = self.ids.branch()
+        lines = f"Reason: {reason}\r\nContent-Length: 0" if reason else "Content-Length: 0"
+        octets = in_dialog(leg, "BYE", leg.cseq, branch, 70, lines, b"")
+        ClientTransaction(
+            self.layer, "BYE", branch, leg.listener, leg.address, octets, NOBODY, self.clock.now
+        )
+
+    def decision_id(self) -> str:
+        """An id for a decision: sortable by time, unguessable, fit for a 603+ (facts of ATIS-1000099)."""
+        return f"{int(self.clock.unix * 1000):011x}{self.ids.token()}"
+
+    # ------------------------------------------------------------------ trunks and modes
+
+    def trunk_of(self, flow: Flow) -> Trunk | None:
+        """The trunk whose sources hold this address, the narrowest network first; None for strangers."""
+        key = (flow.listener, flow.remote[0])
+        try:
+            return self._trunks[key]
+        except KeyError:
+            if len(self._trunks) >= SOURCES_KEPT:
+                self._trunks.clear()
+            trunk = self._trunks[key] = self._find_trunk(flow)
+            return trunk
+
+    def _find_trunk(self, flow: Flow) -> Trunk | None:
+        address = ip_address(flow.remote[0].partition("%")[0])
+        best, longest = None, -1
+        for trunk in self.ruleset.trunks.values():
+            if trunk.listener != flow.listener:
+                continue
+            for network in trunk.sources:
+                if network.version == address.version and address in network and network.prefixlen > longest:
+                    best, longest = trunk, network.prefixlen
+        return best
+
+    def load_of(self, trunk: Trunk) -> TrunkLoad:
+        """What the trunk carries now."""
+        load = self._loads.get(trunk.name)
+        if load is None:
+            load = self._loads[trunk.name] = TrunkLoad()
+        return load
+
+    def mode_of(self, trunk: Trunk) -> str:
+        """enforce | report | bypass for calls from this trunk."""
+        modes = self.modes
+        if not modes:
+            return self.ruleset.mode
+        return modes.get(trunk.name) or modes.get("") or self.ruleset.mode
+
+    # ------------------------------------------------------------------ waiting
+
+    def wait(self, call: Call, attempt: CallAttempt, need: Need) -> None:
+        """Lets a call wait for `need`, which is asked for once for all that wait for it."""
+        self._trying(call)
+        call.late_for = need
+        waiting = self._waiting.get(need.key)
+        if waiting is None:
+            self._waiting[need.key] = [(call, attempt)]
+            self.counts[INDEX["fetches"]] += 1
+            self.layer.out.append(Fetch(need))
+        else:
+            waiting.append((call, attempt))
+        self.layer.wheel.set(call, self.clock.now + need.budget_s)
+
+    def late(self, call: Call) -> None:
+        """The budget of what a call waits for is over; the answer is for later calls."""
+        need = call.late_for
+        if need is None:
+            return
+        call.late_for = None
+        self.counts[INDEX["fetches_late"]] += 1
+        for waiting, attempt in self._waiting.get(need.key, ()):
+            if waiting is call:
+                admission.give_up(self, call, attempt, "identity", "x5u_timeout")
+                return
+
+    def stop_screening(self, call: Call) -> None:
+        """The caller gave up while something was awaited."""
+        call.late_for = None
+        self.layer.wheel.cancel(call)
+        for waiting in self._waiting.values():
+            waiting[:] = [each for each in waiting if each[0] is not call]
+
+    def second(self, clock: Clock) -> list[Command]:
+        """To be asked about once a second: sets the counts that are levels, asks for certificates that grow old."""
+        out = self._turn(clock)
+        for url in self._certificates.due(clock.unix):
+            if url not in self._waiting:
+                self._waiting[url] = []
+                out.append(Fetch(Need("certificate", url, 0.0)))
+        self._levels(clock.now)
+        return out
+
+    def _levels(self, now: float) -> None:
+        counts, layer = self.counts, self.layer
+        counts[INDEX["calls_active"]] = len(self.calls)
+        counts[INDEX["dialogs"]] = len(self.legs)
+        counts[INDEX["transactions"]] = len(layer.servers) + len(layer.clients)
+        counts[INDEX["timers"]] = len(layer.wheel)
+        counts[INDEX["peers_down"]] = self.peers.down(now)
+        counts[INDEX["retransmissions"]] = layer.retransmissions

@@ -1,0 +1,136 @@
+"""The forwarded INVITE: its From, To, Request-URI, label, verstat and what crosses.
+
+Enters: the caller's INVITE, the verdict, the egress trunk and a peer. Leaves: the INVITE for that peer.
+Must not: choose the peer, keep state beyond the Call it is given.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sipguard.b2bua.crossing import NOT_CROSSING, hops_left
+from sipguard.b2bua.label import (
+    attestation_lines,
+    verstat_of,
+    with_prefix,
+    with_verstat,
+    without_verstat,
+)
+from sipguard.sip.message import Request
+from sipguard.sip.uri import host_of, name_addr, user_of, with_host
+
+if TYPE_CHECKING:
+    from sipguard.b2bua.call import Call
+    from sipguard.b2bua.leg import Leg
+    from sipguard.screening.trunk import Peer, Trunk, WriteRules
+    from sipguard.screening.verdict import Label
+
+ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
+
+
+def prepare_lines(call: Call, request: Request, egress: Trunk, label: Label | None, untouched: bool) -> None:
+    """Sets `call.lines` and `call.from_value`: what all tries of this call carry.
+
+    `untouched` is for bypass: nothing but what each leg has of its own is changed.
+    """
+    kept = [line for line, key in zip(request.lines, request.keys, strict=True) if key not in NOT_CROSSING]
+    if "content-length" not in request.at:
+        kept.append(f"Content-Length: {len(request.body)}")
+    shown = request.from_value
+    if not untouched:
+        if b"verstat=" in request.head:
+            kept = [without_verstat(line) for line in kept]
+            shown = without_verstat(shown)
+        shown = _mark(call, request, egress, label, kept, shown)
+    call.lines = "\r\n".join(kept)
+    display, uri, rest = name_addr(shown)
+    call.from_display = f"{display} " if display else ""
+    call.from_uri = uri
+    call.from_rest = _without_tag(rest)
+
+
+def _mark(
+    call: Call, request: Request, egress: Trunk, label: Label | None, kept: list[str], shown: str
+) -> str:
+    """Writes verstat, attestation and label into `kept`; answers the From value with what belongs there."""
+    screening = call.screening
+    facts = screening.facts if screening is not None else {}
+    attest = facts.get("identity.attest")
+    verstat = ""
+    if call.trunk.verify:
+        verstat = verstat_of(egress.verstat, facts.get("identity.result"), attest)
+    if label is not None and label.verstat:
+        verstat = label.verstat
+    call.verstat = verstat
+    asserted = request.at.get("p-asserted-identity")
+    n = -1
+    if asserted is not None:
+        line = request.lines[asserted]
+        if b"verstat=" in request.head:
+            line = without_verstat(line)
+        n = kept.index(line)
+    if verstat and n >= 0:
+        name, _, value = kept[n].partition(":")
+        kept[n] = f"{name}: {with_verstat(value.strip(), verstat)}"
+    elif verstat:
+        shown = with_verstat(shown, verstat)
+    if facts.get("identity.result") == "passed":
+        kept += attestation_lines(egress, attest, facts.get("identity.origid"))
+    if label is not None:
+        if label.prefix:
+            shown = with_prefix(shown, label.prefix, label.max)
+            if n >= 0:
+                name, _, value = kept[n].partition(":")
+                kept[n] = f"{name}: {with_prefix(value.strip(), label.prefix, label.max)}"
+        kept += [f"{name}: {value}".encode().decode("latin-1") for name, value in label.headers]
+    return shown
+
+
+def _without_tag(rest: str) -> str:
+    """What follows the From URI, less its tag."""
+    if rest.startswith(";tag=") and rest.find(";", 1) < 0:
+        return ""
+    return "".join(f";{piece}" for piece in rest.split(";")[1:] if not piece.strip().lower().startswith("tag="))
+
+
+def invite(call: Call, request: Request, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> bytes:
+    """The INVITE for `peer`; fills the leg's From and To."""
+    listener = call.engine.listeners[egress.listener]
+    from_uri = call.from_uri
+    if from_uri.startswith("sip") and host_of(from_uri) != ANONYMOUS_HOST:
+        from_uri = with_host(from_uri, listener.own_host)
+    leg.local = f"{call.from_display}<{from_uri}>;tag={leg.local_tag}{call.from_rest}"
+    uri = _written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
+    display, to_uri, to_rest = name_addr(request.to_value)
+    to_uri = _written(to_uri, egress.write, peer.uri_host, "")
+    leg.remote = f"{display} <{to_uri}>{to_rest}" if display else f"<{to_uri}>{to_rest}"
+    leg.target = leg.request_uri = uri
+    leg.address = (peer.host, peer.port)
+    text = (
+        f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
+        f"From: {leg.local}\r\nTo: {leg.remote}\r\nCall-ID: {leg.call_id}\r\n"
+        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{call.lines}\r\n\r\n"
+    )
+    return text.encode("latin-1") + request.body
+
+
+def _written(uri: str, rules: WriteRules, host: str, prefix: str) -> str:
+    """A URI at `host`, its number as the trunk wants it written; by default the digits are untouched."""
+    if not uri.startswith("sip"):
+        return uri
+    if rules.form == "received" and not prefix:
+        return with_host(uri, host)
+    user = user_of(uri)
+    digits, semicolon, params = user.partition(";")
+    plain = digits.lstrip("+")
+    if rules.form != "received" and plain.isascii() and plain.isdigit():
+        if rules.form == "national" and len(plain) == 11 and plain[0] == "1":
+            digits = plain[1:]
+        elif rules.form == "plain":
+            digits = "1" + plain if len(plain) == 10 and digits == plain else plain
+        elif rules.form == "e164":
+            if digits == plain and len(plain) == 10:
+                digits = "+1" + plain
+            elif len(plain) > 10:
+                digits = "+" + plain
+    return with_host(uri.replace(user, f"{prefix}{digits}{semicolon}{params}", 1) if user else uri, host)

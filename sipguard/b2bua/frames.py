@@ -1,0 +1,178 @@
+"""What the journal keeps of a call: one frame at the verdict, at the answer, at a target refresh, at the end.
+
+Enters: values that the engine has at hand. Leaves: frames, and their octets (msgpack arrays).
+Must not: know of files or databases, or compute anything; the call path builds and encodes these.
+
+Frames are arrays on disk: a field is never moved or removed; a new one goes to the end of the array (of
+a verdict: of VerdictFrame) and has a default. So old journals are read by new code and new ones by old code.
+Instants (`_at`, `at`) are Unix seconds, 0.0 where the thing did not happen; TNs are canonical without `+`,
+"" for none.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from typing import Final
+
+import msgspec
+
+from sipguard.screening.finding import FactValue
+
+ANSWERED: Final = "answered"
+REJECTED: Final = "rejected"
+REDIRECTED: Final = "redirected"
+BUSY: Final = "busy"
+FAILED: Final = "failed"
+CANCELLED: Final = "cancelled"
+NO_ANSWER: Final = "no_answer"
+UNREACHABLE: Final = "unreachable"
+ACK_LOST: Final = "ack_lost"
+LIMITED: Final = "limited"
+DRAINED: Final = "drained"
+ADMIN: Final = "admin"
+LOST: Final = "lost"
+
+DISPOSITIONS: Final[dict[str, str]] = {
+    ANSWERED: "it was answered and ended by a BYE",
+    REJECTED: "the verdict rejected it",
+    REDIRECTED: "it was sent elsewhere by a 3xx",
+    BUSY: "the callee was busy or declined (486, 600, 603)",
+    FAILED: "the next hop refused it",
+    CANCELLED: "the caller gave up before an answer",
+    NO_ANSWER: "it rang until a timer ended it (408, 480, 487 from the next hop included)",
+    UNREACHABLE: "no peer of the route could be reached",
+    ACK_LOST: "it was answered, but no ACK came within 64*T1 (RFC 3261 §13.3.1.4)",
+    LIMITED: "a limit of the trunk or overload turned it away",
+    DRAINED: "it was still up when the drain deadline passed",
+    ADMIN: "an operator hung it up",
+    LOST: "the process ended while it was up and could not take it up again",
+}
+
+
+class VerdictRow(msgspec.Struct, array_like=True, tag="verdict", gc=False):
+    """The leading fields of a verdict frame: all that a database row and a log line need of it."""
+
+    decision_id: str
+    at: float  # receipt of the INVITE
+    site: str = ""
+    node: str = ""
+    worker: int = 0
+    trunk: str = ""  # name of the trunk it came from
+    route: str = ""  # name of the trunk it leaves by, "" where it was not forwarded
+    shown: str = ""  # TN of From
+    asserted: str = ""  # TN of P-Asserted-Identity
+    caller: str = ""  # TN that counts
+    callee: str = ""  # TN of the Request-URI
+    action: str = ""  # allow | label | reject | redirect
+    rule: str = ""  # name of the rule that decided, "" for the default
+    basis: str = ""  # of a rejection
+    status: int = 0  # SIP answer of a reject or redirect, 0 otherwise
+    mode: str = "enforce"  # enforce | report | bypass
+    emergency: str = ""  # why the guard admitted it, "" for no emergency
+    revision: str = ""  # of the Ruleset
+    attest: str = ""  # fact identity.attest
+    identity: str = ""  # fact identity.result
+    screen_us: int = 0  # microseconds from receipt to verdict
+    call_id_a: str = ""
+
+
+class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
+    """One decision with everything that it was made of."""
+
+    from_tag_a: str = ""
+    source: str = ""  # "ip:port" the INVITE came from
+    transport: str = "udp"
+    listener: str = ""
+    verstat: str = ""  # written towards the callee
+    facts: dict[str, FactValue] = {}  # msgspec copies an empty default
+    findings: Sequence[tuple[str, str, str]] = ()  # (check, clear|hit|failed, reason)
+    not_asked: Sequence[str] = ()  # checks that the verdict did not need
+    unscreened: Sequence[str] = ()  # checks that failed or were late
+    tags: Sequence[str] = ()
+    matched: Sequence[str] = ()  # rules that matched and count, in order
+    reported: Sequence[str] = ()  # rules that matched in report mode
+    head: bytes = b""  # start line and headers as received
+
+
+class LegState(msgspec.Struct, array_like=True, gc=False):
+    """One dialog (RFC 3261 §12) as far as it must be known to go on with it after a restart."""
+
+    call_id: str
+    local_tag: str
+    remote_tag: str
+    local_cseq: int
+    remote_cseq: int
+    route_set: Sequence[str]
+    remote_target: str
+    local_uri: str
+    remote_uri: str
+    address: str  # "ip:port" where requests of this leg go
+    listener: str
+
+
+class AnswerRow(msgspec.Struct, array_like=True, tag="answer", gc=False):
+    """The leading fields of an answer frame, without the dialogs."""
+
+    decision_id: str
+    at: float
+    peer: str  # "ip:port" of the peer that answered
+
+
+class AnswerFrame(AnswerRow, array_like=True, tag="answer", gc=False):
+    """The 2xx of the callee: both dialogs stand."""
+
+    legs: tuple[LegState, LegState]  # A, B
+
+
+class TargetFrame(msgspec.Struct, array_like=True, tag="target", gc=False):
+    """A target refresh (RFC 3261 §12.2) moved the far end of one leg."""
+
+    decision_id: str
+    at: float
+    leg: str  # a | b
+    remote_target: str
+
+
+class EndFrame(msgspec.Struct, array_like=True, tag="end", gc=False):
+    """How the call ended."""
+
+    decision_id: str
+    at: float
+    disposition: str  # a key of DISPOSITIONS
+    final_status: int = 0  # sent to the caller, 0 for none
+    final_phrase: str = ""
+    reason: str = ""  # value of the Reason header sent or received (RFC 3326)
+    call_id_b: str = ""
+    peer: str = ""  # "ip:port" of the peer that gave the final answer
+    ring_at: float = 0.0
+    answer_at: float = 0.0
+    bye_by: str = ""  # a | b | ""
+    tries: Sequence[tuple[str, int]] = ()  # (peer, its final status; 0 for silence)
+    forward_us: int = 0  # microseconds from receipt of the INVITE to its forwarding
+
+
+class NoteFrame(msgspec.Struct, array_like=True, tag="note", gc=False):
+    """What concerns all calls of the process: kind mode_change, reload, rollback, overload_begin ..."""
+
+    at: float
+    kind: str
+    text: str = ""
+    revision: str = ""
+
+
+Frame = VerdictFrame | AnswerFrame | TargetFrame | EndFrame | NoteFrame
+SlimFrame = VerdictRow | AnswerRow | TargetFrame | EndFrame | NoteFrame
+
+encode: Final[Callable[[Frame], bytes]] = msgspec.msgpack.Encoder().encode
+_full: Final[msgspec.msgpack.Decoder[Frame]] = msgspec.msgpack.Decoder(Frame)
+_slim: Final[msgspec.msgpack.Decoder[SlimFrame]] = msgspec.msgpack.Decoder(SlimFrame)
+
+
+def decode(octets: bytes) -> Frame:
+    """The frame in `octets`. Raises msgspec.MsgspecError where they are none."""
+    return _full.decode(octets)
+
+
+def decode_slim(octets: bytes) -> SlimFrame:
+    """The frame in `octets`, of verdict and answer only the leading fields: a third of the time."""
+    return _slim.decode(octets)

@@ -1,0 +1,89 @@
+"""What a label and a verification result write into the forwarded INVITE: display-name prefix, verstat, headers.
+
+Enters: header lines as they would cross, a verdict's label, the facts of identity. Leaves: the lines to send.
+Must not: touch the digits of From, To or P-Asserted-Identity; the downstream verifier compares them.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipguard.screening.trunk import Trunk
+from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.uri import name_addr
+
+PASSED: Final = "TN-Validation-Passed"
+FAILED: Final = "TN-Validation-Failed"
+NONE: Final = "No-TN-Validation"
+
+_ENDS: Final = (";", "@", ">", "\r", " ", "\t", ",", "?")
+
+
+def without_verstat(text: str) -> str:
+    """`text` without any verstat parameter: nobody outside may say what we verified (RFC 3325 §5)."""
+    low = text.lower()
+    at = low.find(";verstat=")
+    if at < 0:
+        return text
+    kept, start = [], 0
+    while at >= 0:
+        kept.append(text[start:at])
+        start = min((i for i in (text.find(end, at + 9) for end in _ENDS) if i >= 0), default=len(text))
+        at = low.find(";verstat=", start)
+    kept.append(text[start:])
+    return "".join(kept)
+
+
+def verstat_of(style: str, result: object, attest: object) -> str:
+    """The verstat value in a trunk's spelling, "" where the trunk wants none (facts of 3GPP TS 24.229 §7.2A.20).
+
+    `style`: off | plain | suffix_all (-A, -B, -C) | suffix_bc (-B, -C only); `result` and `attest` are facts.
+    """
+    if style == "off":
+        return ""
+    if result == "passed":
+        if attest and (style == "suffix_all" or (style == "suffix_bc" and attest != "A")):
+            return f"{PASSED}-{attest}"
+        return PASSED
+    return FAILED if result == "failed" else NONE
+
+
+def with_verstat(address: str, verstat: str) -> str:
+    """An address (name-addr or addr-spec) with `verstat` as a parameter of its number."""
+    start = 0
+    if address.startswith('"'):
+        start = max(address.rfind("<"), 0)
+    at = address.find("@", start)
+    if at >= 0:
+        return f"{address[:at]};verstat={verstat}{address[at:]}"
+    tel = address.find("tel:", start)
+    if tel < 0:
+        return address
+    close = address.find(">", tel)
+    if close < 0:
+        return address  # without brackets a parameter would belong to the header (RFC 3261 §20.10)
+    return f"{address[:close]};verstat={verstat}{address[close:]}"
+
+
+def with_prefix(address: str, prefix: str, longest: int) -> str:
+    """An address whose display name begins with `prefix`, cut to `longest` characters (0: uncut)."""
+    try:
+        display, uri, rest = name_addr(address)
+    except MalformedMessage:
+        return address
+    if display.startswith('"'):
+        display = display[1:-1]
+    shown = prefix.encode().decode("latin-1") + display
+    if longest:
+        shown = shown[:longest]
+        if (len(shown) - len(shown.rstrip("\\"))) % 2:
+            shown = shown[:-1]  # never end on half of an escape
+    return f'"{shown}" <{uri}>{rest}'
+
+
+def attestation_lines(trunk: Trunk, attest: object, origid: object) -> list[str]:
+    """Attestation-Info and Origination-ID under the names that the egress trunk wants, where they were verified."""
+    if trunk.attestation_headers is None or not attest:
+        return []
+    info, origination = trunk.attestation_headers
+    return [f"{info}: {attest}"] + ([f"{origination}: {origid}"] if origid else [])

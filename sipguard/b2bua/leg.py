@@ -1,0 +1,111 @@
+"""A leg: one side of a call, with the dialog it has there.
+
+Enters: the headers of the messages that make a dialog. Leaves: the lines that our requests in it carry.
+Must not: know the other leg, send, keep time.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.flow import Address
+from sipguard.sip.message import Message
+from sipguard.sip.uri import host_of, name_addr, port_of, split_outside
+
+if TYPE_CHECKING:
+    from sipguard.b2bua.answer import Answer
+    from sipguard.b2bua.call import Call
+    from sipguard.b2bua.exchange import Exchange
+    from sipguard.screening.trunk import Listener
+
+A: Final = "a"
+B: Final = "b"
+
+
+class Leg:
+    """One side of a call. `local` and `remote` are From and To values of our requests, tags included."""
+
+    __slots__ = (
+        "address",  # next hop of our requests
+        "answer",  # Answer | None: a 2xx that we sent here and that awaits its ACK
+        "call",
+        "call_id",
+        "contact",  # our Contact line with its end
+        "cseq",  # of our last request
+        "inviting",  # Exchange | None: a re-INVITE that came from here and is not finished
+        "listener",
+        "local",
+        "local_tag",
+        "name",
+        "remote",
+        "remote_cseq",  # of the last request from here, -1 before the first
+        "remote_tag",
+        "request_uri",
+        "route_lines",
+        "routes",
+        "target",
+        "via",  # our Via line up to and including "branch="
+    )
+
+    def __init__(self, name: str, call: Call | None, listener: Listener, via: str, contact: str) -> None:
+        self.name = name
+        self.call = call
+        self.listener = listener.name
+        self.via = via
+        self.contact = contact
+        self.call_id = self.local_tag = self.remote_tag = ""
+        self.local = self.remote = ""
+        self.target = self.request_uri = ""
+        self.routes: list[str] = []
+        self.route_lines = ""
+        self.cseq = 0
+        self.remote_cseq = -1
+        self.address: Address = ("", 0)
+        self.answer: Answer | None = None
+        self.inviting: Exchange | None = None
+
+    def set_routes(self, routes: list[str]) -> None:
+        """Takes the route set; our requests go to its first URI (RFC 3261 §12.2.1.1, §8.1.2)."""
+        self.routes = routes
+        self._aim()
+
+    def set_target(self, message: Message) -> bool:
+        """Takes the remote target from Contact (§12.1, §12.2); False where there is none that can be read."""
+        value = message.value("contact")
+        if not value:
+            return False
+        if value[0] == "<" and "," not in value:
+            uri = value[1 : value.find(">")]
+        else:
+            try:
+                uri = name_addr(split_outside(value, ",")[0])[1]
+            except MalformedMessage:
+                return False
+        if uri != self.target:
+            self.target = uri
+            self._aim()
+        return True
+
+    def _aim(self) -> None:
+        """Works out Request-URI, Route lines and next hop; strict routers get §12.2.1.1's form."""
+        if not self.routes:
+            self.request_uri = self.target
+            self.route_lines = ""
+            self._resolve(self.target)
+            return
+        first = name_addr(self.routes[0])[1]
+        if ";lr" in first.lower():
+            self.request_uri = self.target
+            shown = self.routes
+        else:
+            self.request_uri = first.partition("?")[0]
+            shown = [*self.routes[1:], f"<{self.target}>"]
+        self.route_lines = "".join(f"Route: {route}\r\n" for route in shown)
+        self._resolve(first)
+
+    def _resolve(self, uri: str) -> None:
+        """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before."""
+        host = host_of(uri).strip("[]")
+        if host and (":" in host or host.replace(".", "").isdigit()):
+            self.address = (host, port_of(uri) or 5060)

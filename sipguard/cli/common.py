@@ -1,0 +1,84 @@
+"""What all commands share: -c, --json, loading the configuration with its problems shown.
+
+Enters: options. Leaves: a loaded configuration, or an exit. Must not: know a single command.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import sys
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final, NoReturn, TypeVar
+
+import click
+
+from sipguard.service import control
+from sipguard.service.errors import NotRunning
+from sipguard.settings import Loaded, Service, load
+
+FAILED: Final = 1
+WRONG: Final = 2
+NOT_RUNNING: Final = 3
+DEFAULT_CONFIG: Final = "/etc/sipguard/sipguard.yaml"
+
+F = TypeVar("F", bound=Callable[..., Any])
+
+
+def config_option(function: F) -> F:
+    """The option -c FILE."""
+    return click.option(
+        "-c",
+        "--config",
+        type=click.Path(dir_okay=False, path_type=Path),
+        default=DEFAULT_CONFIG,
+        envvar="SIPGUARD_CONFIG",
+        show_default=True,
+        show_envvar=True,
+        help="The configuration file.",
+    )(function)
+
+
+def json_option(function: F) -> F:
+    """The flag --json."""
+    return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
+
+
+def stop(message: str, status: int) -> NoReturn:
+    """Ends with a message on standard error."""
+    click.echo(message, err=True)
+    sys.exit(status)
+
+
+def loaded(path: Path) -> Loaded:
+    """The configuration, its problems shown; ends where it has errors."""
+    result = load(path)
+    for problem in result.problems:
+        click.echo(str(problem), err=True)
+    if result.errors or result.ruleset is None or result.service is None:
+        stop(f"{path}: {len(result.errors)} error(s); nothing was done", WRONG)
+    return result
+
+
+def service_of(path: Path) -> Service:
+    """The settings of the service; problems elsewhere in the configuration do not matter here."""
+    result = load(path)
+    if result.service is None:
+        for problem in result.problems:
+            click.echo(str(problem), err=True)
+        stop(f"{path}: cannot be read", WRONG)
+    return result.service
+
+
+def ask(path: Path, what: str, **arguments: object) -> dict[str, Any]:
+    """The answer of the running sipguard; ends where there is none."""
+    try:
+        return asyncio.run(control.ask(service_of(path).run_directory / "control.sock", what, **arguments))
+    except NotRunning as error:
+        stop(str(error), NOT_RUNNING)
+
+
+def print_json(value: object) -> None:
+    """One JSON document on standard output."""
+    click.echo(json.dumps(value, indent=2, ensure_ascii=False))

@@ -1,0 +1,45 @@
+"""Commands about the configuration: check, schema.
+
+Enters: files. Leaves: their problems, or the JSON Schema for editors. Must not: change anything.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+
+import click
+
+from sipguard.cli.common import WRONG, config_option, json_option, print_json
+from sipguard.settings import json_schema, load
+
+
+@click.command()
+@config_option
+@json_option
+def check(config: Path, as_json: bool) -> None:
+    """Show all problems of a configuration at once; status 2 where there is an error."""
+    result = load(config)
+    if as_json:
+        print_json(
+            {
+                "ok": not result.errors,
+                "revision": result.ruleset.revision if result.ruleset is not None else "",
+                "problems": [str(problem) for problem in result.problems],
+            }
+        )
+    else:
+        for problem in result.problems:
+            click.echo(str(problem))
+        warnings = len(result.problems) - len(result.errors)
+        click.echo(f"{config}: {len(result.errors)} error(s), {warnings} warning(s)")
+    sys.exit(WRONG if result.errors else 0)
+
+
+@click.command()
+def schema() -> None:
+    """Print the JSON Schema of the configuration, for editors."""
+    print_json(json_schema())
+
+
+COMMANDS = (check, schema)

@@ -1,0 +1,110 @@
+"""Commands that run sipguard and steer a running one: run, status, reload, rollback, mode, drain.
+
+Enters: options. Leaves: what the service answers. Must not: touch its files behind its back.
+"""
+
+from __future__ import annotations
+
+import sys
+from pathlib import Path
+from typing import Any
+
+import click
+
+from sipguard.cli.common import FAILED, ask, config_option, json_option, loaded, print_json
+from sipguard.screening.verdict import MODES
+
+
+@click.command()
+@config_option
+def run(config: Path) -> None:
+    """Start sipguard and stay in the foreground.
+
+    SIGTERM or Ctrl-C drains: no new calls, until the last has ended or drain.deadline has passed; once more hangs up
+    at once. SIGHUP reloads.
+    """
+    from sipguard.service import supervisor  # the other commands start faster without it
+    from sipguard.service.logs import configure
+
+    result = loaded(config)
+    assert result.service is not None
+    configure(result.service)
+    sys.exit(supervisor.run(config, result))
+
+
+@click.command()
+@config_option
+@json_option
+def status(config: Path, as_json: bool) -> None:
+    """Show what runs: Ruleset, modes, processes."""
+    answer = ask(config, "status")
+    if as_json:
+        print_json(answer)
+        return
+    click.echo(f"revision  {answer['revision']}")
+    for trunk, mode in answer["modes"].items():
+        click.echo(f"mode      {mode} ({trunk or 'all trunks'})")
+    click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
+    for name, process in answer["processes"].items():
+        click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
+
+
+@click.command()
+@config_option
+@json_option
+def reload(config: Path, as_json: bool) -> None:
+    """Take up the changed configuration; a broken one changes nothing."""
+    _swapped(ask(config, "reload"), as_json)
+
+
+@click.command()
+@config_option
+@json_option
+def rollback(config: Path, as_json: bool) -> None:
+    """Go back to the Ruleset before the present one."""
+    _swapped(ask(config, "rollback"), as_json)
+
+
+def _swapped(answer: dict[str, Any], as_json: bool) -> None:
+    """Shows the outcome of a reload or rollback and ends with it."""
+    if as_json:
+        print_json(answer)
+    for problem in answer["problems"]:
+        click.echo(problem, err=True)
+    if not answer["ok"]:
+        click.echo(f"refused; revision {answer['revision']} stays in force", err=True)
+        sys.exit(FAILED)
+    if not as_json:
+        click.echo(f"revision {answer['before']} -> {answer['revision']}")
+
+
+@click.command()
+@click.argument("mode", type=click.Choice(MODES))
+@click.option("--trunk", default="", help="Only for calls from this trunk; for all where it is left out.")
+@config_option
+@json_option
+def mode(mode: str, trunk: str, config: Path, as_json: bool) -> None:
+    """Set what verdicts do: enforce them, report only, or bypass screening.
+
+    It acts on the next call, survives a restart, and is recorded. Emergency calls pass in every mode.
+    """
+    answer = ask(config, "mode", mode=mode, trunk=trunk)
+    if as_json:
+        print_json(answer)
+    if not answer["ok"]:
+        click.echo(answer["error"], err=True)
+        sys.exit(FAILED)
+    if not as_json:
+        for name, each in answer["modes"].items():
+            click.echo(f"{each} ({name or 'all trunks'})")
+
+
+@click.command()
+@config_option
+def drain(config: Path) -> None:
+    """Stop after the last call has ended, as SIGTERM does."""
+    ask(config, "drain")
+    click.echo("draining")
+
+
+COMMANDS = (run, status, reload, rollback, mode, drain)

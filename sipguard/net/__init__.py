@@ -1,0 +1,1 @@
+"""Sockets, the one timer, HTTP, the event loop."""

@@ -1,0 +1,142 @@
+"""The shell around the engine: sockets, the one timer, execution of commands.
+
+Enters: readiness of sockets, the clock. Leaves: datagrams, journal frames, needs. Must not: know SIP.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import time
+from collections.abc import Callable
+from typing import Final, Protocol
+
+from sipguard.b2bua.commands import Clock, Command, Fetch, Record
+from sipguard.b2bua.frames import Frame
+from sipguard.net.udp import Port
+from sipguard.screening.finding import Need
+from sipguard.sip.flow import Flow, Send
+
+DRAIN: Final = 64  # datagrams a wake; then the loop looks at its timers and other sockets
+
+
+class Door(Protocol):
+    """What the driver asks of an engine."""
+
+    def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
+        """A datagram."""
+
+    def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
+        """A Send that the network refused."""
+
+    def timer(self, clock: Clock) -> list[Command]:
+        """The time of `next_timer` has come."""
+
+    def next_timer(self) -> float | None:
+        """Monotonic instant of the next timer."""
+
+
+class Driver:
+    """Feeds one engine and executes what it returns. `turns` holds the longest turn in seconds since it was read."""
+
+    def __init__(
+        self,
+        engine: Door,
+        ports: list[Port],
+        record: Callable[[Frame], None],
+        fetch: Callable[[Need], None],
+        trouble: Callable[[str], None],
+    ) -> None:
+        self._engine = engine
+        self._ports = {port.listener: port for port in ports}
+        self._record = record
+        self._fetch = fetch
+        self._trouble = trouble
+        self._loop = asyncio.get_running_loop()
+        self._busy_since: float | None = None
+        self._armed_at = 0.0
+        self._handle: asyncio.TimerHandle | None = None
+        self.longest_turn_s = 0.0
+        self.unsent = 0  # datagrams that the kernel had no room for
+        for port in ports:
+            self._loop.add_reader(port.sock.fileno(), self._readable, port)
+
+    def clock(self) -> Clock:
+        """The time of this turn."""
+        now = time.monotonic()
+        return Clock(now, time.time(), now - self._busy_since if self._busy_since is not None else 0.0)
+
+    def _readable(self, port: Port) -> None:
+        clock = self.clock()
+        received = self._engine.received
+        execute = self.execute
+        for _ in range(DRAIN):
+            try:
+                datagram = port.receive()
+            except OSError:
+                continue  # an ICMP error of an earlier send; the transaction's timer sees to it
+            if datagram is None:
+                self._busy_since = None
+                break
+            try:
+                execute(received(datagram[0], datagram[1], clock))
+            except Exception as error:  # noqa: BLE001 - one of the two places: the loop must go on for all other calls
+                self._trouble(f"{type(error).__name__}: {error}")
+        else:
+            if self._busy_since is None:
+                self._busy_since = clock.now
+        self._turned(clock.now)
+
+    def _timer(self) -> None:
+        self._handle = None
+        self._armed_at = 0.0
+        clock = self.clock()
+        try:
+            self.execute(self._engine.timer(clock))
+        except Exception as error:  # noqa: BLE001 - as above
+            self._trouble(f"{type(error).__name__}: {error}")
+        self._turned(clock.now)
+
+    def _turned(self, began_at: float) -> None:
+        """Notes the length of a turn and arms the one timer."""
+        now = time.monotonic()
+        if now - began_at > self.longest_turn_s:
+            self.longest_turn_s = now - began_at
+        self.arm(now)
+
+    def arm(self, now: float) -> None:
+        """Sets the timer to the engine's next one, unless it is set to no later."""
+        due = self._engine.next_timer()
+        if due is None or (self._armed_at and self._armed_at <= due):
+            return
+        if self._handle is not None:
+            self._handle.cancel()
+        self._armed_at = due
+        self._handle = self._loop.call_later(max(0.0, due - now), self._timer)
+
+    def execute(self, commands: list[Command]) -> None:
+        """Carries out commands in their order."""
+        for command in commands:
+            kind = type(command)
+            if kind is Send:
+                self._send(command)  # type: ignore[arg-type]
+            elif kind is Record:
+                self._record(command.frame)  # type: ignore[union-attr]
+            elif kind is Fetch:
+                self._fetch(command.need)  # type: ignore[union-attr]
+
+    def _send(self, send: Send) -> None:
+        try:
+            self._ports[send.listener].sock.sendto(send.octets, send.address)
+        except BlockingIOError:
+            self.unsent += 1  # as if lost on the way: retransmission repairs it
+        except OSError as error:
+            if send.send_id:
+                why = error.strerror or "unreachable"
+                self.execute(self._engine.send_failed(send.send_id, why, self.clock()))
+
+    def close(self) -> None:
+        """Stops reading and the timer; the sockets belong to who opened them."""
+        for port in self._ports.values():
+            self._loop.remove_reader(port.sock.fileno())
+        if self._handle is not None:
+            self._handle.cancel()

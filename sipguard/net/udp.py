@@ -1,0 +1,60 @@
+"""UDP sockets: opened with what a SIP port needs, drained in one go.
+
+Enters: addresses. Leaves: non-blocking sockets, datagrams with their flows. Must not: look into a datagram.
+"""
+
+from __future__ import annotations
+
+import socket
+from typing import Final
+
+from sipguard.net.errors import CannotListen
+from sipguard.screening.trunk import Listener
+from sipguard.sip.flow import Flow
+
+RECEIVE_BUFFER: Final = 8 * 1024 * 1024  # the kernel caps it at net.core.rmem_max
+LARGEST: Final = 65535
+FLOWS_KEPT: Final = 10_000
+
+
+def open_socket(listener: Listener) -> socket.socket:
+    """A bound, non-blocking socket for a listener. Raises CannotListen with what to do."""
+    family = socket.AF_INET6 if ":" in listener.host else socket.AF_INET
+    sock = socket.socket(family, socket.SOCK_DGRAM)
+    try:
+        if family == socket.AF_INET6:
+            sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
+        for option in (socket.SO_RCVBUF, socket.SO_SNDBUF):
+            sock.setsockopt(socket.SOL_SOCKET, option, RECEIVE_BUFFER)
+        sock.bind((listener.host, listener.port))
+    except OSError as error:
+        sock.close()
+        raise CannotListen(listener.name, listener.host, listener.port, error) from error
+    sock.setblocking(False)
+    return sock
+
+
+class Port:
+    """A listener's socket on the loop, with the flows of those who were heard lately."""
+
+    __slots__ = ("_flows", "_view", "buffer", "listener", "sock")
+
+    def __init__(self, listener: str, sock: socket.socket) -> None:
+        self.listener = listener
+        self.sock = sock
+        self.buffer = bytearray(LARGEST)
+        self._view = memoryview(self.buffer)
+        self._flows: dict[tuple[str, int], Flow] = {}
+
+    def receive(self) -> tuple[Flow, bytes] | None:
+        """The next datagram, None where the socket is empty. Raises OSError for what the network reports."""
+        try:
+            length, remote = self.sock.recvfrom_into(self.buffer, LARGEST)
+        except BlockingIOError:
+            return None
+        flow = self._flows.get(remote)
+        if flow is None:
+            if len(self._flows) >= FLOWS_KEPT:
+                self._flows.clear()
+            flow = self._flows[remote] = Flow(0, "udp", self.listener, (remote[0], remote[1]))
+        return flow, bytes(self._view[:length])

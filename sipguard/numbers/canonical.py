@@ -1,0 +1,289 @@
+"""The canonical form of a telephone number, and what kind of number it is.
+
+Enters: the user part of a sip: or tel: URI as received. Leaves: a Number with its TN (digits without
+`+`) and its form. Must not: raise on anything from the wire, or guess a number where there is none.
+"""
+
+from __future__ import annotations
+
+import re
+from dataclasses import dataclass, field
+from typing import Final
+from urllib.parse import unquote
+
+E164: Final = "e164"  # complete, with its country code
+SHORT: Final = "short"  # service code (911, 988) or 7-digit local number: not convertible (RFC 8224 §8.3)
+UNKNOWN: Final = "unknown"  # digits, * or # that are no complete number
+NONE: Final = "none"  # nothing there
+ANONYMOUS: Final = "anonymous"  # the caller withheld the number (RFC 3323 §4.1.1.3)
+ALPHA: Final = "alpha"  # a name
+URN: Final = "urn"  # urn:service:...
+
+CLASSES: Final = (
+    "ok",
+    "invalid_format",
+    "invalid_npa",
+    "n11",
+    "fictional_555",
+    "tollfree",
+    "premium_900",
+    "international",
+    "short",
+    "anonymous",
+    "alpha",
+)
+
+SHORT_CODES: Final = frozenset(f"{n}11" for n in range(2, 10)) | {"112", "933", "988"}
+_WITHHELD: Final = frozenset({"anonymous", "unavailable", "restricted"})
+_WRITTEN: Final = frozenset("+0123456789*#().- ")  # what a written number may consist of
+_DROPPED: Final = str.maketrans("", "", "+().- ")  # RFC 8224 §8.3, RFC 3966 §3 visual-separator
+
+
+def _npa_class(npa: str) -> str:
+    """Class that an area code alone settles, "" where the rest of the number settles it (NANPA rules)."""
+    if npa[0] in "01" or npa[1] == "9":
+        return "invalid_npa"
+    if npa[1:] == "11":
+        return "n11"
+    if npa[:2] in ("37", "96") or npa in _RESERVED_TOLL_FREE:
+        return "invalid_npa"
+    if npa in _TOLL_FREE:
+        return "tollfree"
+    return "premium_900" if npa == "900" else ""
+
+
+_TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
+_RESERVED_TOLL_FREE: Final = frozenset({"822", "889"} | {f"88{n}" for n in range(8)})
+_NON_GEOGRAPHIC: Final = frozenset({"456", "600", "622", "700", "710"} | {f"5{n}{n}" for n in "02346789"})
+_NPA_CLASS: Final = {f"{n:03d}": _npa_class(f"{n:03d}") for n in range(1000)}
+_NPA_VALID: Final = frozenset(npa for npa, found in _NPA_CLASS.items() if found not in ("invalid_npa", "n11"))
+
+
+class Number:
+    """A number as read: `tn` canonical digits ("" if none), `form`, `raw` the user part as received."""
+
+    __slots__ = ("form", "raw", "tn")
+
+    def __init__(self, tn: str, form: str, raw: str) -> None:
+        self.tn = tn
+        self.form = form
+        self.raw = raw
+
+    def __repr__(self) -> str:
+        return f"Number({self.tn!r}, {self.form!r}, {self.raw!r})"
+
+
+@dataclass(frozen=True)
+class NumberRules:
+    """How a trunk writes the numbers it sends.
+
+    `default_cc` country code of numbers without one; `local_npa` area code of 7-digit numbers. Of dialled
+    numbers, `tech_prefix`, a regular expression, is taken off the front, then `strip_prefix` where that
+    leaves a number. Raises re.error for a pattern that is none.
+    """
+
+    default_cc: str = "1"
+    strip_prefix: str = ""
+    tech_prefix: str = ""
+    local_npa: str = ""
+    pattern: re.Pattern[str] | None = field(init=False, repr=False, compare=False, default=None)
+    plain: bool = field(init=False, repr=False, compare=False, default=True)  # no prefix is taken off
+    _bare: NumberRules | None = field(init=False, repr=False, compare=False, default=None)
+
+    def __post_init__(self) -> None:
+        if self.tech_prefix:
+            object.__setattr__(self, "pattern", re.compile(self.tech_prefix))
+        object.__setattr__(self, "plain", not (self.strip_prefix or self.tech_prefix))
+        if not self.plain:
+            object.__setattr__(self, "_bare", NumberRules(self.default_cc, local_npa=self.local_npa))
+
+    @property
+    def bare(self) -> NumberRules:
+        """The same for numbers that nobody dialled (callers, claims of a token): no prefix is taken off."""
+        return self._bare or self
+
+
+READ_AS_NANP: Final = NumberRules()
+
+
+def read(user: str, rules: NumberRules = READ_AS_NANP) -> Number:
+    """The number in `user`, the user part of a sip: or tel: URI with its parameters. Never raises.
+
+    RFC 8224 §8.3, RFC 3966 §5.1.5 (phone-context), RFC 3261 §19.1.1 (user parameters, %-escapes).
+    """
+    text, parameters = user, ""
+    if ";" in user:
+        text, _, parameters = user.partition(";")
+    if rules.plain and text.isascii():
+        if text[:1] == "+":
+            tn = text[1:]
+            if tn.isdigit():
+                return Number(tn, E164, user)
+        elif text.isdigit() and (not parameters or "context" not in parameters.lower()):
+            tn, form = _national(text, rules)
+            return Number(tn, form, user)
+    tn, form = _read_written(text, parameters, rules)
+    return Number(tn, form, user)
+
+
+def _read_written(text: str, parameters: str, rules: NumberRules) -> tuple[str, str]:
+    """TN and form of a user part that is not simply digits."""
+    if "%" in text:
+        text = unquote(text)
+    text = text.strip()
+    if not text:
+        return "", NONE
+    if rules.pattern is not None:
+        text = _without_tech_prefix(text, rules.pattern)
+    if not _WRITTEN.issuperset(text):
+        lower = text.lower()
+        if lower in _WITHHELD:
+            return "", ANONYMOUS
+        return "", URN if lower.startswith("urn:") else ALPHA
+    is_global = text[0] == "+"
+    tn = text.translate(_DROPPED)
+    if not tn:
+        return "", ALPHA
+    if rules.strip_prefix:
+        tn, is_global = _without_strip_prefix(tn, is_global, rules)
+    if not is_global and parameters:
+        tn, is_global = _in_context(tn, parameters)
+    if not is_global:
+        return _national(tn, rules)
+    return (tn, E164) if tn.isdigit() else (tn, UNKNOWN)
+
+
+def _without_tech_prefix(text: str, pattern: re.Pattern[str]) -> str:
+    """`text` without what the trunk's pattern matches at its front. A service code is never cut."""
+    if text.translate(_DROPPED) in SHORT_CODES:
+        return text
+    found = pattern.match(text)
+    return text if found is None or found.end() == len(text) else text[found.end() :]
+
+
+def _without_strip_prefix(tn: str, is_global: bool, rules: NumberRules) -> tuple[str, bool]:
+    """`tn` without the trunk's prefix; one written with `+` is taken off global numbers only.
+
+    A service code is never cut, nor a number whose rest would be none: with prefix 9, 9911 is 911 and
+    9175550100 stays.
+    """
+    prefix = rules.strip_prefix
+    if is_global != (prefix[0] == "+") or tn in SHORT_CODES:
+        return tn, is_global
+    digits = prefix.lstrip("+")
+    left = tn[len(digits) :]
+    if tn.startswith(digits) and _national(left, rules)[1] != UNKNOWN:
+        return left, False
+    return tn, is_global
+
+
+def _in_context(tn: str, parameters: str) -> tuple[str, bool]:
+    """A local number put into its phone-context, if that is a global prefix (RFC 3966 §5.1.5)."""
+    if tn in SHORT_CODES:
+        return tn, False
+    for piece in parameters.split(";"):
+        name, _, value = piece.partition("=")
+        if name.strip().lower() == "phone-context":
+            value = unquote(value).strip()
+            context = value.translate(_DROPPED)
+            if value[:1] != "+" or not (context.isascii() and context.isdigit()):
+                return tn, False  # a domain name says nothing about digits
+            if context == "1":
+                return tn, False  # reading as NANP does the rest
+            return context + tn, True
+    return tn, False
+
+
+def _national(tn: str, rules: NumberRules) -> tuple[str, str]:
+    """TN and form of dialled digits without `+`, as dialled in the country of `rules.default_cc`."""
+    if rules.default_cc != "1":
+        return _elsewhere(tn, rules)
+    n = len(tn)
+    if n == 11 and tn[0] == "1":
+        return (tn, E164) if tn.isdigit() else (tn, UNKNOWN)
+    if n == 10 and tn[:3] in _NPA_VALID:
+        return ("1" + tn, E164) if tn.isdigit() else (tn, UNKNOWN)
+    if not tn.isdigit():
+        return tn, UNKNOWN
+    if n > 3 and tn.startswith("011"):
+        return tn[3:], E164
+    if n == 7:
+        return ("1" + rules.local_npa + tn, E164) if rules.local_npa else (tn, SHORT)
+    return (tn, SHORT) if tn in SHORT_CODES else (tn, UNKNOWN)
+
+
+def _elsewhere(tn: str, rules: NumberRules) -> tuple[str, str]:
+    """The same outside the NANP: `00` dials abroad, a single `0` a national number (ITU-T E.164, E.123)."""
+    if not tn.isdigit():
+        return tn, UNKNOWN
+    if len(tn) == 3:
+        return tn, SHORT
+    if tn.startswith("00") and len(tn) > 4:
+        return tn[2:], E164
+    if tn[0] == "0":
+        return rules.default_cc + tn[1:], E164
+    return (tn, E164) if tn.startswith(rules.default_cc) and len(tn) >= 9 else (tn, UNKNOWN)
+
+
+def same(a: str, b: str) -> bool:
+    """Whether two numbers, canonical or as written, are one (RFC 8224 §8.3: compared in canonical form)."""
+    if a == b:
+        return a != ""
+    tn = read(a).tn
+    return tn != "" and tn == read(b).tn
+
+
+def classify(number: Number) -> str:
+    """The class of a number, one of CLASSES; "" where there is no number to class (form none or urn).
+
+    `invalid_format` also stands for digits that are no complete number. NANPA numbering rules, ITU-T E.164.
+    """
+    form, tn = number.form, number.tn
+    if form == E164:
+        if tn[0] != "1":
+            return "international" if 7 <= len(tn) <= 15 and tn[0] != "0" else "invalid_format"
+        return _nanp_class(tn[1:]) if len(tn) == 11 else "invalid_format"
+    if form == UNKNOWN:
+        return _nanp_class(tn) if len(tn) == 10 and tn.isdigit() else "invalid_format"
+    return form if form in (SHORT, ANONYMOUS, ALPHA) else ""
+
+
+def _nanp_class(national: str) -> str:
+    """The class of ten digits NPA NXX XXXX."""
+    npa = national[:3]
+    found = _NPA_CLASS[npa]
+    if found == "invalid_npa" or found == "n11":
+        return found
+    if national[3] in "01":
+        return "invalid_format"
+    if found:
+        return found
+    if national[4] == "1" and national[5] == "1":
+        return "ok" if npa in _NON_GEOGRAPHIC else "n11"
+    return "fictional_555" if national[3:8] == "55501" else "ok"
+
+
+def npa_of(number: Number) -> str:
+    """Area code of a complete NANP number, "" for any other."""
+    tn = number.tn
+    return tn[1:4] if number.form == E164 and len(tn) == 11 and tn[0] == "1" else ""
+
+
+def show(tn: str, form: str = E164) -> str:
+    """A TN for people: `+1 202-555-0100`, `+442079460000`; what is not E.164 stays as dialled."""
+    if form != E164 or not tn.isdigit() or len(tn) < 8:
+        return tn
+    if len(tn) == 11 and tn[0] == "1":
+        return f"+1 {tn[1:4]}-{tn[4:7]}-{tn[7:]}"
+    return "+" + tn
+
+
+def mask(tn: str) -> str:
+    """A TN for logs: at most the first six digits (after the 1 of a NANP number), never the last four.
+
+    Codes of up to three digits (911) belong to nobody and stay.
+    """
+    if len(tn) <= 3:
+        return tn
+    shown = min(7 if len(tn) == 11 and tn[0] == "1" else 6, len(tn) - 4)
+    return tn[:shown] + "*" * (len(tn) - shown)

@@ -1,0 +1,220 @@
+"""One decision, step by step, as an operator reads it.
+
+Enters: the row of a call and the frames that its journal still holds. Leaves: steps in the order of time.
+Must not: decide anything again, or say more than was recorded.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
+from datetime import UTC, datetime
+
+from sipguard.b2bua.frames import DISPOSITIONS, AnswerFrame, EndFrame, VerdictFrame
+from sipguard.records.record import Record, ends_call
+from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
+from sipguard.screening.verdict import BYPASS, ENFORCE
+
+_FINDINGS = {CLEAR: "found nothing", HIT: "found something", FAILED: "failed"}
+
+
+@dataclass(frozen=True)
+class Step:
+    """One thing that happened. `kind`: arrival, guard, check, not_asked, rules, verdict, route, try, ringing,
+    answer, end, gap. `at` is Unix seconds, 0.0 where only the order is known."""
+
+    kind: str
+    text: str
+    at: float = 0.0
+    facts: Mapping[str, object] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Explanation:
+    """The steps of one call."""
+
+    decision_id: str
+    began_at: float
+    steps: tuple[Step, ...]
+    head: bytes = b""  # start line and headers of the INVITE as received
+
+    def lines(self) -> list[str]:
+        """Text, one step a line, its facts indented below it."""
+        began = datetime.fromtimestamp(self.began_at, UTC).isoformat(" ", "milliseconds")
+        lines = [f"Decision {self.decision_id}, {began}"]
+        for number, step in enumerate(self.steps, 1):
+            after = f"+{step.at - self.began_at:.3f} s" if step.at else ""
+            lines.append(f"{number:3}. {after:>10}  {step.text}")
+            lines += [f"{'':17}{name} = {written(value)}" for name, value in step.facts.items()]
+        return lines
+
+    def as_json(self) -> dict[str, object]:
+        """The same for programs."""
+        steps = [
+            {"kind": step.kind, "text": step.text, "at": step.at or None, "facts": dict(step.facts)}
+            for step in self.steps
+        ]
+        return {
+            "decision_id": self.decision_id,
+            "began_at": self.began_at,
+            "steps": steps,
+            "head": self.head.decode("utf-8", "replace"),
+        }
+
+
+def explain(
+    record: Record,
+    verdict: VerdictFrame | None,
+    answer: AnswerFrame | None = None,
+    end: EndFrame | None = None,
+) -> Explanation:
+    """What happened to a call. Without its verdict frame (the segment is no longer kept) only what the row says."""
+    if verdict is None:
+        steps = list(_from_row(record))
+    else:
+        steps = [_arrival(verdict), _guard(verdict), *_checks(verdict), *_rules(verdict), _verdict(verdict)]
+        if not ends_call(verdict):
+            steps.append(_route(verdict))
+    if answer is not None or record.answer_at:
+        ringing = end.ring_at if end is not None else record.ring_at
+        steps += _answered(record, answer, ringing)
+    elif record.ring_at:
+        steps.append(Step("ringing", "the callee was alerted", record.ring_at))
+    steps += _ended(record, end, answer)
+    return Explanation(
+        record.decision_id, record.at, tuple(steps), verdict.head if verdict is not None else b""
+    )
+
+
+def _arrival(verdict: VerdictFrame) -> Step:
+    text = (
+        f"INVITE from {tn(verdict.shown)} to {tn(verdict.callee)} on trunk {verdict.trunk}, from {verdict.source}"
+        f" ({verdict.transport}, listener {verdict.listener})"
+    )
+    if verdict.asserted and verdict.asserted != verdict.shown:
+        counts = "counts" if verdict.caller == verdict.asserted else "is not trusted on this trunk"
+        text += f"; P-Asserted-Identity says {tn(verdict.asserted)} and {counts}"
+    checks = {name for name, _, _ in verdict.findings}
+    facts = {name: value for name, value in verdict.facts.items() if name.partition(".")[0] not in checks}
+    return Step("arrival", text, verdict.at, {"Call-ID": verdict.call_id_a, **facts})
+
+
+def _guard(verdict: VerdictFrame) -> Step:
+    if verdict.emergency:
+        return Step("guard", f"emergency guard: admitted ({verdict.emergency}); nothing else may stop it")
+    return Step("guard", "emergency guard: not an emergency call")
+
+
+def _checks(verdict: VerdictFrame) -> Iterable[Step]:
+    for name, status, reason in verdict.findings:
+        prefix = f"{name}."
+        facts: dict[str, FactValue] = {
+            fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)
+        }
+        text = f"check {name} {_FINDINGS.get(status, status)}: {reason}"
+        if status == FAILED:
+            text += "; no condition on its facts matches, not even under `not`"
+        yield Step("check", text, facts=facts)
+    if verdict.not_asked:
+        names = ", ".join(verdict.not_asked)
+        yield Step("not_asked", f"not asked, since it could not change the verdict: {names}")
+
+
+def _rules(verdict: VerdictFrame) -> Iterable[Step]:
+    if verdict.matched:
+        yield Step("rules", f"rules that matched: {', '.join(verdict.matched)}")
+    if verdict.reported:
+        yield Step("rules", f"rules in report mode that would have acted: {', '.join(verdict.reported)}")
+    if verdict.tags:
+        yield Step("rules", f"tags: {', '.join(verdict.tags)}")
+
+
+def _verdict(verdict: VerdictFrame) -> Step:
+    by = f"by rule {verdict.rule}" if verdict.rule else "by the default"
+    text = f"verdict {verdict.action} {by}"
+    if verdict.basis:
+        text += f", basis {verdict.basis}"
+    if verdict.status:
+        answered = "answered" if verdict.mode == ENFORCE else "would have been answered"
+        text += f", {answered} {verdict.status}"
+    if verdict.mode == BYPASS:
+        text += "; mode bypass: forwarded untouched"
+    elif verdict.mode != ENFORCE:
+        text += f"; mode {verdict.mode}: recorded only, the call goes on"
+    text += f"; Ruleset {verdict.revision}, {verdict.screen_us} us after receipt"
+    return Step("verdict", text, verdict.at + verdict.screen_us / 1e6)
+
+
+def _route(verdict: VerdictFrame) -> Step:
+    if not verdict.route:
+        return Step("route", "no route: the trunk names none")
+    text = f"forwarded by trunk {verdict.route}"
+    if verdict.verstat:
+        text += f", marked verstat={verdict.verstat}"
+    return Step("route", text)
+
+
+def _answered(record: Record, answer: AnswerFrame | None, ring_at: float) -> list[Step]:
+    steps = [Step("ringing", "the callee was alerted", ring_at)] if ring_at else []
+    if answer is None:
+        return [*steps, Step("answer", f"answered by {record.peer or 'a peer'}", record.answer_at)]
+    a, b = answer.legs
+    facts = {"leg a": f"Call-ID {a.call_id}, at {a.address}", "leg b": f"Call-ID {b.call_id}, at {b.address}"}
+    return [*steps, Step("answer", f"answered by {answer.peer}", answer.at, facts)]
+
+
+def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> list[Step]:
+    if not record.disposition and end is None:
+        return [Step("end", "it lasts, or its end is not loaded yet")]
+    disposition = end.disposition if end is not None else record.disposition
+    status = end.final_status if end is not None else record.final_status
+    text = f"ended, {disposition}: {DISPOSITIONS.get(disposition, 'no more is known')}"
+    if status:
+        phrase = end.final_phrase if end is not None else ""
+        text += f"; final answer {f'{status} {phrase}'.strip()}"
+    steps: list[Step] = []
+    if end is not None:
+        steps = [Step("try", f"peer {peer}: {tried or 'no answer'}") for peer, tried in end.tries]
+        text += f"; Reason: {end.reason}" if end.reason else ""
+        text += f"; BYE by leg {end.bye_by}" if end.bye_by else ""
+        if answer is not None:
+            text += f"; it lasted {end.at - answer.at:.1f} s"
+    elif record.duration_s:
+        text += f"; it lasted {record.duration_s:.1f} s"
+    return [*steps, Step("end", text, end.at if end is not None else record.end_at)]
+
+
+def _from_row(record: Record) -> Iterable[Step]:
+    yield Step(
+        "arrival",
+        f"INVITE from {tn(record.shown)} to {tn(record.callee)} on trunk {record.trunk}; caller that counts: "
+        f"{tn(record.caller)}",
+        record.at,
+    )
+    yield Step("gap", "findings and facts are no longer kept: the journal segment of this call was deleted")
+    if record.emergency:
+        yield Step("guard", f"emergency guard: admitted ({record.emergency})")
+    by = f"by rule {record.rule}" if record.rule else "by the default"
+    basis = f", basis {record.basis}" if record.basis else ""
+    status = f", status {record.status}" if record.status else ""
+    yield Step(
+        "verdict",
+        f"verdict {record.action} {by}{basis}{status}; mode {record.mode}, Ruleset {record.revision}, "
+        f"identity {record.identity or 'not asked'}",
+    )
+    if record.route:
+        yield Step("route", f"forwarded by trunk {record.route}")
+
+
+def tn(number: str) -> str:
+    """A TN as it is written for people."""
+    return f"+{number}" if len(number) > 6 and number.isdigit() else number or "no number"
+
+
+def written(value: object) -> str:
+    """A fact as it is written for people."""
+    if value is None:
+        return "none"
+    if isinstance(value, tuple | list):
+        return ", ".join(map(str, value)) or "none"
+    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)

@@ -1,0 +1,69 @@
+"""What somebody looks for among the calls.
+
+Enters: numbers, instants and names as people write them. Leaves: a Filter of canonical values.
+Must not: know how it is looked for.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from sipguard.numbers.canonical import READ_AS_NANP, NumberRules, read
+from sipguard.records.errors import BadFilter
+
+MAX_LIMIT: Final = 100_000
+_UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
+
+
+@dataclass(frozen=True)
+class Filter:
+    """Calls that agree with all that is set; newest first. `after <= at < before`, Unix seconds.
+
+    `number` is found as caller, callee or shown number.
+    """
+
+    number: str = ""
+    caller: str = ""
+    callee: str = ""
+    after: float | None = None
+    before: float | None = None
+    action: str = ""
+    rule: str = ""
+    basis: str = ""
+    trunk: str = ""
+    disposition: str = ""
+    emergency: bool = False  # only emergency calls
+    limit: int = 50
+
+    def __post_init__(self) -> None:
+        if not 0 < self.limit <= MAX_LIMIT:
+            raise BadFilter(f"limit: {self.limit} is not between 1 and {MAX_LIMIT}")
+
+
+def number(text: str, rules: NumberRules = READ_AS_NANP) -> str:
+    """The TN in `text`, in any form: +12025550101, (202) 555-0101, a tel: or sip: URI. Raises BadFilter."""
+    user = text.strip().replace(" ", "")
+    scheme, colon, rest = user.partition(":")
+    if colon and scheme.lower() in ("sip", "sips", "tel"):
+        user = rest.partition("@")[0]
+    tn = read(user, rules).tn
+    if not tn:
+        raise BadFilter(f"number: {text!r} holds no telephone number")
+    return tn
+
+
+def instant(text: str, now_at: float) -> float:
+    """Unix seconds of `text`: a span back from `now_at` (90s, 15m, 2h, 7d, 1w), Unix seconds with `@` before
+    them, or an ISO 8601 date or time, UTC where it names no zone. Raises BadFilter."""
+    word = text.strip()
+    try:
+        if word.startswith("@"):
+            return float(word[1:])
+        if word and word[-1] in _UNITS:
+            return now_at - float(word[:-1]) * _UNITS[word[-1]]
+        moment = datetime.fromisoformat(word)
+    except ValueError as error:
+        raise BadFilter(f"time: {text!r} is no span (2h) and no date (2026-03-01T10:00)") from error
+    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()

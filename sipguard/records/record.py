@@ -1,0 +1,180 @@
+"""The slim row that a database keeps of a call, and how it grows out of journal frames.
+
+Enters: frames with their positions in a journal, rows. Leaves: rows, Records, a Batch ready to be stored.
+Must not: know of a database or a file; details (facts, headers) stay in the journal and are pointed to.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, fields
+from typing import Final, NamedTuple
+
+from sipguard.b2bua.frames import REDIRECTED, REJECTED, AnswerRow, EndFrame, NoteFrame, SlimFrame, VerdictRow
+from sipguard.screening.verdict import ENFORCE, REJECT
+
+
+@dataclass(slots=True)
+class Record:
+    """One call. Instants are Unix seconds, 0.0 where it did not happen; TNs without `+`, "" for none.
+
+    A place is where a frame stands in its journal, see `place`; 0 for nowhere.
+    """
+
+    decision_id: str
+    at: float
+    site: str
+    node: str
+    journal: str  # name of the journal that holds its frames
+    trunk: str
+    route: str
+    shown: str
+    caller: str
+    callee: str
+    action: str
+    rule: str
+    basis: str
+    status: int
+    mode: str
+    emergency: str
+    revision: str
+    attest: str
+    identity: str
+    screen_us: int
+    verdict_place: int
+    disposition: str = ""  # "" while it lasts
+    final_status: int = 0
+    peer: str = ""
+    ring_at: float = 0.0
+    answer_at: float = 0.0
+    end_at: float = 0.0
+    forward_us: int = 0
+    answer_place: int = 0
+    end_place: int = 0
+
+    @property
+    def duration_s(self) -> float:
+        """Seconds from the answer to the end, 0.0 for a call that was not answered or still lasts."""
+        return round(self.end_at - self.answer_at, 3) if self.answer_at and self.end_at else 0.0
+
+
+class Note(NamedTuple):
+    """Something that concerned all calls of a process."""
+
+    at: float
+    journal: str
+    kind: str
+    text: str
+    revision: str
+
+
+COLUMNS: Final = tuple(field.name for field in fields(Record))
+END_COLUMNS: Final = (
+    "disposition", "final_status", "peer", "ring_at", "answer_at", "end_at", "forward_us",
+    "end_place",
+)  # fmt: skip
+ANSWER_COLUMNS: Final = ("peer", "answer_at", "answer_place")
+
+_FIRST_LATER: Final = COLUMNS.index("disposition")
+_NOTHING_LATER: Final = ("", 0, "", 0.0, 0.0, 0.0, 0, 0, 0)
+_PEER: Final = COLUMNS.index("peer")
+_ANSWER_AT: Final = COLUMNS.index("answer_at")
+_FORWARD_US: Final = COLUMNS.index("forward_us")
+_ANSWER_PLACE: Final = COLUMNS.index("answer_place")
+_END_PLACE: Final = COLUMNS.index("end_place")
+
+
+def ends_call(frame: VerdictRow) -> bool:
+    """Whether the verdict was the end of the call: it was answered there and then, no end frame follows."""
+    return bool(frame.status) and frame.mode == ENFORCE
+
+
+def place(segment: int, offset: int) -> int:
+    """A position in a journal as one number."""
+    return segment << 32 | offset
+
+
+def position(where: int) -> tuple[int, int]:
+    """The (segment, offset) of a place."""
+    return where >> 32, where & 0xFFFFFFFF
+
+
+class Span(NamedTuple):
+    """The part of one journal that a batch holds: (segment, offset) of its begin and of what follows it."""
+
+    begin: tuple[int, int]
+    end: tuple[int, int]
+
+
+class Batch:
+    """Frames of one turn of loading, joined in memory: a call that began and ended here is one row.
+
+    `answers` and `ends` hold what came to calls of earlier batches, in the order of ANSWER_COLUMNS or
+    END_COLUMNS and the decision id behind them. `spans` says what was read of which journal.
+    """
+
+    __slots__ = ("answers", "calls", "ended", "ends", "frames", "notes", "refused", "spans")
+
+    def __init__(self) -> None:
+        self.calls: dict[str, list[object]] = {}  # decision id -> values of COLUMNS
+        self.answers: list[tuple[object, ...]] = []
+        self.ends: list[tuple[object, ...]] = []
+        self.notes: list[Note] = []
+        self.refused: list[VerdictRow] = []  # calls that ended with their verdict
+        self.ended: list[EndFrame] = []  # all other calls that ended
+        self.spans: dict[str, Span] = {}
+        self.frames = 0
+
+    def add(self, journal: str, segment: int, offset: int, frame: SlimFrame) -> None:
+        """Takes up one frame. Frames of one journal come in their order."""
+        self.frames += 1
+        where = place(segment, offset)
+        if isinstance(frame, VerdictRow):
+            self.calls[frame.decision_id] = _call_values(journal, where, frame)
+            if ends_call(frame):
+                self.refused.append(frame)
+        elif isinstance(frame, EndFrame):
+            self._end(where, frame)
+        elif isinstance(frame, AnswerRow):
+            self._answer(where, frame)
+        elif isinstance(frame, NoteFrame):
+            self.notes.append(Note(frame.at, journal, frame.kind, frame.text, frame.revision))
+
+    def _answer(self, where: int, frame: AnswerRow) -> None:
+        row = self.calls.get(frame.decision_id)
+        if row is None:
+            self.answers.append((frame.peer, frame.at, where, frame.decision_id))
+            return
+        row[_PEER] = frame.peer
+        row[_ANSWER_AT] = frame.at
+        row[_ANSWER_PLACE] = where
+
+    def _end(self, where: int, frame: EndFrame) -> None:
+        self.ended.append(frame)
+        row = self.calls.get(frame.decision_id)
+        values = (
+            frame.disposition, frame.final_status, frame.peer, frame.ring_at, frame.answer_at, frame.at,
+            frame.forward_us,
+        )  # fmt: skip
+        if row is None:
+            self.ends.append((*values, where, frame.decision_id))
+            return
+        row[_FIRST_LATER : _FORWARD_US + 1] = values
+        row[_END_PLACE] = where
+
+    def record(self, decision_id: str) -> Record | None:
+        """A call that began in this batch."""
+        row = self.calls.get(decision_id)
+        return Record(*row) if row is not None else None  # type: ignore[arg-type]
+
+
+def _call_values(journal: str, where: int, frame: VerdictRow) -> list[object]:
+    later: tuple[object, ...] = _NOTHING_LATER
+    if ends_call(frame):
+        disposition = REJECTED if frame.action == REJECT else REDIRECTED
+        later = (disposition, frame.status, "", 0.0, 0.0, frame.at + frame.screen_us / 1e6, 0, 0, 0)
+    return [
+        frame.decision_id, frame.at, frame.site, frame.node, journal, frame.trunk, frame.route,
+        frame.shown, frame.caller, frame.callee, frame.action, frame.rule, frame.basis, frame.status,
+        frame.mode, frame.emergency, frame.revision, frame.attest, frame.identity, frame.screen_us,
+        where, *later,
+    ]  # fmt: skip

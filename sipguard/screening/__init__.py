@@ -1,0 +1,1 @@
+"""Screening: attempt -> facts -> verdict. Pure; imports sip, stir and numbers only."""

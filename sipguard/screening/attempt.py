@@ -1,0 +1,152 @@
+"""An INVITE as screening sees it.
+
+Enters: header values that b2bua took from the message. Leaves: a CallAttempt with its numbers read.
+Must not: know of transactions, legs or sockets.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from sipguard.numbers.canonical import ANONYMOUS, URN, Number, NumberRules, read
+from sipguard.screening.trunk import Trunk
+from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.uri import host_of, name_addr, split_outside, user_of
+
+
+class CallAttempt:
+    """One INVITE before its verdict. Numbers are canonical; raw header values stand beside them."""
+
+    __slots__ = (
+        "asserted",  # Number | None: P-Asserted-Identity, first value with a number
+        "call_id",  # Call-ID of the A leg
+        "callee",  # Number: Request-URI
+        "caller",  # Number: the one that counts (asserted where the trunk trusts PAI, else shown)
+        "caller_source",  # "pai" | "from"
+        "date",  # raw Date value or ""
+        "diverting",  # Number | None: top Diversion value (RFC 5806)
+        "identity",  # tuple[str, ...]: raw Identity values, in order
+        "priority",  # raw Priority value, lower case, or ""
+        "received_at",  # Unix seconds
+        "request_uri",  # raw
+        "shown",  # Number: From
+        "to",  # Number: To
+        "trunk",
+    )
+
+    def __init__(
+        self,
+        trunk: Trunk,
+        received_at: float,
+        request_uri: str,
+        callee: Number,
+        to: Number,
+        shown: Number,
+        asserted: Number | None,
+        diverting: Number | None,
+        identity: tuple[str, ...],
+        priority: str,
+        date: str,
+        call_id: str,
+    ) -> None:
+        self.trunk = trunk
+        self.received_at = received_at
+        self.request_uri = request_uri
+        self.callee = callee
+        self.to = to
+        self.shown = shown
+        self.asserted = asserted
+        self.diverting = diverting
+        self.identity = identity
+        self.priority = priority
+        self.date = date
+        self.call_id = call_id
+        if trunk.trust_pai and asserted is not None:
+            self.caller, self.caller_source = asserted, "pai"
+        else:
+            self.caller, self.caller_source = shown, "from"
+
+
+def read_attempt(
+    trunk: Trunk,
+    received_at: float,
+    request_uri: str,
+    from_value: str,
+    to_value: str,
+    pai_values: Sequence[str],
+    diversion_values: Sequence[str],
+    identity_values: Sequence[str],
+    priority: str,
+    date: str,
+    call_id: str,
+) -> CallAttempt:
+    """The attempt that an INVITE is, from raw header values. Never raises: garbage is a number of form none.
+
+    Each of `pai_values` (RFC 3325 §9.1) and `diversion_values` (RFC 5806 §5) may hold several, separated
+    by commas. Numbers are read by the rules of `trunk`, its prefixes taken off the dialled ones only.
+    """
+    rules = trunk.read
+    bare = rules.bare
+    callee_user = user_of(request_uri)
+    is_urn = not callee_user and request_uri[:4].lower() == "urn:"  # RFC 5031
+    callee = Number("", URN, request_uri) if is_urn else read(callee_user, rules)
+    to_user = user_of(_uri_in(to_value))
+    return CallAttempt(
+        trunk,
+        received_at,
+        request_uri,
+        callee,
+        callee if to_user and to_user == callee_user else read(to_user, rules),
+        _caller_in(from_value, bare),
+        _asserted_in(pai_values, bare) if pai_values else None,
+        _diverting_in(diversion_values, bare) if diversion_values else None,
+        tuple(identity_values),
+        priority.strip().lower() if priority else "",
+        date,
+        call_id,
+    )
+
+
+def _uri_in(value: str) -> str:
+    """The URI in a name-addr or addr-spec, "" where there is none."""
+    try:
+        return name_addr(value)[1]
+    except MalformedMessage:
+        return ""
+
+
+def _caller_in(value: str, rules: NumberRules) -> Number:
+    """The number in From. A host of anonymous.invalid withholds it, whatever the user (RFC 3323 §4.1.1.3)."""
+    uri = _uri_in(value)
+    number = read(user_of(uri), rules)
+    if not number.tn and host_of(uri).lower().endswith("anonymous.invalid"):
+        return Number("", ANONYMOUS, number.raw)
+    return number
+
+
+def _split(values: Sequence[str]) -> Iterator[str]:
+    """The single values in header values that may hold several."""
+    for value in values:
+        if "," not in value:
+            yield value
+            continue
+        try:
+            yield from split_outside(value, ",")
+        except MalformedMessage:
+            continue
+
+
+def _asserted_in(values: Sequence[str], rules: NumberRules) -> Number | None:
+    """The first number in P-Asserted-Identity (at most a sip: and a tel: URI, RFC 3325 §9.1)."""
+    for value in _split(values):
+        number = read(user_of(_uri_in(value)), rules)
+        if number.tn:
+            return number
+    return None
+
+
+def _diverting_in(values: Sequence[str], rules: NumberRules) -> Number | None:
+    """The number in the top Diversion value: who diverted last (RFC 5806 §5.1)."""
+    for value in _split(values):
+        return read(user_of(_uri_in(value)), rules)
+    return None

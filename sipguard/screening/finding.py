@@ -1,0 +1,76 @@
+"""What a check may say: a finding, or that it waits for something from outside.
+
+Enters: what checks return. Leaves: the values that facts and verdict are made of.
+Must not: decide anything; only policy decides.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sipguard.screening.counters import Counters
+    from sipguard.screening.lists import Lists
+    from sipguard.stir.certificate import CertificateStore
+
+CLEAR: Final = "clear"
+HIT: Final = "hit"
+FAILED: Final = "failed"
+
+FactValue = str | int | float | bool | tuple[str, ...] | None
+
+
+@dataclass(frozen=True)
+class FactSpec:
+    """Documentation of one fact: its full name, type, unit and where it comes from."""
+
+    name: str  # "number.shown.class"
+    type: str  # text | number | flag | set (a set of texts) | choice
+    what: str
+    unit: str = ""
+    choices: tuple[str, ...] = ()  # for type choice: the closed set of values
+
+
+class Finding:
+    """What one check found: `status` clear, hit or failed; a reason slug; the facts, by full name."""
+
+    __slots__ = ("facts", "reason", "status")
+
+    def __init__(self, status: str, reason: str, facts: Mapping[str, FactValue]) -> None:
+        self.status = status
+        self.reason = reason
+        self.facts = facts
+
+
+class Need:
+    """Something that is not in local memory: `kind` certificate (more to come) and its key (a URL)."""
+
+    __slots__ = ("budget_s", "key", "kind")
+
+    def __init__(self, kind: str, key: str, budget_s: float) -> None:
+        self.kind = kind
+        self.key = key
+        self.budget_s = budget_s
+
+
+class Waiting:
+    """A check cannot answer before `need` was answered or its budget is over."""
+
+    __slots__ = ("need",)
+
+    def __init__(self, need: Need) -> None:
+        self.need = need
+
+
+class Context:
+    """What a check may read besides the attempt. One object for the life of a Ruleset; `unix_at` moves."""
+
+    __slots__ = ("certificates", "counters", "lists", "unix_at")
+
+    def __init__(self, lists: Lists, counters: Counters, certificates: CertificateStore) -> None:
+        self.lists = lists
+        self.counters = counters
+        self.certificates = certificates
+        self.unix_at = 0.0  # Unix seconds of the receipt of the INVITE

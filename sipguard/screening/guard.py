@@ -1,0 +1,74 @@
+"""Which calls nothing may stop: emergency calls, and calls back from those who answer them.
+
+Enters: an attempt as read. Leaves: why it must pass, or "". Must not: raise, ask a list or a policy.
+It stands before all checks (85 FR 56530: 911 is never blocked, PSAP calls not within reasonable effort).
+
+A number counts by its canonical form, whole: 911, 9-1-1, tel:911;phone-context=+1 and +911 are 911 (no
+E.164 number has three digits, so +911 can mean nothing else). What merely begins so is not: +91 1...,
++1 911..., 9115550100. +1911 is none either: "+1-911" is not a number (RFC 3966 §5.1.5); an operator
+whose PBXs write it lists 1911 under `numbers`. Only the Request-URI tells where a call goes: a To of 911
+admits nothing.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sipguard.numbers.canonical import URN
+from sipguard.screening.attempt import CallAttempt
+
+REASONS: Final = (
+    "dialled_911",
+    "dialled_112",
+    "dialled_988",
+    "dialled_configured",
+    "sos_urn",
+    "psap_caller",
+    "priority_mark",
+)
+
+_DIALLED: Final = {
+    "911": "dialled_911",
+    "112": "dialled_112",
+    "988": "dialled_988",
+    "18002738255": "dialled_988",  # 1-800-273-TALK, what 988 is routed to
+}
+_MARKS: Final = frozenset({"emergency", "psap-callback"})  # RFC 3261 §20.26, RFC 7090 §5
+_SOS: Final = "urn:service:sos"
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What an operator adds: further numbers that always pass (933, the 911 test), numbers of PSAPs.
+
+    All are canonical TNs.
+    """
+
+    numbers: frozenset[str] = frozenset()
+    psap_callers: frozenset[str] = frozenset()
+
+
+def admit(attempt: CallAttempt, settings: Settings) -> str:
+    """Why the call must pass, one of REASONS, or "" where the usual screening applies."""
+    callee = attempt.callee
+    tn = callee.tn
+    if tn:
+        reason = _DIALLED.get(tn)
+        if reason is not None:
+            return reason
+        if tn in settings.numbers:
+            return "dialled_configured"
+    elif callee.form == URN and _is_sos(attempt.request_uri):
+        return "sos_urn"
+    if attempt.caller.tn in settings.psap_callers and attempt.caller.tn:
+        return "psap_caller"
+    if attempt.priority in _MARKS and attempt.trunk.emergency_marks_trusted:
+        return "priority_mark"
+    return ""
+
+
+def _is_sos(uri: str) -> bool:
+    """Whether a URN is the emergency service or one below it (RFC 5031 §4.2); case does not matter."""
+    uri = uri.strip().lower()
+    return uri.startswith(_SOS) and uri[len(_SOS) :][:1] in ("", ".", ";", "?", "#")

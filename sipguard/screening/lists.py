@@ -1,0 +1,100 @@
+"""Named lists, and to which number of a call each is bound.
+
+Enters: ListSpecs of the configuration, pointing to files that were built before. Leaves: which lists a
+number is on. Must not: parse text, build a set, or hold one in memory: processes map and share the files.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from sipguard.numbers.numberset import NumberSet, PairSet
+
+KINDS: Final = ("numbers", "pairs", "trunks")
+NUMBERS_OF: Final = ("shown", "asserted", "caller", "diverting", "callee")
+BINDINGS: Final = {  # kind of list -> what it can be bound to
+    "numbers": NUMBERS_OF,
+    "pairs": ("pair",),
+    "trunks": ("upstream",),
+}
+WHICH: Final = (*NUMBERS_OF, "pair", "upstream")
+
+
+@dataclass(frozen=True)
+class ListSpec:
+    """One configured list.
+
+    `kind` one of KINDS; `bind` names of BINDINGS[kind]; `path` the built set file; `source` the text it
+    was built from, in `format`. A list of trunks, or a short list, has `members` instead of a file.
+    """
+
+    name: str
+    kind: str = "numbers"
+    bind: tuple[str, ...] = ()
+    path: str = ""
+    source: str = ""
+    format: str = "plain"
+    members: tuple[str, ...] = ()
+
+
+Members = NumberSet | frozenset[str]
+Bound = tuple[tuple[str, Members], ...]
+BoundPairs = tuple[tuple[str, PairSet | frozenset[tuple[str, str]]], ...]
+
+
+class Lists:
+    """The read-only view of all lists of a Ruleset."""
+
+    __slots__ = ("_bound", "_pairs", "names")
+
+    def __init__(self, bound: Mapping[str, Bound], pairs: BoundPairs = ()) -> None:
+        """`bound`: which number -> (name, members) of the lists bound to it; `pairs` the same of pairs."""
+        self._bound = {which: bound.get(which, ()) for which in WHICH if which != "pair"}
+        self._pairs = pairs
+        self.names = {which: tuple(name for name, _ in of) for which, of in self._bound.items()}
+        self.names["pair"] = tuple(name for name, _ in pairs)
+
+    @classmethod
+    def open(cls, specs: Iterable[ListSpec]) -> Lists:
+        """Map the files of `specs`. Raises NumberSetError with file and place, OSError."""
+        bound: dict[str, Bound] = {}
+        pairs: BoundPairs = ()
+        for spec in specs:
+            if spec.kind == "pairs":
+                if spec.bind:
+                    pairs += ((spec.name, _pairs(spec)),)
+                continue
+            members = NumberSet.open(Path(spec.path)) if spec.path else frozenset(spec.members)
+            for which in spec.bind:
+                bound[which] = (*bound.get(which, ()), (spec.name, members))
+        return cls(bound, pairs)
+
+    def of(self, which: str, tn: str) -> tuple[str, ...]:
+        """Names of the lists bound to `which` that `tn` is on (a trunk name for upstream), as configured."""
+        found: tuple[str, ...] = ()
+        if tn:
+            for name, members in self._bound[which]:
+                if tn in members:
+                    found += (name,)
+        return found
+
+    def of_pair(self, caller: str, callee: str) -> tuple[str, ...]:
+        """Names of the lists of pairs that hold (caller, callee)."""
+        found: tuple[str, ...] = ()
+        if self._pairs and caller and callee:
+            pair = (caller, callee)
+            for name, members in self._pairs:
+                if pair in members:
+                    found += (name,)
+        return found
+
+
+def _pairs(spec: ListSpec) -> PairSet | frozenset[tuple[str, str]]:
+    """The pairs of a list; `members` are written caller,callee."""
+    if spec.path:
+        return PairSet.open(Path(spec.path))
+    split = (member.partition(",") for member in spec.members)
+    return frozenset((caller, callee) for caller, _, callee in split)

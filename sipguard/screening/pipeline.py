@@ -1,0 +1,169 @@
+"""From an attempt to its verdict: the guard, then checks as the rules need them, then what forwarding needs.
+
+Enters: an attempt, the Ruleset, what checks may read. Leaves: a Verdict, or what a check waits for.
+Must not: decide (policy does), do I/O, or let a check that fails end anything but itself.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from zlib import crc32
+
+from sipguard.screening import guard
+from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.checks import CHECKS
+from sipguard.screening.facts import base_facts
+from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Waiting
+from sipguard.screening.policy import predicates
+from sipguard.screening.policy.compile import CompiledPolicy
+from sipguard.screening.policy.decide import Pending, decide
+from sipguard.screening.ruleset import CLOSED, Ruleset
+from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, Verdict
+
+VERIFICATION: Final = "identity"
+_IN_ORDER: Final = tuple(CHECKS)
+_EMERGENCY: Final = Verdict(ALLOW, EMERGENCY_RULE)
+_SECONDS_OF_DAY: Final = 86_400
+
+
+class Screening:
+    """How far the screening of one call has come."""
+
+    __slots__ = (
+        "asked",  # dict: check -> predicates.FALSE where it ran, predicates.FAILED where it failed
+        "emergency",  # reason the guard admitted it, "" for no emergency, None before it was asked
+        "facts",  # dict: full name -> value
+        "findings",  # dict: check -> Finding, in the order they came
+        "skipped",  # dict: check -> reason, of those that are not to run if they are needed
+        "verdict",  # Verdict | None: once rules have decided
+        "waited_for",  # Pending | None: where the rules stand
+    )
+
+    def __init__(self, emergency: str | None = None) -> None:
+        self.emergency = emergency
+        self.facts: dict[str, FactValue] = {}
+        self.asked: dict[str, int] = {}
+        self.findings: dict[str, Finding] = {}
+        self.skipped: dict[str, str] | None = None
+        self.verdict: Verdict | None = None
+        self.waited_for: Pending | None = None
+
+    def not_asked(self) -> list[str]:
+        """Names of the checks that did not run, because the verdict did not need them."""
+        return [name for name in _IN_ORDER if name not in self.findings]
+
+    def unscreened(self) -> list[str]:
+        """Names of the checks that were needed and failed or were late."""
+        return [name for name, finding in self.findings.items() if finding.status == FAILED]
+
+
+def screen(
+    screening: Screening, attempt: CallAttempt, compiled: CompiledPolicy, ruleset: Ruleset, context: Context
+) -> Verdict | Waiting:
+    """The verdict, or what a check waits for; then call again once that came, or after `fail`."""
+    if screening.emergency is None:
+        screening.emergency = guard.admit(attempt, ruleset.emergency)
+    if screening.emergency:
+        screening.facts = base_facts(attempt)
+        return _EMERGENCY
+    context.unix_at = attempt.received_at
+    verdict = screening.verdict
+    if verdict is None:
+        outcome = _by_rules(screening, attempt, compiled, ruleset, context)
+        if isinstance(outcome, Waiting):
+            return outcome
+        verdict = screening.verdict = outcome
+    if verdict.goes_on and attempt.trunk.verify and VERIFICATION not in screening.asked:
+        waiting = _run(VERIFICATION, screening, attempt, ruleset, context)
+        if waiting is not None:
+            return waiting
+    if verdict.goes_on and _must_not_fail(screening, ruleset):
+        verdict = screening.verdict = compiled.unscreened
+    if ruleset.complete_percent and _is_sampled(attempt.call_id, ruleset.complete_percent):
+        waiting = _complete(screening, attempt, ruleset, context)
+        if waiting is not None:
+            return waiting
+    return verdict
+
+
+def fail(screening: Screening, check: str, reason: str) -> None:
+    """Lets a check that is late have failed; a check that has answered is left alone."""
+    if check not in screening.findings:
+        screening.findings[check] = Finding(FAILED, reason, {})
+        screening.asked[check] = predicates.FAILED
+
+
+def skip(screening: Screening, check: str, reason: str) -> None:
+    """Lets a check fail for `reason`, without running it, if the verdict should need it."""
+    if screening.skipped is None:
+        screening.skipped = {}
+    screening.skipped[check] = reason
+
+
+def _by_rules(
+    screening: Screening, attempt: CallAttempt, compiled: CompiledPolicy, ruleset: Ruleset, context: Context
+) -> Verdict | Waiting:
+    """The verdict of the rules; checks run as far as the rules ask them."""
+    if not screening.facts:
+        screening.facts = base_facts(attempt)
+    facts, asked, caller_tn = screening.facts, screening.asked, attempt.caller.tn
+    day = int(attempt.received_at // _SECONDS_OF_DAY)
+    outcome = decide(facts, asked, compiled, caller_tn, day, screening.waited_for)
+    while type(outcome) is Pending:
+        screening.waited_for = outcome
+        if outcome.check not in asked:
+            waiting = _run(outcome.check, screening, attempt, ruleset, context)
+            if waiting is not None:
+                return waiting
+        outcome = decide(facts, asked, compiled, caller_tn, day, outcome)
+    assert isinstance(outcome, Verdict)
+    return outcome
+
+
+def _run(
+    check: str, screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context
+) -> Waiting | None:
+    """Runs one check and keeps its finding; what it waits for, if it does."""
+    if screening.skipped is not None and check in screening.skipped:
+        fail(screening, check, screening.skipped[check])
+        return None
+    try:
+        finding = CHECKS[check].check(attempt, ruleset.settings[check], context)
+    except Exception as error:  # noqa: BLE001  one of the two places where any error is met: a check fails alone
+        fail(screening, check, "raised_" + type(error).__name__.lower())
+        return None
+    if type(finding) is Waiting:
+        return finding
+    assert isinstance(finding, Finding)
+    screening.findings[check] = finding
+    if finding.status == FAILED:
+        screening.asked[check] = predicates.FAILED
+    else:
+        screening.asked[check] = predicates.FALSE
+        screening.facts.update(finding.facts)
+    return None
+
+
+def _must_not_fail(screening: Screening, ruleset: Ruleset) -> bool:
+    """Whether a check has failed that the operator wants closed."""
+    for name, finding in screening.findings.items():
+        if finding.status == FAILED and ruleset.on_failure.get(name) == CLOSED:
+            return True
+    return False
+
+
+def _complete(
+    screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context
+) -> Waiting | None:
+    """Runs the checks that the verdict did not need, so that other policies can be tried on this call."""
+    for name in _IN_ORDER:
+        if name not in screening.asked:
+            waiting = _run(name, screening, attempt, ruleset, context)
+            if waiting is not None:
+                return waiting
+    return None
+
+
+def _is_sampled(call_id: str, percent: int) -> bool:
+    """Whether a call is among the sample; the same on every node that sees this Call-ID."""
+    return percent >= 100 or crc32(call_id.encode()) % 100 < percent

@@ -1,0 +1,222 @@
+"""What a rule may ask of the facts, from `when` as written to a Condition.
+
+Enters: maps, lists and scalars as YAML gives them. Leaves: Condition values; problems, all of them.
+Must not: know of rules or answers.
+
+A map means and; a list of values means any of; `all`, `any`, `not`, `is` say the rest.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Final
+
+from sipguard.screening.finding import FactSpec
+from sipguard.screening.policy.errors import Path, Problem, meant
+from sipguard.screening.policy.model import (
+    COMPARISONS,
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Not,
+    OneOf,
+    Scalar,
+    Vocabulary,
+)
+from sipguard.screening.trunk import KINDS
+
+_JOINERS: Final = ("all", "any", "not", "is")
+_NEVER: Final = AnyOf(())
+_TYPE_NAMES: Final = {
+    "text": "a text",
+    "number": "a number",
+    "flag": "true or false",
+    "set": "a text",
+    "choice": "a text",
+}
+
+
+class ConditionReader:
+    """Reads conditions against a vocabulary; `problems` grows. A part that cannot be read never holds."""
+
+    def __init__(self, vocabulary: Vocabulary, problems: list[Problem]) -> None:
+        self.vocabulary = vocabulary
+        self.problems = problems
+        self._facts = {spec.name: spec for spec in vocabulary.facts}
+        self._written: Mapping[str, object] = {}
+        self._defined: dict[str, Condition] = {}
+        self._open: list[str] = []
+
+    def problem(self, path: Path, what: str, hint: str = "") -> None:
+        """Notes a problem."""
+        self.problems.append(Problem(path, what, hint))
+
+    def define(self, value: object) -> None:
+        """Reads the map `define:`; a definition may use others in any order, but not itself."""
+        if value is None:
+            return
+        if not isinstance(value, dict):
+            self.problem(("define",), "must map names to conditions")
+            return
+        self._written = {str(name): condition for name, condition in value.items()}
+        for name in self._written:
+            self._named(name, ("define", name))
+
+    def read(self, value: object, path: Path) -> Condition:
+        """The condition written as `value`."""
+        if not isinstance(value, dict):
+            self.problem(
+                path, f"a condition is a map of facts, not {_shown(value)}", "such as {lists.shown: dno}"
+            )
+            return _NEVER
+        if not value:
+            self.problem(path, "an empty condition", "leave out the rule or name a fact")
+            return _NEVER
+        parts = [self._entry(str(key), wanted, (*path, str(key))) for key, wanted in value.items()]
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+    def _entry(self, key: str, wanted: object, path: Path) -> Condition:
+        """One `key: wanted` of a condition."""
+        if key == "all" or key == "any":
+            return self._joined(key, wanted, path)
+        if key == "not":
+            return Not(self.read(wanted, path))
+        if key == "is":
+            names = wanted if isinstance(wanted, list) else [wanted]
+            parts = tuple(self._named(name, path) for name in names)
+            return parts[0] if len(parts) == 1 else AnyOf(parts)
+        if key == "time":
+            self.problem(path, "conditions on the time of day do not exist in this version")
+            return _NEVER
+        spec = self._facts.get(key)
+        if spec is None:
+            self.problem(path, f"unknown fact {key}", meant(key, (*self._facts, *_JOINERS)))
+            return _NEVER
+        return self._fact(spec, wanted, path)
+
+    def _joined(self, key: str, wanted: object, path: Path) -> Condition:
+        """`all` or `any` over a list of conditions."""
+        if not isinstance(wanted, list) or not wanted:
+            self.problem(path, f"{key} wants a list of conditions", f"such as {key}: [{{lists.shown: dno}}]")
+            return _NEVER
+        parts = tuple(self.read(part, (*path, at)) for at, part in enumerate(wanted))
+        return AllOf(parts) if key == "all" else AnyOf(parts)
+
+    def _named(self, name: object, path: Path) -> Condition:
+        """The condition defined as `name`; a circle is a problem and never holds."""
+        if not isinstance(name, str) or name not in self._written:
+            self.problem(path, f"nothing is defined as {name}", meant(str(name), self._written))
+            return _NEVER
+        if name in self._defined:
+            return self._defined[name]
+        if name in self._open:
+            circle = " -> ".join([*self._open[self._open.index(name) :], name])
+            self.problem(path, f"the definition goes in a circle: {circle}")
+            return _NEVER
+        self._open.append(name)
+        self._defined[name] = self.read(self._written[name], ("define", name))
+        self._open.pop()
+        return self._defined[name]
+
+    # -------------------------------------------------------------------------------- values
+
+    def _fact(self, spec: FactSpec, wanted: object, path: Path) -> Condition:
+        """What is wanted of one fact."""
+        if isinstance(wanted, dict):
+            return self._compared(spec, wanted, path)
+        values: list[Scalar] = []
+        patterns: list[str] = []
+        if isinstance(wanted, list):
+            if not wanted:
+                self.problem(path, "an empty list matches nothing")
+            for at, value in enumerate(wanted):
+                self._value(spec, value, (*path, at), values, patterns)
+        else:
+            self._value(spec, wanted, path, values, patterns)
+        return OneOf(spec.name, tuple(values), tuple(patterns))
+
+    def _compared(self, spec: FactSpec, wanted: dict[object, object], path: Path) -> Condition:
+        """`{over: 3, at_most: 9}`."""
+        parts: list[Condition] = []
+        if spec.type != "number":
+            self.problem(
+                path, f"{spec.name} is {_kind(spec)}, only numbers are compared", "write the value itself"
+            )
+            return _NEVER
+        for key, bound in wanted.items():
+            at = (*path, str(key))
+            if key not in COMPARISONS:
+                self.problem(at, f"unknown comparison {key}", meant(str(key), COMPARISONS))
+            elif isinstance(bound, bool) or not isinstance(bound, int | float):
+                self.problem(at, f"{spec.name} is compared with a number, not {_shown(bound)}")
+            else:
+                parts.append(Compare(spec.name, str(key), float(bound)))
+        if not wanted:
+            self.problem(path, "an empty comparison", "known are " + ", ".join(COMPARISONS))
+        if not parts:
+            return _NEVER
+        return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
+
+    def _value(
+        self, spec: FactSpec, value: object, path: Path, values: list[Scalar], patterns: list[str]
+    ) -> None:
+        """Checks one wanted value and puts it among `values` or `patterns`."""
+        if spec.type == "flag":
+            if not isinstance(value, bool):
+                self.problem(path, f"{spec.name} is true or false, not {_shown(value)}")
+            else:
+                values.append(value)
+        elif spec.type == "number":
+            if isinstance(value, bool) or not isinstance(value, int | float):
+                self.problem(path, f"{spec.name} is a number, not {_shown(value)}")
+            else:
+                values.append(value)
+        elif not isinstance(value, str):
+            hint = f'write "{value}" in quotes' if isinstance(value, int | float) else ""
+            self.problem(path, f"{spec.name} is {_kind(spec)}, not {_shown(value)}", hint)
+        elif "*" in value:
+            patterns.append(value)
+        else:
+            self._word(spec, value, path)
+            values.append(value)
+
+    def _word(self, spec: FactSpec, word: str, path: Path) -> None:
+        """Problems of a text that must be one of known words."""
+        which = spec.name.removeprefix("lists.")
+        if which != spec.name:
+            self._list(which, word, path)
+            return
+        known: tuple[str, ...] = spec.choices
+        if spec.name == "trunk.kind":
+            known = KINDS
+        elif spec.name == "trunk.name":
+            known = self.vocabulary.trunks
+        if known and word not in known:
+            self.problem(path, f"{spec.name} is never {word}", meant(word, known))
+
+    def _list(self, which: str, word: str, path: Path) -> None:
+        """A list must exist and be bound to what the fact asks it about."""
+        lists = self.vocabulary.lists
+        if word not in lists:
+            self.problem(path, f"unknown list {word}", meant(word, lists))
+        elif which not in lists[word]:
+            bound = ", ".join(lists[word]) or "nothing"
+            self.problem(path, f"list {word} is not asked about {which}", f"lists.{word}.bind is {bound}")
+
+
+def _kind(spec: FactSpec) -> str:
+    """What a value of this fact is."""
+    return _TYPE_NAMES.get(spec.type, spec.type)
+
+
+def _shown(value: object) -> str:
+    """A wrong value in a message, shortened."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."

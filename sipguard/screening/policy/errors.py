@@ -1,0 +1,64 @@
+"""What may be wrong with a policy.
+
+    PolicyError      a policy that cannot be used; holds all problems at once
+
+Enters: nothing. Leaves: problems with the path of the value at fault. Must not: know of files; `settings`
+adds positions.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from difflib import get_close_matches
+from typing import Final
+
+ERROR: Final = "error"
+WARNING: Final = "warning"
+
+Path = tuple[str | int, ...]
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One thing that is wrong: `path` of keys and indexes to the value, what, and what was probably meant."""
+
+    path: Path
+    what: str
+    hint: str = ""
+    level: str = ERROR
+
+    def __str__(self) -> str:
+        """`rules[3].when: what; hint`."""
+        text = f"{dotted(self.path)}: {self.what}"
+        return f"{text}; {self.hint}" if self.hint else text
+
+
+class PolicyError(Exception):
+    """A policy cannot be used. `problems` holds every reason, in the order of the document."""
+
+    def __init__(self, problems: Iterable[Problem]) -> None:
+        self.problems = tuple(problems)
+        super().__init__("\n".join(str(problem) for problem in self.problems))
+
+
+def dotted(path: Path) -> str:
+    """A path as people read it: `rules[3].when`."""
+    text = ""
+    for part in path:
+        if isinstance(part, int):
+            text += f"[{part}]"
+        else:
+            text += f".{part}" if text else part
+    return text
+
+
+def meant(word: str, known: Iterable[str]) -> str:
+    """`did you mean ...` where a known word is close, else the known words if they are few, else ""."""
+    words = sorted(set(known))
+    close = get_close_matches(word.lower(), words, 1, 0.6)
+    if close:
+        return f"did you mean {close[0]}?"
+    if 0 < len(words) <= 12:
+        return "known are " + ", ".join(words)
+    return ""

@@ -1,0 +1,102 @@
+"""Labels of rules: what may be written into a call that goes on.
+
+Enters: `label:` as written. Leaves: LabelSpec values; problems. Must not: allow what would break the
+message or the token: digits of numbers stay as they came, headers of the dialog are not a policy's to
+write.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipguard.screening.policy.errors import Path, Problem, meant
+from sipguard.screening.policy.model import LabelSpec, Vocabulary
+from sipguard.sip.uri import TOKEN
+
+LABEL_KEYS: Final = ("prefix", "max", "verstat", "headers")
+_OURS: Final = frozenset(
+    {"via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "route", "record-route"}
+    | {"max-forwards", "content-length", "l", "content-type", "c", "content-encoding", "e", "identity", "y"}
+    | {"p-asserted-identity", "p-preferred-identity", "require", "supported", "k", "proxy-require", "date"}
+    | {"proxy-authorization", "authorization", "expires", "min-se", "session-expires", "x", "priority"}
+)
+
+
+def read_label(
+    value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]
+) -> LabelSpec | None:
+    """The label written as `value`; None where it cannot be read at all."""
+    if not isinstance(value, dict) or not value:
+        problems.append(Problem(path, "must be a map", 'such as {prefix: "SPAM? "}'))
+        return None
+    for key in value:
+        if key not in LABEL_KEYS:
+            problems.append(Problem((*path, str(key)), f"unknown key {key}", meant(str(key), LABEL_KEYS)))
+    prefix = value.get("prefix", "")
+    if not isinstance(prefix, str) or not prefix.isprintable() or '"' in prefix or "\\" in prefix:
+        problems.append(Problem((*path, "prefix"), "must be a printable text without quotes and backslashes"))
+        prefix = ""
+    longest = value.get("max", 0)
+    if isinstance(longest, bool) or not isinstance(longest, int) or longest < 0:
+        problems.append(Problem((*path, "max"), f"must be a number of characters, not {longest}"))
+        longest = 0
+    verstat = value.get("verstat", "")
+    if not isinstance(verstat, str) or not set(verstat) <= TOKEN:
+        problems.append(
+            Problem((*path, "verstat"), f"{verstat} is no verstat", "such as TN-Validation-Failed")
+        )
+        verstat = ""
+    headers = _headers(value.get("headers"), (*path, "headers"), vocabulary, problems)
+    return LabelSpec(prefix, longest, verstat, headers)
+
+
+def _headers(
+    value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]
+) -> tuple[tuple[str, str], ...]:
+    """`headers: {Name: template}` as pairs."""
+    if value is None:
+        return ()
+    if not isinstance(value, dict):
+        problems.append(
+            Problem(
+                path, "must map header names to values", 'such as {Attestation-Info: "{identity.attest}"}'
+            )
+        )
+        return ()
+    known = {spec.name for spec in vocabulary.facts} | {"id"}
+    headers = []
+    for name, template in value.items():
+        at = (*path, str(name))
+        if not isinstance(name, str) or not name or not set(name) <= TOKEN:
+            problems.append(Problem(at, f"{name!r} is no header name (RFC 3261 §25.1)"))
+        elif name.lower() in _OURS:
+            problems.append(Problem(at, f"{name} is not a policy's to write"))
+        elif not isinstance(template, str) or not template.isprintable():
+            problems.append(
+                Problem(at, "must be one line of text", "facts stand in braces, such as {identity.attest}")
+            )
+        else:
+            _template(template, at, known, problems)
+            headers.append((name, template))
+    return tuple(headers)
+
+
+def _template(template: str, path: Path, known: set[str], problems: list[Problem]) -> None:
+    """Problems of the facts in braces of a template."""
+    for piece in template.split("{")[1:]:
+        name, closed, _ = piece.partition("}")
+        if not closed:
+            problems.append(Problem(path, "a brace is not closed"))
+        elif name not in known:
+            problems.append(Problem(path, f"unknown fact {name}", meant(name, known)))
+
+
+def read_words(value: object, path: Path, what: str, problems: list[Problem]) -> tuple[str, ...]:
+    """One text or a list of them, as a tuple."""
+    if value is None:
+        return ()
+    words = value if isinstance(value, list) else [value]
+    for word in words:
+        if not isinstance(word, str) or not word or not word.isprintable():
+            problems.append(Problem(path, f"{word!r} is not {what}"))
+    return tuple(word for word in words if isinstance(word, str))

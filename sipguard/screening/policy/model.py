@@ -1,0 +1,158 @@
+"""A policy as it was read: conditions, rules, responses.
+
+Enters: nothing, these are values; `read` makes them, `compile` reads them. All can be pickled and compared.
+Must not: hold functions or decide anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field
+from typing import Final
+
+from sipguard.screening.finding import FactSpec
+
+Scalar = str | int | float | bool
+
+COMPARISONS: Final = ("over", "under", "at_least", "at_most")
+
+
+@dataclass(frozen=True, slots=True)
+class OneOf:
+    """A fact is, or as a set holds, one of `values` or what fits one of `patterns` (`*` is any text)."""
+
+    fact: str
+    values: tuple[Scalar, ...] = ()
+    patterns: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Compare:
+    """A number is over, under, at_least or at_most `bound`."""
+
+    fact: str
+    operator: str
+    bound: float
+
+
+@dataclass(frozen=True, slots=True)
+class AllOf:
+    """Every part holds; true without parts."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class AnyOf:
+    """At least one part holds; false without parts."""
+
+    parts: tuple[Condition, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Not:
+    """The part is known and does not hold."""
+
+    part: Condition
+
+
+Condition = OneOf | Compare | AllOf | AnyOf | Not
+
+# ------------------------------------------------------------------------------------------ rejecting
+
+BASES: Final[dict[str, str]] = {
+    "order": "an order of an authority to block an upstream provider",
+    "dno": "a number that never originates calls (47 CFR 64.1200(o))",
+    "invalid": "a caller number that cannot exist",
+    "contract": "the trunk's customer may not place this call",
+    "subscriber": "the called subscriber asked for it",
+    "analytics": "reasonable analytics, answered 603+ with a redress contact (47 CFR 64.1200(k))",
+    "identity": "no valid Identity header where one is required (RFC 8224 §6.2.2)",
+    "unscreened": "a check that must not fail has failed",
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Response:
+    """The final response of a basis. Status 0 is `auto`: what the failed verification says."""
+
+    status: int
+    phrase: str = ""
+    plus: bool = False
+
+
+DEFAULT_RESPONSES: Final[dict[str, Response]] = {
+    "order": Response(403, "Forbidden"),
+    "dno": Response(403, "Forbidden"),
+    "invalid": Response(404, "Not Found"),
+    "contract": Response(403, "Forbidden"),
+    "subscriber": Response(607, "Unwanted"),
+    "analytics": Response(603, "Network Blocked", plus=True),
+    "identity": Response(0),
+    "unscreened": Response(403, "Forbidden"),
+}
+
+
+@dataclass(frozen=True, slots=True)
+class Redress:
+    """Where a blocked caller may complain: at least one of them is needed for a 603+ (ATIS-1000099)."""
+
+    url: str = ""
+    tel: str = ""  # +E.164
+    email: str = ""
+
+    def __bool__(self) -> bool:
+        """Whether there is any contact."""
+        return bool(self.url or self.tel or self.email)
+
+
+# ------------------------------------------------------------------------------------------ rules
+
+
+@dataclass(frozen=True, slots=True)
+class LabelSpec:
+    """What a rule writes into a call that goes on."""
+
+    prefix: str = ""
+    max: int = 0
+    verstat: str = ""
+    headers: tuple[tuple[str, str], ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
+class Rule:
+    """One rule. At most one of `basis`, `contact`, `route` is set; none of them means the call goes on."""
+
+    name: str
+    when: Condition
+    basis: str = ""
+    contact: str = ""
+    route: str = ""
+    label: LabelSpec | None = None
+    tags: tuple[str, ...] = ()
+    continues: bool = False
+    report: bool = False
+    rollout: int = 10_000  # of 10,000 callers
+    until_day: int | None = None  # last day it acts on, days since 1970-01-01 UTC
+    on: tuple[str, ...] = ()  # names of ingress trunks, empty for all
+
+
+@dataclass(frozen=True)
+class Policy:
+    """Rules in their order, and what happens to a call that none of them stops."""
+
+    rules: tuple[Rule, ...] = ()
+    default_basis: str = ""  # "" allows
+    responses: Mapping[str, Response] = field(default_factory=lambda: dict(DEFAULT_RESPONSES))
+    redress: Redress = Redress()
+
+
+@dataclass(frozen=True)
+class Vocabulary:
+    """The words that a policy may use: facts, lists with what they are bound to, trunks."""
+
+    facts: tuple[FactSpec, ...]
+    lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> shown, caller, pair ...
+    trunks: tuple[str, ...] = ()
+    routes: tuple[str, ...] = ()  # trunks that have peers
+    redress: Redress = Redress()

@@ -1,0 +1,265 @@
+"""A policy as an operator wrote it, to a Policy.
+
+Enters: plain maps, lists and scalars as YAML gives them, and the vocabulary. Leaves: a Policy and every
+problem. Must not: open files, or know what an answer costs.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from datetime import date
+from typing import Final
+
+from sipguard.screening.policy.conditions import ConditionReader
+from sipguard.screening.policy.errors import ERROR, Path, Problem, meant
+from sipguard.screening.policy.labels import read_label, read_words
+from sipguard.screening.policy.model import BASES, AllOf, Condition, Policy, Rule, Vocabulary
+from sipguard.screening.policy.responses import read_responses
+from sipguard.screening.verdict import RESERVED_RULES
+
+POLICY_KEYS: Final = ("define", "rules", "default", "responses")
+RULE_KEYS: Final = (
+    "name",
+    "on",
+    "when",
+    "reject",
+    "redirect",
+    "allow",
+    "label",
+    "tag",
+    "continue",
+    "mode",
+    "rollout",
+    "until",
+)
+_EPOCH: Final = date(1970, 1, 1)
+_ALWAYS: Final = AllOf(())
+
+
+def read_policy(document: object, vocabulary: Vocabulary) -> tuple[Policy, list[Problem]]:
+    """The policy in `document`, and all that is wrong with it; with an error among that it is unusable."""
+    problems: list[Problem] = []
+    if not isinstance(document, dict):
+        return Policy(), [Problem((), "a policy is a map", "of " + ", ".join(POLICY_KEYS))]
+    for key in document:
+        if key not in POLICY_KEYS:
+            problems.append(Problem((str(key),), f"unknown key {key}", meant(str(key), POLICY_KEYS)))
+    responses = read_responses(document.get("responses"), problems)
+    conditions = ConditionReader(vocabulary, problems)
+    conditions.define(document.get("define"))
+    reader = _RuleReader(vocabulary, conditions, problems)
+    rules = reader.rules(document.get("rules"))
+    default = reader.default(document.get("default", "allow"))
+    policy = Policy(rules, default, responses, vocabulary.redress)
+    return policy, problems
+
+
+def errors_of(problems: Iterable[Problem]) -> list[Problem]:
+    """Those problems that make a policy unusable."""
+    return [problem for problem in problems if problem.level == ERROR]
+
+
+class _RuleReader:
+    """Reads rules; `problems` grows."""
+
+    def __init__(self, vocabulary: Vocabulary, conditions: ConditionReader, problems: list[Problem]) -> None:
+        self.vocabulary = vocabulary
+        self.conditions = conditions
+        self.problems = problems
+        self._names: set[str] = set()
+
+    def problem(self, path: Path, what: str, hint: str = "") -> None:
+        """Notes a problem."""
+        self.problems.append(Problem(path, what, hint))
+
+    def rules(self, value: object) -> tuple[Rule, ...]:
+        """The rules in their order."""
+        if value is None:
+            return ()
+        if not isinstance(value, list):
+            self.problem(("rules",), "must be a list of rules", "begin each with a dash")
+            return ()
+        return tuple(self._rule(rule, ("rules", at)) for at, rule in enumerate(value))
+
+    def default(self, value: object) -> str:
+        """The basis that calls are rejected on which no rule stopped, "" to allow them."""
+        path: Path = ("default",)
+        if value == "allow":
+            return ""
+        if isinstance(value, dict) and list(value) == ["reject"]:
+            return self._basis(value["reject"], ("default", "reject"))
+        if isinstance(value, str) and value.startswith("reject "):
+            return self._basis(value[7:].strip(), path)
+        self.problem(path, "must be allow or reject BASIS", "bases are " + ", ".join(BASES))
+        return ""
+
+    def _rule(self, value: object, path: Path) -> Rule:
+        """One rule."""
+        if not isinstance(value, dict):
+            self.problem(path, "a rule is a map", "with name, when and what to do")
+            return Rule("", _ALWAYS)
+        for key in value:
+            if key not in RULE_KEYS:
+                self.problem((*path, str(key)), f"unknown key {key}", meant(str(key), RULE_KEYS))
+        contact, route = self._redirect(value.get("redirect"), (*path, "redirect"))
+        rule = Rule(
+            name=self._name(value.get("name"), path),
+            when=self._when(value, path),
+            basis=self._basis(value["reject"], (*path, "reject")) if "reject" in value else "",
+            contact=contact,
+            route=route,
+            label=read_label(value["label"], (*path, "label"), self.vocabulary, self.problems)
+            if "label" in value
+            else None,
+            tags=read_words(value.get("tag"), (*path, "tag"), "a tag", self.problems),
+            continues=self._flag(value, "continue", path),
+            report=self._mode(value.get("mode", "enforce"), (*path, "mode")),
+            rollout=self._rollout(value.get("rollout"), (*path, "rollout")),
+            until_day=self._until(value.get("until"), (*path, "until")),
+            on=self._on(value.get("on"), (*path, "on")),
+        )
+        self._one_action(value, rule, path)
+        return rule
+
+    def _name(self, name: object, path: Path) -> str:
+        """The name of a rule: a slug, used once, none that verdicts use themselves."""
+        at = (*path, "name")
+        if name is None:
+            self.problem(path, "a rule without a name", "its name stands in records, reports and metrics")
+            return ""
+        if not isinstance(name, str) or not name or not all(c.isalnum() or c in "-_." for c in name):
+            self.problem(at, f"{name!r} is no name", "write letters, digits, - _ .")
+            return ""
+        if name in RESERVED_RULES:
+            self.problem(at, f"{name} names what sipguard decides by itself", "choose another name")
+        if name in self._names:
+            self.problem(at, f"a second rule with the name {name}")
+        self._names.add(name)
+        return name
+
+    def _when(self, value: dict[str, object], path: Path) -> Condition:
+        """The condition; it may be left out only where the rule is bound to trunks."""
+        if "when" in value:
+            return self.conditions.read(value["when"], (*path, "when"))
+        if "on" not in value:
+            self.problem(
+                path,
+                "a rule without when",
+                "for all calls of a trunk write on: [TRUNK], for all calls default:",
+            )
+        return _ALWAYS
+
+    def _basis(self, basis: object, path: Path) -> str:
+        """A basis; analytics needs a contact for the 603+ (ATIS-1000099)."""
+        if not isinstance(basis, str) or basis not in BASES:
+            hint = "" if isinstance(basis, str) else "write the basis, responses: chooses the SIP answer"
+            self.problem(path, f"unknown basis {basis}", hint or meant(str(basis), BASES))
+            return ""
+        if basis == "analytics" and not self.vocabulary.redress:
+            self.problem(
+                path, "a block by analytics needs a redress contact", "write redress: {url: https://...}"
+            )
+        return basis
+
+    def _redirect(self, value: object, path: Path) -> tuple[str, str]:
+        """(contact, route), one of them set."""
+        if value is None:
+            return "", ""
+        if not isinstance(value, dict) or len(value) != 1 or not {"contact", "route"} & set(value):
+            self.problem(path, "must be {contact: sip:...} or {route: TRUNK}")
+            return "", ""
+        ((key, target),) = value.items()
+        if key == "contact":
+            if not isinstance(target, str) or not _is_uri(target):
+                self.problem((*path, "contact"), f"{target} is no URI", "such as sip:voicemail@pbx.example")
+                return "", ""
+            return target, ""
+        if not isinstance(target, str) or target not in self.vocabulary.routes:
+            known = self.vocabulary.routes
+            what = "has no peers" if target in self.vocabulary.trunks else "is no trunk"
+            self.problem((*path, "route"), f"{target} {what}", meant(str(target), known))
+            return "", ""
+        return "", target
+
+    def _flag(self, value: dict[str, object], key: str, path: Path) -> bool:
+        """A key that is true, false or left out."""
+        flag = value.get(key, False)
+        if not isinstance(flag, bool):
+            self.problem((*path, key), f"must be true or false, not {flag}")
+            return False
+        return flag
+
+    def _mode(self, mode: object, path: Path) -> bool:
+        """Whether the rule only reports."""
+        if mode not in ("report", "enforce"):
+            self.problem(path, f"unknown mode {mode}", meant(str(mode), ("report", "enforce")))
+        return mode == "report"
+
+    def _rollout(self, value: object, path: Path) -> int:
+        """A share of the callers, of 10,000."""
+        if value is None:
+            return 10_000
+        if isinstance(value, str) and value.endswith("%"):
+            try:
+                share = round(float(value[:-1]) * 100)
+            except (ValueError, OverflowError):
+                share = -1
+            if 0 <= share <= 10_000:
+                return share
+        self.problem(path, f"{value} is no share of callers", "write 25%")
+        return 10_000
+
+    def _until(self, value: object, path: Path) -> int | None:
+        """The last day of the rule, in days of Unix time."""
+        if value is None:
+            return None
+        if isinstance(value, str):
+            try:
+                value = date.fromisoformat(value)
+            except ValueError:
+                pass
+        if isinstance(value, date):
+            return (date(value.year, value.month, value.day) - _EPOCH).days
+        self.problem(path, f"{value} is no date", "write 2027-01-31")
+        return None
+
+    def _on(self, value: object, path: Path) -> tuple[str, ...]:
+        """Ingress trunks that the rule is for."""
+        names = read_words(value, path, "the name of a trunk", self.problems)
+        for at, name in enumerate(names):
+            if name not in self.vocabulary.trunks:
+                where = (*path, at) if isinstance(value, list) else path
+                self.problem(where, f"{name} is no trunk", meant(name, self.vocabulary.trunks))
+        return names
+
+    def _one_action(self, value: dict[str, object], rule: Rule, path: Path) -> None:
+        """A rule does one thing; a label belongs to a call that goes on."""
+        allow = self._flag(value, "allow", path)
+        ends = [key for key in ("reject", "redirect", "allow") if (allow if key == "allow" else key in value)]
+        if len(ends) > 1:
+            self.problem((*path, ends[1]), f"{ends[0]} and {ends[1]} in one rule", "a rule does one of them")
+        if ends and rule.continues:
+            self.problem((*path, "continue"), f"{ends[0]} ends the rules, it cannot continue")
+        if rule.label is not None and (ends[:1] == ["reject"] or rule.contact):
+            self.problem((*path, "label"), f"a label on a call that does not go on ({ends[0]})")
+        if not ends and rule.label is None and not rule.continues:
+            hint = (
+                "write continue: true to go on with the rules, or allow: true"
+                if rule.tags
+                else ("write reject, redirect, allow, label or tag")
+            )
+            self.problem(
+                path, "the rule does nothing" if not rule.tags else "a tag alone does not end the rules", hint
+            )
+        elif rule.continues and not rule.tags and rule.label is None:
+            self.problem(path, "the rule does nothing", "write label or tag beside continue")
+
+
+def _is_uri(text: str) -> bool:
+    """Whether `text` can stand in a Contact as it is."""
+    scheme, _, rest = text.partition(":")
+    return (
+        scheme in ("sip", "sips", "tel")
+        and bool(rest)
+        and all("!" <= c <= "~" and c not in '<>"' for c in rest)
+    )

@@ -1,0 +1,89 @@
+"""One immutable snapshot of everything that a verdict depends on, under one revision.
+
+Enters: a PlainRuleset, values only, which may be sent between processes. Leaves: a Ruleset with its lists
+mapped, its anchors read and its policy compiled for each trunk. Must not: change; a reload makes another
+one.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass, field, fields
+from typing import Final
+
+from sipguard.screening.checks import CHECKS
+from sipguard.screening.guard import Settings as GuardSettings
+from sipguard.screening.lists import Lists, ListSpec
+from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
+from sipguard.screening.policy.model import Policy, Redress
+from sipguard.screening.trunk import Listener, Trunk
+from sipguard.stir.certificate import Anchors
+
+OPEN: Final = "open"
+CLOSED: Final = "closed"
+
+
+@dataclass(frozen=True)
+class Overload:
+    """From when on work is shed; the age of the oldest datagram that was not read is the measure."""
+
+    skip_verification_after_s: float = 0.02
+    refuse_after_s: float = 0.06
+    max_calls: int = 20_000
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class _Snapshot:
+    """What a Ruleset and its plain form have in common."""
+
+    revision: str
+    policy: Policy
+    trunks: Mapping[str, Trunk]
+    listeners: Mapping[str, Listener]
+    settings: Mapping[str, object]  # name of a check -> its Settings
+    on_failure: Mapping[str, str]  # name of a check -> open | closed; open where it is not named
+    complete_percent: int = 0  # of calls that run all checks, whatever the verdict needs
+    emergency: GuardSettings = field(default_factory=GuardSettings)
+    emergency_route: str = ""  # trunk that emergency calls leave by, "" for the route of their trunk
+    mode: str = "enforce"  # enforce | report | bypass, until an operator says otherwise
+    redress: Redress = field(default_factory=Redress)
+    overload: Overload = field(default_factory=Overload)
+    site: str = ""
+    node: str = ""
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class PlainRuleset(_Snapshot):
+    """A Ruleset before it was opened: only values, so it can be pickled and sent to a worker."""
+
+    lists: tuple[ListSpec, ...] = ()
+    anchors: tuple[bytes, ...] = ()  # PEM
+
+
+@dataclass(frozen=True, eq=False, kw_only=True)
+class Ruleset(_Snapshot):
+    """The snapshot that calls are screened by."""
+
+    lists: Lists
+    anchors: Anchors
+    policies: Mapping[str, CompiledPolicy]
+
+    def compiled(self, trunk_name: str) -> CompiledPolicy:
+        """The policy as it stands for calls from this trunk. KeyError where there is no such trunk."""
+        return self.policies[trunk_name]
+
+    @classmethod
+    def open(cls, plain: PlainRuleset) -> Ruleset:
+        """Maps the lists, reads the anchors, compiles the policy.
+
+        Raises the errors of `Lists.open` and of `Anchors` where a file changed since it was checked.
+        """
+        common = {each.name: getattr(plain, each.name) for each in fields(_Snapshot)}
+        costs = {name: check.COST for name, check in CHECKS.items()}
+        policies = {name: compile_policy(plain.policy, trunk, costs) for name, trunk in plain.trunks.items()}
+        return cls(
+            lists=Lists.open(plain.lists),
+            anchors=Anchors.read(plain.anchors),
+            policies=policies,
+            **common,
+        )

@@ -1,0 +1,119 @@
+"""What is configured of a relation with a carrier: a trunk, its peers, its number rules.
+
+Enters: nothing, these are values; `settings` builds them from YAML, screening and b2bua read them.
+Must not: change after they were built. All durations are seconds, all numbers canonical TNs.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from ipaddress import IPv4Network, IPv6Network
+from typing import Final
+
+from sipguard.numbers.canonical import READ_AS_NANP, NumberRules
+
+KINDS: Final = ("interconnect", "origination", "telemarketing", "gateway", "emergency")
+
+
+@dataclass(frozen=True)
+class Listener:
+    """A local socket: where it is bound, and the address that peers are told (Via, Contact)."""
+
+    name: str
+    host: str
+    port: int
+    transport: str = "udp"
+    advertised_host: str = ""
+    advertised_port: int = 0
+
+    @property
+    def public_host(self) -> str:
+        """Host for Via and Contact, an IPv6 literal in brackets (RFC 3261 §25.1 `host`)."""
+        host = self.advertised_host or self.host
+        return f"[{host}]" if ":" in host else host
+
+    @property
+    def public_port(self) -> int:
+        """Port for Via and Contact."""
+        return self.advertised_port or self.port
+
+
+@dataclass(frozen=True)
+class Peer:
+    """One next hop of a trunk: an IP literal and a port."""
+
+    host: str
+    port: int = 5060
+    transport: str = "udp"
+
+    @property
+    def uri_host(self) -> str:
+        """`host:port` as it stands in a SIP URI; the port is left out where it is 5060."""
+        host = f"[{self.host}]" if ":" in self.host else self.host
+        return host if self.port == 5060 else f"{host}:{self.port}"
+
+
+@dataclass(frozen=True)
+class Limits:
+    """Bounds on a trunk's calls; 0 means none. Emergency calls do not count against them."""
+
+    cps: float = 0.0
+    calls: int = 0
+
+
+@dataclass(frozen=True)
+class Overload:
+    """When new calls are spared work, and when they are turned away; established calls are always served.
+
+    The pressure is for how long the socket has not been empty, in seconds; `max_calls` bounds all tables.
+    """
+
+    skip_verification_after_s: float = 0.02
+    refuse_after_s: float = 0.06
+    max_calls: int = 20000
+
+
+@dataclass(frozen=True)
+class WriteRules:
+    """How numbers are written to this trunk, in Request-URI and To; caller digits are never changed.
+
+    `form`: received (digits untouched) | e164 (+1...) | national (10 digits for +1 numbers) | plain (1...).
+    `prefix` is put before the written number of the Request-URI.
+    """
+
+    form: str = "received"
+    prefix: str = ""
+
+
+@dataclass(frozen=True)
+class Upstream:
+    """Who sends on this trunk, as a traceback answer names it."""
+
+    legal_name: str = ""
+    ocn: str = ""
+    rmd_id: str = ""
+    contact: str = ""
+
+
+@dataclass(frozen=True)
+class Trunk:
+    """A configured relation to a carrier."""
+
+    name: str
+    kind: str
+    sources: tuple[IPv4Network | IPv6Network, ...] = ()
+    listener: str = "main"
+    route: str = ""  # name of the trunk that calls from here leave by
+    peers: tuple[Peer, ...] = ()
+    try_timeout_s: float = 4.0
+    down_for_s: float = 30.0
+    limits: Limits = Limits()
+    read: NumberRules = READ_AS_NANP
+    write: WriteRules = WriteRules()
+    trust_pai: bool = False
+    emergency_marks_trusted: bool = False
+    verify: bool = True
+    verstat: str = "plain"  # written TO this trunk: off | plain | suffix_all | suffix_bc
+    attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
+    block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
+    upstream: Upstream = field(default_factory=Upstream)

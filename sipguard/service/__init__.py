@@ -1,0 +1,1 @@
+"""Builds the house from the configuration: processes, start, stop, reload."""

@@ -1,0 +1,82 @@
+"""What must survive a restart of the service: the modes an operator set, and the last Rulesets.
+
+Enters: modes, Rulesets in their plain form. Leaves: the same after a restart. Must not: hold secrets; the files
+are readable by their owner only all the same.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import pickle
+from pathlib import Path
+from typing import Final
+
+from sipguard.screening.ruleset import PlainRuleset
+
+KEPT: Final = 20
+
+
+def write_atomically(path: Path, octets: bytes) -> None:
+    """Replaces `path` in one step; a crash leaves the old file or the new one."""
+    temporary = path.with_name(f".{path.name}.{os.getpid()}")
+    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+        file.write(octets)
+        file.flush()
+        os.fsync(file.fileno())
+    temporary.replace(path)
+
+
+class Modes:
+    """Mode by trunk, "" for all trunks, in `mode.json`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._path = directory / "mode.json"
+        self.by_trunk: dict[str, str] = {}
+        try:
+            kept = json.loads(self._path.read_text())
+        except (FileNotFoundError, ValueError):
+            kept = {}
+        if isinstance(kept, dict):
+            self.by_trunk = {str(trunk): str(mode) for trunk, mode in kept.items()}
+
+    def set(self, mode: str, trunk: str) -> None:
+        """Sets the mode of one trunk, or of all; a mode for all forgets what was set for single trunks."""
+        if not trunk:
+            self.by_trunk.clear()
+        self.by_trunk[trunk] = mode
+        write_atomically(self._path, json.dumps(self.by_trunk).encode())
+
+
+class Rulesets:
+    """The last KEPT Rulesets, oldest first, as files `NNNNNNNN.ruleset`."""
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory / "rulesets"
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    def _files(self) -> list[Path]:
+        return sorted(self._directory.glob("*.ruleset"))
+
+    def add(self, ruleset: PlainRuleset) -> None:
+        """Keeps a Ruleset as the newest."""
+        files = self._files()
+        number = int(files[-1].stem) + 1 if files else 1
+        write_atomically(self._directory / f"{number:08d}.ruleset", pickle.dumps(ruleset, protocol=5))
+        for old in self._files()[:-KEPT]:
+            old.unlink(missing_ok=True)
+
+    def before(self, revision: str) -> PlainRuleset | None:
+        """The newest kept Ruleset older than the newest one with `revision`; None where there is none."""
+        found = False
+        for path in reversed(self._files()):
+            try:
+                ruleset = pickle.loads(path.read_bytes())
+            except (OSError, pickle.UnpicklingError, AttributeError, ImportError, EOFError):
+                continue  # written by another version
+            if not isinstance(ruleset, PlainRuleset):
+                continue
+            if found and ruleset.revision != revision:
+                return ruleset
+            found = found or ruleset.revision == revision
+        return None

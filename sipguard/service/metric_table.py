@@ -1,0 +1,190 @@
+"""The table of all metrics: which process counts them in which cell, and how Prometheus names them.
+
+Enters: the names that engine, policy and frames have. Leaves: names of cells, families of metrics.
+Must not: hold a count, or a label whose values callers choose.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Final
+
+from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
+from sipguard.b2bua.frames import DISPOSITIONS
+from sipguard.screening.policy.model import BASES
+
+COUNTER: Final = "counter"
+GAUGE: Final = "gauge"
+
+SETUP_BUCKETS_S: Final = (
+    0.0002, 0.0003, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
+    1.0,
+)  # fmt: skip
+STATUSES: Final = (
+    200, 202, 300, 301, 302, 400, 401, 403, 404, 405, 407, 408, 410, 413, 415, 416, 420, 422, 428, 433, 436,
+    437, 438, 480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 500, 501, 502, 503, 504, 580, 600, 603, 604,
+    606, 607, 608,
+)  # fmt: skip
+
+WORKER_NAMES: Final = (
+    *ENGINE_NAMES,
+    "troubles", "unsent", "journal_bytes", "journal_lost", "longest_turn_us", "gc2", "memory_bytes", "cpu_us",
+)  # fmt: skip
+DESK_NAMES: Final = (
+    *(f"basis_{basis}" for basis in BASES),
+    *(f"end_{disposition}" for disposition in DISPOSITIONS),
+    *(f"status_{status}" for status in STATUSES),
+    "status_other",
+    *(f"setup_{n}" for n in range(len(SETUP_BUCKETS_S) + 1)),
+    "setup_sum_us", "frames_loaded", "frames_damaged", "frames_orphaned", "store_failures", "loader_lag_ms",
+    "log_lines", "memory_bytes", "cpu_us",
+)  # fmt: skip
+NAMES_OF: Final = {"worker": WORKER_NAMES, "desk": DESK_NAMES}
+
+
+@dataclass(frozen=True)
+class Family:
+    """One metric: its cells are (label value, slot name); one cell with value "" where it has no label."""
+
+    name: str
+    kind: str
+    help: str
+    process: str  # worker | desk | both
+    cells: tuple[tuple[str, str], ...]
+    label: str = ""
+    scale: float = 1.0
+
+
+def _one(name: str, kind: str, slot: str, help: str, process: str = "worker", scale: float = 1.0) -> Family:
+    return Family(name, kind, help, process, (("", slot),), scale=scale)
+
+
+def _prefixed(names: Iterable[str], prefix: str) -> tuple[tuple[str, str], ...]:
+    return tuple((name[len(prefix) :], name) for name in names if name.startswith(prefix))
+
+
+METRICS: Final = (
+    Family(
+        "sipguard_calls_total",
+        COUNTER,
+        "calls by verdict",
+        "worker",
+        (("allow", "allowed"), ("label", "labelled"), ("reject", "rejected"), ("redirect", "redirected")),
+        "verdict",
+    ),
+    Family(
+        "sipguard_refusals_total",
+        COUNTER,
+        "calls that were refused, by the basis of their rejection",
+        "desk",
+        _prefixed(DESK_NAMES, "basis_"),
+        "basis",
+    ),
+    Family(
+        "sipguard_ended_calls_total",
+        COUNTER,
+        "calls by how they ended",
+        "desk",
+        _prefixed(DESK_NAMES, "end_"),
+        "disposition",
+    ),
+    Family(
+        "sipguard_responses_total",
+        COUNTER,
+        "final responses to INVITEs of callers",
+        "desk",
+        _prefixed(DESK_NAMES, "status_"),
+        "status",
+    ),
+    Family(
+        "sipguard_unscreened_calls_total",
+        COUNTER,
+        "calls for which a check failed or was late",
+        "worker",
+        _prefixed(ENGINE_NAMES, "unscreened_"),
+        "check",
+    ),
+    Family(
+        "sipguard_verifications_total",
+        COUNTER,
+        "results of identity verification",
+        "worker",
+        _prefixed(ENGINE_NAMES, "identity_"),
+        "result",
+    ),
+    Family(
+        "sipguard_overload_total",
+        COUNTER,
+        "calls that overload cost something: verification, or admission",
+        "worker",
+        (("verification", "shed_verification"), ("admission", "shed_calls")),
+        "level",
+    ),
+    Family(
+        "sipguard_limited_calls_total",
+        COUNTER,
+        "calls turned away by a limit of their trunk",
+        "worker",
+        _prefixed(ENGINE_NAMES, "limited_"),
+        "limit",
+    ),
+    Family(
+        "sipguard_unmet_fetches_total",
+        COUNTER,
+        "fetches that failed, or came after their budget",
+        "worker",
+        _prefixed(ENGINE_NAMES, "fetches_"),
+        "why",
+    ),
+    _one("sipguard_fetches_total", COUNTER, "fetches", "certificates that calls waited for"),
+    _one("sipguard_datagrams_total", COUNTER, "datagrams", "datagrams received"),
+    _one("sipguard_malformed_total", COUNTER, "malformed", "messages that are no SIP or break its rules"),
+    _one("sipguard_unknown_source_total", COUNTER, "unknown_source", "messages of senders of no trunk"),
+    _one("sipguard_stray_responses_total", COUNTER, "stray_responses", "responses that belong to nothing"),
+    _one(
+        "sipguard_retransmissions_total", COUNTER, "retransmissions", "messages of ours that were sent again"
+    ),
+    _one("sipguard_invites_total", COUNTER, "invites", "initial INVITEs from trunks"),
+    _one("sipguard_emergency_calls_total", COUNTER, "emergencies", "calls that the guard admitted"),
+    _one("sipguard_options_total", COUNTER, "options", "OPTIONS answered"),
+    _one(
+        "sipguard_refused_methods_total", COUNTER, "refused_methods", "requests of a method that is refused"
+    ),
+    _one(
+        "sipguard_outside_dialog_total", COUNTER, "outside_dialog", "requests for dialogs that do not exist"
+    ),
+    _one("sipguard_bypassed_calls_total", COUNTER, "bypassed", "calls forwarded unscreened in mode bypass"),
+    _one("sipguard_reported_calls_total", COUNTER, "reported", "calls that mode report let pass a rejection"),
+    _one("sipguard_drain_refusals_total", COUNTER, "refused_draining", "calls refused while draining"),
+    _one("sipguard_answered_calls_total", COUNTER, "answered", "calls that were answered"),
+    _one("sipguard_closed_calls_total", COUNTER, "ended", "calls that left the tables"),
+    _one("sipguard_failovers_total", COUNTER, "failovers", "tries of another peer"),
+    _one("sipguard_calls_active", GAUGE, "calls_active", "calls now"),
+    _one("sipguard_dialogs_active", GAUGE, "dialogs", "dialogs now"),
+    _one("sipguard_transactions_active", GAUGE, "transactions", "transactions now"),
+    _one("sipguard_timers_active", GAUGE, "timers", "timers now"),
+    _one("sipguard_peers_down", GAUGE, "peers_down", "peers that are passed over now"),
+    _one("sipguard_troubles_total", COUNTER, "troubles", "errors of the program that the loop survived"),
+    _one("sipguard_unsent_datagrams_total", COUNTER, "unsent", "datagrams the kernel had no room for"),
+    _one("sipguard_journal_bytes_total", COUNTER, "journal_bytes", "octets of frames written to the journal"),
+    _one("sipguard_journal_lost_frames_total", COUNTER, "journal_lost", "frames lost to a full disk"),
+    _one(
+        "sipguard_longest_turn_seconds",
+        GAUGE,
+        "longest_turn_us",
+        "longest turn of the loop in the last second",
+        scale=1e-6,
+    ),
+    _one("sipguard_gc_generation2_total", COUNTER, "gc2", "runs of the collector over all generations"),
+    _one("sipguard_memory_bytes", GAUGE, "memory_bytes", "resident memory", "both"),
+    _one("sipguard_cpu_seconds_total", COUNTER, "cpu_us", "processor time", "both", 1e-6),
+    _one("sipguard_loaded_frames_total", COUNTER, "frames_loaded", "frames loaded into the database", "desk"),
+    _one("sipguard_damaged_frames_total", COUNTER, "frames_damaged", "damaged frames passed over", "desk"),
+    _one("sipguard_orphaned_ends_total", COUNTER, "frames_orphaned", "ends of calls without a row", "desk"),
+    _one("sipguard_store_failures_total", COUNTER, "store_failures", "times the database was away", "desk"),
+    _one(
+        "sipguard_loader_lag_seconds", GAUGE, "loader_lag_ms", "age of what is not loaded yet", "desk", 1e-3
+    ),
+    _one("sipguard_log_lines_total", COUNTER, "log_lines", "lines written for calls", "desk"),
+)

@@ -1,0 +1,203 @@
+"""The metrics of all processes: one table of names, counted in mapped files, rendered when scraped.
+
+Enters: counts of the engine, levels of worker and desk. Leaves: the text that Prometheus reads.
+Must not: be called for a single call in a worker, or carry a number or a name that callers choose in a label.
+"""
+
+from __future__ import annotations
+
+import gc
+import resource
+import time
+from bisect import bisect_left
+from collections.abc import Iterator, Mapping, MutableSequence, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, Protocol
+
+from prometheus_client import CollectorRegistry, generate_latest
+from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
+from prometheus_client.registry import Collector
+
+from sipguard.screening.verdict import MODES
+from sipguard.service.metric_table import (
+    COUNTER,
+    DESK_NAMES,
+    METRICS,
+    NAMES_OF,
+    SETUP_BUCKETS_S,
+    WORKER_NAMES,
+    Family,
+)
+from sipguard.service.slots import Slots, SlotsUnlike
+
+CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
+_STATM: Final = Path("/proc/self/statm")
+
+
+class Turns(Protocol):
+    """What a sample reads of a driver."""
+
+    longest_turn_s: float
+    unsent: int
+
+
+class Written(Protocol):
+    """What a sample reads of a journal writer."""
+
+    bytes_written: int
+    frames_lost: int
+
+
+class WorkerSlots:
+    """The cells of a worker. The engine counts in `counts`, its indices come first."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+        self.counts: MutableSequence[int] = slots.cells
+
+    @classmethod
+    def create(cls, path: Path) -> WorkerSlots:
+        """A new file of zeros."""
+        return cls(Slots.create(path, WORKER_NAMES))
+
+    def trouble(self) -> None:
+        """Counts an error of the program."""
+        self._slots.add("troubles")
+
+    def sample(self, driver: Turns, journal: Written, revision: str) -> None:
+        """Publishes levels; once a second. The longest turn begins anew."""
+        slots = self._slots
+        slots.set("longest_turn_us", int(driver.longest_turn_s * 1e6))
+        driver.longest_turn_s = 0.0
+        slots.set("unsent", driver.unsent)
+        slots.set("journal_bytes", journal.bytes_written)
+        slots.set("journal_lost", journal.frames_lost)
+        slots.set("gc2", gc.get_stats()[2]["collections"])
+        if slots.text != revision:
+            slots.set_text(revision)
+        publish_process(slots)
+
+
+def publish_process(slots: Slots) -> None:
+    """Publishes memory and processor time of this process."""
+    resident_pages = int(_STATM.read_bytes().split()[1])
+    slots.set("memory_bytes", resident_pages * resource.getpagesize())
+    slots.set("cpu_us", time.process_time_ns() // 1000)
+
+
+class DeskSlots:
+    """The cells of the desk."""
+
+    def __init__(self, slots: Slots) -> None:
+        self.slots = slots
+        self._first_bucket = slots.index["setup_0"]
+
+    @classmethod
+    def create(cls, path: Path) -> DeskSlots:
+        """A new file of zeros."""
+        return cls(Slots.create(path, DESK_NAMES))
+
+    def refused(self, disposition: str, basis: str, status: int) -> None:
+        """Counts a call that its verdict ended."""
+        name = f"basis_{basis}"
+        if name in self.slots.index:
+            self.slots.add(name)
+        self.ended(disposition, status, 0)
+
+    def ended(self, disposition: str, status: int, forward_us: int) -> None:
+        """Counts a call that ended."""
+        name = f"end_{disposition}"
+        if name in self.slots.index:
+            self.slots.add(name)
+        self._answered(status)
+        if forward_us:
+            bucket = bisect_left(SETUP_BUCKETS_S, forward_us / 1e6)
+            self.slots.cells[self._first_bucket + bucket] += 1
+            self.slots.add("setup_sum_us", forward_us)
+
+    def _answered(self, status: int) -> None:
+        if status:
+            name = f"status_{status}"
+            self.slots.add(name if name in self.slots.index else "status_other")
+
+
+@dataclass(frozen=True)
+class Scraped:
+    """One process as it is scraped: kind worker or desk, its name, its cells."""
+
+    kind: str
+    process: str
+    slots: Slots
+
+
+class SlotsCollector(Collector):
+    """Renders cells as metrics of Prometheus, each with the label `process`."""
+
+    def __init__(self, scraped: Sequence[Scraped], modes: Mapping[str, str]) -> None:
+        self._scraped = scraped
+        self._modes = modes
+
+    def collect(self) -> Iterator[Metric]:
+        """All metrics, in the order of the table."""
+        for family in METRICS:
+            yield self._family(family)
+        yield self._setup()
+        yield from self._settings()
+
+    def _family(self, family: Family) -> Metric:
+        labels = ["process", family.label] if family.label else ["process"]
+        made: CounterMetricFamily | GaugeMetricFamily
+        if family.kind == COUNTER:
+            made = CounterMetricFamily(family.name, family.help, labels=labels)
+        else:
+            made = GaugeMetricFamily(family.name, family.help, labels=labels)
+        for each in self._scraped:
+            if family.process in (each.kind, "both"):
+                for value, slot in family.cells:
+                    written = [each.process, value] if family.label else [each.process]
+                    made.add_metric(written, each.slots[slot] * family.scale)
+        return made
+
+    def _setup(self) -> Metric:
+        """Time from the receipt of an INVITE to its forwarding."""
+        made = HistogramMetricFamily(
+            "sipguard_setup_seconds", "receipt of an INVITE to its forwarding", labels=["process"]
+        )
+        for each in self._scraped:
+            if each.kind == "desk":
+                total = 0.0
+                buckets: list[tuple[str, float]] = []
+                for n, bound in enumerate([*map(str, SETUP_BUCKETS_S), "+Inf"]):
+                    total += each.slots[f"setup_{n}"]
+                    buckets.append((bound, total))
+                made.add_metric([each.process], buckets, each.slots["setup_sum_us"] / 1e6)
+        return made
+
+    def _settings(self) -> Iterator[Metric]:
+        """Which Ruleset each worker uses, and the mode of each trunk that has one of its own ("" for all)."""
+        info = GaugeMetricFamily("sipguard_ruleset_info", "revision in use", labels=["process", "revision"])
+        for each in self._scraped:
+            if each.kind == "worker":
+                info.add_metric([each.process, each.slots.text], 1)
+        yield info
+        mode = GaugeMetricFamily("sipguard_mode", "1 for the mode in force", labels=["trunk", "mode"])
+        for trunk, in_force in self._modes.items():
+            for name in MODES:
+                mode.add_metric([trunk, name], name == in_force)
+        yield mode
+
+
+def render(scraped: Sequence[Scraped], modes: Mapping[str, str]) -> bytes:
+    """The text that Prometheus reads. `modes`: mode by trunk name, "" for all trunks."""
+    registry = CollectorRegistry(auto_describe=False)
+    registry.register(SlotsCollector(scraped, modes))
+    return generate_latest(registry)
+
+
+def scrape(kind: str, process: str, path: Path) -> Scraped | None:
+    """One process from its file; None where it is not there or of another release."""
+    try:
+        return Scraped(kind, process, Slots.open(path, NAMES_OF[kind]))
+    except (FileNotFoundError, SlotsUnlike):
+        return None

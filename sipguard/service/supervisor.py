@@ -1,0 +1,279 @@
+"""The supervisor: opens the sockets, starts worker, fetcher and desk, keeps them alive, carries an operator's wishes.
+
+Enters: the configuration file, signals, requests on the control socket. Leaves: a running sipguard.
+Must not: touch a call; it may die or block without one being dropped by the worker until its own end.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import fcntl
+import os
+import signal
+import socket
+import time
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+
+from sipguard.net.errors import CannotListen
+from sipguard.net.udp import open_socket
+from sipguard.screening.ruleset import PlainRuleset
+from sipguard.screening.verdict import MODES
+from sipguard.service import control, desk, worker
+from sipguard.service.child import Child
+from sipguard.service.errors import AlreadyRunning
+from sipguard.service.history import Modes, Rulesets
+from sipguard.settings import Loaded, Service, load
+
+log: Final = structlog.get_logger("sipguard")
+
+READY_WITHIN_S: Final = 15.0
+CHILD_PATIENCE_S: Final = 10.0
+
+
+class Supervisor:
+    """One running sipguard. Made from a configuration that was loaded without errors."""
+
+    def __init__(self, path: Path, loaded: Loaded) -> None:
+        assert loaded.ruleset is not None and loaded.service is not None
+        self._path = path
+        self._ruleset: PlainRuleset = loaded.ruleset
+        self._service: Service = loaded.service
+        self._started_at = time.time()
+        self._sockets: dict[str, socket.socket] = {}
+        self._stop_asked = asyncio.Event()
+        self._drained = asyncio.Event()
+        self._ready = asyncio.Event()
+        self._reloaded: dict[str, asyncio.Event] = {}
+        self._stop_now = False
+        self._draining = False
+
+    async def run(self) -> int:
+        """Runs until stopped; answers the exit status."""
+        service = self._service
+        for directory in (service.run_directory, service.state_directory, service.journal_directory):
+            directory.mkdir(parents=True, exist_ok=True)
+        taken = self._take_run_directory(service.run_directory)
+        self._modes = Modes(service.state_directory)
+        self._rulesets = Rulesets(service.state_directory)
+        self._rulesets.add(self._ruleset)
+        for name, listener in self._ruleset.listeners.items():
+            self._sockets[name] = open_socket(listener)
+        self._make_children()
+        children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
+        server = await control.serve(service.run_directory / "control.sock", self._asked)
+        self._watch_signals()
+        try:
+            await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
+            self._say_ready()
+            await self._stop_asked.wait()
+            await self._drain()
+        except TimeoutError:
+            log.error("worker_not_ready", seconds=READY_WITHIN_S)
+            return 1
+        finally:
+            server.close()
+            await self._worker.stop(CHILD_PATIENCE_S)
+            await self._fetcher.stop(CHILD_PATIENCE_S)
+            await self._desk.stop(CHILD_PATIENCE_S)
+            for task in children:
+                task.cancel()
+            for sock in self._sockets.values():
+                sock.close()
+            (service.run_directory / "control.sock").unlink(missing_ok=True)
+            os.close(taken)
+        log.info("stopped")
+        return 0
+
+    @staticmethod
+    def _take_run_directory(directory: Path) -> int:
+        descriptor = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise AlreadyRunning(directory) from error
+        return descriptor
+
+    def _make_children(self) -> None:
+        keep = tuple(sock.fileno() for sock in self._sockets.values())
+        self._worker = Child("worker", "sipguard.service.worker", self._worker_start, self._told, self._ended, keep)
+        self._fetcher = Child(
+            "fetcher", "sipguard.service.fetcher", lambda: self._service.fetch, self._told, self._ended, niceness=5
+        )
+        self._desk = Child("desk", "sipguard.service.desk", self._desk_start, self._told, self._ended, niceness=5)
+
+    def _worker_start(self) -> worker.Start:
+        service = self._service
+        return worker.Start(
+            number=0,
+            ruleset=self._ruleset,
+            sockets={name: sock.fileno() for name, sock in self._sockets.items()},
+            journal=service.journal_directory / "0",
+            segment_bytes=service.journal_segment_bytes,
+            slots=service.run_directory / "worker-0.slots",
+            modes=dict(self._modes.by_trunk),
+            draining=self._draining,
+        )
+
+    def _desk_start(self) -> desk.Start:
+        return desk.Start(service=self._service, workers=1)
+
+    def _say_ready(self) -> None:
+        for name, listener in self._ruleset.listeners.items():
+            log.info("listening", listener=name, address=listener.host, port=listener.port, transport="udp")
+        for trunk, mode in self._modes.by_trunk.items():
+            if mode != "enforce":
+                log.warning("mode", mode=mode, trunk=trunk or "all", advice="sipguard mode enforce ends this")
+        log.info("ready", revision=self._ruleset.revision, trunks=len(self._ruleset.trunks))
+
+    # ------------------------------------------------------------------ children
+
+    def _told(self, child: Child, message: tuple[Any, ...]) -> None:
+        """A message of a child."""
+        what, *rest = message
+        if what == "fetch":
+            self._fetcher.tell("fetch", rest[1])
+        elif what == "fetched":
+            self._worker.tell("fetched", *rest)
+        elif what == "ready":
+            self._ready.set()
+        elif what == "reloaded":
+            event = self._reloaded.get(rest[0])
+            if event is not None:
+                event.set()
+        elif what == "drained":
+            self._drained.set()
+        elif what == "trouble":
+            log.error("trouble", process=child.name, what=rest[0])
+
+    def _ended(self, child: Child, status: int) -> None:
+        if child is self._worker:
+            self._drained.set()
+        if not self._stop_asked.is_set():
+            log.error("process_ended", process=child.name, status=status, advice="it is started again")
+
+    # ------------------------------------------------------------------ signals and wishes
+
+    def _watch_signals(self) -> None:
+        loop = asyncio.get_running_loop()
+        loop.add_signal_handler(signal.SIGTERM, self._stop)
+        loop.add_signal_handler(signal.SIGINT, self._stop)
+        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload()))
+
+    def _stop(self) -> None:
+        """The first time drains, the second time hangs up."""
+        if self._stop_asked.is_set():
+            self._stop_now = True
+            self._drained.set()
+        self._stop_asked.set()
+
+    async def _drain(self) -> None:
+        """No new calls; waits for the last to end, or for the deadline, then ends those that are left."""
+        service = self._service
+        self._draining = True
+        log.info("draining", deadline_s=service.drain_deadline_s, advice="once more to hang up now")
+        self._drained.clear()
+        self._worker.tell("drain")
+        try:
+            await asyncio.wait_for(self._drained.wait(), service.drain_deadline_s)
+        except TimeoutError:
+            log.warning("drain_deadline_passed", advice="calls that are still up are hung up")
+        self._worker.tell("hangup", "")
+
+    async def _asked(self, asked: dict[str, Any]) -> dict[str, Any]:
+        """Answers one request of the control socket."""
+        what = asked["do"]
+        if what == "reload":
+            return await self._reload()
+        if what == "rollback":
+            return await self._rollback()
+        if what == "mode":
+            return self._set_mode(asked["mode"], asked.get("trunk", ""))
+        if what == "status":
+            return self._status()
+        if what == "drain":
+            self._stop()
+            return {"ok": True}
+        return {"ok": False, "error": f"no such request: {what}"}
+
+    async def _reload(self) -> dict[str, Any]:
+        """Loads the configuration again; a broken one changes nothing."""
+        loaded = await asyncio.to_thread(load, self._path)
+        problems = [str(problem) for problem in loaded.problems]
+        if loaded.ruleset is None or loaded.service is None or loaded.errors:
+            log.error("reload_refused", problems=problems)
+            return {"ok": False, "problems": problems, "revision": self._ruleset.revision}
+        unlike = self._needs_restart(loaded)
+        if unlike:
+            log.error("reload_refused", problems=[unlike])
+            return {"ok": False, "problems": [unlike], "revision": self._ruleset.revision}
+        if loaded.service.fetch != self._service.fetch:
+            self._fetcher.tell("settings", loaded.service.fetch)
+        self._service = loaded.service
+        return await self._swap(loaded.ruleset, "reload", problems)
+
+    def _needs_restart(self, loaded: Loaded) -> str:
+        """What of the new configuration cannot be taken up while running, or ""."""
+        assert loaded.ruleset is not None
+        if dict(loaded.ruleset.listeners) != dict(self._ruleset.listeners):
+            return f"{self._path}: listeners: a changed listener needs a restart of sipguard; nothing was changed"
+        return ""
+
+    async def _rollback(self) -> dict[str, Any]:
+        """Takes up the Ruleset before the present one."""
+        before = self._rulesets.before(self._ruleset.revision)
+        if before is None:
+            return {"ok": False, "problems": ["there is no earlier Ruleset"], "revision": self._ruleset.revision}
+        return await self._swap(before, "rollback", [])
+
+    async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
+        before = self._ruleset.revision
+        event = self._reloaded[ruleset.revision] = asyncio.Event()
+        self._ruleset = ruleset
+        if why == "reload" and ruleset.revision != before:
+            self._rulesets.add(ruleset)
+        self._worker.tell("reload", ruleset)
+        try:
+            await asyncio.wait_for(event.wait(), CHILD_PATIENCE_S)
+        except TimeoutError:
+            return {"ok": False, "problems": ["the worker did not take the Ruleset in time"], "revision": before}
+        finally:
+            self._reloaded.pop(ruleset.revision, None)
+        log.info(why, before=before, revision=ruleset.revision, warnings=problems)
+        return {"ok": True, "before": before, "revision": ruleset.revision, "problems": problems}
+
+    def _set_mode(self, mode: str, trunk: str) -> dict[str, Any]:
+        if mode not in MODES:
+            return {"ok": False, "error": f"no such mode: {mode}; there are {', '.join(MODES)}"}
+        if trunk and trunk not in self._ruleset.trunks:
+            return {"ok": False, "error": f"no such trunk: {trunk}; there are {', '.join(self._ruleset.trunks)}"}
+        self._modes.set(mode, trunk)
+        self._worker.tell("mode", mode, trunk)
+        log.warning("mode", mode=mode, trunk=trunk or "all")
+        return {"ok": True, "modes": self._modes.by_trunk}
+
+    def _status(self) -> dict[str, Any]:
+        processes = {
+            child.name: {"pid": child.process.pid if child.process is not None else 0, "starts": child.starts}
+            for child in (self._worker, self._fetcher, self._desk)
+        }
+        return {
+            "ok": True,
+            "revision": self._ruleset.revision,
+            "modes": self._modes.by_trunk or {"": self._ruleset.mode},
+            "draining": self._draining,
+            "up_s": round(time.time() - self._started_at, 1),
+            "processes": processes,
+        }
+
+
+def run(path: Path, loaded: Loaded) -> int:
+    """Runs sipguard with a loaded configuration until it is stopped; answers the exit status."""
+    try:
+        return asyncio.run(Supervisor(path, loaded).run())
+    except (CannotListen, AlreadyRunning) as error:
+        log.error("cannot_start", why=str(error))
+        return 1

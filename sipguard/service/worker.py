@@ -1,0 +1,170 @@
+"""A SIP worker: one event loop, one engine, its own journal.
+
+Enters: a start message over the channel, listening sockets by descriptor. Leaves: SIP, journal frames, requests
+for certificates. Must not: read files or parse YAML after its start, wait for a disk, a query or a lock.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import gc
+import os
+import signal
+import socket
+import sys
+import time
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import uvloop
+
+from sipguard.b2bua import frames
+from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload
+from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.engine import Engine
+from sipguard.net.driver import Driver
+from sipguard.net.udp import Port
+from sipguard.screening.finding import Need
+from sipguard.screening.ruleset import PlainRuleset, Ruleset
+from sipguard.service.channel import Channel
+from sipguard.service.metrics import WorkerSlots
+from sipguard.stir.certificate import CertificateStore
+from sipguard.store.journal import Writer
+
+SAMPLE_S: Final = 1.0
+MEMORY_CHECK_S: Final = 60.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """What a worker is started with. `sockets`: listener name -> inherited descriptor."""
+
+    number: int
+    ruleset: PlainRuleset
+    sockets: dict[str, int]
+    journal: Path
+    segment_bytes: int
+    slots: Path
+    modes: dict[str, str]
+    draining: bool = False
+
+
+class Worker:
+    """The process's parts and their wiring."""
+
+    def __init__(self, start: Start, channel: Channel) -> None:
+        self._channel = channel
+        self._slots = WorkerSlots.create(start.slots)
+        self._journal = Writer(start.journal, start.segment_bytes)
+        self._certificates = CertificateStore()
+        self._engine = Engine(
+            Ruleset.open(start.ruleset),
+            self._certificates,
+            os.urandom,
+            time.monotonic,
+            start.number,
+            self._slots.counts,
+        )
+        self._engine.modes.update(start.modes)
+        self._engine.draining = start.draining
+        ports = []
+        for name, descriptor in start.sockets.items():
+            sock = socket.socket(fileno=descriptor)
+            sock.setblocking(False)
+            ports.append(Port(name, sock))
+        self._driver = Driver(self._engine, ports, self._record, self._fetch, self._trouble)
+        self._stopping = asyncio.Event()
+        self._draining = start.draining
+
+    def _record(self, frame: frames.Frame) -> None:
+        self._journal.append(frames.encode(frame))
+
+    def _fetch(self, need: Need) -> None:
+        self._channel.send("fetch", need.kind, need.key)
+
+    def _trouble(self, what: str) -> None:
+        self._slots.trouble()
+        self._channel.send("trouble", what)
+
+    async def run(self) -> None:
+        """Serves until told to stop or the supervisor is gone."""
+        gc.collect()
+        gc.freeze()
+        gc.disable()
+        self._channel.send("ready", os.getpid())
+        sampling = asyncio.create_task(self._sample())
+        listening = asyncio.create_task(self._listen())
+        await self._stopping.wait()
+        for task in (sampling, listening):
+            task.cancel()
+        self._driver.close()
+        self._journal.close()
+        await self._channel.flush()
+
+    async def _listen(self) -> None:
+        while True:
+            message = await self._channel.receive()
+            if message is None:
+                self._stopping.set()
+                return
+            self._told(message)
+
+    def _told(self, message: tuple[Any, ...]) -> None:
+        """Does what the supervisor says."""
+        what, *rest = message
+        clock = self._driver.clock()
+        commands: list[Command] = []
+        if what == "fetched":
+            key, octets, lifetime_s, reason = rest
+            result = FetchFailed(reason) if reason else Fetched(octets, lifetime_s)
+            commands = self._engine.answered(Need("certificate", key, 0.0), result, clock)
+        elif what == "reload":
+            commands = self._engine.control(Reload(Ruleset.open(rest[0])), clock)
+            self._channel.send("reloaded", rest[0].revision)
+        elif what == "mode":
+            commands = self._engine.control(Mode(*rest), clock)
+            self._channel.send("mode", *rest)
+        elif what == "drain":
+            self._draining = True
+            commands = self._engine.control(Drain(), clock)
+            self._tell_if_drained()
+        elif what == "hangup":
+            commands = self._engine.control(Hangup(*rest), clock)
+        elif what == "stop":
+            self._stopping.set()
+        self._driver.execute(commands)
+        self._driver.arm(clock.now)
+
+    async def _sample(self) -> None:
+        """Publishes levels once a second."""
+        slots = self._slots
+        while True:
+            await asyncio.sleep(SAMPLE_S)
+            self._driver.execute(self._engine.second(self._driver.clock()))
+            slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
+            if self._draining:
+                self._tell_if_drained()
+
+    def _tell_if_drained(self) -> None:
+        if not self._engine.calls:
+            self._channel.send("drained")
+
+
+async def _main(descriptor: int) -> None:
+    channel = await Channel.open(socket.socket(fileno=descriptor))
+    message = await channel.receive()
+    if message is None:
+        return
+    await Worker(message[0], channel).run()
+
+
+def main() -> None:
+    """Entry point of the process: `python -m sipguard.service.worker DESCRIPTOR`. Signals are the supervisor's."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    uvloop.run(_main(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,91 @@
+"""A YAML file with the place of every key.
+
+Enters: a path. Leaves: plain maps, lists and scalars, and positions. Must not: know what the keys mean.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from datetime import date
+from pathlib import Path as File
+from typing import Any
+
+from ruamel.yaml import YAML
+from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+
+from sipguard.screening.policy.errors import ERROR, Path
+from sipguard.settings.problems import Problem
+
+
+class Document:
+    """One file. `plain` is None, and `problems` says why, where it cannot be read."""
+
+    def __init__(self, file: File) -> None:
+        self.file = file
+        self.text = b""
+        self.problems: list[Problem] = []
+        self.plain: Any = None
+        self._tree: Any = None
+        try:
+            self.text = file.read_bytes()
+            self._tree = YAML(typ="rt").load(self.text.decode())
+            self.plain = _plain(self._tree)
+        except OSError as error:
+            self._unreadable(f"cannot be read: {error.strerror}")
+        except UnicodeDecodeError as error:
+            self._unreadable(f"octet {error.start} is not UTF-8")
+        except MarkedYAMLError as error:
+            mark = error.problem_mark or error.context_mark
+            line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
+            what = (error.problem or error.context or "no YAML").split("\n")[0]
+            self.problems.append(Problem(str(file), line, column, (), what))
+        except YAMLError as error:
+            self._unreadable(str(error).split("\n")[0])
+
+    def _unreadable(self, what: str) -> None:
+        self.problems.append(Problem(str(self.file), 0, 0, (), what))
+
+    def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
+        """A problem of the value at `path`."""
+        line, column = self.position(path)
+        return Problem(str(self.file), line, column, path, what, hint, level)
+
+    def position(self, path: Path) -> tuple[int, int]:
+        """(line, column), from 1, of the key or list item at `path`, or of what of it is there."""
+        node, place = self._tree, (1, 1)
+        for part in path:
+            found = _place(node, part)
+            if found is None:
+                break
+            place = found
+            node = node[part]
+        return place
+
+
+def _place(node: Any, part: str | int) -> tuple[int, int] | None:
+    """Where key or index `part` stands in a map or list, None where it does not."""
+    if isinstance(node, CommentedMap) and part in node:
+        try:
+            line, column = node.lc.key(part)
+        except KeyError:  # it came in by a merge key
+            return None
+        return line + 1, column + 1
+    if isinstance(node, CommentedSeq) and isinstance(part, int) and part < len(node):
+        line, column = node.lc.item(part)
+        return line + 1, column + 1
+    return None
+
+
+def _plain(node: Any) -> Any:
+    """The tree without what the reader keeps for writing it again."""
+    if isinstance(node, Mapping):
+        return {_plain(key): _plain(value) for key, value in node.items()}
+    if isinstance(node, list | tuple):
+        return [_plain(item) for item in node]
+    if node is None or isinstance(node, bool | date):
+        return node
+    for kind in (int, float, str):
+        if isinstance(node, kind):
+            return kind(node)
+    return str(node)

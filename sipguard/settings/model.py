@@ -1,0 +1,377 @@
+"""The shape of the configuration: every key, its type, its default, what it is for.
+
+Enters: plain values. Leaves: models; the JSON Schema for editors comes from them. Must not: open files, or know
+what fits to what; `build` does.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Annotated, Any, Final, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, create_model
+
+from sipguard.numbers.formats import FORMATS
+from sipguard.screening.checks import CHECKS
+from sipguard.settings.units import Duration, Percent, Size
+from sipguard.settings.values import (
+    Address,
+    FileOrMap,
+    FileOrNumbers,
+    Name,
+    NetworkText,
+    NumberText,
+    PeerText,
+    Port,
+    RedressEmail,
+    RedressTel,
+    RedressUrl,
+)
+
+
+class Shape(BaseModel):
+    """A map of the configuration: unknown keys are errors, texts are not read as numbers."""
+
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+
+
+# ------------------------------------------------------------------------------------------ sockets
+
+
+class Advertise(Shape):
+    """What peers are told instead of the bound address, behind a translating router."""
+
+    address: Address | None = None
+    """Address written into Via and Contact; the bound one if left out."""
+    port: Port | None = None
+    """Port written into Via and Contact; the bound one if left out."""
+
+
+class ListenerShape(Shape):
+    """A local socket."""
+
+    address: Address
+    """IPv4 or IPv6 address to bind."""
+    port: Port = 5060
+    """Port to bind."""
+    transport: Literal["udp"] = "udp"
+    """Transport."""
+    advertise: Advertise = Advertise()
+    """What peers are told instead."""
+
+
+# ------------------------------------------------------------------------------------------ trunks
+
+
+class LimitsShape(Shape):
+    """Bounds on the calls that come in by a trunk. Emergency calls do not count."""
+
+    cps: Annotated[float, Field(ge=0)] = 0
+    """New calls a second; 0 for no bound."""
+    calls: Annotated[int, Field(ge=0)] = 0
+    """Calls at a time; 0 for no bound."""
+
+
+class ReadShape(Shape):
+    """How numbers that come from this trunk are read."""
+
+    default_country: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")] = "1"
+    """Country code of numbers that carry none."""
+    strip_prefix: Annotated[str, Field(pattern=r"^[0-9#*]*$")] = ""
+    """Digits taken off the front of a number."""
+    tech_prefix: str = ""
+    """Regular expression taken off the front of a number."""
+    local_area: Annotated[str, Field(pattern=r"^([2-9][0-9]{2})?$")] = ""
+    """Area code of seven-digit numbers."""
+
+
+class WriteShape(Shape):
+    """How called numbers are written to this trunk. Digits of the caller are never changed."""
+
+    form: Literal["received", "e164", "national", "plain"] = "received"
+    """received: as they came; e164: +12025550123; national: 2025550123; plain: 12025550123."""
+    prefix: Annotated[str, Field(pattern=r"^[0-9A-D#*+]*$")] = ""
+    """Written before the number in the Request-URI."""
+
+
+class AttestationHeaders(Shape):
+    """Names of the headers that tell this trunk what was verified."""
+
+    attestation: str = "Attestation-Info"
+    """Header for the attestation A, B or C."""
+    origination: str = "Origination-ID"
+    """Header for the origination identifier."""
+
+
+class UpstreamShape(Shape):
+    """Who sends on this trunk, as a traceback answer names it."""
+
+    legal_name: str = ""
+    """Registered name of the provider."""
+    ocn: str = ""
+    """Operating company number."""
+    rmd_id: str = ""
+    """Number in the Robocall Mitigation Database."""
+    contact: str = ""
+    """Mail address or number for traceback."""
+
+
+class TrunkShape(Shape):
+    """A relation to a carrier or customer."""
+
+    kind: Literal["interconnect", "origination", "telemarketing", "gateway", "emergency"]
+    """What kind of relation it is; policy asks it as trunk.kind."""
+    listener: str = ""
+    """Listener it uses; may be left out where there is only one."""
+    sources: list[NetworkText] = []
+    """Addresses and networks that may send on it. Nobody else gets an answer."""
+    route: str = ""
+    """Trunk that calls from here leave by."""
+    peers: list[PeerText] = []
+    """Where calls to this trunk are sent, in order of preference."""
+    try_timeout: Duration = 4.0
+    """How long a peer may stay silent before the next one is tried."""
+    down_for: Duration = 30.0
+    """How long a silent peer is passed over."""
+    limits: LimitsShape = LimitsShape()
+    """Bounds on its calls."""
+    read: ReadShape = ReadShape()
+    """How its numbers are read."""
+    write: WriteShape = WriteShape()
+    """How called numbers are written to it."""
+    trust_pai: bool = False
+    """Whether its P-Asserted-Identity says who calls (RFC 3325)."""
+    emergency_marks: Literal["ignored", "trusted"] = "ignored"
+    """Whether its unsigned Priority: emergency or psap-callback admits a call."""
+    verify: bool = True
+    """Whether Identity headers of its calls are verified."""
+    verstat: Literal["off", "plain", "suffix_all", "suffix_bc"] = "plain"
+    """Spelling of verstat written to it: TN-Validation-Passed, with -A -B -C, or with -B -C only."""
+    attestation_headers: AttestationHeaders | None = None
+    """Headers with the verified attestation written to it; none if left out."""
+    block_location: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,8}$")] = "LN"
+    """Location in the Reason of a 603+ sent to it (RFC 8606): LN, TN or RLN."""
+    upstream: UpstreamShape = UpstreamShape()
+    """Who sends on it."""
+
+
+# ------------------------------------------------------------------------------------------ screening
+
+
+class FetchShape(Shape):
+    """The guard on fetching certificates from where strangers say (facts of ATIS-1000080)."""
+
+    allow_networks: list[NetworkText] = []
+    """Special-purpose networks that certificates may come from, for laboratories."""
+    ports: list[Port] = [443, 8443]
+    """Ports that an x5u may name."""
+    ca_file: str = ""
+    """PEM file of a further authority for the servers' TLS certificates."""
+    deadline: Duration = 2.0
+    """Longest time for one certificate, name resolution included."""
+    per_host: Annotated[int, Field(ge=1)] = 4
+    """Fetches from one host at a time."""
+    cache: str = ""
+    """Directory where certificates are kept over a restart; in the state directory if left out."""
+
+
+class IdentityShape(Shape):
+    """What vouches for Identity headers."""
+
+    anchors: list[str] = []
+    """PEM files, or directories of .pem files, with the certificates that are trusted."""
+    fetch: FetchShape = FetchShape()
+    """The guard on fetching certificates."""
+
+
+class ListShape(Shape):
+    """A named list."""
+
+    file: str = ""
+    """Text file with one entry a line."""
+    members: list[NumberText] = []
+    """The entries themselves, instead of a file."""
+    kind: Literal["numbers", "pairs", "trunks"] = "numbers"
+    """numbers: numbers and prefixes; pairs: caller,callee; trunks: names of trunks."""
+    format: str = Field(default="plain", json_schema_extra={"enum": list(FORMATS)})
+    """plain, or ftc for the files of the Do-Not-Call registry."""
+    bind: list[Literal["shown", "asserted", "caller", "diverting", "callee", "pair", "upstream"]]
+    """What the list is asked about: lists.WHICH in a policy."""
+
+
+class EmergencyShape(Shape):
+    """Calls that nothing may stop, besides 911, 112, 988 and urn:service:sos."""
+
+    numbers: list[NumberText] = []
+    """Further numbers that always pass, such as 933 for tests."""
+    psap_callers: FileOrNumbers = []
+    """Numbers of those who answer emergency calls and call back: a list, or a file."""
+    route: str = ""
+    """Trunk that emergency calls leave by; the route of their own trunk if left out."""
+
+
+class RedressShape(Shape):
+    """Where a caller complains who was blocked by analytics; at least one is needed for that."""
+
+    url: RedressUrl = ""
+    """An https page."""
+    tel: RedressTel = ""
+    """A number, with + and country code."""
+    email: RedressEmail = ""
+    """A mail address."""
+
+
+# fields of a check that another key sets as well
+SET_ELSEWHERE: Final = {("identity", "x5u_ports"): "identity.fetch.ports"}
+
+
+def _check_shape(name: str) -> Any:
+    """The model of one check: `on_failure`, and the fields of its Settings (`_s` is a duration)."""
+    shape: dict[str, Any] = {"on_failure": (Literal["open", "closed"], "open")}
+    for field in fields(CHECKS[name].Settings):
+        if (name, field.name) in SET_ELSEWHERE:
+            continue
+        if field.name.endswith("_s"):
+            shape[field.name[:-2]] = (Duration, field.default)
+        else:
+            shape[field.name] = (type(field.default), field.default)
+    return create_model(f"Check_{name}", __base__=Shape, __doc__=f"Settings of the check {name}.", **shape)
+
+
+_CHECK_SHAPES: Final = {name: _check_shape(name) for name in CHECKS}
+_CHECK_FIELDS: Final[dict[str, Any]] = {name: (shape, shape()) for name, shape in _CHECK_SHAPES.items()}
+ChecksShape: Final[Any] = create_model(
+    "Checks",
+    __base__=Shape,
+    __doc__="What each check is set to; on_failure: closed rejects calls when it fails.",
+    **_CHECK_FIELDS,
+)
+
+
+class ScreeningShape(Shape):
+    """How calls are screened."""
+
+    complete: Percent = 0.0
+    """Share of calls that run all checks, so that other policies can be tried on them later."""
+    checks: ChecksShape = ChecksShape()
+    """What each check is set to."""
+
+
+# ------------------------------------------------------------------------------------------ operation
+
+
+class OverloadShape(Shape):
+    """When work is shed; the measure is how long the oldest unread datagram has waited."""
+
+    skip_verification_after: Duration = 0.02
+    """Identity headers are no longer verified."""
+    refuse_after: Duration = 0.06
+    """New calls are answered 503; established ones are served."""
+    max_calls: Annotated[int, Field(ge=1)] = 20_000
+    """More calls at a time are answered 503."""
+
+
+class DrainShape(Shape):
+    """Stopping without dropping calls."""
+
+    deadline: Duration = 60.0
+    """How long calls may go on before they are ended."""
+
+
+class JournalShape(Shape):
+    """What happened, as it happened, before it is loaded into the database."""
+
+    directory: str = "/var/lib/sipguard/journal"
+    """Where segments lie."""
+    segment_size: Size = 64 * 2**20
+    """Size of one segment; two are allocated ahead."""
+    keep: Duration = 7 * 86_400.0
+    """How long loaded segments are kept; `explain` reads them."""
+
+
+class RecordsShape(Shape):
+    """The database of calls."""
+
+    database: str = "/var/lib/sipguard/records.sqlite"
+    """SQLite file."""
+    interval: Duration = 0.5
+    """How often the journal is loaded."""
+    keep: Duration = 90 * 86_400.0
+    """How long records are kept."""
+
+
+class MetricsShape(Shape):
+    """Prometheus metrics and health."""
+
+    address: Address = "127.0.0.1"
+    """Address to serve on."""
+    port: Port = 9464
+    """Port to serve on."""
+
+
+class LogsShape(Shape):
+    """Log lines, JSON on standard output."""
+
+    calls: Literal["all", "sampled", "off"] = "all"
+    """One line at the end of each call."""
+    sample: Percent = 1.0
+    """Share of calls with a line where calls is sampled."""
+    mask: bool = True
+    """Whether the last digits of numbers are hidden."""
+
+
+class RunShape(Shape):
+    """What exists only while sipguard runs."""
+
+    directory: str = "/run/sipguard"
+    """Control socket, lock, metrics."""
+
+
+class StateShape(Shape):
+    """What must survive a restart."""
+
+    directory: str = "/var/lib/sipguard"
+    """Built lists, earlier Rulesets, modes, cached certificates."""
+
+
+class Config(Shape):
+    """The configuration of sipguard."""
+
+    site: Name
+    """Name of the place; stands in every record."""
+    node: Name
+    """Name of this machine; stands in every record."""
+    mode: Literal["enforce", "report", "bypass"] = "enforce"
+    """report: decide and record, let pass; bypass: forward untouched. `sipguard mode` overrides it."""
+    listeners: Annotated[dict[Name, ListenerShape], Field(min_length=1)]
+    """Local sockets."""
+    trunks: Annotated[dict[Name, TrunkShape], Field(min_length=1)]
+    """Relations to carriers and customers."""
+    identity: IdentityShape = IdentityShape()
+    """What vouches for Identity headers."""
+    lists: dict[Name, ListShape] = {}
+    """Named lists."""
+    emergency: EmergencyShape = EmergencyShape()
+    """Calls that nothing may stop."""
+    policy: FileOrMap
+    """A file with the policy, or the policy itself."""
+    redress: RedressShape = RedressShape()
+    """Where blocked callers complain."""
+    screening: ScreeningShape = ScreeningShape()
+    """How calls are screened."""
+    overload: OverloadShape = OverloadShape()
+    """When work is shed."""
+    drain: DrainShape = DrainShape()
+    """Stopping without dropping calls."""
+    journal: JournalShape = JournalShape()
+    """What happened, as it happened."""
+    records: RecordsShape = RecordsShape()
+    """The database of calls."""
+    metrics: MetricsShape = MetricsShape()
+    """Prometheus metrics and health."""
+    logs: LogsShape = LogsShape()
+    """Log lines."""
+    run: RunShape = RunShape()
+    """What exists only while sipguard runs."""
+    state: StateShape = StateShape()
+    """What must survive a restart."""

@@ -1,0 +1,121 @@
+"""What is wrong with a configuration, with the place in a file where it stands.
+
+Enters: findings of pydantic, of the policy reader, of our own rules. Leaves: Problems that print as
+`file:line:column: path: what; did you mean ...`. Must not: stop at the first one.
+"""
+
+from __future__ import annotations
+
+import re
+import typing
+from collections.abc import Iterable
+from dataclasses import dataclass
+from typing import Annotated, Any, Final
+
+from pydantic import BaseModel, ValidationError
+
+from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
+
+__all__ = ["ERROR", "WARNING", "Problem", "of_validation"]
+
+_WANTED: Final = {
+    "int_type": "must be a whole number",
+    "float_type": "must be a number",
+    "string_type": "must be a text",
+    "bool_type": "must be true or false",
+    "list_type": "must be a list",
+    "dict_type": "must be a map",
+    "model_type": "must be a map",
+    "model_attributes_type": "must be a map",
+}
+
+
+@dataclass(frozen=True)
+class Problem:
+    """One problem; `line` and `column` count from 1, 0 where the file has no such place."""
+
+    file: str
+    line: int
+    column: int
+    path: Path
+    what: str
+    hint: str = ""
+    level: str = ERROR
+
+    def __str__(self) -> str:
+        """`file:line:column: path: what; hint`, warnings marked as such."""
+        place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
+        path = f"{dotted(self.path)}: " if self.path else ""
+        mark = "warning: " if self.level == WARNING else ""
+        return f"{place}{mark}{path}{self.what}" + (f"; {self.hint}" if self.hint else "")
+
+
+def of_validation(error: ValidationError, model: type[BaseModel]) -> Iterable[tuple[Path, str, str]]:
+    """(path, what, hint) of each finding of pydantic."""
+    for finding in error.errors():
+        path = tuple(part for part in finding["loc"] if part != "[key]")
+        yield path, *_said(finding["type"], finding, path, model)
+
+
+def _said(kind: str, finding: Any, path: Path, model: type[BaseModel]) -> tuple[str, str]:
+    """What one finding says, and its hint."""
+    value, context = finding.get("input"), finding.get("ctx", {})
+    if kind == "extra_forbidden":
+        return f"unknown key {path[-1]}", meant(str(path[-1]), _keys_at(model, path[:-1]))
+    if kind == "missing":
+        return "is missing", ""
+    if kind == "literal_error":
+        words = re.findall(r"'([^']*)'", context["expected"])
+        return f"must not be {_shown(value)}", meant(str(value), words)
+    if kind == "value_error":
+        what, _, hint = str(context["error"]).partition("|")
+        return what, hint
+    if kind == "string_pattern_mismatch":
+        return f"{_shown(value)} cannot stand here", f"allowed is {context['pattern']}"
+    if kind == "too_short":
+        return "must not be empty", ""
+    if kind in ("greater_than_equal", "less_than_equal"):
+        bound = context.get("ge", context.get("le"))
+        return f"{_shown(value)} is out of range", f"{'at least' if 'ge' in context else 'at most'} {bound}"
+    wanted = _WANTED.get(kind)
+    return (f"{wanted}, not {_shown(value)}", "") if wanted else (finding["msg"], "")
+
+
+def _shown(value: object) -> str:
+    """A value as a message shows it."""
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    if value is None:
+        return "nothing"
+    return str(value).lower() if isinstance(value, bool) else str(value)[:60]
+
+
+def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
+    """The keys that a map at `path` may have."""
+    shape: Any = model
+    for part in path:
+        shape = _inner(shape, part)
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        return list(shape.model_fields)
+    return []
+
+
+def _inner(shape: Any, part: str | int) -> Any:
+    """The type of the value at key or index `part` of a value of type `shape`."""
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        field = shape.model_fields.get(str(part))
+        return _bare(field.annotation) if field is not None else None
+    arguments = typing.get_args(shape)
+    return _bare(arguments[-1]) if arguments else None
+
+
+def _bare(shape: Any) -> Any:
+    """A type without Annotated and without `| None`."""
+    if typing.get_origin(shape) is Annotated:
+        return _bare(typing.get_args(shape)[0])
+    arguments = typing.get_args(shape)
+    if type(None) in arguments:
+        return _bare(next(each for each in arguments if each is not type(None)))
+    return shape

@@ -1,0 +1,61 @@
+"""Durations, shares and sizes as operators write them: `800ms`, `24h`, `5%`, `64MiB`.
+
+Enters: what YAML gives. Leaves: seconds, percent, octets; ValueError says what to write instead.
+Must not: guess a unit that is not written.
+"""
+
+from __future__ import annotations
+
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, WithJsonSchema
+
+_SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_OCTETS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1}
+
+
+def seconds(value: object) -> float:
+    """Seconds of `800ms`, `60s`, `10m`, `24h`, `90d`; 0 needs no unit. Raises ValueError."""
+    number, unit = _split(value)
+    if number is not None and unit in _SECONDS:
+        return number * _SECONDS[unit]
+    if number == 0 and not unit:
+        return 0.0
+    raise ValueError(f"{value} is no duration|write a number with us, ms, s, m, h or d, such as 60s")
+
+
+def percent(value: object) -> float:
+    """Percent of `5%` or `0.5%`, 0 to 100. Raises ValueError."""
+    number, unit = _split(value)
+    if number is not None and unit == "%" and 0 <= number <= 100:
+        return number
+    raise ValueError(f"{value} is no share|write 0% to 100%")
+
+
+def octets(value: object) -> int:
+    """Octets of `64MiB`, `1GB`. Raises ValueError."""
+    number, unit = _split(value)
+    if number is not None and unit in _OCTETS:
+        return int(number * _OCTETS[unit])
+    raise ValueError(f"{value} is no size|write a number with KiB, MiB or GiB, such as 64MiB")
+
+
+def _split(value: object) -> tuple[float | None, str]:
+    """(number, unit) of a text; a number None where it is none."""
+    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    end = len(text)
+    while end and not text[end - 1].isdigit():
+        end -= 1
+    digits, unit = text[:end], text[end:].strip()
+    if not digits.replace(".", "", 1).isdigit() or not digits.isascii():
+        return None, unit
+    return float(digits), unit
+
+
+def _schema(pattern: str, example: str) -> Any:
+    return WithJsonSchema({"type": ["string", "integer"], "pattern": pattern, "examples": [example]})
+
+
+Duration = Annotated[float, BeforeValidator(seconds), _schema(r"^(0|[0-9.]+\s*(us|ms|s|m|h|d))$", "60s")]
+Percent = Annotated[float, BeforeValidator(percent), _schema(r"^[0-9.]+\s*%$", "5%")]
+Size = Annotated[int, BeforeValidator(octets), _schema(r"^[0-9.]+\s*([KMG]iB|[kMG]?B)$", "64MiB")]

@@ -1,0 +1,102 @@
+"""Single values of the configuration: addresses, networks, numbers, contacts.
+
+Enters: what YAML gives. Leaves: values of the right type; ValueError `what|hint` says what to write instead.
+Must not: resolve names or open files.
+"""
+
+from __future__ import annotations
+
+from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
+from typing import Annotated, Any, Final
+
+from pydantic import BeforeValidator, Field, WithJsonSchema
+
+Network = IPv4Network | IPv6Network
+_TEXT: Final = {"type": "string"}
+
+
+def _address(value: object) -> str:
+    """An IP address. Raises ValueError."""
+    try:
+        return str(ip_address(str(value)))
+    except ValueError:
+        raise ValueError(f"{value} is no IP address|names are not resolved, write the address") from None
+
+
+def _network(value: object) -> Network:
+    """An address or a network. Raises ValueError."""
+    try:
+        return ip_network(str(value))
+    except ValueError:
+        pass
+    try:
+        meant = str(ip_network(str(value), strict=False))
+    except ValueError:
+        raise ValueError(f"{value} is no address or network|write 192.0.2.0/24") from None
+    raise ValueError(f"{value} has bits set behind its prefix|did you mean {meant}?")
+
+
+def _peer(value: object) -> tuple[str, int]:
+    """(address, port) of `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`. Raises ValueError."""
+    text = str(value)
+    host, port = text, "5060"
+    if text.startswith("["):
+        host, _, rest = text[1:].partition("]")
+        port = rest[1:] if rest.startswith(":") else ("" if rest else port)
+    elif text.count(":") == 1:
+        host, _, port = text.partition(":")
+    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
+        raise ValueError(f"{value} has no port that exists|write 192.0.2.1:5060 or [2001:db8::1]:5060")
+    return _address(host), int(port)
+
+
+def _number_text(value: object) -> str:
+    """A telephone number; YAML reads digits as a number, which is as good here. Raises ValueError."""
+    if isinstance(value, bool) or not isinstance(value, str | int):
+        raise ValueError(f"{value} is no telephone number|write \"+12025550123\"")
+    return str(value)
+
+
+def _redress_url(value: object) -> str:
+    """An https URL that can stand in a quoted text (ATIS-1000099). Raises ValueError."""
+    text = str(value)
+    if text and not (text.startswith("https://") and len(text) > 8 and _is_item(text)):
+        raise ValueError(f"{value} is no https URL|write https://provider.example/redress")
+    return text
+
+
+def _redress_tel(value: object) -> str:
+    """A global number (RFC 3966 §5.1.4). Raises ValueError."""
+    text = f"+{value}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
+    if text and not (text[0] == "+" and text[1:].isascii() and text[1:].isdigit() and 8 <= len(text) <= 16):
+        raise ValueError(f"{value} is no global number|write \"+12025550123\"")
+    return text
+
+
+def _redress_email(value: object) -> str:
+    """A mail address. Raises ValueError."""
+    text = str(value)
+    name, _, domain = text.partition("@")
+    if text and not (name and "." in domain and _is_item(text)):
+        raise ValueError(f"{value} is no mail address|write redress@provider.example")
+    return text
+
+
+def _is_item(text: str) -> bool:
+    """Whether `text` can be an item of the Reason text of a 603+: no quotes, semicolons, spaces."""
+    return all("!" <= char <= "~" and char not in '";\\<>' for char in text)
+
+
+Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
+Port = Annotated[int, Field(ge=1, le=65535)]
+NetworkText = Annotated[Network, BeforeValidator(_network), WithJsonSchema(_TEXT)]
+PeerText = Annotated[tuple[str, int], BeforeValidator(_peer), WithJsonSchema(_TEXT)]
+NumberText = Annotated[str, BeforeValidator(_number_text), WithJsonSchema({"type": ["string", "integer"]})]
+FileOrNumbers = Annotated[
+    Any, WithJsonSchema({"oneOf": [_TEXT, {"type": "array", "items": {"type": ["string", "integer"]}}]})
+]
+FileOrMap = Annotated[Any, WithJsonSchema({"oneOf": [_TEXT, {"type": "object"}]})]
+Name = Annotated[str, Field(pattern=r"^[A-Za-z0-9][A-Za-z0-9_.-]{0,62}$")]
+RedressUrl = Annotated[str, BeforeValidator(_redress_url), WithJsonSchema(_TEXT)]
+RedressTel = Annotated[str, BeforeValidator(_redress_tel), WithJsonSchema(_TEXT)]
+RedressEmail = Annotated[str, BeforeValidator(_redress_email), WithJsonSchema(_TEXT)]

@@ -1,0 +1,130 @@
+"""A SIP message: start line, raw header lines, body. Structure is read where it is asked for.
+
+Enters: lines that `parse` split. Leaves: raw lines, values, the few fields that every message is routed by.
+Must not: change a line; what crosses to the other leg is the line as it was received.
+
+Text is the octets decoded as Latin-1, one character an octet, so that a line leaves byte for byte as it came.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.uri import name_addr, tag_of
+
+COMPACT: Final = {
+    "a": "accept-contact",
+    "b": "referred-by",
+    "c": "content-type",
+    "e": "content-encoding",
+    "f": "from",
+    "i": "call-id",
+    "j": "reject-contact",
+    "k": "supported",
+    "l": "content-length",
+    "m": "contact",
+    "o": "event",
+    "r": "refer-to",
+    "s": "subject",
+    "t": "to",
+    "u": "allow-events",
+    "v": "via",
+    "x": "session-expires",
+    "y": "identity",
+}
+
+
+class Message:
+    """What requests and responses share. `keys[n]` is the lower-case long name of `lines[n]`."""
+
+    __slots__ = (
+        "at",  # dict[str, int]: key -> index of its first line
+        "body",
+        "branch",  # of the top Via
+        "cseq",
+        "cseq_method",
+        "head",  # start line and header octets as received, without the empty line
+        "keys",
+        "lines",
+    )
+
+    def __init__(self, head: bytes, lines: list[str]) -> None:
+        self.head = head
+        self.lines = lines
+        self.keys: list[str] = []
+        self.at: dict[str, int] = {}
+        self.body = b""
+        self.branch = self.cseq_method = ""
+        self.cseq = 0
+
+    def value(self, key: str) -> str:
+        """Value of the first header of that name, unfolded and stripped; "" where there is none."""
+        n = self.at.get(key)
+        if n is None:
+            return ""
+        return line_value(self.lines[n])
+
+    def values(self, key: str) -> list[str]:
+        """Values of all header lines of that name, in order; commas are not split."""
+        if key not in self.at:
+            return []
+        return [line_value(line) for line, k in zip(self.lines, self.keys, strict=True) if k == key]
+
+    def lines_of(self, key: str) -> list[str]:
+        """The raw header lines of that name, in order."""
+        if key not in self.at:
+            return []
+        return [line for line, k in zip(self.lines, self.keys, strict=True) if k == key]
+
+
+class Request(Message):
+    """A request, with what it is routed by. `sent_by` is host[:port] of the top Via; `rport` RFC 3581's flag."""
+
+    __slots__ = (
+        "call_id",
+        "from_tag",
+        "from_value",
+        "hops",  # Max-Forwards, -1 where there is none
+        "method",
+        "rport",
+        "sent_by",
+        "to_tag",
+        "to_value",
+        "uri",
+        "via",  # raw value of the top Via header line
+    )
+
+    def __init__(self, head: bytes, lines: list[str]) -> None:
+        super().__init__(head, lines)
+        self.method = self.uri = self.sent_by = self.via = ""
+        self.call_id = self.from_value = self.from_tag = self.to_value = self.to_tag = ""
+        self.hops = -1
+        self.rport = False
+
+
+class Response(Message):
+    """A response; only what every one is matched by is read beforehand."""
+
+    __slots__ = ("phrase", "status")
+
+    def __init__(self, head: bytes, lines: list[str]) -> None:
+        super().__init__(head, lines)
+        self.status = 0
+        self.phrase = ""
+
+    @property
+    def to_tag(self) -> str:
+        """The To tag, "" where there is none that can be read."""
+        try:
+            return tag_of(name_addr(self.value("to"))[2])
+        except MalformedMessage:
+            return ""
+
+
+def line_value(line: str) -> str:
+    """The value of a raw header line: after the colon, folds joined by a space (RFC 3261 §7.3.1)."""
+    value = line[line.find(":") + 1 :]
+    if "\n" in value:
+        value = " ".join(piece.strip() for piece in value.split("\r\n"))
+    return value.strip()

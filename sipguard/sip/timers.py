@@ -1,0 +1,82 @@
+"""The timer wheel and the timer values of RFC 3261.
+
+Enters: items with a slot `due`, and instants in monotonic seconds. Leaves: the items whose time has come.
+Must not: read a clock. An item has one pending timer at most; a timer fires up to TICK_S late, never early.
+"""
+
+from __future__ import annotations
+
+from heapq import heappop, heappush
+from typing import Final, Protocol
+
+TICK_S: Final = 0.05
+
+T1: Final = 0.5  # RFC 3261 §17.1.1.1, round-trip estimate
+T2: Final = 4.0  # longest interval of retransmissions
+T4: Final = 5.0  # longest life of a message in the network
+GIVE_UP_S: Final = 64 * T1  # Timers B, F, H, J, L, M
+TIMER_D_S: Final = 32.0  # RFC 3261 §17.1.1.2: at least 32 s over UDP
+TIMER_C_S: Final = 185.0  # RFC 3261 §16.6 step 11: more than three minutes
+
+
+class Item(Protocol):
+    """What can wait in the wheel. `due` is a tick number, 0 while nothing is pending."""
+
+    due: int
+
+    def expired(self, now: float) -> None:
+        """Called when the time has come, with `due` already 0."""
+
+
+class Wheel:
+    """Pending timers by tick."""
+
+    __slots__ = ("_buckets", "_ticks")
+
+    def __init__(self) -> None:
+        self._buckets: dict[int, dict[Item, None]] = {}
+        self._ticks: list[int] = []
+
+    def set(self, item: Item, at: float) -> None:
+        """Lets `item` expire at `at`; what it waited for before is forgotten."""
+        buckets = self._buckets
+        if item.due:
+            self.cancel(item)
+        item.due = tick = int(at / TICK_S) + 1
+        bucket = buckets.get(tick)
+        if bucket is None:
+            buckets[tick] = {item: None}
+            heappush(self._ticks, tick)
+        else:
+            bucket[item] = None
+
+    def cancel(self, item: Item) -> None:
+        """Forgets what `item` waits for, if anything."""
+        if item.due:
+            bucket = self._buckets.get(item.due)
+            if bucket is not None:
+                bucket.pop(item, None)
+            item.due = 0
+
+    def expire(self, now: float) -> None:
+        """Lets everything expire whose time has come, in the order of its time."""
+        ticks = self._ticks
+        limit = int(now / TICK_S)
+        while ticks and ticks[0] <= limit:
+            tick = heappop(ticks)
+            bucket = self._buckets[tick]
+            while bucket:
+                item = bucket.popitem()[0]
+                item.due = 0
+                item.expired(now)
+            del self._buckets[tick]
+
+    def next_at(self) -> float | None:
+        """Monotonic instant before which nothing expires; None while the wheel is empty."""
+        while self._ticks and not self._buckets[self._ticks[0]]:
+            del self._buckets[heappop(self._ticks)]
+        return self._ticks[0] * TICK_S if self._ticks else None
+
+    def __len__(self) -> int:
+        """How many timers are pending."""
+        return sum(map(len, self._buckets.values()))

@@ -1,0 +1,224 @@
+"""URIs and addresses as they stand in header values.
+
+Enters: header values and URIs as text. Leaves: their parts. Must not: change a character, resolve a name.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+from sipguard.sip.errors import MalformedMessage
+
+TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
+_DISPLAY: Final = TOKEN | {" ", "\t", "\r", "\n"}
+_HEX: Final = frozenset("0123456789abcdefABCDEF")
+_USER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/%:")
+_HOST: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
+_V6: Final = frozenset("0123456789abcdefABCDEF:.")
+_SCHEME: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789+-.")
+
+
+def quoted_end(text: str, start: int) -> int:
+    """Index of the quote that closes the quoted-string opened at `start`, or -1 (RFC 3261 §25.1)."""
+    i = start + 1
+    while True:
+        i = text.find('"', i)
+        if i < 0:
+            return -1
+        back = i - 1
+        while text[back] == "\\":
+            back -= 1
+        if (i - back) % 2:
+            return i
+        i += 1
+
+
+def split_outside(text: str, separator: str) -> list[str]:
+    """`text` cut at every `separator` that stands outside quotes and angle brackets, pieces stripped."""
+    if separator not in text:
+        return [text]
+    if '"' not in text and "<" not in text:
+        return [piece.strip() for piece in text.split(separator)]
+    pieces, start, i, angle = [], 0, 0, False
+    while i < len(text):
+        c = text[i]
+        if c == '"' and not angle:
+            i = quoted_end(text, i)
+            if i < 0:
+                raise MalformedMessage("unterminated quoted string")
+        elif c == "<":
+            angle = True
+        elif c == ">":
+            angle = False
+        elif c == separator and not angle:
+            pieces.append(text[start:i].strip())
+            start = i + 1
+        i += 1
+    pieces.append(text[start:].strip())
+    return pieces
+
+
+def name_addr(value: str) -> tuple[str, str, str]:
+    """Display name (as written, quotes included), URI and what follows it, of a name-addr or addr-spec.
+
+    RFC 3261 §20.10: without angle brackets every `;` ends the URI. Raises MalformedMessage (400).
+    """
+    if value[:1] == '"':
+        end = quoted_end(value, 0)
+        if end < 0:
+            raise MalformedMessage("unterminated display name")
+        rest = value[end + 1 :].lstrip()
+        if rest[:1] != "<":
+            raise MalformedMessage("a quoted display name is not followed by <URI>")
+        close = rest.find(">")
+        if close < 0:
+            raise MalformedMessage("missing > after the URI")
+        return value[: end + 1], rest[1:close], rest[close + 1 :].lstrip()
+    left = value.find("<")
+    if left < 0:
+        uri, semicolon, rest = value.partition(";")
+        uri = uri.rstrip()
+        if not uri or " " in uri or "," in uri or "?" in uri or ">" in uri:
+            raise MalformedMessage("not an address")
+        return "", uri, semicolon + rest
+    display = value[:left].rstrip()
+    if display and not _DISPLAY.issuperset(display):
+        raise MalformedMessage("a display name with such characters must be quoted")
+    close = value.find(">", left)
+    if close < 0:
+        raise MalformedMessage("missing > after the URI")
+    return display, value[left + 1 : close], value[close + 1 :].lstrip()
+
+
+def parameters(rest: str) -> dict[str, str]:
+    """Parameters of `;a=b;c` by lower-case name; a flag has the value "". Raises MalformedMessage (400)."""
+    found: dict[str, str] = {}
+    for piece in split_outside(rest, ";"):
+        name, equal, value = piece.partition("=")
+        name = name.strip().lower()
+        if not name:
+            if piece or equal:
+                raise MalformedMessage("a parameter without a name")
+            continue
+        if not TOKEN.issuperset(name):
+            raise MalformedMessage(f"not a parameter name: {name[:32]}")
+        if name in found:
+            raise MalformedMessage(f"parameter {name} occurs twice")
+        found[name] = value.strip()
+    return found
+
+
+def tag_of(rest: str) -> str:
+    """The tag in what follows a From or To URI, or ""."""
+    if not rest:
+        return ""
+    if rest.startswith(";tag="):
+        tag = rest[5:]
+        if ";" not in tag and '"' not in tag:
+            tag = tag.rstrip()
+            if not TOKEN.issuperset(tag):
+                raise MalformedMessage("a tag is a token")
+            return tag
+    if not rest.startswith(";"):
+        raise MalformedMessage("only parameters may follow the URI")
+    return parameters(rest).get("tag", "")
+
+
+def user_of(uri: str) -> str:
+    """User part of a sip:, sips: or tel: URI with its parameters, "" where there is none. Never raises."""
+    if uri.startswith("sip:"):
+        rest = uri[4:]
+    else:
+        scheme, colon, rest = uri.partition(":")
+        scheme = scheme.lower()
+        if not colon:
+            return ""
+        if scheme == "tel":
+            return rest
+        if scheme not in ("sip", "sips"):
+            return ""
+    at = rest.rfind("@")
+    if at < 0:
+        return ""
+    user = rest[:at]
+    colon_at = user.find(":")
+    return user if colon_at < 0 else user[:colon_at]
+
+
+def host_of(uri: str) -> str:
+    """Host of a sip: or sips: URI (IPv6 in brackets), "" where there is none. Never raises."""
+    return _host_port(uri)[0]
+
+
+def _host_port(uri: str) -> tuple[str, str, bool]:
+    """Host, port text and whether a colon stood between them."""
+    scheme, _, rest = uri.partition(":")
+    if scheme.lower() not in ("sip", "sips"):
+        return "", "", False
+    rest = rest[rest.rfind("@") + 1 :]
+    for mark in ";?":
+        cut = rest.find(mark)
+        if cut >= 0:
+            rest = rest[:cut]
+    if rest.startswith("["):
+        close = rest.find("]")
+        if close < 0:
+            return "", "", False
+        tail = rest[close + 1 :]
+        return rest[: close + 1], tail[1:], tail.startswith(":")
+    host, colon, port = rest.partition(":")
+    return host, port, bool(colon)
+
+
+def port_of(uri: str) -> int:
+    """Port of a sip: or sips: URI; 0 where it has none or it is no number."""
+    port = _host_port(uri)[1]
+    return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+
+
+def with_host(uri: str, host_port: str) -> str:
+    """The same sip: URI at another host; user part, parameters and headers are kept character by character."""
+    scheme, _, rest = uri.partition(":")
+    at = rest.rfind("@")
+    tail = rest[at + 1 :]
+    cut = len(tail)
+    for mark in ";?":
+        found = tail.find(mark)
+        if 0 <= found < cut:
+            cut = found
+    return f"{scheme}:{rest[: at + 1]}{host_port}{tail[cut:]}"
+
+
+def is_host(host: str) -> bool:
+    """Whether `host` is a hostname, an IPv4 address or an IPv6 reference (RFC 3261 §25.1, RFC 5118 §4.1)."""
+    if host.startswith("["):
+        inside = host[1:-1]
+        return host.endswith("]") and _V6.issuperset(inside) and inside.count(":") >= 2 and ":::" not in inside
+    return bool(host) and _HOST.issuperset(host)
+
+
+def require_sip_uri(uri: str) -> None:
+    """Raises MalformedMessage (400) where `uri` breaks the grammar of SIP-URI (RFC 3261 §19.1.1, §25.1)."""
+    rest = uri.partition(":")[2]
+    at = rest.rfind("@")
+    if at >= 0:
+        user = rest[:at]
+        if not user or not _USER.issuperset(user):
+            raise MalformedMessage("the user part of the URI has characters that must be escaped")
+        if "%" in user:
+            for piece in user.split("%")[1:]:
+                if len(piece) < 2 or piece[0] not in _HEX or piece[1] not in _HEX:
+                    raise MalformedMessage("a broken %-escape in the URI")
+    host, port, colon = _host_port(uri)
+    if not is_host(host):
+        raise MalformedMessage("the URI has no valid host")
+    if colon and not (port.isascii() and port.isdigit() and 0 < len(port) < 6 and int(port) < 65536):
+        raise MalformedMessage("the URI has no valid port")
+
+
+def require_scheme(uri: str) -> str:
+    """The lower-case scheme of `uri`. Raises MalformedMessage (400) where there is none."""
+    scheme, colon, rest = uri.partition(":")
+    if not colon or not rest or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
+        raise MalformedMessage("not a URI")
+    return scheme.lower()

@@ -1,0 +1,62 @@
+"""Errors of the STIR room. Each carries the SIP status and phrase of a rejection (RFC 8224 §6.2.2).
+
+    StirError
+    +-- StaleDate              403 Stale Date               iat outside the window of freshness
+    +-- UnsupportedPassport    428 Use Identity Header      a PASSporT type this product does not verify
+    +-- BadIdentityInfo        436 Bad Identity Info        the certificate cannot or may not be fetched
+    +-- UnsupportedCredential  437 Unsupported Credential   fetched, but not to be trusted
+    +-- InvalidIdentity        438 Invalid Identity Header  syntax, claims or signature are wrong
+
+`reason` is a slug out of a closed set, fit for a metric label; `detail` is for a human.
+"""
+
+from __future__ import annotations
+
+from typing import ClassVar, Final
+
+NO_IDENTITY_STATUS: Final = 428  # what a rejection carries where there is no Identity at all
+NO_IDENTITY_PHRASE: Final = "Use Identity Header"
+
+
+class StirError(Exception):
+    """Root of the tree: why one Identity value does not authenticate its caller."""
+
+    status: ClassVar[int] = 438
+    phrase: ClassVar[str] = "Invalid Identity Header"
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail
+
+
+class StaleDate(StirError):
+    """`iat` lies too far in the past or in the future."""
+
+    status = 403
+    phrase = "Stale Date"
+
+
+class UnsupportedPassport(StirError):
+    """The value is well formed, but of a type that is not verified here; other values may still serve."""
+
+    status = NO_IDENTITY_STATUS
+    phrase = NO_IDENTITY_PHRASE
+
+
+class BadIdentityInfo(StirError):
+    """The certificate that `info` names cannot be had."""
+
+    status = 436
+    phrase = "Bad Identity Info"
+
+
+class UnsupportedCredential(StirError):
+    """The certificate was had, and is not to be trusted for this."""
+
+    status = 437
+    phrase = "Unsupported Credential"
+
+
+class InvalidIdentity(StirError):
+    """The value or its PASSporT is malformed, contradicts the call, or is not signed by its certificate."""

@@ -1,0 +1,312 @@
+"""The PASSporT: from the token received to claims, and the test of its signature (RFC 8225, RFC 8588).
+
+Enters: the token of an Identity header, a validated credential, the time. Leaves: a Passport, or an
+error that says why not. The octets received are what is verified; claims are read leniently and every
+departure from the standard is listed in `deviations`.
+Must not: fetch, compare with the call, serialise JSON again (RFC 8225 §9 signs octets).
+"""
+
+from __future__ import annotations
+
+from binascii import Error as Base64Error
+from binascii import a2b_base64
+from typing import TYPE_CHECKING, Any, Final
+
+import msgspec
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from sipguard.stir.errors import (
+    InvalidIdentity,
+    StaleDate,
+    UnsupportedCredential,
+    UnsupportedPassport,
+)
+
+if TYPE_CHECKING:
+    from sipguard.stir.credential import Credential
+    from sipguard.stir.identity import IdentityHeader
+
+HEADER_LIMIT: Final = 2 * 1024  # octets of JSON
+CLAIMS_LIMIT: Final = 6 * 1024
+DEPTH_LIMIT: Final = 6
+ORIGID_LIMIT: Final = 128
+_IAT_LIMIT: Final = 1 << 40  # beyond the year 36000; keeps the arithmetic in floats
+_TYPES: Final = ("", "shaken", "div")  # ppt values whose claims are read here
+_ES256: Final = ECDSA(SHA256())
+# base64url to base64; every octet of the standard alphabet that base64url lacks becomes an illegal one.
+_TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
+_PADDING: Final = (b"", b"", b"==", b"=")  # a remainder of 1 stays as it is and is refused by the decoder
+_SIGNATURE_LENGTH: Final = 86  # characters of base64url for the 64 octets of r || s (RFC 7518 §3.4)
+
+
+class _Header(msgspec.Struct, gc=False):
+    alg: str = ""
+    ppt: str = ""
+    typ: str = ""
+    x5u: str = ""
+    crit: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class _Party(msgspec.Struct, gc=False):
+    tn: str | None = None
+    uri: str | None = None
+
+
+class _Parties(msgspec.Struct, gc=False):
+    tn: list[str] = []
+    uri: list[str] = []
+
+
+class _Claims(msgspec.Struct, gc=False):
+    """The claims as the standard has them."""
+
+    iat: int
+    orig: _Party
+    dest: _Parties
+    attest: str | None = None
+    origid: str | None = None
+    div: _Party | None = None
+
+
+class _LenientParties(msgspec.Struct, gc=False):
+    tn: list[str] | str = []
+    uri: list[str] | str = []
+
+
+class _LenientClaims(msgspec.Struct, gc=False):
+    """The claims as they have been seen: `iat` a string, `dest.tn` no array."""
+
+    orig: _Party
+    dest: _LenientParties
+    iat: Any = None
+    attest: str | None = None
+    origid: str | None = None
+    div: _Party | None = None
+
+
+_read_header: Final = msgspec.json.Decoder(_Header).decode
+_read_claims: Final = msgspec.json.Decoder(_Claims).decode
+_read_lenient: Final = msgspec.json.Decoder(_LenientClaims).decode
+
+
+class Passport:
+    """One decoded PASSporT. Texts are "" where absent; numbers stand as received, without canonical form."""
+
+    __slots__ = (
+        "alg",
+        "attest",
+        "dest_tns",
+        "dest_uris",
+        "deviations",  # tuple[str, ...]: iat_string dest_string tn_plus typ origid_missing
+        "div_tn",
+        "iat",  # int, Unix seconds
+        "orig_tn",
+        "orig_uri",
+        "origid",
+        "ppt",
+        "signature",  # 64 octets, r || s
+        "signing_input",  # the octets signed
+        "typ",
+        "x5u",
+    )
+
+    def __init__(
+        self,
+        header: _Header,
+        claims: _Claims,
+        deviations: tuple[str, ...],
+        signing_input: bytes,
+        signature: bytes,
+    ) -> None:
+        orig, dest, div = claims.orig, claims.dest, claims.div
+        self.alg = header.alg
+        self.ppt = header.ppt
+        self.typ = header.typ
+        self.x5u = header.x5u
+        self.attest = claims.attest or ""
+        self.origid = claims.origid or ""
+        self.iat = claims.iat
+        self.orig_tn = orig.tn or ""
+        self.orig_uri = orig.uri or ""
+        self.dest_tns = tuple(dest.tn)
+        self.dest_uris = tuple(dest.uri)
+        self.div_tn = (div.tn or "") if div is not None else ""
+        self.deviations = deviations
+        self.signing_input = signing_input
+        self.signature = signature
+
+
+def read(token: str) -> Passport:
+    """The Passport in a full-form token.
+
+    Raises InvalidIdentity, UnsupportedPassport (ppt) or UnsupportedCredential (alg).
+    """
+    if token.startswith(".."):
+        raise InvalidIdentity("compact_not_allowed")
+    try:
+        octets = token.encode("ascii")
+        head, body, tail = octets.translate(_TO_BASE64).split(b".")
+    except ValueError:
+        raise InvalidIdentity("token_malformed", "not three parts") from None
+    if len(tail) != _SIGNATURE_LENGTH or tail[-1] not in b"AQgw":
+        raise InvalidIdentity("signature_malformed", "not 64 octets")
+    try:
+        header_json = a2b_base64(head + _PADDING[len(head) & 3], strict_mode=True)
+        claims_json = a2b_base64(body + _PADDING[len(body) & 3], strict_mode=True)
+        signature = a2b_base64(tail + b"==", strict_mode=True)
+    except Base64Error as error:
+        raise InvalidIdentity("token_malformed", str(error)) from None
+    header = _header(header_json)
+    claims, deviations = _claims(claims_json)
+    _require_claims(header, claims)
+    deviations += _deviations(header, claims)
+    return Passport(header, claims, deviations, octets[: -_SIGNATURE_LENGTH - 1], signature)
+
+
+def require_agreement(header: IdentityHeader, passport: Passport) -> None:
+    """Raises InvalidIdentity where parameters of the header and the token contradict (RFC 8224 §4.1)."""
+    if header.info != passport.x5u:
+        raise InvalidIdentity("info_mismatch")
+    if header.alg != passport.alg:
+        raise InvalidIdentity("alg_mismatch")
+    if header.ppt and header.ppt != passport.ppt:
+        raise InvalidIdentity("ppt_mismatch")
+
+
+def freshness(iat: int, unix_at: float, window_s: float, future_s: float) -> float:
+    """Age of `iat` in seconds, negative where it lies ahead. Raises StaleDate (RFC 8224 §6.2 step 4)."""
+    age = unix_at - iat
+    if age > window_s:
+        raise StaleDate("iat_expired")
+    if age < -future_s:
+        raise StaleDate("iat_future")
+    return age
+
+
+def verify(passport: Passport, credential: Credential, unix_at: float) -> None:
+    """Returns where `credential` signed the token and is valid at `unix_at` and at `iat`.
+
+    Raises UnsupportedCredential (validity) or InvalidIdentity("signature") (RFC 8224 §6.2 steps 4 and 5).
+    """
+    opens, closes, iat = credential.not_before_at, credential.not_after_at, passport.iat
+    if unix_at > closes or iat > closes:
+        raise UnsupportedCredential("certificate_expired")
+    if unix_at < opens or iat < opens:
+        raise UnsupportedCredential("certificate_not_yet_valid")
+    number = int.from_bytes
+    signature = passport.signature
+    der = encode_dss_signature(number(signature[:32], "big"), number(signature[32:], "big"))
+    try:
+        credential.key.verify(der, passport.signing_input, _ES256)
+    except InvalidSignature:
+        raise InvalidIdentity("signature") from None
+
+
+def _header(octets: bytes) -> _Header:
+    if len(octets) > HEADER_LIMIT:
+        raise InvalidIdentity("header_too_large")
+    _require_flat(octets)
+    try:
+        header = _read_header(octets)
+    except (msgspec.MsgspecError, ValueError):
+        raise InvalidIdentity("header_malformed") from None
+    if header.ppt not in _TYPES:
+        raise UnsupportedPassport("unsupported_ppt", header.ppt)
+    if header.alg != "ES256":
+        raise UnsupportedCredential("unsupported_alg", header.alg)
+    if header.crit is not msgspec.UNSET:
+        raise InvalidIdentity("header_malformed", "crit")
+    if not header.x5u:
+        raise InvalidIdentity("x5u_missing")
+    return header
+
+
+def _claims(octets: bytes) -> tuple[_Claims, tuple[str, ...]]:
+    """The claims, and the deviations that reading them took."""
+    if len(octets) > CLAIMS_LIMIT:
+        raise InvalidIdentity("claims_too_large")
+    _require_flat(octets)
+    try:
+        return _read_claims(octets), ()
+    except (msgspec.MsgspecError, ValueError):
+        return _lenient_claims(octets)
+
+
+def _lenient_claims(octets: bytes) -> tuple[_Claims, tuple[str, ...]]:
+    try:
+        found = _read_lenient(octets)
+    except (msgspec.MsgspecError, ValueError):
+        raise InvalidIdentity("claims_malformed") from None
+    deviations: list[str] = []
+    tns, uris, iat = found.dest.tn, found.dest.uri, found.iat
+    if isinstance(tns, str) or isinstance(uris, str):
+        deviations.append("dest_string")
+        tns = [tns] if isinstance(tns, str) else tns
+        uris = [uris] if isinstance(uris, str) else uris
+    if isinstance(iat, str) and iat.isascii() and iat.isdigit() and len(iat) < 16:
+        deviations.append("iat_string")
+        iat = int(iat)
+    if not isinstance(iat, int) or isinstance(iat, bool):
+        raise InvalidIdentity("iat_invalid")
+    dest = _Parties(tn=tns, uri=uris)
+    claims = _Claims(
+        iat=iat, orig=found.orig, dest=dest, attest=found.attest, origid=found.origid, div=found.div
+    )
+    return claims, tuple(deviations)
+
+
+def _require_claims(header: _Header, claims: _Claims) -> None:
+    """Raises InvalidIdentity where a claim that its type requires is missing or has no such value."""
+    if not 0 <= claims.iat < _IAT_LIMIT:
+        raise InvalidIdentity("iat_invalid")
+    if bool(claims.orig.tn) == bool(claims.orig.uri):
+        raise InvalidIdentity("orig_malformed", "one member, tn or uri (RFC 8225 §5.2.1)")
+    if not claims.dest.tn and not claims.dest.uri:
+        raise InvalidIdentity("dest_malformed", "neither tn nor uri")
+    if header.ppt == "shaken" and claims.attest not in ("A", "B", "C"):
+        raise InvalidIdentity("attest_invalid")
+    if claims.origid is not None and len(claims.origid) > ORIGID_LIMIT:
+        raise InvalidIdentity("origid_invalid")
+    if header.ppt == "div" and (claims.div is None or bool(claims.div.tn) == bool(claims.div.uri)):
+        raise InvalidIdentity("div_malformed")
+
+
+def _deviations(header: _Header, claims: _Claims) -> tuple[str, ...]:
+    found: tuple[str, ...] = ()
+    if header.typ != "passport":
+        found = ("typ",)
+    if header.ppt == "shaken" and not claims.origid:
+        found += ("origid_missing",)
+    tn = claims.orig.tn
+    if tn is not None and tn[:1] == "+":
+        return (*found, "tn_plus")
+    for tn in claims.dest.tn:
+        if tn[:1] == "+":
+            return (*found, "tn_plus")
+    return found
+
+
+def _require_flat(octets: bytes) -> None:
+    """Raises InvalidIdentity where JSON nests deeper than DEPTH_LIMIT; counts before it looks closer."""
+    if octets.count(b"{") + octets.count(b"[") <= DEPTH_LIMIT:
+        return
+    depth, quoted, escaped = 0, False, False
+    for octet in octets:
+        if quoted:
+            if escaped:
+                escaped = False
+            elif octet == 0x5C:
+                escaped = True
+            elif octet == 0x22:
+                quoted = False
+        elif octet == 0x22:
+            quoted = True
+        elif octet in b"{[":
+            depth += 1
+            if depth > DEPTH_LIMIT:
+                raise InvalidIdentity("json_too_deep")
+        elif octet in b"}]":
+            depth -= 1

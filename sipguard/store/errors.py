@@ -1,0 +1,45 @@
+"""Errors of this room.
+
+StoreError
+├── StoreUnavailable    the database is away, locked, full or damaged: come again later
+├── PositionMoved       a batch does not follow on what is stored: read again from there
+├── StoreTooNew         the database was written by a newer sipguard
+└── JournalError
+    ├── JournalFull     no room for a segment
+    ├── JournalBusy     another process writes this journal
+    └── JournalDamaged  a file or frame that is not what it should be
+"""
+
+from __future__ import annotations
+
+
+class StoreError(Exception):
+    """Any failure of keeping or finding calls."""
+
+
+class StoreUnavailable(StoreError):
+    """The database cannot be used now; nothing was changed, the same call may be made again."""
+
+
+class PositionMoved(StoreError):
+    """The batch begins elsewhere than where the store stands; nothing was changed."""
+
+
+class StoreTooNew(StoreError):
+    """The database has a schema version that this release does not know."""
+
+
+class JournalError(StoreError):
+    """Any failure of a journal file."""
+
+
+class JournalFull(JournalError):
+    """The disk has no room for another segment."""
+
+
+class JournalBusy(JournalError):
+    """Another process holds the lock of this journal directory."""
+
+
+class JournalDamaged(JournalError):
+    """A segment or frame cannot be read: wrong magic, wrong checksum, beyond the end of the file."""

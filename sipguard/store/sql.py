@@ -1,0 +1,120 @@
+"""The SQL of the embedded database: schema, migrations, statements.
+
+Enters: filters. Leaves: text of SQL with its parameters.
+Must not: connect to anything.
+"""
+
+from __future__ import annotations
+
+from dataclasses import fields
+from typing import Final
+
+from sipguard.records.filter import Filter
+from sipguard.records.record import ANSWER_COLUMNS, COLUMNS, END_COLUMNS, Record
+
+Query = tuple[str, list[object]]
+
+PRAGMAS: Final = (
+    "PRAGMA journal_mode = WAL",
+    "PRAGMA synchronous = NORMAL",
+    "PRAGMA busy_timeout = 2000",
+    "PRAGMA cache_size = -16000",
+    "PRAGMA wal_autocheckpoint = 4000",
+)
+
+_TYPES: Final = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
+_CALL_COLUMNS: Final = ",\n  ".join(
+    f"{field.name} {_TYPES[str(field.type)]} NOT NULL" for field in fields(Record) if field.name in COLUMNS
+)
+
+# Each entry: what it does, and its statements. An entry that was released is never changed.
+MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
+    (
+        "calls, notes, positions of the journals",
+        (
+            f"CREATE TABLE call (\n  id INTEGER PRIMARY KEY,\n  {_CALL_COLUMNS}\n)",
+            "CREATE UNIQUE INDEX call_decision ON call (decision_id)",
+            "CREATE INDEX call_at ON call (at)",
+            "CREATE INDEX call_caller ON call (caller, at)",
+            "CREATE INDEX call_callee ON call (callee, at)",
+            "CREATE INDEX call_shown ON call (shown, at) WHERE shown <> caller",
+            "CREATE TABLE note (id INTEGER PRIMARY KEY, at REAL NOT NULL, journal TEXT NOT NULL,"
+            " kind TEXT NOT NULL, text TEXT NOT NULL, revision TEXT NOT NULL)",
+            "CREATE TABLE journal_position (journal TEXT PRIMARY KEY, segment INTEGER NOT NULL,"
+            " offset INTEGER NOT NULL) WITHOUT ROWID",
+        ),
+    ),
+)
+CREATE_MIGRATION: Final = (
+    "CREATE TABLE IF NOT EXISTS migration"
+    " (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL, what TEXT NOT NULL)"
+)
+MIGRATION_VERSION: Final = "SELECT coalesce(max(version), 0) FROM migration"
+INSERT_MIGRATION: Final = "INSERT INTO migration (version, applied_at, what) VALUES (?, ?, ?)"
+
+INSERT_CALL: Final = (
+    f"INSERT INTO call ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    " ON CONFLICT (decision_id) DO NOTHING"
+)
+UPDATE_ANSWER: Final = f"UPDATE call SET {' = ?, '.join(ANSWER_COLUMNS)} = ? WHERE decision_id = ?"
+UPDATE_END: Final = f"UPDATE call SET {' = ?, '.join(END_COLUMNS)} = ? WHERE decision_id = ?"
+INSERT_NOTE: Final = "INSERT INTO note (at, journal, kind, text, revision) VALUES (?, ?, ?, ?, ?)"
+POSITIONS: Final = "SELECT journal, segment, offset FROM journal_position"
+STORE_POSITION: Final = (
+    "INSERT INTO journal_position (journal, segment, offset) VALUES (?, ?, ?)"
+    " ON CONFLICT (journal) DO UPDATE SET segment = excluded.segment, offset = excluded.offset"
+)
+FORGET_CALLS: Final = "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE at < ? ORDER BY at LIMIT ?)"
+
+_SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM call"
+GET: Final = f"{_SELECT} WHERE decision_id = ?"
+NOTES: Final = (
+    "SELECT at, journal, kind, text, revision FROM note WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?"
+)
+
+
+def many(decision_ids: list[str]) -> Query:
+    """The calls with these decision ids."""
+    return f"{_SELECT} WHERE decision_id IN ({', '.join('?' * len(decision_ids))})", list(decision_ids)
+
+
+def find(wanted: Filter) -> Query:
+    """The calls of a filter, newest first."""
+    where, values = _conditions(wanted)
+    return f"{_SELECT}{where} ORDER BY at DESC LIMIT ?", [*values, wanted.limit]
+
+
+def counts(wanted: Filter) -> Query:
+    """How often each (action, basis, disposition) occurs among the calls of a filter."""
+    where, values = _conditions(wanted)
+    return (
+        f"SELECT action, basis, disposition, count(*) FROM call{where}"
+        " GROUP BY action, basis, disposition ORDER BY count(*) DESC",
+        values,
+    )
+
+
+def _conditions(wanted: Filter) -> Query:
+    """The WHERE clause of a filter, "" for none, and its values."""
+    clauses: list[str] = []
+    values: list[object] = []
+    for column in ("caller", "callee", "action", "rule", "basis", "trunk", "disposition"):
+        value = getattr(wanted, column)
+        if value:
+            clauses.append(f"{column} = ?")
+            values.append(value)
+    if wanted.number:
+        clauses.append(
+            "id IN (SELECT id FROM call WHERE caller = ? UNION SELECT id FROM call WHERE callee = ?"
+            " UNION SELECT id FROM call WHERE shown = ? AND shown <> caller)"
+        )
+        values += [wanted.number] * 3
+    if wanted.after is not None:
+        clauses.append("at >= ?")
+        values.append(wanted.after)
+    if wanted.before is not None:
+        clauses.append("at < ?")
+        values.append(wanted.before)
+    if wanted.emergency:
+        clauses.append("emergency <> ''")
+    return (f" WHERE {' AND '.join(clauses)}" if clauses else ""), values
