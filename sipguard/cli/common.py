@@ -16,7 +16,7 @@ import click
 
 from sipguard.service import control
 from sipguard.service.errors import NotRunning
-from sipguard.settings import Loaded, Service, load
+from sipguard.settings import SKIP, Loaded, Service, load
 
 FAILED: Final = 1
 WRONG: Final = 2
@@ -63,7 +63,7 @@ def loaded(path: Path) -> Loaded:
 
 def service_of(path: Path) -> Service:
     """The settings of the service; problems elsewhere in the configuration do not matter here."""
-    result = load(path)
+    result = load(path, SKIP)
     if result.service is None:
         for problem in result.problems:
             click.echo(str(problem), err=True)

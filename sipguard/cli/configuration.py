@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, print_json
-from sipguard.settings import json_schema, load
+from sipguard.settings import READ, json_schema, load
 
 
 @click.command()
@@ -19,7 +19,7 @@ from sipguard.settings import json_schema, load
 @json_option
 def check(config: Path, as_json: bool) -> None:
     """Show all problems of a configuration at once; status 2 where there is an error."""
-    result = load(config)
+    result = load(config, READ)
     if as_json:
         print_json(
             {

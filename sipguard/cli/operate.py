@@ -27,8 +27,7 @@ def run(config: Path) -> None:
     from sipguard.service.logs import configure
 
     result = loaded(config)
-    assert result.service is not None
-    configure(result.service)
+    configure()
     sys.exit(supervisor.run(config, result))
 
 

@@ -68,7 +68,7 @@ def explain(
     answer: AnswerFrame | None = None,
     end: EndFrame | None = None,
 ) -> Explanation:
-    """What happened to a call. Without its verdict frame (the segment is no longer kept) only what the row says."""
+    """What happened to a call; only what the row says where its verdict frame is no longer kept."""
     if verdict is None:
         steps = list(_from_row(record))
     else:
@@ -88,8 +88,8 @@ def explain(
 
 def _arrival(verdict: VerdictFrame) -> Step:
     text = (
-        f"INVITE from {tn(verdict.shown)} to {tn(verdict.callee)} on trunk {verdict.trunk}, from {verdict.source}"
-        f" ({verdict.transport}, listener {verdict.listener})"
+        f"INVITE from {tn(verdict.shown)} to {tn(verdict.callee)} on trunk {verdict.trunk},"
+        f" from {verdict.source} ({verdict.transport}, listener {verdict.listener})"
     )
     if verdict.asserted and verdict.asserted != verdict.shown:
         counts = "counts" if verdict.caller == verdict.asserted else "is not trusted on this trunk"

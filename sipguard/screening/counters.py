@@ -76,8 +76,8 @@ def _estimate(bucket: int, running: int, before: int, at: float) -> int:
     """Attempts in the window that ends `at` (in buckets): all of the running bucket, a share of the other."""
     age = int(at) - bucket
     if age == 0:
-        return running + int(before * (1.0 - at % 1.0)) if before else running
-    return int(running * (1.0 - at % 1.0)) if age == 1 else 0
+        return running + int(before * (1.0 - at % 1.0) + 0.5) if before else running
+    return int(running * (1.0 - at % 1.0) + 0.5) if age == 1 else 0
 
 
 class Counters:

@@ -164,6 +164,6 @@ def _complete(
     return None
 
 
-def _is_sampled(call_id: str, percent: int) -> bool:
+def _is_sampled(call_id: str, percent: float) -> bool:
     """Whether a call is among the sample; the same on every node that sees this Call-ID."""
-    return percent >= 100 or crc32(call_id.encode()) % 100 < percent
+    return crc32(call_id.encode()) % 10_000 < percent * 100

@@ -42,7 +42,7 @@ class _Snapshot:
     listeners: Mapping[str, Listener]
     settings: Mapping[str, object]  # name of a check -> its Settings
     on_failure: Mapping[str, str]  # name of a check -> open | closed; open where it is not named
-    complete_percent: int = 0  # of calls that run all checks, whatever the verdict needs
+    complete_percent: float = 0.0  # of calls that run all checks, whatever the verdict needs
     emergency: GuardSettings = field(default_factory=GuardSettings)
     emergency_route: str = ""  # trunk that emergency calls leave by, "" for the route of their trunk
     mode: str = "enforce"  # enforce | report | bypass, until an operator says otherwise

@@ -118,7 +118,7 @@ class Verdict:
 
 
 def filled(template: str, facts: Mapping[str, FactValue], decision_id: str) -> str:
-    """`template` with each `{fact}` replaced by its value (sets joined by commas) and `{id}` by the decision id.
+    """`template` with each `{fact}` replaced by its value (sets joined by commas), `{id}` by the decision id.
 
     Octets that would end a header line are dropped: facts may hold what the caller wrote.
     """

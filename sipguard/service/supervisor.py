@@ -119,7 +119,7 @@ class Supervisor:
         )
 
     def _desk_start(self) -> desk.Start:
-        return desk.Start(service=self._service, workers=1)
+        return desk.Start(service=self._service, workers=1, modes=self._all_modes())
 
     def _say_ready(self) -> None:
         for name, listener in self._ruleset.listeners.items():
@@ -252,8 +252,13 @@ class Supervisor:
             return {"ok": False, "error": f"no such trunk: {trunk}; there are {', '.join(self._ruleset.trunks)}"}
         self._modes.set(mode, trunk)
         self._worker.tell("mode", mode, trunk)
+        self._desk.tell("modes", self._all_modes())
         log.warning("mode", mode=mode, trunk=trunk or "all")
-        return {"ok": True, "modes": self._modes.by_trunk}
+        return {"ok": True, "modes": self._all_modes()}
+
+    def _all_modes(self) -> dict[str, str]:
+        """Mode by trunk, "" for all trunks."""
+        return {"": self._ruleset.mode, **self._modes.by_trunk}
 
     def _status(self) -> dict[str, Any]:
         processes = {
@@ -263,7 +268,7 @@ class Supervisor:
         return {
             "ok": True,
             "revision": self._ruleset.revision,
-            "modes": self._modes.by_trunk or {"": self._ruleset.mode},
+            "modes": self._all_modes(),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,

@@ -1,7 +1,7 @@
 """The shape of the configuration: every key, its type, its default, what it is for.
 
-Enters: plain values. Leaves: models; the JSON Schema for editors comes from them. Must not: open files, or know
-what fits to what; `build` does.
+Enters: plain values. Leaves: models; the JSON Schema for editors comes from them. Must not: open files, or
+know what fits to what; `build` does.
 """
 
 from __future__ import annotations

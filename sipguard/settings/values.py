@@ -53,7 +53,7 @@ def _peer(value: object) -> tuple[str, int]:
 def _number_text(value: object) -> str:
     """A telephone number; YAML reads digits as a number, which is as good here. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int):
-        raise ValueError(f"{value} is no telephone number|write \"+12025550123\"")
+        raise ValueError(f'{value} is no telephone number|write "+12025550123"')
     return str(value)
 
 
@@ -69,7 +69,7 @@ def _redress_tel(value: object) -> str:
     """A global number (RFC 3966 §5.1.4). Raises ValueError."""
     text = f"+{value}" if isinstance(value, int) and not isinstance(value, bool) else str(value)
     if text and not (text[0] == "+" and text[1:].isascii() and text[1:].isdigit() and 8 <= len(text) <= 16):
-        raise ValueError(f"{value} is no global number|write \"+12025550123\"")
+        raise ValueError(f'{value} is no global number|write "+12025550123"')
     return text
 
 

@@ -164,7 +164,7 @@ def _require_orig(trial: _Trial, passport: Passport, attempt: CallAttempt) -> st
     if not claimed:
         raise InvalidIdentity("orig_mismatch", "the caller is no telephone number")
     if claimed != shown and claimed != asserted:
-        claimed = canonical.read(claimed, attempt.trunk.read).tn
+        claimed = canonical.read(claimed, attempt.trunk.read.bare).tn
         if not claimed or (claimed != shown and claimed != asserted):
             raise InvalidIdentity("orig_mismatch")
     if claimed != shown:
@@ -180,7 +180,7 @@ def _require_dest(passport: Passport, attempt: CallAttempt) -> None:
     for tn in passport.dest_tns:
         if tn and tn in called:
             return
-    rules: NumberRules = attempt.trunk.read
+    rules: NumberRules = attempt.trunk.read.bare
     for tn in passport.dest_tns:
         found = canonical.read(tn, rules).tn
         if found and found in called:

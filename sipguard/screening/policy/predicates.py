@@ -131,7 +131,7 @@ def _is_one(fact: str, values: frozenset[str]) -> Test:
         except KeyError:
             return asked.get(check, otherwise)
         if value.__class__ is tuple:
-            return FALSE if values.isdisjoint(value) else TRUE  # type: ignore[arg-type]
+            return FALSE if values.isdisjoint(value) else TRUE
         return TRUE if value in values else FALSE
 
     return test

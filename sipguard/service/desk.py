@@ -1,0 +1,153 @@
+"""The desk process: journal -> database, metrics and health over HTTP, a line for each call.
+
+Enters: a start message, journals, cells of the workers. Leaves: rows, metrics, log lines. Must not: be waited for
+by a call; it runs at lower priority and may be away.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import json
+import signal
+import socket
+import sys
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any, Final
+
+import structlog
+import uvloop
+from aiohttp import web
+
+from sipguard.service import logs
+from sipguard.service.call_log import CallLog, LogOptions
+from sipguard.service.channel import Channel
+from sipguard.service.loader import Keeping, Loader
+from sipguard.service.metrics import CONTENT_TYPE, DeskSlots, render, scrape
+from sipguard.settings import Service
+from sipguard.store.errors import StoreError
+from sipguard.store.sqlite import SqliteStore
+
+log: Final = structlog.get_logger("sipguard")
+
+FLUSH_WITHIN_S: Final = 8.0
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the desk is started with."""
+
+    service: Service
+    workers: int
+    modes: dict[str, str]
+
+
+def _call_log(service: Service) -> CallLog | None:
+    """What writes a line for each call, None where the operator wants none."""
+    if service.logs_calls == "off":
+        return None
+    percent = 100 if service.logs_calls == "all" else round(100 * service.logs_sample)
+    return CallLog(LogOptions(percent=percent, whole_numbers=not service.logs_mask))
+
+
+class Desk:
+    """The parts of the process and their wiring."""
+
+    def __init__(self, start: Start) -> None:
+        service = start.service
+        self._run_directory: Path = service.run_directory
+        self._workers = start.workers
+        self._modes = dict(start.modes)
+        self._address, self._port = service.metrics_host, service.metrics_port
+        self._slots = DeskSlots.create(self._run_directory / "desk.slots")
+        self._store = SqliteStore(service.database)
+        self._loader = Loader(
+            service.journal_directory,
+            self._store,
+            service.records_interval_s,
+            keeping=Keeping(service.journal_keep_s, service.records_keep_s, service.journal_segment_bytes),
+            slots=self._slots,
+            call_log=_call_log(service),
+        )
+
+    async def run(self, channel: Channel) -> None:
+        """Works until told to stop, then loads what is left."""
+        runner = await self._serve()
+        loading = asyncio.create_task(self._loader.run())
+        while (message := await channel.receive()) is not None and message[0] != "stop":
+            self._told(message)
+        loading.cancel()
+        await asyncio.gather(loading, return_exceptions=True)
+        try:
+            await asyncio.wait_for(self._loader.flush(), FLUSH_WITHIN_S)
+        except (StoreError, TimeoutError) as error:
+            log.warning("records_wait_in_the_journal", why=str(error) or "the database is slow")
+        await self._store.close()
+        if runner is not None:
+            await runner.cleanup()
+
+    def _told(self, message: tuple[Any, ...]) -> None:
+        what, *rest = message
+        if what == "modes":
+            self._modes = dict(rest[0])
+
+    async def _serve(self) -> web.AppRunner | None:
+        """Metrics and health; without them everything else goes on."""
+        if not self._port:
+            return None
+        app = web.Application()
+        app.router.add_get("/metrics", self._metrics)
+        app.router.add_get("/healthz", self._health)
+        runner = web.AppRunner(app, access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, self._address, self._port).start()
+        except OSError as error:
+            log.error("no_metrics", address=self._address, port=self._port, why=error.strerror)
+            await runner.cleanup()
+            return None
+        return runner
+
+    async def _metrics(self, _: web.Request) -> web.Response:
+        scraped = [
+            each
+            for each in (
+                *(
+                    scrape("worker", f"worker-{n}", self._run_directory / f"worker-{n}.slots")
+                    for n in range(self._workers)
+                ),
+                scrape("desk", "desk", self._run_directory / "desk.slots"),
+            )
+            if each is not None
+        ]
+        return web.Response(body=render(scraped, self._modes), headers={"Content-Type": CONTENT_TYPE})
+
+    async def _health(self, _: web.Request) -> web.Response:
+        """200 while the worker publishes its levels; a load balancer may rely on it."""
+        worker = scrape("worker", "worker-0", self._run_directory / "worker-0.slots")
+        ok = worker is not None and bool(worker.slots.text)
+        state = {"ok": ok, "revision": worker.slots.text if worker is not None else "", "modes": self._modes}
+        return web.Response(
+            text=json.dumps(state) + "\n", status=200 if ok else 503, content_type="application/json"
+        )
+
+
+async def _main(descriptor: int) -> None:
+    channel = await Channel.open(socket.socket(fileno=descriptor))
+    message = await channel.receive()
+    if message is None:
+        return
+    start: Start = message[0]
+    logs.configure()
+    await Desk(start).run(channel)
+
+
+def main() -> None:
+    """Entry point of the process: `python -m sipguard.service.desk DESCRIPTOR`."""
+    for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
+        signal.signal(each, signal.SIG_IGN)
+    uvloop.run(_main(int(sys.argv[1])))
+
+
+if __name__ == "__main__":
+    main()

@@ -1,0 +1,138 @@
+"""What fits to what in a configuration whose shape is right: trunks, listeners, routes, lists.
+
+Enters: a Config and its Document. Leaves: problems. Must not: open files.
+"""
+
+from __future__ import annotations
+
+import re
+from collections.abc import Iterator
+from ipaddress import ip_address
+from itertools import combinations
+
+from sipguard.screening.lists import BINDINGS
+from sipguard.screening.policy.errors import WARNING, Path, meant
+from sipguard.settings.document import Document
+from sipguard.settings.model import Config, ListShape, TrunkShape
+from sipguard.settings.problems import Problem
+
+
+def misfits(config: Config, document: Document) -> Iterator[Problem]:
+    """Every pair of settings that cannot work together."""
+    yield from _listeners(config, document)
+    for name, trunk in config.trunks.items():
+        yield from _trunk(name, trunk, config, document)
+    yield from _overlaps(config, document)
+    for name, shape in config.lists.items():
+        yield from _list(name, shape, config, document)
+    if config.emergency.route:
+        yield from _route(config.emergency.route, ("emergency", "route"), config, document)
+    if config.overload.refuse_after < config.overload.skip_verification_after:
+        yield document.problem(
+            ("overload", "refuse_after"),
+            "comes before skip_verification_after",
+            "write the longer duration here",
+        )
+
+
+def _listeners(config: Config, document: Document) -> Iterator[Problem]:
+    """Sockets that collide, or tell peers no address."""
+    places: dict[tuple[str, int], str] = {}
+    for name, listener in config.listeners.items():
+        place = (listener.address, listener.port)
+        if place in places:
+            yield document.problem(("listeners", name), f"has the address and port of {places[place]}")
+        places.setdefault(place, name)
+        if ip_address(listener.address).is_unspecified and listener.advertise.address is None:
+            what = f"{listener.address} cannot stand in Via and Contact"
+            yield document.problem(("listeners", name, "address"), what, "write advertise: {address: ...}")
+
+
+def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
+    """What is wrong with one trunk among the others."""
+    path: Path = ("trunks", name)
+    if trunk.listener and trunk.listener not in config.listeners:
+        hint = meant(trunk.listener, config.listeners)
+        yield document.problem((*path, "listener"), f"{trunk.listener} is no listener", hint)
+    elif not trunk.listener and len(config.listeners) > 1:
+        yield document.problem(path, "does not say which listener it uses", meant("", config.listeners))
+    else:
+        yield from _families(name, trunk, config, document)
+    if trunk.route:
+        yield from _route(trunk.route, (*path, "route"), config, document)
+    elif trunk.sources:
+        yield document.problem(path, "calls from here have no route", "write route: TRUNK")
+    if not trunk.sources and not trunk.peers:
+        yield document.problem(path, "has no sources and no peers: no call can use it", level=WARNING)
+    for at, network in enumerate(trunk.sources):
+        if not network.prefixlen:
+            yield document.problem((*path, "sources", at), f"{network} lets everybody in", level=WARNING)
+    try:
+        re.compile(trunk.read.tech_prefix)
+    except re.error as error:
+        yield document.problem((*path, "read", "tech_prefix"), f"is no regular expression: {error}")
+
+
+def _families(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
+    """Peers and sources that the trunk's listener cannot reach: IPv4 and IPv6 do not mix on a socket."""
+    listener = config.listeners[trunk.listener or next(iter(config.listeners))]
+    version = ip_address(listener.address).version
+    for at, (host, _) in enumerate(trunk.peers):
+        if ip_address(host).version != version:
+            what = f"{host} cannot be reached from {listener.address}"
+            yield document.problem(("trunks", name, "peers", at), what, "write another listener for it")
+    for at, network in enumerate(trunk.sources):
+        if network.version != version:
+            what = f"nobody of {network} can send to {listener.address}"
+            yield document.problem(("trunks", name, "sources", at), what, "write another listener for it")
+
+
+def _route(route: str, path: Path, config: Config, document: Document) -> Iterator[Problem]:
+    """A route must be a trunk that has peers."""
+    trunk = config.trunks.get(route)
+    if trunk is None:
+        yield document.problem(path, f"{route} is no trunk", meant(route, config.trunks))
+    elif not trunk.peers:
+        yield document.problem(path, f"trunk {route} has no peers, no call can go there", "write its peers")
+
+
+def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
+    """Sources of two trunks on one listener: the same is an error, one inside the other a warning."""
+    only = next(iter(config.listeners))
+    sources = [
+        (trunk.listener or only, network, name, at)
+        for name, trunk in config.trunks.items()
+        for at, network in enumerate(trunk.sources)
+    ]
+    for (place, first, name, _), (other_place, second, other, at) in combinations(sources, 2):
+        if place != other_place or name == other or first.version != second.version:
+            continue
+        path = ("trunks", other, "sources", at)
+        if first == second:
+            yield document.problem(path, f"{second} is a source of trunk {name} too")
+        elif first.overlaps(second):
+            narrow = other if second.prefixlen > first.prefixlen else name
+            what = f"{second} overlaps {first} of trunk {name}"
+            yield document.problem(path, what, f"the narrower one counts: {narrow}", WARNING)
+
+
+def _list(name: str, shape: ListShape, config: Config, document: Document) -> Iterator[Problem]:
+    """What is wrong with the declaration of one list."""
+    path: Path = ("lists", name)
+    if bool(shape.file) is bool(shape.members):
+        what = "has a file and members" if shape.file else "has neither file nor members"
+        yield document.problem(path, what, "write one of them")
+    if shape.format == "ftc" and shape.kind != "numbers":
+        yield document.problem((*path, "format"), "ftc is for lists of numbers")
+    for at, which in enumerate(shape.bind):
+        if which not in BINDINGS[shape.kind]:
+            what = f"a list of {shape.kind} is not asked about {which}"
+            yield document.problem((*path, "bind", at), what, "known are " + ", ".join(BINDINGS[shape.kind]))
+    if not shape.bind:
+        yield document.problem((*path, "bind"), "nothing is asked of this list", level=WARNING)
+    if shape.kind == "trunks":
+        for at, member in enumerate(shape.members):
+            if member not in config.trunks:
+                yield document.problem(
+                    (*path, "members", at), f"{member} is no trunk", meant(member, config.trunks)
+                )

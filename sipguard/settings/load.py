@@ -1,0 +1,279 @@
+"""A configuration file, and the files it names, to a PlainRuleset and the settings of the service.
+
+Enters: a path. Leaves: what was loaded, and every problem at once. Must not: stop at the first problem, or
+give a Ruleset where there is an error.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from hashlib import sha256
+from pathlib import Path as File
+from typing import Any, Final
+
+from sipguard.numbers.formats import ListReader
+from sipguard.screening.checks import ALL_FACTS
+from sipguard.screening.guard import Settings as GuardSettings
+from sipguard.screening.lists import ListSpec
+from sipguard.screening.policy.errors import ERROR, WARNING, Path, meant
+from sipguard.screening.policy.model import Policy, Redress, Vocabulary
+from sipguard.screening.policy.read import read_policy
+from sipguard.screening.ruleset import PlainRuleset
+from sipguard.settings import build
+from sipguard.settings.document import Document
+from sipguard.settings.fits import misfits
+from sipguard.settings.model import Config, ListShape
+from sipguard.settings.problems import Problem
+from sipguard.settings.shape import read_shape
+from sipguard.settings.sources import BUILD, SKIP, ListBuilder, read_anchors, words_of
+
+_OF_SERVICE: Final = (
+    "site",
+    "node",
+    "run",
+    "state",
+    "journal",
+    "records",
+    "metrics",
+    "logs",
+    "drain",
+    "identity",
+)
+
+
+@dataclass(frozen=True)
+class Loaded:
+    """What was loaded: no `ruleset` where there is an error, no `service` where its own keys have one."""
+
+    ruleset: PlainRuleset | None
+    service: build.Service | None
+    problems: tuple[Problem, ...] = field(default=())
+
+    @property
+    def errors(self) -> tuple[Problem, ...]:
+        """The problems that keep the configuration from being used."""
+        return tuple(problem for problem in self.problems if problem.level == ERROR)
+
+
+def load(path: File, lists: str = BUILD) -> Loaded:
+    """The configuration in `path`, and everything that is wrong with it.
+
+    `lists`: build those that changed into the state directory, read them for their problems only, or skip
+    them; without building there is no Ruleset that can be opened, and with skip there is none.
+    """
+    document = Document(path)
+    if document.problems:
+        return Loaded(None, None, tuple(document.problems))
+    config, problems = read_shape(document)
+    if config is None:
+        return Loaded(None, None, tuple(problems))
+    return _Load(path, document, config, problems, lists).run()
+
+
+class _Load:
+    """One loading. `problems` grows."""
+
+    def __init__(
+        self, path: File, document: Document, config: Config, problems: list[Problem], lists: str
+    ) -> None:
+        self.base = path.resolve().parent
+        self.document = document
+        self.config = config
+        self.problems = problems
+        self.mode = lists
+        self.digest = sha256(document.text)
+
+    def run(self) -> Loaded:
+        """Everything in its order."""
+        wrong = [problem.path for problem in self.problems]
+        for problem in misfits(self.config, self.document):
+            if not any(path[: len(problem.path)] == problem.path for path in wrong):
+                self.problems.append(problem)
+        policy = self._policy()
+        anchors = self._anchors()
+        guard = self._emergency()
+        lists = () if self.mode == SKIP else self._lists()
+        service = None
+        if not any(path[:1] == (key,) for path in wrong for key in _OF_SERVICE):
+            service = build.service(self.config, self.base)
+        self.problems.sort(
+            key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column)
+        )
+        if self.mode == SKIP or any(problem.level == ERROR for problem in self.problems):
+            return Loaded(None, service, tuple(self.problems))
+        return Loaded(self._ruleset(policy, lists, anchors, guard), service, tuple(self.problems))
+
+    def _ruleset(
+        self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings
+    ) -> PlainRuleset:
+        """The snapshot; its revision is the digest of all files that it was made of."""
+        config = self.config
+        return PlainRuleset(
+            revision=self.digest.hexdigest()[:12],
+            policy=policy,
+            trunks=build.trunks(config),
+            listeners=build.listeners(config),
+            settings=build.check_settings(config),
+            on_failure=build.on_failure(config),
+            complete_percent=config.screening.complete,
+            emergency=guard,
+            emergency_route=config.emergency.route,
+            mode=config.mode,
+            redress=build.redress(config),
+            overload=build.overload(config),
+            site=config.site,
+            node=config.node,
+            lists=lists,
+            anchors=anchors,
+        )
+
+    def _problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> None:
+        self.problems.append(self.document.problem(path, what, hint, level))
+
+    # -------------------------------------------------------------------------------- parts
+
+    def _policy(self) -> Policy:
+        """The policy, from a file of its own or from here."""
+        written: Any = self.config.policy
+        document = self.document
+        prefix: Path = ("policy",)
+        if isinstance(written, str):
+            document, prefix = Document(build.at(self.base, written)), ()
+            self.digest.update(document.text)
+            if document.problems:
+                self._problem(("policy",), f"{document.file} cannot be used")
+                self.problems += document.problems
+                return Policy()
+            written = document.plain
+        policy, found = read_policy(written, self._vocabulary())
+        for each in found:
+            self.problems.append(document.problem((*prefix, *each.path), each.what, each.hint, each.level))
+        return policy
+
+    def _vocabulary(self) -> Vocabulary:
+        """The words a policy may use. A redress that was wrong counts: one problem is enough."""
+        redress = build.redress(self.config)
+        if not redress and self.document.plain.get("redress"):
+            redress = Redress(url="https://provider.example")
+        trunks = self.config.trunks
+        return Vocabulary(
+            facts=ALL_FACTS,
+            lists={name: tuple(shape.bind) for name, shape in self.config.lists.items()},
+            trunks=tuple(trunks),
+            routes=tuple(name for name, trunk in trunks.items() if trunk.peers),
+            redress=redress,
+        )
+
+    def _anchors(self) -> tuple[bytes, ...]:
+        """PEM octets of the trust anchors."""
+        files = [build.at(self.base, name) for name in self.config.identity.anchors]
+        octets, count, problems = read_anchors(files)
+        self.problems += problems
+        for pem in octets:
+            self.digest.update(pem)
+        if not count and not problems:
+            hint = "put the certificates of the authorities you trust there"
+            self._problem(("identity", "anchors"), "no anchors: no Identity header can pass", hint, WARNING)
+        ca_file = self.config.identity.fetch.ca_file
+        if ca_file and not build.at(self.base, ca_file).is_file():
+            self._problem(
+                ("identity", "fetch", "ca_file"), f"there is no file {build.at(self.base, ca_file)}"
+            )
+        return octets
+
+    def _emergency(self) -> GuardSettings:
+        """Numbers that always pass, and of those who call back."""
+        shape = self.config.emergency
+        numbers = self._numbers(shape.numbers, ("emergency", "numbers"))
+        path: Path = ("emergency", "psap_callers")
+        callers = shape.psap_callers
+        if isinstance(callers, list):
+            return GuardSettings(frozenset(numbers), frozenset(self._numbers(callers, path)))
+        if not isinstance(callers, str):
+            self._problem(path, "must be a list of numbers, or a file with them")
+            return GuardSettings(frozenset(numbers))
+        file = build.at(self.base, callers)
+        reader = ListReader()
+        try:
+            text = file.read_text(encoding="utf-8", errors="replace")
+        except OSError as error:
+            self._problem(path, f"{file} cannot be read: {error.strerror}")
+            return GuardSettings(frozenset(numbers))
+        self.digest.update(text.encode())
+        found = frozenset(reader.numbers(text.splitlines()))
+        for each in reader.problems:
+            hint = f"did you mean {each.meant}?" if each.meant else ""
+            self.problems.append(Problem(str(file), each.line, each.column, (), each.what, hint))
+        if reader.prefixes:
+            self._problem(path, "prefixes cannot stand among numbers of PSAPs", "write the numbers")
+        return GuardSettings(frozenset(numbers), found)
+
+    def _numbers(self, written: list[Any], path: Path) -> list[str]:
+        """Canonical numbers of a list in the configuration itself."""
+        found: list[str] = []
+        for at, value in enumerate(written):
+            reader = ListReader()
+            tns = list(reader.numbers([str(value)]))
+            for each in reader.problems:
+                self._problem((*path, at), each.what, f"did you mean {each.meant}?" if each.meant else "")
+            if reader.prefixes:
+                self._problem((*path, at), "a prefix cannot stand here", "write it into a file")
+            found += tns
+        return found
+
+    # -------------------------------------------------------------------------------- lists
+
+    def _lists(self) -> tuple[ListSpec, ...]:
+        """The lists, built as far as the mode says."""
+        builder = ListBuilder(build.at(self.base, self.config.state.directory) / "lists", self.mode)
+        specs = []
+        for name, shape in self.config.lists.items():
+            spec = ListSpec(name=name, kind=shape.kind, bind=tuple(shape.bind), format=shape.format)
+            specs.append(self._list(spec, shape, builder))
+        builder.close()
+        self.problems += builder.problems
+        return tuple(specs)
+
+    def _list(self, spec: ListSpec, shape: ListShape, builder: ListBuilder) -> ListSpec:
+        """One list with its members or the path of its built file."""
+        path: Path = ("lists", spec.name)
+        if not shape.file:
+            return ListSpec(
+                spec.name, spec.kind, spec.bind, members=self._members(spec, shape, (*path, "members"))
+            )
+        source = build.at(self.base, shape.file)
+        if not source.is_file():
+            self._problem((*path, "file"), f"there is no file {source}")
+            return spec
+        spec = ListSpec(spec.name, spec.kind, spec.bind, source=str(source), format=spec.format)
+        if spec.kind != "trunks":
+            spec, digest = builder.build(spec)
+            self.digest.update(f"{spec.name} {digest}".encode())
+            return spec
+        return ListSpec(
+            spec.name, spec.kind, spec.bind, source=str(source), members=self._trunk_names(source)
+        )
+
+    def _members(self, spec: ListSpec, shape: ListShape, path: Path) -> tuple[str, ...]:
+        """Members that stand in the configuration."""
+        if spec.kind == "trunks":
+            return tuple(shape.members)
+        if spec.kind == "numbers":
+            return tuple(self._numbers(shape.members, path))
+        pairs = []
+        for at, member in enumerate(shape.members):
+            reader = ListReader()
+            pairs += [f"{caller},{callee}" for caller, callee in reader.pairs([member])]
+            for each in reader.problems:
+                self._problem((*path, at), each.what)
+        return tuple(pairs)
+
+    def _trunk_names(self, source: File) -> tuple[str, ...]:
+        """Names of trunks in a file."""
+        words = words_of(source)
+        for line, word in words:
+            if word not in self.config.trunks:
+                hint = meant(word, self.config.trunks)
+                self.problems.append(Problem(str(source), line, 1, (), f"{word} is no trunk", hint))
+        self.digest.update("\n".join(word for _, word in words).encode())
+        return tuple(word for _, word in words)

@@ -1,0 +1,157 @@
+"""The files that a configuration names: lists of numbers, trust anchors.
+
+Enters: paths and what is declared of them. Leaves: built set files, PEM octets, members; problems with file
+and line. Must not: build again what did not change.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+from collections.abc import Iterable
+from dataclasses import dataclass, replace
+from hashlib import sha256
+from pathlib import Path as File
+from typing import Final
+
+from sipguard.numbers.errors import NumberSetError
+from sipguard.numbers.formats import ListReader, compile_list
+from sipguard.screening.lists import ListSpec
+from sipguard.settings.problems import Problem
+from sipguard.stir.certificate import Anchors
+from sipguard.stir.errors import StirError
+
+BUILD: Final = "build"  # what has changed is built into the state directory
+READ: Final = "read"  # what has changed is read, nothing is written
+SKIP: Final = "skip"  # lists are not looked at
+_CHUNK: Final = 1 << 20
+_KEPT: Final = 21  # built files of one list: those of the Rulesets that can be rolled back to
+
+
+@dataclass(frozen=True)
+class _Stamp:
+    """How a file looked when it was hashed."""
+
+    size: int
+    mtime_ns: int
+    digest: str
+
+
+class ListBuilder:
+    """Builds the set files of lists in `directory`; remembers what files it has seen, by size and time."""
+
+    def __init__(self, directory: File, mode: str) -> None:
+        self._directory = directory
+        self._mode = mode
+        self._stamps = self._read_stamps()
+        self.problems: list[Problem] = []
+
+    def build(self, spec: ListSpec) -> tuple[ListSpec, str]:
+        """`spec` with the path of its set file, and the digest of its source. Problems are added."""
+        source = File(spec.source)
+        try:
+            digest = self._digest(source, spec)
+            target = self._directory / f"{spec.name}-{digest}.set"
+            if target.exists():
+                if self._mode == BUILD:
+                    os.utime(target)
+            elif self._mode == BUILD:
+                self._directory.mkdir(parents=True, exist_ok=True)
+                self._note(source, compile_list(source, target, spec.kind, spec.format)[1])
+                self._forget_old(spec.name)
+            else:
+                self._note(source, _read_through(source, spec))
+            return replace(spec, path=str(target)), digest
+        except (OSError, NumberSetError) as error:
+            what = error.strerror if isinstance(error, OSError) else str(error)
+            where = error.filename if isinstance(error, OSError) and error.filename else source
+            self.problems.append(Problem(str(where), 0, 0, (), f"cannot be read or built: {what}"))
+            return spec, ""
+
+    def close(self) -> None:
+        """Keeps what was seen for the next time."""
+        if self._mode != BUILD or not self._directory.is_dir():
+            return
+        target = self._directory / "stamps.json"
+        new = target.with_suffix(".new")
+        stamps = {name: [s.size, s.mtime_ns, s.digest] for name, s in sorted(self._stamps.items())}
+        try:
+            new.write_text(json.dumps(stamps, indent=1))
+            new.replace(target)
+        except OSError as error:
+            self.problems.append(Problem(str(target), 0, 0, (), f"cannot be written: {error.strerror}"))
+
+    def _read_stamps(self) -> dict[str, _Stamp]:
+        try:
+            read = json.loads((self._directory / "stamps.json").read_text())
+            return {name: _Stamp(*stamp) for name, stamp in read.items()}
+        except (OSError, ValueError, TypeError, AttributeError):
+            return {}
+
+    def _digest(self, source: File, spec: ListSpec) -> str:
+        """16 hexadecimal digits for the content of a source and how it is read."""
+        status = source.stat()
+        stamp = self._stamps.get(str(source))
+        if stamp is None or (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
+            digest = sha256()
+            with source.open("rb") as octets:
+                while chunk := octets.read(_CHUNK):
+                    digest.update(chunk)
+            stamp = _Stamp(status.st_size, status.st_mtime_ns, digest.hexdigest())
+            self._stamps[str(source)] = stamp
+        return sha256(f"{spec.kind} {spec.format} {stamp.digest}".encode()).hexdigest()[:16]
+
+    def _note(self, source: File, reader: ListReader) -> None:
+        """Adds the problems of a list."""
+        for each in reader.problems:
+            hint = f"did you mean {each.meant}?" if each.meant else ""
+            self.problems.append(Problem(str(source), each.line, each.column, (), each.what, hint))
+        more = reader.problem_count - len(reader.problems)
+        if more > 0:
+            self.problems.append(Problem(str(source), 0, 0, (), f"and {more} more problems"))
+
+    def _forget_old(self, name: str) -> None:
+        """Removes set files that no Ruleset can refer to any more."""
+        built = list(self._directory.glob(f"{name}-{'[0-9a-f]' * 16}.set"))
+        built.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
+        for old in built[_KEPT:]:
+            old.unlink(missing_ok=True)
+
+
+def _read_through(source: File, spec: ListSpec) -> ListReader:
+    """Reads a list for its problems only."""
+    reader = ListReader(spec.format)
+    with source.open(encoding="utf-8", errors="replace") as lines:
+        entries: Iterable[object] = reader.pairs(lines) if spec.kind == "pairs" else reader.numbers(lines)
+        for _ in entries:
+            pass
+    return reader
+
+
+def words_of(file: File) -> list[tuple[int, str]]:
+    """(line, word) of each line of a file that is not blank and not a comment. Raises OSError."""
+    words = []
+    for at, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
+        word = line.partition("#")[0].strip().removeprefix("\ufeff")
+        if word:
+            words.append((at, word))
+    return words
+
+
+def read_anchors(files: Iterable[File]) -> tuple[tuple[bytes, ...], int, list[Problem]]:
+    """PEM octets of anchors, how many certificates they are, problems. A directory means its .pem files."""
+    octets: list[bytes] = []
+    problems: list[Problem] = []
+    count = 0
+    for given in files:
+        inside = sorted(given.glob("*.pem")) if given.is_dir() else [given]
+        for file in inside:
+            try:
+                pem = file.read_bytes()
+                count += len(Anchors.read([pem]))
+                octets.append(pem)
+            except OSError as error:
+                problems.append(Problem(str(file), 0, 0, (), f"cannot be read: {error.strerror}"))
+            except StirError as error:
+                problems.append(Problem(str(file), 0, 0, (), f"no PEM certificates: {error.reason}"))
+    return tuple(octets), count, problems

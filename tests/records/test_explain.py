@@ -1,0 +1,147 @@
+"""A call explained: every step is there, and in words."""
+
+from __future__ import annotations
+
+import msgspec
+import pytest
+
+from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
+from sipguard.records.explain import Explanation, explain, tn, written
+from sipguard.records.record import Batch, Record
+from tests.records import samples
+
+
+def record_of(*frames: Frame) -> Record:
+    batch = Batch()
+    for n, frame in enumerate(frames):
+        batch.add("0", 1, 64 + n, frame)  # type: ignore[arg-type]
+    record = batch.record("d-1")
+    assert record is not None
+    return record
+
+
+def explained(
+    verdict: VerdictFrame, answer: AnswerFrame | None = None, end: EndFrame | None = None
+) -> Explanation:
+    frames = [frame for frame in (verdict, answer, end) if frame is not None]
+    stored = decode(encode(verdict))
+    assert isinstance(stored, VerdictFrame)
+    return explain(record_of(*frames), stored, answer, end)
+
+
+def text_of(explanation: Explanation) -> str:
+    return "\n".join(explanation.lines())
+
+
+def test_an_answered_call_has_all_steps() -> None:
+    explanation = explained(samples.verdict(), samples.answer(), samples.ended())
+    assert [step.kind for step in explanation.steps] == [
+        "arrival", "guard", "check", "check", "not_asked", "verdict", "route", "ringing", "answer", "try", "try",
+        "end",
+    ]  # fmt: skip
+    text = text_of(explanation)
+    for part in (
+        "Decision d-1, 2026-01-01 00:00:00.000+00:00",
+        "INVITE from +12025550101 to +12025550102 on trunk carrier-a, from 192.0.2.1:5060 (udp, listener main)",
+        "trunk.kind = interconnect",
+        "not an emergency call",
+        "check number found nothing: ok",
+        "number.shown.class = ok",
+        "check lists found something: listed",
+        "lists.shown = dno",
+        "lists.callee = none",
+        "not asked, since it could not change the verdict: rate",
+        "verdict allow by rule default; Ruleset r7, 250 us after receipt",
+        "forwarded by trunk core",
+        "+1.000 s  the callee was alerted",
+        "+3.000 s  answered by 192.0.2.9:5060",
+        "leg b = Call-ID b@192.0.2.5, at 192.0.2.9:5060",
+        "peer 192.0.2.8:5060: no answer",
+        "peer 192.0.2.9:5060: 200",
+        "ended, answered: it was answered and ended by a BYE; final answer 200 OK; BYE by leg a; it lasted 60.0 s",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("verdict", "parts"),
+    [
+        (samples.rejected(), ("verdict reject by rule dno, basis dno, answered 403;", "ended, rejected:")),
+        (
+            samples.rejected(mode="report", route="core"),
+            ("would have been answered 403; mode report: recorded only", "forwarded by trunk core", "it lasts"),
+        ),
+        (samples.rejected(mode="bypass", route="core"), ("mode bypass: forwarded untouched",)),
+        (samples.verdict(emergency="911 dialled"), ("emergency guard: admitted (911 dialled)",)),
+        (samples.verdict(asserted="12025550103", caller="12025550103"), ("says +12025550103 and counts",)),
+        (samples.verdict(asserted="12025550103"), ("says +12025550103 and is not trusted on this trunk",)),
+        (
+            samples.verdict(findings=[("identity", "failed", "late")], unscreened=["identity"]),
+            ("check identity failed: late; no condition on its facts matches, not even under `not`",),
+        ),
+        (
+            samples.verdict(matched=["tagging", "spam"], reported=["campaign"], tags=["own"], verstat="No-TN-Validation"),
+            ("rules that matched: tagging, spam", "would have acted: campaign", "tags: own", "verstat=No-TN-Validation"),
+        ),
+        (samples.verdict(route=""), ("no route",)),
+        (samples.verdict(shown=""), ("INVITE from no number to",)),
+    ],
+    ids=["rejected", "report", "bypass", "emergency", "trusted PAI", "untrusted PAI", "failed check", "rules",
+         "no route", "no number"],
+)  # fmt: skip
+def test_what_a_verdict_says(verdict: VerdictFrame, parts: tuple[str, ...]) -> None:
+    text = text_of(explained(verdict))
+    for part in parts:
+        assert part in text, part
+
+
+def test_facts_stand_with_their_check_only() -> None:
+    explanation = explained(samples.verdict())
+    shown = [name for step in explanation.steps for name in step.facts]
+    assert sorted(shown) == sorted(["Call-ID", *samples.FACTS])
+
+
+def test_a_call_whose_journal_is_gone_is_told_from_its_row() -> None:
+    record = record_of(samples.verdict(), samples.answer(), samples.ended())
+    explanation = explain(record, None)
+    text = text_of(explanation)
+    assert "findings and facts are no longer kept" in text
+    assert "verdict allow by rule default; mode enforce, Ruleset r7, identity not asked" in text
+    assert "answered by 192.0.2.9:5060" in text
+    assert "it lasted 60.0 s" in text
+    assert explanation.head == b""
+
+
+def test_a_call_that_lasts() -> None:
+    explanation = explained(samples.verdict(), samples.answer())
+    assert explanation.steps[-1].text == "it lasts, or its end is not loaded yet"
+
+
+def test_the_json_form_is_json() -> None:
+    told = explained(samples.verdict(), samples.answer(), samples.ended()).as_json()
+    back = msgspec.json.decode(msgspec.json.encode(told))
+    assert back["steps"][0]["kind"] == "arrival"
+    assert back["head"].startswith("INVITE sip:")
+
+
+@pytest.mark.parametrize(
+    ("value", "text"),
+    [
+        (None, "none"),
+        ((), "none"),
+        (("a", "b"), "a, b"),
+        (True, "yes"),
+        (False, "no"),
+        (3.5, "3.5"),
+        ("x", "x"),
+    ],
+)
+def test_a_fact_in_words(value: object, text: str) -> None:
+    assert written(value) == text
+
+
+@pytest.mark.parametrize(
+    ("number", "text"), [("12025550101", "+12025550101"), ("911", "911"), ("", "no number")]
+)
+def test_a_number_in_words(number: str, text: str) -> None:
+    assert tn(number) == text

@@ -1,0 +1,48 @@
+"""Numbers and instants as people write them."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipguard.records import filter as filters
+from sipguard.records.errors import BadFilter
+from tests.records.samples import AT
+
+
+@pytest.mark.parametrize(
+    "text",
+    ["+12025550101", "12025550101", "2025550101", "(202) 555-0101", "tel:+1-202-555-0101",
+     "sip:+12025550101@example.com;user=phone", " +1 202 555 0101 "],
+)  # fmt: skip
+def test_a_number_in_any_form(text: str) -> None:
+    assert filters.number(text) == "12025550101"
+
+
+@pytest.mark.parametrize("text", ["", "alice", "sip:alice@example.com", "anonymous"])
+def test_no_number(text: str) -> None:
+    with pytest.raises(BadFilter, match="number"):
+        filters.number(text)
+
+
+@pytest.mark.parametrize(
+    ("text", "at"),
+    [
+        ("90s", AT - 90), ("15m", AT - 900), ("2h", AT - 7200), ("7d", AT - 604800), ("1w", AT - 604800),
+        ("1.5h", AT - 5400), ("@1767225600", AT), ("2026-01-01", AT), ("2026-01-01T01:00", AT + 3600),
+        ("2026-01-01T01:00:00+01:00", AT), ("2026-01-01T00:00:00Z", AT),
+    ],
+)  # fmt: skip
+def test_an_instant(text: str, at: float) -> None:
+    assert filters.instant(text, AT) == at
+
+
+@pytest.mark.parametrize("text", ["", "yesterday", "h", "2026-13-01", "@x", "5y"])
+def test_no_instant(text: str) -> None:
+    with pytest.raises(BadFilter, match="time"):
+        filters.instant(text, AT)
+
+
+@pytest.mark.parametrize("limit", [0, -1, filters.MAX_LIMIT + 1])
+def test_a_limit_has_bounds(limit: int) -> None:
+    with pytest.raises(BadFilter, match="limit"):
+        filters.Filter(limit=limit)

@@ -1,0 +1,276 @@
+"""The identity check: which caller a token vouches for, and what becomes a fact (facts A1.3, A2.5)."""
+
+from dataclasses import replace
+from typing import Any, cast
+
+import pytest
+
+from sipguard.numbers.canonical import READ_AS_NANP, NumberRules, read
+from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.checks import identity
+from sipguard.screening.checks.identity import FACTS, Settings, check
+from sipguard.screening.finding import CLEAR, HIT, Context, Finding, Waiting
+from sipguard.screening.trunk import Trunk
+from sipguard.stir.certificate import Anchors, CertificateStore
+from sipguard.stir.errors import BadIdentityInfo
+from tests import pki
+
+PKI = pki.Pki()
+LEAF = PKI.leaf(organisation="Example Voice")
+NOW = float(int(PKI.now.timestamp()))
+URL = "https://certs.example/709J.pem"
+CALLER, CALLEE = "12025550101", "12125550123"
+TRUNK = Trunk("carrier", "interconnect")
+SETTINGS = Settings()
+
+
+def token(orig: str = CALLER, dest: str = CALLEE, x5u: str = URL, key: Any = None, **knobs: Any) -> str:
+    """An Identity value for the call of these tests, five seconds old."""
+    text = pki.passport(orig, dest, key or LEAF.key, x5u, **{"iat": int(NOW) - 5, **knobs})
+    return pki.identity_value(text, x5u, knobs.get("ppt", "shaken"))
+
+
+def attempt(
+    *values: str,
+    shown: str = "+" + CALLER,
+    asserted: str | None = None,
+    to: str = "+" + CALLEE,
+    callee: str = "+" + CALLEE,
+    trunk: Trunk = TRUNK,
+    uri: str = "",
+) -> CallAttempt:
+    """A call with these Identity values; numbers as a trunk would write them."""
+    rules = trunk.read
+    return CallAttempt(
+        trunk,
+        NOW,
+        uri or f"sip:{callee}@192.0.2.1;user=phone",
+        read(callee, rules),
+        read(to, rules),
+        read(shown, rules),
+        read(asserted, rules) if asserted is not None else None,
+        None,
+        values,
+        "",
+        "",
+        "call-1",
+    )
+
+
+def store() -> CertificateStore:
+    """A store that holds the certificate at URL."""
+    certificates = CertificateStore(Anchors([PKI.root.certificate]))
+    certificates.put(URL, LEAF.pem, 0.0, NOW)
+    return certificates
+
+
+def run(
+    call: CallAttempt, settings: Settings = SETTINGS, certificates: CertificateStore | None = None
+) -> Finding:
+    """The finding of a check that need not wait."""
+    found = check(call, settings, context(certificates))
+    assert isinstance(found, Finding)
+    assert set(found.facts) == {spec.name for spec in FACTS}
+    return found
+
+
+def context(certificates: CertificateStore | None = None) -> Context:
+    """A context with nothing but certificates."""
+    return Context(cast(Any, None), cast(Any, None), certificates or store())
+
+
+def test_all_facts_of_a_call_that_passes() -> None:
+    found = run(attempt(token(origid="0b1e6f2c-0001-4000-8000-000000000001")))
+    assert (found.status, found.reason) == (CLEAR, "passed")
+    assert dict(found.facts) == {
+        "identity.result": "passed",
+        "identity.reason": "passed",
+        "identity.status": None,
+        "identity.attest": "A",
+        "identity.origid": "0b1e6f2c-0001-4000-8000-000000000001",
+        "identity.orig_source": "from",
+        "identity.spc": ("709J",),
+        "identity.signer": "Example Voice",
+        "identity.certificate_sha256": found.facts["identity.certificate_sha256"],
+        "identity.x5u": URL,
+        "identity.x5u_host": "certs.example",
+        "identity.deviations": (),
+        "identity.iat_age_s": 5.0,
+    }
+    assert len(str(found.facts["identity.certificate_sha256"])) == 64
+
+
+PASSES: dict[str, tuple[CallAttempt, str]] = {
+    "From with +": (attempt(token()), "from"),
+    "From of 11 digits": (attempt(token(), shown=CALLER), "from"),
+    "From of 10 digits": (attempt(token(), shown=CALLER[1:]), "from"),
+    "From with dashes": (attempt(token(), shown="+1-202-555-0101"), "from"),
+    "token with +": (attempt(token(orig="+" + CALLER, dest="+" + CALLEE)), "from"),
+    "token of 10 digits": (attempt(token(orig=CALLER[1:], dest=CALLEE[1:])), "from"),
+    "PAI alone": (attempt(token(), shown="+13125550199", asserted="+" + CALLER), "pai"),
+    "From anonymous": (attempt(token(), shown="anonymous", asserted="+" + CALLER), "pai"),
+    "From and PAI": (attempt(token(), asserted=CALLER), "both"),
+    "PAI another": (attempt(token(), asserted="+13125550199"), "from"),
+    "To another, Request-URI fits": (attempt(token(), to="+18005550199"), "from"),
+    "Request-URI another, To fits": (attempt(token(), callee="+18005550199"), "from"),
+    "one of several dest": (attempt(token(extra={"dest": {"tn": ["13125550199", CALLEE]}})), "from"),
+    "dest 911": (attempt(token(dest="911"), to="911", callee="911"), "from"),
+    "dest a URI": (
+        attempt(token(extra={"dest": {"uri": ["sip:alice@Example.com"]}}), uri="sip:alice@example.com:5060;x=y"),
+        "from",
+    ),
+    "dest a URN": (
+        attempt(token(extra={"dest": {"uri": ["urn:service:sos"]}}), uri="urn:service:sos"),
+        "from",
+    ),
+    "a bad value before it": (attempt("garbage", token()), "from"),
+    "a bad value behind it": (attempt(token(), "garbage"), "from"),
+    "an unsupported value before it": (attempt(token(ppt="rph"), token()), "from"),
+    "a comma list": (attempt(f"{token(ppt='rph')}, {token()}"), "from"),
+    "trunk with a prefix": (
+        attempt(token(), callee="77#" + CALLEE, trunk=replace(TRUNK, read=NumberRules(tech_prefix="77#"))),
+        "from",
+    ),
+    "a prefix that the number in the token begins with": (
+        attempt(token(), shown="120" + CALLER, trunk=replace(TRUNK, read=NumberRules(tech_prefix="120"))),
+        "from",
+    ),
+    "base PASSporT": (attempt(token(header={"ppt": None}).replace(";ppt=\"shaken\"", "")), "from"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "source"), PASSES.values(), ids=PASSES)
+def test_a_token_passes_for_the_caller_it_names(call: CallAttempt, source: str) -> None:
+    facts = run(call).facts
+    assert (facts["identity.result"], facts["identity.orig_source"]) == ("passed", source)
+
+
+ROGUE = pki.new_key()
+HITS: dict[str, tuple[CallAttempt, str, str, int]] = {
+    "no Identity": (attempt(), "none", "identity_missing", 428),
+    "an empty list": (attempt(","), "none", "identity_missing", 428),
+    "not verified": (attempt(token(), trunk=replace(TRUNK, verify=False)), "none", "not_verified", 428),
+    "garbage": (attempt("garbage"), "failed", "info_missing", 438),
+    "ppt unknown": (attempt(token(ppt="rph")), "unsupported", "unsupported_ppt", 428),
+    "ppt unknown twice": (attempt(token(ppt="rph"), token(ppt="sph")), "unsupported", "unsupported_ppt", 428),
+    "div alone": (attempt(token(ppt="div", extra={"div": {"tn": CALLEE}})), "unsupported", "unsupported_ppt", 428),
+    "ppt unknown and garbage": (attempt(token(ppt="rph"), "garbage"), "failed", "info_missing", 438),
+    "compact": (attempt(pki.identity_value(".." + "A" * 86, URL)), "failed", "compact_not_allowed", 438),
+    "alg": (attempt(token(header={"alg": "none"})), "failed", "unsupported_alg", 437),
+    "info another": (attempt(token().replace("info=<https://certs", "info=<https://other")), "failed", "info_mismatch", 438),
+    "x5u over http": (attempt(token(x5u="http://certs.example/a")), "failed", "x5u_refused", 436),
+    "x5u at an odd port": (attempt(token(x5u="https://certs.example:444/a")), "failed", "x5u_refused", 436),
+    "caller another": (attempt(token(), shown="+13125550199"), "failed", "orig_mismatch", 438),
+    "caller and PAI others": (attempt(token(), shown="+13125550199", asserted="+13125550198"), "failed", "orig_mismatch", 438),
+    "caller anonymous": (attempt(token(), shown="anonymous"), "failed", "orig_mismatch", 438),
+    "caller nobody, orig nothing": (attempt(token(orig="+-"), shown=""), "failed", "orig_mismatch", 438),
+    "orig a URI": (attempt(token(extra={"orig": {"uri": "sip:a@b.example"}})), "failed", "orig_mismatch", 438),
+    "callee another": (attempt(token(), to="+13125550199", callee="+13125550198"), "failed", "dest_mismatch", 438),
+    "dest another URI": (attempt(token(extra={"dest": {"uri": ["sip:a@b.example"]}})), "failed", "dest_mismatch", 438),
+    "stale": (attempt(token(iat=int(NOW) - 61)), "failed", "iat_expired", 403),
+    "from the future": (attempt(token(iat=int(NOW) + 6)), "failed", "iat_future", 403),
+    "changed after signing": (attempt(token(tamper=True)), "failed", "signature", 438),
+    "signed by another key": (attempt(token(key=ROGUE)), "failed", "signature", 438),
+    "the furthest failure is told": (attempt("garbage", token(tamper=True), token(iat=1)), "failed", "signature", 438),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("call", "result", "reason", "status"), HITS.values(), ids=HITS)
+def test_what_does_not_verify_is_a_hit_and_vouches_for_nothing(
+    call: CallAttempt, result: str, reason: str, status: int
+) -> None:
+    found = run(call)
+    assert (found.status, found.reason) == (HIT, reason)
+    facts = found.facts
+    assert (facts["identity.result"], facts["identity.reason"]) == (result, reason)
+    assert facts["identity.status"] == status
+    for name in ("attest", "origid", "orig_source", "spc", "signer", "certificate_sha256"):
+        assert facts[f"identity.{name}"] is None, name
+
+
+def test_the_token_judged_is_described_even_where_it_fails() -> None:
+    facts = run(attempt(token(iat=str(int(NOW) - 100)))).facts
+    assert facts["identity.x5u"] == URL
+    assert facts["identity.x5u_host"] == "certs.example"
+    assert facts["identity.iat_age_s"] == 100.0
+    assert facts["identity.deviations"] == ("iat_string",)
+
+
+def test_deviations_pass_unless_strict() -> None:
+    call = attempt(token(iat=str(int(NOW))))
+    assert run(call).facts["identity.deviations"] == ("iat_string",)
+    found = run(call, Settings(strict=True))
+    assert (found.facts["identity.result"], found.reason) == ("failed", "deviations")
+
+
+def test_windows_and_ports_are_settings() -> None:
+    old, ahead = attempt(token(iat=int(NOW) - 200)), attempt(token(iat=int(NOW) + 20))
+    assert run(old, Settings(freshness_s=300.0)).status == CLEAR
+    assert run(ahead, Settings(future_s=30.0)).status == CLEAR
+    url = "https://127.0.0.1:18443/709J.pem"
+    found = check(attempt(token(x5u=url)), Settings(x5u_ports=(18443,)), context())
+    assert isinstance(found, Waiting)
+
+
+def test_only_so_many_values_are_looked_at() -> None:
+    call = attempt("garbage", "garbage", token())
+    assert run(call, Settings(max_headers=2)).facts["identity.result"] == "failed"
+    assert run(call, Settings(max_headers=3)).facts["identity.result"] == "passed"
+
+
+def test_an_unknown_certificate_is_waited_for() -> None:
+    certificates = CertificateStore(Anchors([PKI.root.certificate]))
+    call = attempt(token())
+    found = check(call, Settings(budget_s=0.2), context(certificates))
+    assert isinstance(found, Waiting)
+    assert (found.need.kind, found.need.key, found.need.budget_s) == ("certificate", URL, 0.2)
+    certificates.put(URL, LEAF.pem, 0.0, NOW + 0.1)
+    assert run(call, certificates=certificates).reason == "passed"
+
+
+def test_another_value_that_verifies_saves_the_wait() -> None:
+    unknown = token(x5u="https://elsewhere.example/a.pem")
+    assert run(attempt(unknown, token())).reason == "passed"
+    assert isinstance(check(attempt(unknown, token(tamper=True)), SETTINGS, context()), Waiting)
+
+
+def test_a_call_that_cannot_fit_waits_for_nothing() -> None:
+    empty = CertificateStore()
+    for call in (attempt(token(), shown="+13125550199"), attempt(token(iat=1))):
+        assert run(call, certificates=empty).status == HIT
+
+
+def test_a_failed_fetch_is_436_and_an_untrusted_chain_437() -> None:
+    certificates = CertificateStore()
+    certificates.put_failure(URL, BadIdentityInfo("x5u_connect"), NOW)
+    found = run(attempt(token()), certificates=certificates)
+    assert (found.reason, found.facts["identity.status"]) == ("x5u_connect", 436)
+    certificates = CertificateStore()
+    certificates.put(URL, LEAF.pem, 0.0, NOW)
+    found = run(attempt(token()), certificates=certificates)
+    assert (found.reason, found.facts["identity.status"]) == ("chain_untrusted", 437)
+
+
+def test_a_certificate_for_other_numbers_is_out_of_scope() -> None:
+    leaf = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(ranges=[("13125550100", 100)])))
+    certificates = CertificateStore(Anchors([PKI.root.certificate]))
+    certificates.put(URL, leaf.pem, 0.0, NOW)
+    found = run(attempt(token(key=leaf.key)), certificates=certificates)
+    assert (found.reason, found.facts["identity.status"]) == ("out_of_scope", 437)
+    inside = attempt(token(orig="13125550150", key=leaf.key), shown="+13125550150")
+    assert run(inside, certificates=certificates).reason == "passed"
+
+
+def test_what_is_kept_of_a_failure_collects_no_frames() -> None:
+    certificates = CertificateStore()
+    certificates.put_failure(URL, BadIdentityInfo("x5u_connect"), NOW)
+    run(attempt(token()), certificates=certificates)
+    kept = certificates.get(URL, NOW)
+    assert isinstance(kept, BadIdentityInfo)
+    assert kept.__traceback__ is None
+
+
+def test_facts_are_those_documented() -> None:
+    assert identity.COST == 9
+    assert all(spec.name.startswith("identity.") for spec in FACTS)
+    assert READ_AS_NANP == TRUNK.read

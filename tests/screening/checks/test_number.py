@@ -1,0 +1,77 @@
+"""The check `number`."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipguard.numbers.canonical import CLASSES
+from sipguard.screening.checks import number
+from sipguard.screening.counters import Counters
+from sipguard.screening.finding import CLEAR, HIT, Context
+from sipguard.screening.lists import Lists
+from sipguard.stir.certificate import CertificateStore
+from tests.screening.build import TRUSTED, attempt
+
+CONTEXT = Context(Lists({}), Counters(), CertificateStore())
+SETTINGS = number.Settings()
+
+
+def test_every_number_has_its_class_and_area_code() -> None:
+    call = attempt(
+        "sip:+18005550123@gw.example.com",
+        "<sip:alice@example.com>",
+        pai=["<tel:+12025550100>"],
+        diversion=["<sip:+442079460000@example.com>"],
+        trunk=TRUSTED,
+    )
+    finding = number.check(call, SETTINGS, CONTEXT)
+    assert (finding.status, finding.reason) == (CLEAR, "")
+    assert finding.facts == {
+        "number.shown.class": "alpha",
+        "number.shown.npa": None,
+        "number.asserted.class": "fictional_555",
+        "number.asserted.npa": "202",
+        "number.caller.class": "fictional_555",
+        "number.caller.npa": "202",
+        "number.diverting.class": "international",
+        "number.diverting.npa": None,
+        "number.callee.class": "tollfree",
+        "number.callee.npa": "800",
+    }
+
+
+def test_what_is_not_there_is_absent() -> None:
+    facts = number.check(attempt("sip:gw.example.com", "garbage>"), SETTINGS, CONTEXT).facts
+    assert set(facts.values()) == {None}
+    assert set(facts) == {spec.name for spec in number.FACTS}
+
+
+@pytest.mark.parametrize(
+    ("shown", "pai", "status", "reason"),
+    [
+        ("+12025550100", "+12025550101", CLEAR, ""),
+        ("+13705550100", "+12025550101", HIT, "invalid_npa"),
+        ("+12020550100", "+12025550101", HIT, "invalid_format"),
+        ("9115550100", "+12025550101", HIT, "n11"),
+        ("+12025550100", "+13705550100", HIT, "invalid_npa"),
+        ("anonymous", "+12025550101", CLEAR, ""),
+        ("911", "+12025550101", CLEAR, ""),
+    ],
+)
+def test_it_hits_where_a_caller_cannot_exist(shown: str, pai: str, status: str, reason: str) -> None:
+    call = attempt(shown=f"<sip:{shown}@example.com>", pai=[f"<tel:{pai}>"], trunk=TRUSTED)
+    finding = number.check(call, SETTINGS, CONTEXT)
+    assert (finding.status, finding.reason) == (status, reason)
+
+
+def test_an_untrusted_assertion_is_classed_but_is_not_the_caller() -> None:
+    finding = number.check(attempt(pai=["<tel:+13705550100>"]), SETTINGS, CONTEXT)
+    assert finding.facts["number.asserted.class"] == "invalid_npa"
+    assert finding.facts["number.caller.class"] == "fictional_555"
+    assert finding.status == CLEAR
+
+
+def test_the_documented_classes_are_all_there_are() -> None:
+    classes = {spec.choices for spec in number.FACTS if spec.name.endswith(".class")}
+    assert classes == {CLASSES}
+    assert set(CLASSES) > number.IMPOSSIBLE

@@ -1,0 +1,158 @@
+"""The store of certificates: lifetimes, failures, anchors, bounds (facts A6.4)."""
+
+from datetime import timedelta
+
+from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore, Credential
+from sipguard.stir.errors import BadIdentityInfo, StirError
+from tests import pki
+
+PKI = pki.Pki()
+OTHER = pki.Pki("Other SHAKEN ROOT")
+NOW = PKI.now.timestamp()
+ANCHORS = Anchors([PKI.root.certificate])
+LEAF = PKI.leaf()
+URL = "https://certs.example/709J.pem"
+H = 3600.0
+TIMEOUT = BadIdentityInfo("x5u_timeout")
+
+
+def stocked(lifetime_s: float = 0.0) -> CertificateStore:
+    """A store that got LEAF at NOW."""
+    store = CertificateStore(ANCHORS)
+    assert isinstance(store.put(URL, LEAF.pem, lifetime_s, NOW), Credential)
+    return store
+
+
+def reason(found: Credential | StirError | None) -> str:
+    """What a lookup came to, as a word."""
+    if found is None:
+        return "fetch"
+    return "credential" if isinstance(found, Credential) else found.reason
+
+
+def test_what_is_not_known_must_be_fetched() -> None:
+    assert CertificateStore(ANCHORS).get(URL, NOW) is None
+
+
+def test_the_same_credential_is_answered_until_its_end() -> None:
+    store = stocked()
+    assert store.get(URL, NOW + 1) is store.get(URL, NOW + 24 * H - 1)
+    assert store.get(URL, NOW + 24 * H) is None
+
+
+def test_a_longer_lifetime_holds_and_a_shorter_one_is_24_hours() -> None:
+    assert reason(stocked(60.0).get(URL, NOW + 23 * H)) == "credential"
+    assert reason(stocked(48 * H).get(URL, NOW + 47 * H)) == "credential"
+    assert reason(stocked(48 * H).get(URL, NOW + 48 * H)) == "fetch"
+
+
+def test_nothing_is_kept_past_the_end_of_the_certificate() -> None:
+    store = CertificateStore(ANCHORS)
+    leaf = PKI.leaf(opens=PKI.now - timedelta(hours=23), days=1)
+    store.put(URL, leaf.pem, 0.0, NOW)
+    assert reason(store.get(URL, NOW + 0.9 * H)) == "credential"
+    assert reason(store.get(URL, NOW + 1.1 * H)) == "fetch"
+
+
+def test_failures_are_believed_longer_each_time() -> None:
+    store, at = CertificateStore(ANCHORS), NOW
+    for wait_s in (30.0, 60.0, 300.0, 300.0):
+        store.put_failure(URL, TIMEOUT, at)
+        assert reason(store.get(URL, at + 0.89 * wait_s)) == "x5u_timeout"
+        assert reason(store.get(URL, at + 1.11 * wait_s)) == "fetch"
+        at += 1000.0
+    store.put(URL, LEAF.pem, 0.0, at)
+    assert reason(store.get(URL, at)) == "credential"
+    later = at + 25 * H
+    store.put_failure(URL, TIMEOUT, later)
+    assert reason(store.get(URL, later + 34.0)) == "fetch", "a success begins the count anew"
+
+
+def test_a_failure_keeps_its_status_and_not_its_frames() -> None:
+    store = CertificateStore(ANCHORS)
+    try:
+        raise TIMEOUT
+    except BadIdentityInfo as error:
+        store.put_failure(URL, error, NOW)
+    found = store.get(URL, NOW)
+    assert isinstance(found, BadIdentityInfo)
+    assert (found.status, found.__traceback__) == (436, None)
+
+
+def test_octets_that_do_not_validate_are_a_failure() -> None:
+    store = CertificateStore(ANCHORS)
+    found = store.put(URL, OTHER.leaf().pem, 0.0, NOW)
+    assert (reason(found), reason(store.get(URL, NOW))) == ("chain_untrusted", "chain_untrusted")
+    assert reason(store.get(URL, NOW + 40.0)) == "fetch"
+
+
+def test_a_valid_predecessor_outlives_failures() -> None:
+    store = stocked()
+    store.put_failure(URL, TIMEOUT, NOW + H)
+    store.put(URL, b"<html>", 0.0, NOW + H)
+    assert reason(store.get(URL, NOW + H)) == "credential"
+
+
+def test_a_certificate_is_due_at_80_percent_and_again_while_unanswered() -> None:
+    store = stocked()
+    assert store.due(NOW + 19 * H) == []
+    assert store.due(NOW + 19.3 * H) == [URL]
+    assert store.due(NOW + 19.3 * H + 299) == []
+    assert store.due(NOW + 19.3 * H + 300) == [URL]
+    store.put(URL, LEAF.pem, 0.0, NOW + 20 * H)
+    assert store.due(NOW + 21 * H) == []
+    assert store.due(NOW + 39.3 * H) == [URL]
+    assert store.due(NOW + 45 * H) == [], "its life is over; who needs it fetches it"
+    assert len(store) == 0
+
+
+def test_other_anchors_judge_the_same_octets_anew() -> None:
+    store = stocked()
+    stranger = "https://certs.example/other.pem"
+    store.put(stranger, OTHER.leaf().pem, 0.0, NOW)
+    other = store.with_anchors(Anchors([OTHER.root.certificate]))
+    assert reason(other.get(URL, NOW)) == "chain_untrusted"
+    assert reason(other.get(stranger, NOW)) == "fetch", "it may be trusted now"
+    assert reason(store.get(URL, NOW)) == "credential"
+    assert reason(store.with_anchors(NO_ANCHORS).get(URL, NOW)) == "chain_untrusted"
+    both = store.with_anchors(Anchors([OTHER.root.certificate, PKI.root.certificate]))
+    assert both.get(URL, NOW) is both.get(URL, NOW), "judged once"
+
+
+def test_a_failure_to_fetch_does_not_depend_on_anchors() -> None:
+    store = CertificateStore(ANCHORS)
+    store.put_failure(URL, TIMEOUT, NOW)
+    assert reason(store.with_anchors(NO_ANCHORS).get(URL, NOW)) == "x5u_timeout"
+
+
+def test_the_least_recently_used_goes_first() -> None:
+    store = CertificateStore(ANCHORS, capacity=4)
+    urls = [f"https://certs.example/{n}.pem" for n in range(5)]
+    for url in urls[:4]:
+        store.put(url, LEAF.pem, 0.0, NOW)
+    store.get(urls[0], NOW)
+    store.put(urls[4], LEAF.pem, 0.0, NOW)
+    assert [reason(store.get(url, NOW)) for url in urls] == [
+        "credential",
+        "fetch",
+        "credential",
+        "credential",
+        "credential",
+    ]
+
+
+def test_a_flood_of_failures_displaces_no_certificate() -> None:
+    store = CertificateStore(ANCHORS, capacity=8)
+    store.put(URL, LEAF.pem, 0.0, NOW)
+    for n in range(1000):
+        store.put_failure(f"https://{n}.example/a", TIMEOUT, NOW)
+    assert reason(store.get(URL, NOW)) == "credential"
+    assert len(store) == 3
+
+
+def test_the_heap_of_due_urls_is_bounded() -> None:
+    store = CertificateStore(ANCHORS, capacity=8)
+    for n in range(1000):
+        store.put(URL, LEAF.pem, 0.0, NOW + n)
+    assert len(store._shelf.due) < 100
+    assert store.due(NOW + 30 * H) == []

@@ -1,0 +1,90 @@
+"""Tokens and certificates of others. Their names and numbers stay out of these files and of their output."""
+
+import json
+from pathlib import Path
+from types import SimpleNamespace
+from typing import Any, cast
+
+import pytest
+from cryptography.hazmat.primitives.serialization import load_pem_public_key
+
+from sipguard.stir import identity, passport
+from sipguard.stir.certificate import Anchors, Credential, read_chain, validate
+from sipguard.stir.errors import InvalidIdentity, StirError, UnsupportedCredential
+
+LONG_AGO = 4e9  # the end of validity where a vector has a key and no certificate
+
+
+@pytest.fixture(scope="module")
+def examples(vectors: Path) -> list[dict[str, Any]]:
+    """The tokens of examples.json."""
+    return cast(list[dict[str, Any]], json.loads((vectors / "passport" / "examples.json").read_text()))
+
+
+def test_the_token_of_rfc_8225_appendix_a_verifies_with_its_key(examples: list[dict[str, Any]]) -> None:
+    (example,) = [one for one in examples if "public_key_pem" in one]
+    read = passport.read(example["token"])
+    assert (read.ppt, read.iat, read.dest_tns) == ("", 1443208345, ())
+    assert read.dest_uris == ("sip:alice@example.com",)
+    assert read.deviations == ("iat_string",)
+    key = load_pem_public_key(example["public_key_pem"].encode())
+    signer = cast(Credential, SimpleNamespace(key=key, not_before_at=0.0, not_after_at=LONG_AGO))
+    passport.verify(read, signer, 1443208345.0)
+    broken = passport.read(example["token"][:-3] + "AAw")
+    with pytest.raises(InvalidIdentity, match="signature"):
+        passport.verify(broken, signer, 1443208345.0)
+
+
+def test_a_shaken_token_of_a_draft_is_read(examples: list[dict[str, Any]]) -> None:
+    (example,) = [one for one in examples if "VESPER" in one["name"]]
+    read = passport.read(example["token"])
+    assert (read.ppt, read.attest, read.iat, len(read.origid), read.deviations) == (
+        "shaken",
+        "A",
+        1584983402,
+        36,
+        (),
+    )
+
+
+def test_a_div_value_with_quoted_ppt_is_read(examples: list[dict[str, Any]]) -> None:
+    (example,) = [one for one in examples if "identity" in one]
+    header = identity.read(example["identity"])
+    assert (header.ppt, header.alg, header.token) == ("div", "ES256", example["token"])
+    read = passport.read(header.token)
+    passport.require_agreement(header, read)
+    assert (read.ppt, len(read.div_tn)) == ("div", 12)
+
+
+@pytest.fixture(scope="module")
+def authorities(vectors: Path) -> Anchors:
+    """All CA certificates seen in the field, as if all were trusted."""
+    files = sorted((vectors / "shaken-certificates" / "authorities").glob("*.pem"))
+    assert len(files) == 49
+    return Anchors.read(file.read_bytes() for file in files)
+
+
+def test_authorities_are_read(authorities: Anchors) -> None:
+    assert len(authorities) == 49
+
+
+def test_all_leaves_but_one_are_valid_in_the_middle_of_their_time(
+    vectors: Path, authorities: Anchors
+) -> None:
+    """One of 300 has an SPC without its tag, which is no TNEntry (RFC 8226 §9)."""
+    files = sorted((vectors / "shaken-certificates" / "leaves").glob("*.pem"))
+    assert len(files) == 300
+    spcs, reasons, warnings = 0, list[str](), set[str]()
+    for file in files:
+        chain = read_chain(file.read_bytes())
+        opens, closes = chain[0].not_valid_before_utc, chain[0].not_valid_after_utc
+        try:
+            found = validate(chain, authorities, (opens.timestamp() + closes.timestamp()) / 2)
+        except StirError as error:
+            assert isinstance(error, UnsupportedCredential)
+            reasons.append(error.reason)
+        else:
+            spcs += len(found.spc)
+            warnings.update(found.warnings)
+    assert (spcs, reasons) == (299, ["tnauthlist_malformed"])
+    assert warnings == {"crl_issuer_missing", "crl_missing", "extension_unexpected", "subject_name"}
