@@ -74,7 +74,7 @@ class Fetched:
 
 
 class _Host:
-    """Places and circuit breaker of one host. Times are seconds of the loop's clock."""
+    """Places and circuit breaker of one host. Times are monotonic seconds."""
 
     __slots__ = ("_errors", "_open_until", "_settings", "places", "waiting")
 
@@ -167,7 +167,7 @@ class CertificateFetcher:
 
     async def _fetch(self, url: str, host: str) -> Fetched:
         """A fresh copy from disk, else what the server says, else an old copy that is still alive."""
-        copy = self._disk.read(url, time.time()) if self._disk is not None else None
+        copy = self._disk.read(url, _unix()) if self._disk is not None else None
         if copy is not None and copy.fresh:
             return Fetched(copy.octets, copy.left_s)
         try:
@@ -177,19 +177,18 @@ class CertificateFetcher:
                 raise
             return Fetched(copy.octets, copy.left_s)
         if self._disk is not None:
-            self._disk.write(url, fetched.octets, fetched.lifetime_s, time.time())
+            self._disk.write(url, fetched.octets, fetched.lifetime_s, _unix())
         return fetched
 
     async def _in_turn(self, url: str, host: str) -> Fetched:
         """The same under the limits of its host."""
-        clock = asyncio.get_running_loop().time
-        state = self._host(host, clock())
+        state = self._host(host)
         if state.waiting >= self._settings.queue_per_host:
             raise FetchError("x5u_busy")
         state.waiting += 1
         try:
             async with state.places:
-                state.require_closed(clock())
+                state.require_closed(_now())
                 return await self._counted(url, state)
         finally:
             state.waiting -= 1
@@ -200,15 +199,16 @@ class CertificateFetcher:
             fetched = await self._by_deadline(url)
         except FetchError as error:
             if error.hosts_fault:
-                state.failed(asyncio.get_running_loop().time())
+                state.failed(_now())
             else:
                 state.worked()
             raise
         state.worked()
         return fetched
 
-    def _host(self, host: str, now: float) -> _Host:
+    def _host(self, host: str) -> _Host:
         if len(self._hosts) >= HOSTS_LIMIT:
+            now = _now()
             self._hosts = {name: one for name, one in self._hosts.items() if not one.idle(now)}
         return self._hosts.setdefault(host, _Host(self._settings))
 
@@ -238,7 +238,7 @@ class CertificateFetcher:
             octets = await self._body(response)
             if _BEGIN not in octets:
                 raise FetchError("x5u_not_pem")
-            return Fetched(octets, _lifetime(response.headers))
+            return Fetched(octets, lifetime(response.headers))
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         limit = self._settings.body_limit
@@ -265,6 +265,10 @@ class CertificateFetcher:
         )
 
 
+_now: Final = time.monotonic
+_unix: Final = time.time
+
+
 def _tls(ca_file: str) -> ssl.SSLContext:
     """Roots of the system and those of `ca_file`; host names are verified (AST-2022-002)."""
     context = ssl.create_default_context()
@@ -286,7 +290,7 @@ def _require_usable(response: aiohttp.ClientResponse) -> None:
         raise FetchError("x5u_content_type")
 
 
-def _lifetime(headers: Mapping[str, str]) -> float:
+def lifetime(headers: Mapping[str, str]) -> float:
     """Seconds for which a response may be kept; 0.0 where it does not say (RFC 9111 §4.2.1)."""
     directives: dict[str, str] = {}
     for piece in headers.get("Cache-Control", "").split(","):
@@ -313,4 +317,4 @@ def _instant(text: str) -> float:
     try:
         return parsedate_to_datetime(text).timestamp()
     except (TypeError, ValueError, OverflowError):
-        return time.time()
+        return _unix()

@@ -128,14 +128,14 @@ class Batch:
         """Takes up one frame. Frames of one journal come in their order."""
         self.frames += 1
         where = place(segment, offset)
-        if isinstance(frame, VerdictRow):
+        if isinstance(frame, AnswerRow):
+            self._answer(where, frame)
+        elif isinstance(frame, VerdictRow):
             self.calls[frame.decision_id] = _call_values(journal, where, frame)
             if ends_call(frame):
                 self.refused.append(frame)
         elif isinstance(frame, EndFrame):
             self._end(where, frame)
-        elif isinstance(frame, AnswerRow):
-            self._answer(where, frame)
         elif isinstance(frame, NoteFrame):
             self.notes.append(Note(frame.at, journal, frame.kind, frame.text, frame.revision))
 

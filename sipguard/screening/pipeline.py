@@ -33,18 +33,22 @@ class Screening:
         "asked",  # dict: check -> predicates.FALSE where it ran, predicates.FAILED where it failed
         "emergency",  # reason the guard admitted it, "" for no emergency, None before it was asked
         "facts",  # dict: full name -> value
+        "failed",  # whether a check that was needed has failed or was late
         "findings",  # dict: check -> Finding, in the order they came
+        "settled",  # whether `verdict` stands and only checks for the sample are left
         "skipped",  # dict: check -> reason, of those that are not to run if they are needed
-        "verdict",  # Verdict | None: once rules have decided
+        "verdict",  # Verdict | None: once the rules have decided
         "waited_for",  # Pending | None: where the rules stand
     )
 
     def __init__(self, emergency: str | None = None) -> None:
         self.emergency = emergency
         self.facts: dict[str, FactValue] = {}
+        self.failed = False
+        self.settled = False
         self.asked: dict[str, int] = {}
         self.findings: dict[str, Finding] = {}
-        self.skipped: dict[str, str] | None = None
+        self.skipped: dict[str, str] = {}
         self.verdict: Verdict | None = None
         self.waited_for: Pending | None = None
 
@@ -67,37 +71,49 @@ def screen(
         screening.facts = base_facts(attempt)
         return _EMERGENCY
     context.unix_at = attempt.received_at
-    verdict = screening.verdict
-    if verdict is None:
-        outcome = _by_rules(screening, attempt, compiled, ruleset, context)
-        if isinstance(outcome, Waiting):
-            return outcome
-        verdict = screening.verdict = outcome
-    if verdict.goes_on and attempt.trunk.verify and VERIFICATION not in screening.asked:
-        waiting = _run(VERIFICATION, screening, attempt, ruleset, context)
+    if not screening.settled:
+        waiting = _settle(screening, attempt, compiled, ruleset, context)
         if waiting is not None:
             return waiting
-    if verdict.goes_on and _must_not_fail(screening, ruleset):
-        verdict = screening.verdict = compiled.unscreened
     if ruleset.complete_percent and _is_sampled(attempt.call_id, ruleset.complete_percent):
         waiting = _complete(screening, attempt, ruleset, context)
         if waiting is not None:
             return waiting
-    return verdict
+    assert screening.verdict is not None
+    return screening.verdict
 
 
 def fail(screening: Screening, check: str, reason: str) -> None:
     """Lets a check that is late have failed; a check that has answered is left alone."""
     if check not in screening.findings:
-        screening.findings[check] = Finding(FAILED, reason, {})
-        screening.asked[check] = predicates.FAILED
+        _keep(screening, check, Finding(FAILED, reason, {}))
 
 
 def skip(screening: Screening, check: str, reason: str) -> None:
     """Lets a check fail for `reason`, without running it, if the verdict should need it."""
-    if screening.skipped is None:
-        screening.skipped = {}
     screening.skipped[check] = reason
+
+
+def _settle(
+    screening: Screening, attempt: CallAttempt, compiled: CompiledPolicy, ruleset: Ruleset, context: Context
+) -> Waiting | None:
+    """Sets the verdict: of the rules, then of a check that must not fail. What is waited for, if anything."""
+    verdict = screening.verdict
+    if verdict is None:
+        outcome = _by_rules(screening, attempt, compiled, ruleset, context)
+        if type(outcome) is Waiting:
+            return outcome
+        assert isinstance(outcome, Verdict)
+        verdict = screening.verdict = outcome
+    if verdict.goes_on:
+        if attempt.trunk.verify and VERIFICATION not in screening.asked:
+            waiting = _run(VERIFICATION, screening, attempt, ruleset, context)
+            if waiting is not None:
+                return waiting
+        if screening.failed and _must_not_fail(screening, ruleset):
+            screening.verdict = _unscreened(verdict, compiled.unscreened)
+    screening.settled = True
+    return None
 
 
 def _by_rules(
@@ -124,7 +140,7 @@ def _run(
     check: str, screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context
 ) -> Waiting | None:
     """Runs one check and keeps its finding; what it waits for, if it does."""
-    if screening.skipped is not None and check in screening.skipped:
+    if check in screening.skipped:
         fail(screening, check, screening.skipped[check])
         return None
     try:
@@ -135,13 +151,19 @@ def _run(
     if type(finding) is Waiting:
         return finding
     assert isinstance(finding, Finding)
+    _keep(screening, check, finding)
+    return None
+
+
+def _keep(screening: Screening, check: str, finding: Finding) -> None:
+    """Keeps what a check found; one that failed found no facts."""
     screening.findings[check] = finding
     if finding.status == FAILED:
         screening.asked[check] = predicates.FAILED
+        screening.failed = True
     else:
         screening.asked[check] = predicates.FALSE
         screening.facts.update(finding.facts)
-    return None
 
 
 def _must_not_fail(screening: Screening, ruleset: Ruleset) -> bool:
@@ -150,6 +172,21 @@ def _must_not_fail(screening: Screening, ruleset: Ruleset) -> bool:
         if finding.status == FAILED and ruleset.on_failure.get(name) == CLOSED:
             return True
     return False
+
+
+def _unscreened(verdict: Verdict, rejection: Verdict) -> Verdict:
+    """The rejection, with what the rules have added to the verdict that it replaces."""
+    return Verdict(
+        rejection.action,
+        rejection.rule,
+        basis=rejection.basis,
+        status=rejection.status,
+        phrase=rejection.phrase,
+        headers=rejection.headers,
+        tags=verdict.tags,
+        reported=verdict.reported,
+        matched=verdict.matched,
+    )
 
 
 def _complete(

@@ -20,7 +20,8 @@ REDIRECT: Final = "redirect"
 EMERGENCY_RULE: Final = "emergency"
 DEFAULT_RULE: Final = "default"
 BYPASS_RULE: Final = "bypass"
-RESERVED_RULES: Final = (EMERGENCY_RULE, DEFAULT_RULE, BYPASS_RULE)
+UNSCREENED_RULE: Final = "unscreened"
+RESERVED_RULES: Final = (EMERGENCY_RULE, DEFAULT_RULE, BYPASS_RULE, UNSCREENED_RULE)
 
 ENFORCE: Final = "enforce"
 REPORT: Final = "report"

@@ -5,13 +5,12 @@ Enters: records. Leaves: lines of JSON. Must not: run in a worker, or show a who
 
 from __future__ import annotations
 
-import logging
 import sys
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Any, BinaryIO, Final
+from typing import BinaryIO, Final
 from zlib import crc32
 
 import msgspec
@@ -31,48 +30,50 @@ class LogOptions:
     path: Path | None = None
 
 
-class _Lines:
-    """What structlog writes to: lines are collected, and written together."""
+class CallLine(msgspec.Struct, omit_defaults=True, kw_only=True, gc=False):
+    """A line; fields that say nothing are left out."""
 
-    def __init__(self, stream: BinaryIO) -> None:
-        self._stream = stream
-        self._lines: list[bytes] = []
-
-    def msg(self, line: bytes) -> None:
-        """Takes one line."""
-        self._lines.append(line)
-
-    info = msg
-
-    def flush(self) -> None:
-        """Writes what was taken."""
-        if self._lines:
-            self._lines.append(b"")
-            self._stream.write(b"\n".join(self._lines))
-            self._stream.flush()
-            self._lines.clear()
+    event: str
+    level: str
+    at: str
+    id: str
+    site: str = ""
+    node: str = ""
+    trunk: str = ""
+    route: str = ""
+    caller: str = ""
+    shown: str = ""  # only where it is not the caller
+    callee: str = ""
+    verdict: str = ""
+    rule: str = ""
+    basis: str = ""
+    mode: str = ""
+    emergency: str = ""
+    identity: str = ""
+    attest: str = ""
+    disposition: str = ""
+    status: int = 0
+    duration_s: float = 0.0
+    screen_us: int = 0
+    forward_us: int = 0
+    revision: str = ""
 
 
 _encode: Final = msgspec.json.Encoder().encode
 
 
-def _as_json(_logger: object, _method: str, event: Any) -> bytes:
-    return _encode(event)
-
-
 class CallLog:
-    """Writes calls. Which calls are in a sample depends on the decision id alone."""
+    """Writes calls, all of a batch in one go: a pass through the processors for each would cost 10 us.
+
+    Which calls are in a sample depends on the decision id alone.
+    """
 
     def __init__(self, options: LogOptions, stream: BinaryIO | None = None) -> None:
         self._options = options
+        self._number: Callable[[str], str] = str if options.whole_numbers else masked
         if stream is None:
             stream = options.path.open("ab") if options.path is not None else sys.stdout.buffer
-        self._lines = _Lines(stream)
-        self._log = structlog.wrap_logger(
-            self._lines,
-            processors=[_as_json],
-            wrapper_class=structlog.make_filtering_bound_logger(logging.INFO),
-        )
+        self._out = structlog.BytesLogger(stream)
 
     def wants(self, decision_id: str) -> bool:
         """Whether this call is in the sample."""
@@ -80,43 +81,40 @@ class CallLog:
         return percent >= 100 or (percent > 0 and crc32(decision_id.encode()) % 100 < percent)
 
     def write(self, records: Iterable[Record]) -> int:
-        """Writes one line for each call, all at once; how many."""
-        count = 0
-        for record in records:
-            self._log.info("call", **self._fields(record))
-            count += 1
-        self._lines.flush()
-        return count
+        """Writes one line for each call; how many."""
+        lines = [_encode(self._line(record)) for record in records]
+        if lines:
+            self._out.info(b"\n".join(lines))
+        return len(lines)
 
-    def _fields(self, record: Record) -> dict[str, object]:
-        """What a line says, in its order; fields that say nothing are left out."""
-        shown = str if self._options.whole_numbers else masked
-        fields: dict[str, object] = {
-            "level": "info",
-            "at": datetime.fromtimestamp(record.at, UTC).isoformat(timespec="milliseconds"),
-            "id": record.decision_id,
-            "site": record.site,
-            "node": record.node,
-            "trunk": record.trunk,
-            "route": record.route,
-            "caller": shown(record.caller),
-            "shown": shown(record.shown) if record.shown != record.caller else "",
-            "callee": shown(record.callee),
-            "verdict": record.action,
-            "rule": record.rule,
-            "basis": record.basis,
-            "mode": record.mode if record.mode != "enforce" else "",
-            "emergency": record.emergency,
-            "identity": record.identity,
-            "attest": record.attest,
-            "disposition": record.disposition,
-            "status": record.final_status,
-            "duration_s": record.duration_s,
-            "screen_us": record.screen_us,
-            "forward_us": record.forward_us,
-            "revision": record.revision,
-        }
-        return {name: value for name, value in fields.items() if value not in ("", 0)}
+    def _line(self, record: Record) -> CallLine:
+        number = self._number
+        return CallLine(
+            event="call",
+            level="info",
+            at=datetime.fromtimestamp(record.at, UTC).isoformat(timespec="milliseconds"),
+            id=record.decision_id,
+            site=record.site,
+            node=record.node,
+            trunk=record.trunk,
+            route=record.route,
+            caller=number(record.caller),
+            shown=number(record.shown) if record.shown != record.caller else "",
+            callee=number(record.callee),
+            verdict=record.action,
+            rule=record.rule,
+            basis=record.basis,
+            mode=record.mode,
+            emergency=record.emergency,
+            identity=record.identity,
+            attest=record.attest,
+            disposition=record.disposition,
+            status=record.final_status,
+            duration_s=record.duration_s,
+            screen_us=record.screen_us,
+            forward_us=record.forward_us,
+            revision=record.revision,
+        )
 
 
 def masked(tn: str) -> str:

@@ -22,7 +22,7 @@ from sipguard.screening.verdict import REJECT
 from sipguard.service.call_log import CallLog
 from sipguard.service.metrics import DeskSlots, publish_process
 from sipguard.store import upkeep
-from sipguard.store.errors import JournalError, PositionMoved, StoreUnavailable
+from sipguard.store.errors import JournalError, PositionMoved, StoreError
 from sipguard.store.interface import RecordStore
 from sipguard.store.journal import DEFAULT_SEGMENT_BYTES, START, Position, Reader
 
@@ -97,7 +97,7 @@ class Loader:
                 wait_s = 0.0 if full else self._interval_s
                 if not full:
                     self._complete_at = time.time()
-            except StoreUnavailable as error:
+            except (StoreError, OSError) as error:
                 self._say_away(error)
                 wait_s = min(LONGEST_WAIT_S, max(2 * wait_s, self._interval_s))
             self._publish()
@@ -108,7 +108,7 @@ class Loader:
         async with self._turning:
             try:
                 batch, orphans = await self._load_once()
-            except StoreUnavailable:
+            except StoreError:
                 if self._slots is not None:
                     self._slots.slots.add("store_failures")
                 raise
@@ -196,11 +196,11 @@ class Loader:
         if elsewhere:
             try:
                 here += await self._store.records(elsewhere)
-            except StoreUnavailable as error:
+            except StoreError as error:
                 self._say_away(error)
         return here
 
-    def _say_away(self, error: StoreUnavailable) -> None:
+    def _say_away(self, error: StoreError | OSError) -> None:
         if not self._away:
             self._away = True
             log.error(
@@ -243,15 +243,15 @@ class Loader:
     async def forget_old(self) -> None:
         """Deletes segments and rows that were kept long enough, rows in small steps."""
         now_at = time.time()
-        for journal, position in dict(self._loaded or {}).items():
-            before_at = now_at - self._keeping.journal_s
-            gone = upkeep.delete_old(self._journal_dir / journal, position.segment, before_at)
-            if gone:
-                log.info("segments_deleted", journal=journal, first=gone[0], last=gone[-1])
         try:
+            for journal, position in dict(self._loaded or {}).items():
+                before_at = now_at - self._keeping.journal_s
+                gone = upkeep.delete_old(self._journal_dir / journal, position.segment, before_at)
+                if gone:
+                    log.info("segments_deleted", journal=journal, first=gone[0], last=gone[-1])
             gone_rows = FORGET_AT_ONCE
             while gone_rows == FORGET_AT_ONCE:
                 await asyncio.sleep(FORGET_PAUSE_S)
                 gone_rows = await self._store.forget(now_at - self._keeping.records_s, FORGET_AT_ONCE)
-        except StoreUnavailable as error:
+        except (StoreError, OSError) as error:
             self._say_away(error)

@@ -92,6 +92,11 @@ class DeskSlots:
     def __init__(self, slots: Slots) -> None:
         self.slots = slots
         self._first_bucket = slots.index["setup_0"]
+        self._by_end = _cells_of(slots, "end_")
+        self._by_status = {
+            int(name): cell for name, cell in _cells_of(slots, "status_").items() if name != "other"
+        }
+        self._other_status = slots.index["status_other"]
 
     @classmethod
     def create(cls, path: Path) -> DeskSlots:
@@ -107,19 +112,21 @@ class DeskSlots:
 
     def ended(self, disposition: str, status: int, forward_us: int) -> None:
         """Counts a call that ended."""
-        name = f"end_{disposition}"
-        if name in self.slots.index:
-            self.slots.add(name)
-        self._answered(status)
+        cells = self.slots.cells
+        end = self._by_end.get(disposition)
+        if end is not None:
+            cells[end] += 1
+        if status:
+            cells[self._by_status.get(status, self._other_status)] += 1
         if forward_us:
             bucket = bisect_left(SETUP_BUCKETS_S, forward_us / 1e6)
-            self.slots.cells[self._first_bucket + bucket] += 1
+            cells[self._first_bucket + bucket] += 1
             self.slots.add("setup_sum_us", forward_us)
 
-    def _answered(self, status: int) -> None:
-        if status:
-            name = f"status_{status}"
-            self.slots.add(name if name in self.slots.index else "status_other")
+
+def _cells_of(slots: Slots, prefix: str) -> dict[str, int]:
+    """The indices of the cells whose name begins so, by the rest of the name."""
+    return {name[len(prefix) :]: cell for name, cell in slots.index.items() if name.startswith(prefix)}
 
 
 @dataclass(frozen=True)

@@ -15,7 +15,7 @@ from sipguard.numbers.formats import ListReader
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.lists import ListSpec
-from sipguard.screening.policy.errors import ERROR, WARNING, Path, meant
+from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
@@ -27,17 +27,8 @@ from sipguard.settings.problems import Problem
 from sipguard.settings.shape import read_shape
 from sipguard.settings.sources import BUILD, SKIP, ListBuilder, read_anchors, words_of
 
-_OF_SERVICE: Final = (
-    "site",
-    "node",
-    "run",
-    "state",
-    "journal",
-    "records",
-    "metrics",
-    "logs",
-    "drain",
-    "identity",
+_OF_SERVICE: Final = frozenset(
+    {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "identity.fetch"}
 )
 
 
@@ -94,7 +85,7 @@ class _Load:
         guard = self._emergency()
         lists = () if self.mode == SKIP else self._lists()
         service = None
-        if not any(path[:1] == (key,) for path in wrong for key in _OF_SERVICE):
+        if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base)
         self.problems.sort(
             key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column)

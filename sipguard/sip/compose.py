@@ -7,8 +7,8 @@ from __future__ import annotations
 
 from sipguard.sip.flow import Address
 from sipguard.sip.message import Request, Response
-from sipguard.sip.parse import via_host_port
 from sipguard.sip.uri import split_outside
+from sipguard.sip.via import via_host_port
 
 CRLF = "\r\n"
 
@@ -23,7 +23,8 @@ def response_address(request: Request, source: Address) -> Address:
 def response_head(request: Request, source: Address) -> str:
     """Via, From, Call-ID and CSeq lines of a request for its responses, each with its line end (§8.2.6.2).
 
-    The top Via gets `received` and the value of `rport` (§18.2.1, RFC 3581 §4).
+    Of a broken request, those that are there. The top Via gets `received` and the value of `rport`
+    (§18.2.1, RFC 3581 §4).
     """
     at = request.at
     lines = request.lines
@@ -34,20 +35,26 @@ def response_head(request: Request, source: Address) -> str:
     if vias is not None:
         vias[0] = top
         top = CRLF.join(vias)
-    return f"{top}\r\n{lines[at['from']]}\r\n{lines[at['call-id']]}\r\n{lines[at['cseq']]}\r\n"
+    try:
+        return f"{top}\r\n{lines[at['from']]}\r\n{lines[at['call-id']]}\r\n{lines[at['cseq']]}\r\n"
+    except KeyError:
+        kept = "".join(f"{lines[at[key]]}\r\n" for key in ("from", "call-id", "cseq") if key in at)
+        return f"{top}\r\n{kept}"
 
 
 def _marked(line: str, request: Request, source: Address) -> str:
-    """The Via line with `received` and `rport` in its first value, whatever the sender wrote there removed."""
+    """The Via line with `received` and `rport` in its first value; what the sender wrote there is removed."""
     host, port = source
-    i = line.find(";rport")
-    if request.rport and i > 0 and line[i + 6 : i + 7] in ("", ";", ",") and ";received" not in line:
-        return f"{line[:i]};received={host};rport={port}{line[i + 6 :]}"
-    if not request.rport and ";received" not in line and "," not in line:
-        return f"{line};received={host}"
+    if "," not in line and '"' not in line and "received" not in line.lower():
+        i = line.find(";rport")
+        if request.rport and i > 0 and line[i + 6 : i + 7] in ("", ";"):
+            return f"{line[:i]};received={host};rport={port}{line[i + 6 :]}"
+        if not request.rport:
+            return f"{line};received={host}"
     name, _, value = line.partition(":")
     first, *others = split_outside(" ".join(value.split(CRLF)), ",")
-    pieces = [p for p in split_outside(first, ";") if p.partition("=")[0].strip().lower() not in ("received", "rport")]
+    written = ("received", "rport")
+    pieces = [p for p in split_outside(first, ";") if p.partition("=")[0].strip().lower() not in written]
     pieces.append(f"received={host}")
     if request.rport:
         pieces.append(f"rport={port}")
@@ -55,12 +62,21 @@ def _marked(line: str, request: Request, source: Address) -> str:
 
 
 def local_response(
-    head: str, to_line: str, to_tag: str, status: int, phrase: str, extra: tuple[str, ...] = (), body: bytes = b""
+    head: str,
+    to_line: str,
+    to_tag: str,
+    status: int,
+    phrase: str,
+    extra: tuple[str, ...] = (),
+    body: bytes = b"",
 ) -> bytes:
-    """A response of our own. `to_tag` is added where the To line has none yet (§8.2.6.2)."""
-    tag = f";tag={to_tag}" if to_tag else ""
+    """A response of our own. `to_tag` is added where the To line has none yet (§8.2.6.2).
+
+    A `to_line` of "" leaves To out: the request had none.
+    """
+    to = f"{to_line};tag={to_tag}\r\n" if to_tag and to_line else f"{to_line}\r\n" if to_line else ""
     more = "".join(f"{line}\r\n" for line in extra)
-    text = f"SIP/2.0 {status} {phrase}\r\n{head}{to_line}{tag}\r\n{more}Content-Length: {len(body)}\r\n\r\n"
+    text = f"SIP/2.0 {status} {phrase}\r\n{head}{to}{more}Content-Length: {len(body)}\r\n\r\n"
     return text.encode("latin-1", "replace") + body
 
 

@@ -1,7 +1,7 @@
 """Errors of the SIP room.
 
-    SipError
-    +-- MalformedMessage   octets that are not the SIP message they claim to be; carries the status to answer with
+SipError
++-- MalformedMessage   octets that are no SIP message; carries the status to answer with
 """
 
 from __future__ import annotations

@@ -24,7 +24,7 @@ class Flow(NamedTuple):
 
 
 class Send:
-    """Octets to leave from `listener` for `address`. `send_id` comes back with `send_failed`, "" for responses."""
+    """Octets to leave from `listener` for `address`; `send_id` comes back if that fails, "" for responses."""
 
     __slots__ = ("address", "listener", "octets", "send_id")
 

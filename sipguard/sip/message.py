@@ -17,6 +17,7 @@ COMPACT: Final = {
     "a": "accept-contact",
     "b": "referred-by",
     "c": "content-type",
+    "d": "request-disposition",
     "e": "content-encoding",
     "f": "from",
     "i": "call-id",
@@ -24,6 +25,7 @@ COMPACT: Final = {
     "k": "supported",
     "l": "content-length",
     "m": "contact",
+    "n": "identity-info",
     "o": "event",
     "r": "refer-to",
     "s": "subject",
@@ -79,7 +81,7 @@ class Message:
 
 
 class Request(Message):
-    """A request, with what it is routed by. `sent_by` is host[:port] of the top Via; `rport` RFC 3581's flag."""
+    """A request, with what it is routed by. `sent_by` is host[:port] of the top Via, `rport` a flag of it."""
 
     __slots__ = (
         "call_id",
@@ -96,7 +98,7 @@ class Request(Message):
     )
 
     def __init__(self, head: bytes, lines: list[str]) -> None:
-        super().__init__(head, lines)
+        Message.__init__(self, head, lines)
         self.method = self.uri = self.sent_by = self.via = ""
         self.call_id = self.from_value = self.from_tag = self.to_value = self.to_tag = ""
         self.hops = -1
@@ -109,7 +111,7 @@ class Response(Message):
     __slots__ = ("phrase", "status")
 
     def __init__(self, head: bytes, lines: list[str]) -> None:
-        super().__init__(head, lines)
+        Message.__init__(self, head, lines)
         self.status = 0
         self.phrase = ""
 
@@ -123,8 +125,11 @@ class Response(Message):
 
 
 def line_value(line: str) -> str:
-    """The value of a raw header line: after the colon, folds joined by a space (RFC 3261 §7.3.1)."""
+    """The value of a raw header line: after the colon, folds joined by a space (RFC 3261 §7.3.1).
+
+    Only white space of SIP is stripped: other characters that str.strip() takes are octets of UTF-8 here.
+    """
     value = line[line.find(":") + 1 :]
     if "\n" in value:
-        value = " ".join(piece.strip() for piece in value.split("\r\n"))
-    return value.strip()
+        value = " ".join([piece.strip(" \t") for piece in value.split("\r\n")])
+    return value.strip(" \t")

@@ -3,173 +3,206 @@
 Enters: one whole message (a datagram, or what `framing` cut out of a stream). Leaves: Request or Response.
 Must not: look into bodies or into headers that only cross. Raises MalformedMessage with the status to answer
 with (RFC 3261 §8.2, §16.3, RFC 4475) and what could be read.
+
+The usual layout of each field is read by a few str methods; whatever looks different takes the full grammar.
 """
 
 from __future__ import annotations
 
-from functools import lru_cache
+from collections.abc import Sequence
 from typing import Final
 
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import COMPACT, Message, Request, Response, line_value
-from sipguard.sip.uri import (
-    TOKEN,
-    is_host,
-    name_addr,
-    parameters,
-    require_scheme,
-    require_sip_uri,
-    split_outside,
-    tag_of,
-)
+from sipguard.sip.uri import TOKEN, name_addr, require_request_uri, require_scheme, tag_of
+from sipguard.sip.via import branch_of, read_via, read_via_leniently
 
 MAX_CSEQ: Final = 2**31
+MAX_LINES: Final = 512  # header lines; more are answered 513 and not read
 ESSENTIAL: Final = ("via", "call-id", "cseq", "from", "to")
+METHODS: Final = frozenset(
+    {
+        "INVITE", "ACK", "BYE", "CANCEL", "OPTIONS", "PRACK", "UPDATE", "INFO", "REFER", "NOTIFY", "MESSAGE",
+        "SUBSCRIBE", "PUBLISH", "REGISTER",
+    }
+)  # fmt: skip
+HOPS: Final = {str(n): n for n in range(256)}
 _COMMON: Final = (
-    "Via From To Call-ID CSeq Contact Max-Forwards Content-Length Content-Type Allow Supported User-Agent Server "
-    "Identity P-Asserted-Identity Privacy Diversion History-Info Call-Info Priority Reason Record-Route Route Date "
-    "Session-Expires Min-SE Require Accept Allow-Events Expires P-Charging-Vector Content-Disposition "
-    "Remote-Party-ID Proxy-Require Timestamp Warning Unsupported Retry-After Feature-Caps"
-).split()
-NAMES: Final[dict[str, str]] = (
+    "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Length", "Content-Type",
+    "Allow", "Supported", "User-Agent", "Server", "Identity", "P-Asserted-Identity", "Privacy", "Diversion",
+    "History-Info", "Call-Info", "Priority", "Reason", "Record-Route", "Route", "Date", "Session-Expires",
+    "Min-SE", "Require", "Accept", "Allow-Events", "Expires", "P-Charging-Vector", "Content-Disposition",
+    "Remote-Party-ID", "Proxy-Require", "Timestamp", "Warning", "Unsupported", "Retry-After", "Feature-Caps",
+)  # fmt: skip
+
+
+class Names(dict[str, str]):
+    """Header name as written -> key; "" for names that are not in the table."""
+
+    def __missing__(self, name: str) -> str:
+        return ""
+
+
+NAMES: Final = Names(
     {name: name.lower() for name in _COMMON}
     | {name.lower(): name.lower() for name in _COMMON}
     | {"Call-Id": "call-id", "CSEQ": "cseq", "Cseq": "cseq", "VIA": "via", "FROM": "from", "TO": "to"}
     | COMPACT
     | {short.upper(): long for short, long in COMPACT.items()}
 )
-_SINGLE: Final = frozenset({"from", "to", "call-id", "cseq", "max-forwards", "content-length", "date", "content-type"})
+_INDEXES: Final = tuple(range(MAX_LINES))
+_COLONS: Final = (":",) * MAX_LINES
+_NOTHING: Final[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = ((), (), ())
+_SINGLE: Final = (*ESSENTIAL[1:], "max-forwards", "content-length", "date", "content-type")
 
 
 def parse(octets: bytes) -> Request | Response:
     """The message in `octets` (RFC 3261 §7). Leading empty lines are passed over (§7.5)."""
-    if octets[:1] in (b"\r", b"\n"):
+    if octets[:1] in b"\r\n":
         octets = octets.lstrip(b"\r\n")
     head, end, body = octets.partition(b"\r\n\r\n")
-    text = head.decode("latin-1")
-    lines = text.split("\r\n")
-    folded = "\r\n " in text or "\r\n\t" in text
-    if folded:
-        lines = _with_folds(lines)
+    lines = head.decode("latin-1").split("\r\n")
     start = lines.pop(0)
-    message: Request | Response
-    if start.startswith("SIP/"):
-        message = Response(head, lines)
-    else:
-        message = Request(head, lines)
+    if start[:4] == "SIP/":
+        return _response(Response(head, lines), start, end, body)
+    request = Request(head, lines)
     try:
-        problem = _index(message, lines) if end else "the header section has no end"
-        if type(message) is Request:
-            _request_line(message, start)
-            _essentials(message, folded)
-            if message.method != message.cseq_method:
-                raise MalformedMessage("the method in CSeq is another one")
-        else:
-            _status_line(message, start)  # type: ignore[arg-type]
-            _matched_by(message)  # type: ignore[arg-type]
+        values, problem = _index(request)
+        _request_line(request, start)
+        _essentials(request, values)
         if problem:
-            raise MalformedMessage(problem)
-        message.body = _body(message, body)
+            raise problem
+        request.body = _body(request, values, end, body)
     except MalformedMessage as error:
-        error.message = message
-        if type(message) is Request and not message.sent_by:
-            _read_leniently(message, start)
+        error.message = request
+        if not request.sent_by:
+            request.method = request.method or start.partition(" ")[0]
+            read_via_leniently(request)
         raise
-    return message
+    return request
 
 
-def _with_folds(lines: list[str]) -> list[str]:
-    """Header lines; one that begins with white space belongs to the one before it (RFC 3261 §7.3.1)."""
+def _response(response: Response, start: str, end: bytes, body: bytes) -> Response:
+    """Reads what a response is matched by: the branch of its top Via, and CSeq (RFC 3261 §17.1.3)."""
+    try:
+        values, problem = _index(response)
+        _status_line(response, start)
+        at = response.at
+        if "via" not in at or "cseq" not in at:
+            raise MalformedMessage("a response without Via or CSeq")
+        response.branch = branch_of(values[at["via"]].strip(" \t"))
+        _cseq(response, values[at["cseq"]].strip(" \t"))
+        if problem:
+            raise problem
+        response.body = _body(response, values, end, body)
+    except MalformedMessage as error:
+        error.message = response
+        raise
+    return response
+
+
+def _index(message: Message) -> tuple[Sequence[str], MalformedMessage | None]:
+    """Fills `keys` and `at`; answers the values of all lines, and what is wrong with them, if anything."""
+    lines = message.lines
+    values: Sequence[str]
+    names, colons, values = zip(*[line.partition(":") for line in lines], strict=True) if lines else _NOTHING
+    keys = list(map(NAMES.__getitem__, names))
+    at = dict(zip(keys, _INDEXES))  # noqa: B905
+    problem = None
+    if "" in at:
+        keys = [key or _key(name) for key, name in zip(keys, names, strict=True)]
+        at = dict(zip(keys, _INDEXES))  # noqa: B905
+    if "" in at or colons != _COLONS[: len(lines)]:
+        keys, values, problem = _unusual_lines(message)
+        at = {}
+    joined = "".join(lines)
+    if "\n" in joined or "\r" in joined:
+        problem = _bare_line_ends(message) or problem
+    message.keys = keys
+    message.at = at
+    if len(at) < len(keys):
+        for n in range(len(keys) - 1, -1, -1):
+            at[keys[n]] = n
+        for key in _SINGLE:
+            if key in at and keys.count(key) > 1:
+                return values, problem or MalformedMessage(f"{key} stands more than once")
+    return values, problem
+
+
+def _unusual_lines(message: Message) -> tuple[list[str], Sequence[str], MalformedMessage | None]:
+    """Keys and values of lines some of which are folded or no headers; changes `message.lines` in place."""
+    lines = message.lines
+    problem = None
+    if len(lines) > MAX_LINES:
+        del lines[MAX_LINES:]
+        problem = MalformedMessage("too many header lines", 513, "Message Too Large")
+    if any(line[:1] in (" ", "\t") for line in lines):
+        _fold(message)
+    keys = [_key(line.partition(":")[0]) if ":" in line else "" for line in lines]
+    if "" in keys and problem is None:
+        problem = MalformedMessage("a line is not a header")
+    return keys, [line_value(line) for line in lines], problem
+
+
+def _fold(message: Message) -> None:
+    """Joins lines that begin with white space to the one before them (RFC 3261 §7.3.1)."""
     kept: list[str] = []
-    for line in lines:
+    for line in message.lines:
         if line[:1] in (" ", "\t") and kept:
             kept[-1] = f"{kept[-1]}\r\n{line}"
         else:
             kept.append(line)
-    return kept
+    message.lines[:] = kept
 
 
-def _index(message: Message, lines: list[str]) -> str:
-    """Fills `keys` and `at`; what is wrong with the lines, or ""."""
-    get = NAMES.get
-    keys = [get(line[: line.find(":")], "") for line in lines]
-    problem = ""
-    if "" in keys:
-        for n, key in enumerate(keys):
-            if not key:
-                keys[n] = name = _unusual_name(lines[n])
-                if not name:
-                    problem = "a line is not a header"
-    message.keys = keys
-    last = len(keys) - 1
-    message.at = at = dict(zip(keys[::-1], range(last, -1, -1), strict=True))
-    if len(at) <= last and not problem:
-        for key in _SINGLE:
-            if key in at and keys.count(key) > 1:
-                return f"{key} stands more than once"
-    return problem
+def _bare_line_ends(message: Message) -> MalformedMessage | None:
+    """What is wrong where a CR or LF stands alone: less careful neighbours would end the line there."""
+    for line in message.lines:
+        bare = line.replace("\r\n", "")
+        if "\n" in bare or "\r" in bare:
+            return MalformedMessage("CR or LF stands alone in the header section")
+    return None
 
 
-def _unusual_name(line: str) -> str:
-    """Lower-case long name of a header line, "" where the line is no header."""
-    name, colon, _ = line.partition(":")
+def _key(name: str) -> str:
+    """Lower-case long form of a header name as it is written, "" where it is none."""
     name = name.rstrip(" \t")
-    if not colon or not name or not TOKEN.issuperset(name):
+    if not name or not TOKEN.issuperset(name):
         return ""
     low = name.lower()
     return COMPACT.get(low, low)
 
 
-def _read_leniently(request: Request, start: str) -> None:
-    """Reads what an answer to a broken request needs, where it can be read."""
-    request.method = request.method or start.partition(" ")[0]
-    try:
-        if not request.at:
-            _index(request, request.lines)
-        _request_via(request, request.value("via"))
-    except MalformedMessage:
-        return
-
-
-def _matched_by(response: Response) -> None:
-    """Branch and CSeq of a response: what it is matched by (RFC 3261 §17.1.3)."""
-    at = response.at
-    if "via" not in at or "cseq" not in at:
-        raise MalformedMessage("a response without Via or CSeq")
-    line = response.lines[at["via"]]
-    response.branch = branch_of(line if "\n" not in line else response.value("via"))
-    _cseq(response, response.value("cseq"))
-
-
 def _cseq(message: Message, value: str) -> None:
     """Number and method of CSeq (§20.16)."""
-    number, _, method = value.partition(" ")
-    if not number.isdigit() or not number.isascii() or len(number) > 10:
-        raise MalformedMessage("CSeq is not a number and a method")
-    message.cseq = int(number)
-    if not (method.isalpha() and method.isascii()):
-        method = method.strip()
-        if not method or not TOKEN.issuperset(method):
-            raise MalformedMessage("CSeq has no method")
-    message.cseq_method = method
+    digits, _, method = value.partition(" ")
+    if len(digits) < 10 and digits.isdigit() and method.isalpha() and value.isascii():
+        message.cseq, message.cseq_method = int(digits), method
+        return
+    message.cseq, message.cseq_method = _unusual_cseq(value)
     if message.cseq >= MAX_CSEQ:
         raise MalformedMessage("CSeq is out of range")
 
 
-def _essentials(request: Request, folded: bool) -> None:
+def _unusual_cseq(value: str) -> tuple[int, str]:
+    """Number and method of a CSeq with leading zeros, other white space, or an unusual method."""
+    number, _, method = value.replace("\t", " ").partition(" ")
+    if not number.isdigit() or not number.isascii():
+        raise MalformedMessage("CSeq is not a number and a method")
+    method = method.strip(" ")
+    if not method or not TOKEN.issuperset(method):
+        raise MalformedMessage("CSeq has no method")
+    return _long_number(number), method
+
+
+def _essentials(request: Request, values: Sequence[str]) -> None:
     """Reads and checks what a request is routed by: Via, Call-ID, CSeq, From, To, Max-Forwards (§8.1.1)."""
     at = request.at
-    lines = request.lines
-    for key in ESSENTIAL:
-        if key not in at:
-            raise MalformedMessage(f"{key} is missing")
-    if folded:
-        via, call_id, cseq, from_value, to_value = [line_value(lines[at[key]]) for key in ESSENTIAL]
-    else:
-        via, call_id, cseq, from_value, to_value = [
-            line[line.find(":") + 1 :].strip() for line in [lines[at[key]] for key in ESSENTIAL]
-        ]
-    _request_via(request, via)
+    try:
+        via, call_id, cseq, from_value, to_value = [values[at[key]].strip(" \t") for key in ESSENTIAL]
+    except KeyError as missing:
+        raise MalformedMessage(f"{missing.args[0]} is missing") from None
+    read_via(request, via)
     if not call_id:
         raise MalformedMessage("Call-ID is empty")
     request.call_id = call_id
@@ -178,29 +211,38 @@ def _essentials(request: Request, folded: bool) -> None:
     request.from_tag = _address_tag(from_value, "From")
     request.to_value = to_value
     request.to_tag = _address_tag(to_value, "To")
-    n = at.get("max-forwards")
-    if n is not None:
-        text = line_value(lines[n])
-        if not text.isdigit() or not text.isascii() or len(text) > 3 or int(text) > 255:
-            raise MalformedMessage("Max-Forwards is not a number from 0 to 255")
-        request.hops = int(text)
+    if "max-forwards" in at:
+        text = values[at["max-forwards"]].strip(" \t")
+        hops = HOPS.get(text)
+        request.hops = _unusual_hops(text) if hops is None else hops
+    if request.method != request.cseq_method:
+        what = "the method in CSeq is another one"
+        if request.method in METHODS:
+            raise MalformedMessage(what)
+        raise MalformedMessage(what, 501, "Not Implemented")  # RFC 4475 §3.1.2.18
+
+
+def _unusual_hops(text: str) -> int:
+    """Max-Forwards with leading zeros (RFC 4475 §3.1.1.1)."""
+    hops = HOPS.get(text.lstrip("0") or "0") if text else None
+    if hops is None:
+        raise MalformedMessage("Max-Forwards is not a number from 0 to 255")
+    return hops
 
 
 def _address_tag(value: str, which: str) -> str:
     """The tag of a From or To value, whose form is checked."""
-    if value.startswith("<sip:") and '"' not in value and " " not in value:  # the common layout
-        uri, close, rest = value.partition(">")
-        if close and "<" not in rest and uri.rfind("<") == 0:
-            if not rest:
-                return ""
-            if rest.startswith(";tag="):
-                tag = rest[5:]
-                if tag.isalnum() and tag.isascii():
-                    return tag
-            return tag_of(rest)
+    before, close, rest = value.rpartition(">")
+    if close and (not rest or rest[:5] == ";tag="):  # the common layouts: <sip:...> and "..." <sip:...>
+        display, _, uri = before.rpartition("<")
+        plain = uri[:4] == "sip:" and " " not in uri and '"' not in uri and ">" not in uri
+        if plain and (not display or _is_plain_quoted(display)):
+            tag = rest[5:]
+            if not rest or (tag.isalnum() and tag.isascii()):
+                return tag
     try:
         _, uri, rest = name_addr(value)
-        if " " in uri or "<" in uri:
+        if " " in uri or "<" in uri or "\t" in uri:
             raise MalformedMessage("the URI has a space or a bracket")
         require_scheme(uri)
         return tag_of(rest)
@@ -208,126 +250,58 @@ def _address_tag(value: str, which: str) -> str:
         raise MalformedMessage(f"{which}: {error.what}") from None
 
 
-def branch_of(via: str) -> str:
-    """The branch parameter of the first value in a Via line, or ""."""
-    start = via.find(";branch=")
-    if start < 0:
-        start = via.lower().find(";branch=")
-        if start < 0:
-            params = parameters(";" + split_outside(via, ",")[0].partition(";")[2])
-            return params.get("branch", "")
-    start += 8
-    end = via.find(";", start)
-    comma = via.find(",", start)
-    if comma >= 0 and (end < 0 or comma < end):
-        end = comma
-    return (via[start:] if end < 0 else via[start:end]).rstrip()
+def _is_plain_quoted(display: str) -> bool:
+    """Whether a display name is one quoted string without escapes, and a space."""
+    return display[0] == '"' and display[-2:] == '" ' and display.count('"') == 2 and "\\" not in display
 
 
-def _request_via(message: Request, via: str) -> None:
-    """Branch, sent-by and rport of a request's top Via (RFC 3261 §20.42, RFC 3581 §3)."""
-    message.via = via
-    first = via if "," not in via else split_outside(via, ",")[0]
-    if first.startswith("SIP/2.0/"):
-        rest = first.partition(" ")[2]
-    else:
-        rest = _spaced_protocol(first)[1]
-    sent_by, semicolon, params = rest.partition(";")
-    sent_by = sent_by.strip()
-    _require_sent_by(sent_by)
-    message.sent_by = sent_by
-    if not semicolon:
-        return
-    if "rport" in params:
-        message.rport = params.endswith(";rport") or ";rport;" in params or "rport" in parameters(params)
-    message.branch = branch_of(first)
-
-
-@lru_cache(maxsize=4096)
-def _require_sent_by(sent_by: str) -> None:
-    """Raises where a sent-by is none; peers are few, so the answer is remembered."""
-    host, port = via_host_port(sent_by)
-    if not is_host(host) or port < 0:
-        raise MalformedMessage("Via has no valid sent-by")
-
-
-def _spaced_protocol(via: str) -> tuple[str, str]:
-    """Protocol and rest of a Via value written with white space around its slashes (RFC 4475 §3.1.1.1)."""
-    pieces = via.split("/", 2)
-    if len(pieces) != 3 or pieces[0].strip().upper() != "SIP" or pieces[1].strip() != "2.0":
-        raise MalformedMessage("Via does not begin with SIP/2.0/")
-    transport, _, rest = pieces[2].strip().partition(" ")
-    if not transport or not rest:
-        raise MalformedMessage("Via has no sent-by")
-    return f"SIP/2.0/{transport}", rest
-
-
-def via_host_port(sent_by: str) -> tuple[str, int]:
-    """Host and port of a sent-by; port 0 where none is written, -1 where it is not one."""
-    if sent_by.startswith("["):
-        host, _, tail = sent_by.partition("]")
-        host += "]"
-        colon, port = tail[:1], tail[1:].strip()
-        if tail.strip() and colon != ":":
-            return host, -1
-    else:
-        host, colon, port = sent_by.partition(":")
-        host, port = host.strip(), port.strip()
-    if not colon:
-        return host, 0
-    if port.isascii() and port.isdigit() and len(port) < 6 and int(port) < 65536:
-        return host, int(port)
-    return host, -1
-
-
-def _request_line(message: Request, start: str) -> None:
-    """Method and Request-URI (RFC 3261 §7.1); the scheme may be any, only sip: and sips: are looked into."""
+def _request_line(request: Request, start: str) -> None:
+    """Method and Request-URI (RFC 3261 §7.1)."""
     pieces = start.split(" ")
     if len(pieces) != 3:
         raise MalformedMessage("the request line is not METHOD URI VERSION")
-    message.method, message.uri, version = pieces
+    request.method, request.uri, version = pieces
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
+        if version[:4].upper() != "SIP/":
+            raise MalformedMessage("the request line is not METHOD URI VERSION")
         raise MalformedMessage("unsupported SIP version", 505, "Version Not Supported")
-    if not TOKEN.issuperset(message.method):
+    if request.method not in METHODS and not (request.method and TOKEN.issuperset(request.method)):
         raise MalformedMessage("the method is not a token")
-    _require_uri(message.uri)
+    require_request_uri(request.uri)
 
 
-@lru_cache(maxsize=4096)
-def _require_uri(uri: str) -> None:
-    """Raises where a Request-URI is none; in a dialog it is always ours, so the answer is remembered."""
-    scheme = "sip" if uri.startswith("sip:") else require_scheme(uri)
-    if uri[0] == "<" or '"' in uri or ">" in uri:
-        raise MalformedMessage("the Request-URI stands in brackets")
-    if scheme in ("sip", "sips"):
-        require_sip_uri(uri)
-        if "?" in uri and "?" in uri[uri.rfind("@") + 1 :]:
-            raise MalformedMessage("the Request-URI carries headers")
-
-
-def _status_line(message: Response, start: str) -> None:
+def _status_line(response: Response, start: str) -> None:
     """Status and phrase (RFC 3261 §7.2)."""
     version, _, rest = start.partition(" ")
     code, _, phrase = rest.partition(" ")
     if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
         raise MalformedMessage("not a status line")
-    message.status, message.phrase = int(code), phrase
-    if not 100 <= message.status < 700:
+    if "\n" in phrase or "\r" in phrase:
+        raise MalformedMessage("CR or LF stands alone in the status line")
+    response.status, response.phrase = int(code), phrase
+    if not 100 <= response.status < 700:
         raise MalformedMessage("the status is not from 100 to 699")
 
 
-def _body(message: Message, body: bytes) -> bytes:
+def _body(message: Message, values: Sequence[str], end: bytes, body: bytes) -> bytes:
     """The body: Content-Length octets of a datagram, the rest is dropped (RFC 3261 §18.3)."""
+    if not end:
+        raise MalformedMessage("the header section has no end")
     n = message.at.get("content-length")
     if n is None:
         return body
-    line = message.lines[n]
-    text = line[line.find(":") + 1 :].strip()
-    if not text.isdigit() or not text.isascii() or len(text) > 9:
+    text = values[n].strip(" \t")
+    if not text.isdigit() or not text.isascii():
         raise MalformedMessage("Content-Length is not a number")
-    length = int(text)
+    length = int(text) if len(text) < 10 else _long_number(text)
     if length == len(body):
         return body
     if length > len(body):
         raise MalformedMessage("the body is shorter than Content-Length says")
     return body[:length]
+
+
+def _long_number(digits: str) -> int:
+    """The number, or 2**31 where it is not smaller; leading zeros are passed over (RFC 4475 §3.1.1.1)."""
+    digits = digits.lstrip("0")
+    return min(int(digits or "0"), MAX_CSEQ) if len(digits) < 11 else MAX_CSEQ

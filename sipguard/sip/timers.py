@@ -9,7 +9,8 @@ from __future__ import annotations
 from heapq import heappop, heappush
 from typing import Final, Protocol
 
-TICK_S: Final = 0.05
+TICKS_PER_S: Final = 20.0  # tick / 20 * 20 is the tick again, tick * 0.05 / 0.05 is not always
+TICK_S: Final = 1 / TICKS_PER_S
 
 T1: Final = 0.5  # RFC 3261 §17.1.1.1, round-trip estimate
 T2: Final = 4.0  # longest interval of retransmissions
@@ -42,7 +43,7 @@ class Wheel:
         buckets = self._buckets
         if item.due:
             self.cancel(item)
-        item.due = tick = int(at / TICK_S) + 1
+        item.due = tick = int(at * TICKS_PER_S) + 1
         bucket = buckets.get(tick)
         if bucket is None:
             buckets[tick] = {item: None}
@@ -59,23 +60,30 @@ class Wheel:
             item.due = 0
 
     def expire(self, now: float) -> None:
-        """Lets everything expire whose time has come, in the order of its time."""
+        """Lets everything expire whose time has come, by tick, and within a tick in the order it was set."""
         ticks = self._ticks
-        limit = int(now / TICK_S)
+        limit = int(now * TICKS_PER_S)
         while ticks and ticks[0] <= limit:
             tick = heappop(ticks)
             bucket = self._buckets[tick]
-            while bucket:
-                item = bucket.popitem()[0]
-                item.due = 0
-                item.expired(now)
-            del self._buckets[tick]
+            try:
+                while bucket:  # again for what was set meanwhile for an instant that is over
+                    for item in list(bucket):
+                        if item in bucket:
+                            del bucket[item]
+                            item.due = 0
+                            item.expired(now)
+            finally:
+                if bucket:  # one of them raised: the others expire the next time
+                    heappush(ticks, tick)
+                else:
+                    del self._buckets[tick]
 
     def next_at(self) -> float | None:
         """Monotonic instant before which nothing expires; None while the wheel is empty."""
         while self._ticks and not self._buckets[self._ticks[0]]:
             del self._buckets[heappop(self._ticks)]
-        return self._ticks[0] * TICK_S if self._ticks else None
+        return self._ticks[0] / TICKS_PER_S if self._ticks else None
 
     def __len__(self) -> int:
         """How many timers are pending."""

@@ -14,7 +14,7 @@ from typing import Final, Protocol
 from sipguard.sip.compose import ack_of_failure
 from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.message import Request, Response
-from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TIMER_C_S, TIMER_D_S, Wheel
+from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, Wheel
 
 MAGIC: Final = "z9hG4bK"
 
@@ -111,7 +111,7 @@ SERVER: Final[Table] = {  # RFC 3261 figure 8
     (COMPLETED, UNREACHABLE): (IGNORE, COMPLETED),
 }
 
-INVITE_CLIENT: Final[Table] = {  # RFC 3261 figure 5, RFC 6026 figure 4; EXPIRE in PROCEEDING is Timer C (§16.6)
+INVITE_CLIENT: Final[Table] = {  # RFC 3261 figure 5, RFC 6026 figure 4; PROCEEDING expires by Timer C (§16.6)
     (CALLING, PROVISIONAL): (PASS, PROCEEDING),
     (CALLING, SUCCESS): (PASS, ACCEPTED),
     (CALLING, FAILURE): (PASS, COMPLETED),
@@ -174,7 +174,7 @@ class ClientUser(Protocol):
         """A response that is new to the user; repeats of a 2xx to an INVITE included."""
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
-        """No final response came: `why` is timeout, unreachable, or no_answer (Timer C; the transaction lives on)."""
+        """No final response came: `why` is timeout, unreachable, or no_answer (Timer C, see `end_by`)."""
 
 
 class Layer:
@@ -238,7 +238,7 @@ class ServerTransaction:
             self.layer.retransmissions += 1
 
     def acknowledged(self, now: float) -> bool:
-        """An ACK with this transaction's branch came; True where it is for a 2xx and the user's (RFC 6026 §7.1)."""
+        """An ACK with this transaction's key came; True where it is for a 2xx, the user's (RFC 6026 §7.1)."""
         before = self.state
         action, self.state = self.table[before, ACK]
         if self.state == CONFIRMED and before == COMPLETED:
@@ -279,7 +279,8 @@ class ServerTransaction:
             self._send()
             self.layer.retransmissions += 1
             self.interval = min(2 * self.interval, T2)
-            self.layer.wheel.set(self, min(now + self.interval, self.until))
+            # it fired up to a tick late
+            self.layer.wheel.set(self, min(now + self.interval - TICK_S, self.until))
         elif self.state == TERMINATED:
             user = self.user
             self.close()
@@ -303,7 +304,10 @@ def client_key(branch: str, method: str) -> str:
 
 
 class ClientTransaction:
-    """A request sent; `key` as client_key makes it. `octets` is the request, later the ACK that answers repeats of the final response."""
+    """A request sent; `key` as client_key makes it.
+
+    `octets` is the request, later the ACK that answers repeats of the final response.
+    """
 
     __slots__ = (
         "address",
@@ -314,6 +318,7 @@ class ClientTransaction:
         "listener",
         "method",
         "octets",
+        "patient",  # provisional responses prolong the wait; not after a CANCEL
         "state",
         "table",
         "until",
@@ -342,6 +347,7 @@ class ClientTransaction:
         self.interval = T1
         self.until = now + give_up_s
         self.due = 0
+        self.patient = True
         if method == "INVITE":
             self.table, self.state = INVITE_CLIENT, CALLING
         else:
@@ -358,7 +364,7 @@ class ClientTransaction:
         action, self.state = self.table[before, event]
         if action == PASS:
             if self.state != before or status < 200:
-                self._entered(status, response, now)
+                self._entered(before, status, response, now)
             user = self.user
             if user is not None:
                 user.responded(self, response, now)
@@ -366,21 +372,21 @@ class ClientTransaction:
             self._send()
             self.layer.retransmissions += 1
 
-    def _entered(self, status: int, response: Response, now: float) -> None:
+    def _entered(self, before: str, status: int, response: Response, now: float) -> None:
         """Starts the timers of a state: C, D, E, K, M; acknowledges a failed INVITE (§17.1.1.3)."""
         wheel = self.layer.wheel
         state = self.state
         if self.table is CLIENT:
             if state == PROCEEDING:
-                self.interval = T2
-                wheel.set(self, min(now + T2, self.until))
+                self.interval = T2  # Timer E runs on and is T2 from then on (§17.1.2.2)
             else:
                 self.octets = b""
                 self.until = now + T4
                 wheel.set(self, self.until)
         elif state == PROCEEDING:
-            self.until = now + TIMER_C_S
-            wheel.set(self, self.until)
+            if self.patient and (status > 100 or before != state):  # §16.7 step 2: 100 does not start C again
+                self.until = now + TIMER_C_S
+                wheel.set(self, self.until)
         elif state == ACCEPTED:
             self.octets = b""
             self.until = now + GIVE_UP_S
@@ -399,12 +405,20 @@ class ClientTransaction:
             self._send()
             self.layer.retransmissions += 1
             self.interval = min(2 * self.interval, T2 if self.table is CLIENT else GIVE_UP_S)
-            self.layer.wheel.set(self, min(now + self.interval, self.until))
+            # it fired up to a tick late
+            self.layer.wheel.set(self, min(now + self.interval - TICK_S, self.until))
         elif action == LOST:
             self._lost("timeout", now)
-        elif action == OVERDUE and self.user is not None:
-            self.user.unanswered(self, "no_answer", now)
+        elif action == OVERDUE:
+            self._overdue(now)
         elif action == END:
+            self.close()
+
+    def _overdue(self, now: float) -> None:
+        """Timer C, or the wait after a CANCEL. The user may wait on by `end_by`; else this is the end."""
+        if self.user is not None:
+            self.user.unanswered(self, "no_answer", now)
+        if not self.due and self.state == PROCEEDING:
             self.close()
 
     def unreachable(self, now: float) -> None:
@@ -421,6 +435,7 @@ class ClientTransaction:
 
     def end_by(self, at: float) -> None:
         """Waits no longer than `at` for a final response (§9.1: after a CANCEL, 64*T1)."""
+        self.patient = False
         self.until = at
         self.layer.wheel.set(self, at)
 

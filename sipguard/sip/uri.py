@@ -5,6 +5,7 @@ Enters: header values and URIs as text. Leaves: their parts. Must not: change a 
 
 from __future__ import annotations
 
+from functools import lru_cache
 from typing import Final
 
 from sipguard.sip.errors import MalformedMessage
@@ -101,7 +102,7 @@ def parameters(rest: str) -> dict[str, str]:
                 raise MalformedMessage("a parameter without a name")
             continue
         if not TOKEN.issuperset(name):
-            raise MalformedMessage(f"not a parameter name: {name[:32]}")
+            raise MalformedMessage("a parameter name is not a token")
         if name in found:
             raise MalformedMessage(f"parameter {name} occurs twice")
         found[name] = value.strip()
@@ -112,16 +113,17 @@ def tag_of(rest: str) -> str:
     """The tag in what follows a From or To URI, or ""."""
     if not rest:
         return ""
-    if rest.startswith(";tag="):
-        tag = rest[5:]
-        if ";" not in tag and '"' not in tag:
-            tag = tag.rstrip()
-            if not TOKEN.issuperset(tag):
-                raise MalformedMessage("a tag is a token")
-            return tag
     if not rest.startswith(";"):
         raise MalformedMessage("only parameters may follow the URI")
-    return parameters(rest).get("tag", "")
+    tag = rest[5:].rstrip() if rest.startswith(";tag=") else ";"
+    if ";" in tag or '"' in tag:
+        found = parameters(rest)
+        if "tag" not in found:
+            return ""
+        tag = found["tag"]
+    if not tag or not TOKEN.issuperset(tag):
+        raise MalformedMessage("a tag is a token")
+    return tag
 
 
 def user_of(uri: str) -> str:
@@ -162,9 +164,9 @@ def _host_port(uri: str) -> tuple[str, str, bool]:
             rest = rest[:cut]
     if rest.startswith("["):
         close = rest.find("]")
-        if close < 0:
-            return "", "", False
         tail = rest[close + 1 :]
+        if close < 0 or tail[:1] not in ("", ":"):
+            return "", "", False
         return rest[: close + 1], tail[1:], tail.startswith(":")
     host, colon, port = rest.partition(":")
     return host, port, bool(colon)
@@ -177,7 +179,7 @@ def port_of(uri: str) -> int:
 
 
 def with_host(uri: str, host_port: str) -> str:
-    """The same sip: URI at another host; user part, parameters and headers are kept character by character."""
+    """The same sip: URI at another host; user part, parameters and headers are kept as they are."""
     scheme, _, rest = uri.partition(":")
     at = rest.rfind("@")
     tail = rest[at + 1 :]
@@ -190,11 +192,16 @@ def with_host(uri: str, host_port: str) -> str:
 
 
 def is_host(host: str) -> bool:
-    """Whether `host` is a hostname, an IPv4 address or an IPv6 reference (RFC 3261 §25.1, RFC 5118 §4.1)."""
-    if host.startswith("["):
-        inside = host[1:-1]
-        return host.endswith("]") and _V6.issuperset(inside) and inside.count(":") >= 2 and ":::" not in inside
-    return bool(host) and _HOST.issuperset(host)
+    """Whether `host` is a hostname, an IPv4 address or an IPv6 reference (RFC 3261 §25.1).
+
+    The one colon too many that RFC 3261's grammar allows before an IPv4 part is tolerated (RFC 5118 §4.10).
+    """
+    if host[:1] != "[":
+        return bool(host) and _HOST.issuperset(host)
+    inside = host[1:-1]
+    if host[-1] != "]" or len(inside) > 45 or not _V6.issuperset(inside) or inside.count(":") < 2:
+        return False
+    return ":::" not in inside or ("." in inside.partition(":::")[2] and "::::" not in inside)
 
 
 def require_sip_uri(uri: str) -> None:
@@ -222,3 +229,26 @@ def require_scheme(uri: str) -> str:
     if not colon or not rest or not scheme or not _SCHEME.issuperset(scheme) or not scheme[0].isalpha():
         raise MalformedMessage("not a URI")
     return scheme.lower()
+
+
+def require_request_uri(uri: str) -> None:
+    """Raises MalformedMessage (400) where `uri` cannot be a Request-URI; only sip: and sips: are read."""
+    if uri[:4] == "sip:":
+        user, at, rest = uri[4:].rpartition("@")
+        number = user[1:] if user[:1] == "+" else user
+        if at and number.isalnum() and number.isascii() and len(rest) < 256:
+            _require_after_at(rest)
+            return
+    scheme = require_scheme(uri)
+    if not (uri.isascii() and uri.isprintable()) or '"' in uri or "<" in uri or ">" in uri:
+        raise MalformedMessage("the Request-URI has characters that must be escaped")
+    if scheme in ("sip", "sips"):
+        require_sip_uri(uri)
+        if "?" in uri[uri.rfind("@") + 1 :]:
+            raise MalformedMessage("the Request-URI carries headers")
+
+
+@lru_cache(maxsize=1024)
+def _require_after_at(rest: str) -> None:
+    """Checks a Request-URI from its host on; these are few, so the answer is remembered."""
+    require_request_uri(f"sip:{rest}")

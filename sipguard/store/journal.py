@@ -20,7 +20,7 @@ import mmap
 import os
 import struct
 import time
-from collections.abc import Iterator
+from collections.abc import Generator, Iterator
 from pathlib import Path
 from typing import Final, NamedTuple
 from zlib import crc32
@@ -239,29 +239,29 @@ class Reader:
         """At most `limit` frames from here on as (segment, offset, payload), until the last complete one."""
         while limit > 0:
             if self._map is not None or self._open():
-                for frame in self._frames(limit):
-                    limit -= 1
-                    yield frame
+                limit -= yield from self._frames(limit)
             if limit > 0 and not self._next_segment():
                 return
 
-    def _frames(self, limit: int) -> Iterator[tuple[int, int, bytes]]:
-        """The frames that follow in the mapped segment; the position is behind the last one given."""
+    def _frames(self, limit: int) -> Generator[tuple[int, int, bytes], None, int]:
+        """The frames that follow in the mapped segment, and how many; the position is behind the last one."""
         assert self._map is not None and self._words is not None
         segment, words, number, offset = self._map, self._words, self._number, self._offset
         size = len(segment)
-        while limit > 0 and offset + FRAME_HEAD_BYTES <= size:
+        given = 0
+        while given < limit and offset + FRAME_HEAD_BYTES <= size:
             begin = offset + FRAME_HEAD_BYTES
             end = begin + words[offset >> 2]
             if begin == end or end > size:
-                return
+                break
             payload = segment[begin:end]
             if crc32(payload) != words[(offset >> 2) + 1]:
-                return
+                break
             at, offset = offset, (end + 7) & ~7
             self._offset = offset
             yield number, at, payload
-            limit -= 1
+            given += 1
+        return given
 
     def _next_segment(self) -> bool:
         """Leaves a segment that is finished; False where there is nothing more to read yet."""

@@ -48,6 +48,7 @@ class SqliteStore:
         self._path = path
         self._db: aiosqlite.Connection | None = None
         self._inode = 0
+        self._opening = asyncio.Lock()
         self._writing = asyncio.Lock()
 
     async def open(self) -> None:
@@ -77,15 +78,16 @@ class SqliteStore:
 
     async def _connected(self) -> aiosqlite.Connection:
         """The connection, made anew where it was lost or another file stands at the path."""
-        if self._db is not None:
-            try:
-                if self._path.stat().st_ino == self._inode:
-                    return self._db
-            except OSError:
-                pass  # the file is gone: opening says why, or makes another one
-        await self.open()
-        assert self._db is not None
-        return self._db
+        async with self._opening:
+            if self._db is not None:
+                try:
+                    if self._path.stat().st_ino == self._inode:
+                        return self._db
+                except OSError:
+                    pass  # the file is gone: opening says why, or makes another one
+            await self.open()
+            assert self._db is not None
+            return self._db
 
     async def _rows(self, query: str, values: Iterable[object] = ()) -> list[Row]:
         """All rows of a query."""

@@ -39,7 +39,8 @@ def test_what_comes_later_updates() -> None:
     assert batch.calls == {}
     assert batch.answers == [("192.0.2.9:5060", samples.AT + 3, place(3, 64), "d-1")]
     assert batch.ends == [
-        ("answered", 200, "192.0.2.9:5060", samples.AT + 1, samples.AT + 3, samples.AT + 63, 420, place(3, 164), "d-1")
+        ("answered", 200, "192.0.2.9:5060", samples.AT + 1, samples.AT + 3, samples.AT + 63, 420,
+         place(3, 164), "d-1")
     ]  # fmt: skip
 
 
@@ -54,7 +55,7 @@ def test_what_comes_later_updates() -> None:
     ids=["reject", "redirect", "report lets it pass", "bypass lets it pass"],
 )
 def test_a_refusal_ends_the_call(changes: dict[str, object], disposition: str) -> None:
-    batch = batch_of(samples.rejected(**changes))
+    batch = batch_of(samples.rejected("d-1", samples.AT, **changes))
     record = batch.record("d-1")
     assert record is not None
     assert record.disposition == disposition

@@ -17,9 +17,12 @@ READABLE = {
     "space before info": (f"a.b.c ;info=<{URL}>;ppt=shaken", ("a.b.c", URL, "ES256", "shaken")),
     "names in capitals": (f"a.b.c;INFO=<{URL}>;Alg=ES256;PPT=shaken", ("a.b.c", URL, "ES256", "shaken")),
     "unknown parameter": (f'a.b.c;info=<{URL}>;x="a;b,c";y', ("a.b.c", URL, "ES256", "")),
-    "semicolon in info": ("a;info=<https://x.example/;v>;alg=RS256", ("a", "https://x.example/;v", "RS256", "")),
+    "semicolon in info": (
+        "a;info=<https://x.example/;v>;alg=RS256",
+        ("a", "https://x.example/;v", "RS256", ""),
+    ),
     "trailing semicolon": (f"a.b.c;info=<{URL}>;", ("a.b.c", URL, "ES256", "")),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("value", "parts"), READABLE.values(), ids=READABLE)

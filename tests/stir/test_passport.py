@@ -240,7 +240,7 @@ VERDICTS: dict[str, tuple[str, Credential, float, str]] = {
     "expired at iat": (GOOD, credential(closes=1_699_999_999.0), 1_699_999_998.0, "certificate_expired"),
     "not valid now": (GOOD, credential(opens=1_700_000_005.0), 1_700_000_001.0, "certificate_not_yet_valid"),
     "not valid at iat": (GOOD, credential(opens=1_700_000_005.0), AT, "certificate_not_yet_valid"),
-}  # fmt: skip
+}
 
 
 @pytest.mark.parametrize(("text", "signer", "unix_at", "reason"), VERDICTS.values(), ids=VERDICTS)

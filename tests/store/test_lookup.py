@@ -20,7 +20,7 @@ def record(tmp_path: Path) -> Record:
     writer, batch = Writer(tmp_path / "0", MIN_SEGMENT_BYTES), Batch()
     frames: tuple[Frame, ...] = (samples.verdict("d-0"), samples.verdict(), samples.answer(), samples.ended())
     for frame in frames:
-        batch.add("0", *writer.append(encode(frame)), frame)  # type: ignore[arg-type]
+        batch.add("0", *writer.append(encode(frame)), frame)
     writer.close()
     record = batch.record("d-1")
     assert record is not None
@@ -38,12 +38,12 @@ def test_all_frames(tmp_path: Path, record: Record) -> None:
 
 
 @pytest.mark.parametrize(
-    "changes",
-    [{"verdict_place": 0}, {"verdict_place": 1 << 32 | 64}, {"verdict_place": 1 << 32 | 72}],
+    "where",
+    [0, 1 << 32 | 64, 1 << 32 | 72],
     ids=["nowhere", "another call's", "no frame"],
 )
-def test_a_place_that_is_wrong(tmp_path: Path, record: Record, changes: dict[str, int]) -> None:
-    kept = frames_of(tmp_path, replace(record, **changes))
+def test_a_place_that_is_wrong(tmp_path: Path, record: Record, where: int) -> None:
+    kept = frames_of(tmp_path, replace(record, verdict_place=where))
     assert kept.verdict is None
     assert kept.end is not None
 

@@ -25,7 +25,7 @@ def batch_of(begin: tuple[int, int], end: tuple[int, int], *frames: Frame) -> Ba
     """A batch of the journal "0" from `begin` to `end`."""
     batch = Batch()
     for n, frame in enumerate(frames):
-        batch.add("0", end[0], begin[1] + n, frame)  # type: ignore[arg-type]
+        batch.add("0", end[0], begin[1] + n, frame)
     batch.spans["0"] = Span(begin, end)
     return batch
 

@@ -19,7 +19,7 @@ from sipguard.screening.policy.model import (
     Response,
     Rule,
 )
-from sipguard.screening.policy.predicates import TRUE, Facts, Test, check_of, facts_of, test_of
+from sipguard.screening.policy.predicates import TRUE, Facts, Test, check_of, facts_of, truth_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import (
     ALLOW,
@@ -28,12 +28,13 @@ from sipguard.screening.verdict import (
     LABEL,
     REDIRECT,
     REJECT,
+    UNSCREENED_RULE,
     Label,
     Redirect,
     Verdict,
 )
 
-UNSCREENED: Final = "unscreened"
+UNSCREENED: Final = "unscreened"  # the basis
 _NOTHING: Final[Mapping[str, int]] = {}
 
 
@@ -113,7 +114,7 @@ def compile_policy(policy: Policy, trunk: Trunk, costs: Mapping[str, int]) -> Co
         default = answers.rejection(DEFAULT_RULE, policy.default_basis)
     else:
         default = Verdict(ALLOW, DEFAULT_RULE)
-    return CompiledPolicy(trunk.name, rules, default, answers.rejection(UNSCREENED, UNSCREENED))
+    return CompiledPolicy(trunk.name, rules, default, answers.rejection(UNSCREENED_RULE, UNSCREENED))
 
 
 def _rule(
@@ -123,10 +124,10 @@ def _rule(
     here: Condition | bool = False if rule.on and trunk.name not in rule.on else reduced(rule.when, constants)
     asked = sorted(facts_of(rule.when))
     if isinstance(here, bool):
-        test = test_of(AllOf(()), costs) if here else None
+        test = truth_of(AllOf(()), costs) if here else None
         checks: set[str] = set()
     else:
-        test = test_of(here, costs)
+        test = truth_of(here, costs)
         checks = {check_of(fact) for fact in facts_of(here)} - {""}
     in_order = tuple(sorted(checks, key=lambda name: (costs.get(name, 0), name)))
     return CompiledRule(rule, test, tuple(asked), in_order, answers.of(rule))
@@ -151,7 +152,7 @@ def reduced(condition: Condition, constants: Facts) -> Condition | bool:
         return parts[0] if len(parts) == 1 else type(condition)(tuple(parts))
     if condition.fact not in constants:
         return condition
-    return test_of(condition, {})(constants, _NOTHING) == TRUE
+    return truth_of(condition, {})(constants, _NOTHING) == TRUE
 
 
 class _Answers:

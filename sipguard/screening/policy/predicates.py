@@ -43,16 +43,16 @@ def check_of(fact: str) -> str:
     return "" if room in BASE else room
 
 
-def test_of(condition: Condition, costs: Mapping[str, int]) -> Test:
+def truth_of(condition: Condition, costs: Mapping[str, int]) -> Test:
     """The function of a condition; its parts are asked in the order of what their checks cost."""
     if isinstance(condition, OneOf):
         return _one_of(condition)
     if isinstance(condition, Compare):
         return _compare(condition)
     if isinstance(condition, Not):
-        return _negated(test_of(condition.part, costs))
+        return _negated(truth_of(condition.part, costs))
     ordered = sorted(condition.parts, key=lambda part: cost_of(part, costs))
-    tests = [test_of(part, costs) for part in ordered]
+    tests = [truth_of(part, costs) for part in ordered]
     if isinstance(condition, AllOf):
         return _all_of(tests)
     return _any_of(tests)
@@ -174,7 +174,7 @@ def _compare(condition: Compare) -> Test:
             value = facts[fact]
         except KeyError:
             return asked.get(check, otherwise)
-        if isinstance(value, int | float) and value is not True and value is not False:
+        if value.__class__ is int or value.__class__ is float:
             return TRUE if holds(value, bound) else FALSE
         return FALSE
 

@@ -251,7 +251,7 @@ class _RuleReader:
             self.problem(
                 path, "the rule does nothing" if not rule.tags else "a tag alone does not end the rules", hint
             )
-        elif rule.continues and not rule.tags and rule.label is None:
+        elif rule.continues and not ends and not rule.tags and rule.label is None:
             self.problem(path, "the rule does nothing", "write label or tag beside continue")
 
 

@@ -1,11 +1,12 @@
 """The identity check: which caller a token vouches for, and what becomes a fact (facts A1.3, A2.5)."""
 
+import gc
 from dataclasses import replace
 from typing import Any, cast
 
 import pytest
 
-from sipguard.numbers.canonical import READ_AS_NANP, NumberRules, read
+from sipguard.numbers.canonical import NumberRules, read
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.checks import identity
 from sipguard.screening.checks.identity import FACTS, Settings, check
@@ -76,7 +77,7 @@ def run(
 
 def context(certificates: CertificateStore | None = None) -> Context:
     """A context with nothing but certificates."""
-    return Context(cast(Any, None), cast(Any, None), certificates or store())
+    return Context(cast(Any, None), cast(Any, None), store() if certificates is None else certificates)
 
 
 def test_all_facts_of_a_call_that_passes() -> None:
@@ -116,7 +117,9 @@ PASSES: dict[str, tuple[CallAttempt, str]] = {
     "one of several dest": (attempt(token(extra={"dest": {"tn": ["13125550199", CALLEE]}})), "from"),
     "dest 911": (attempt(token(dest="911"), to="911", callee="911"), "from"),
     "dest a URI": (
-        attempt(token(extra={"dest": {"uri": ["sip:alice@Example.com"]}}), uri="sip:alice@example.com:5060;x=y"),
+        attempt(
+            token(extra={"dest": {"uri": ["sip:alice@Example.com"]}}), uri="sip:alice@example.com:5060;x=y"
+        ),
         "from",
     ),
     "dest a URN": (
@@ -135,8 +138,8 @@ PASSES: dict[str, tuple[CallAttempt, str]] = {
         attempt(token(), shown="120" + CALLER, trunk=replace(TRUNK, read=NumberRules(tech_prefix="120"))),
         "from",
     ),
-    "base PASSporT": (attempt(token(header={"ppt": None}).replace(";ppt=\"shaken\"", "")), "from"),
-}  # fmt: skip
+    "base PASSporT": (attempt(token(header={"ppt": None}).replace(';ppt="shaken"', "")), "from"),
+}
 
 
 @pytest.mark.parametrize(("call", "source"), PASSES.values(), ids=PASSES)
@@ -153,26 +156,61 @@ HITS: dict[str, tuple[CallAttempt, str, str, int]] = {
     "garbage": (attempt("garbage"), "failed", "info_missing", 438),
     "ppt unknown": (attempt(token(ppt="rph")), "unsupported", "unsupported_ppt", 428),
     "ppt unknown twice": (attempt(token(ppt="rph"), token(ppt="sph")), "unsupported", "unsupported_ppt", 428),
-    "div alone": (attempt(token(ppt="div", extra={"div": {"tn": CALLEE}})), "unsupported", "unsupported_ppt", 428),
+    "div alone": (
+        attempt(token(ppt="div", extra={"div": {"tn": CALLEE}})),
+        "unsupported",
+        "unsupported_ppt",
+        428,
+    ),
     "ppt unknown and garbage": (attempt(token(ppt="rph"), "garbage"), "failed", "info_missing", 438),
     "compact": (attempt(pki.identity_value(".." + "A" * 86, URL)), "failed", "compact_not_allowed", 438),
     "alg": (attempt(token(header={"alg": "none"})), "failed", "unsupported_alg", 437),
-    "info another": (attempt(token().replace("info=<https://certs", "info=<https://other")), "failed", "info_mismatch", 438),
+    "info another": (
+        attempt(token().replace("info=<https://certs", "info=<https://other")),
+        "failed",
+        "info_mismatch",
+        438,
+    ),
     "x5u over http": (attempt(token(x5u="http://certs.example/a")), "failed", "x5u_refused", 436),
     "x5u at an odd port": (attempt(token(x5u="https://certs.example:444/a")), "failed", "x5u_refused", 436),
     "caller another": (attempt(token(), shown="+13125550199"), "failed", "orig_mismatch", 438),
-    "caller and PAI others": (attempt(token(), shown="+13125550199", asserted="+13125550198"), "failed", "orig_mismatch", 438),
+    "caller and PAI others": (
+        attempt(token(), shown="+13125550199", asserted="+13125550198"),
+        "failed",
+        "orig_mismatch",
+        438,
+    ),
     "caller anonymous": (attempt(token(), shown="anonymous"), "failed", "orig_mismatch", 438),
     "caller nobody, orig nothing": (attempt(token(orig="+-"), shown=""), "failed", "orig_mismatch", 438),
-    "orig a URI": (attempt(token(extra={"orig": {"uri": "sip:a@b.example"}})), "failed", "orig_mismatch", 438),
-    "callee another": (attempt(token(), to="+13125550199", callee="+13125550198"), "failed", "dest_mismatch", 438),
-    "dest another URI": (attempt(token(extra={"dest": {"uri": ["sip:a@b.example"]}})), "failed", "dest_mismatch", 438),
+    "orig a URI": (
+        attempt(token(extra={"orig": {"uri": "sip:a@b.example"}})),
+        "failed",
+        "orig_mismatch",
+        438,
+    ),
+    "callee another": (
+        attempt(token(), to="+13125550199", callee="+13125550198"),
+        "failed",
+        "dest_mismatch",
+        438,
+    ),
+    "dest another URI": (
+        attempt(token(extra={"dest": {"uri": ["sip:a@b.example"]}})),
+        "failed",
+        "dest_mismatch",
+        438,
+    ),
     "stale": (attempt(token(iat=int(NOW) - 61)), "failed", "iat_expired", 403),
     "from the future": (attempt(token(iat=int(NOW) + 6)), "failed", "iat_future", 403),
     "changed after signing": (attempt(token(tamper=True)), "failed", "signature", 438),
     "signed by another key": (attempt(token(key=ROGUE)), "failed", "signature", 438),
-    "the furthest failure is told": (attempt("garbage", token(tamper=True), token(iat=1)), "failed", "signature", 438),
-}  # fmt: skip
+    "the furthest failure is told": (
+        attempt("garbage", token(tamper=True), token(iat=1)),
+        "failed",
+        "signature",
+        438,
+    ),
+}
 
 
 @pytest.mark.parametrize(("call", "result", "reason", "status"), HITS.values(), ids=HITS)
@@ -273,4 +311,17 @@ def test_what_is_kept_of_a_failure_collects_no_frames() -> None:
 def test_facts_are_those_documented() -> None:
     assert identity.COST == 9
     assert all(spec.name.startswith("identity.") for spec in FACTS)
-    assert READ_AS_NANP == TRUNK.read
+
+
+@pytest.mark.parametrize("call", [attempt(token())] + [call for call, *_ in HITS.values()])
+def test_the_check_leaves_nothing_to_the_garbage_collector(call: CallAttempt) -> None:
+    certificates = context()
+    check(call, SETTINGS, certificates)
+    gc.collect()
+    gc.disable()
+    try:
+        for _ in range(5):
+            check(call, SETTINGS, certificates)
+        assert gc.collect() == 0
+    finally:
+        gc.enable()

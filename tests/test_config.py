@@ -1,0 +1,142 @@
+"""The shipped configuration: it runs as it stands, and it names every setting."""
+
+from __future__ import annotations
+
+import re
+import shutil
+import typing
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Annotated, Any
+
+import pytest
+from pydantic import BaseModel
+from ruamel.yaml import YAML
+
+from sipguard.screening.ruleset import Ruleset
+from sipguard.settings import Config, Loaded, load
+
+SHIPPED = Path(__file__).parent.parent / "config"
+
+
+@pytest.fixture(scope="module")
+def loaded(tmp_path_factory: pytest.TempPathFactory) -> Loaded:
+    """The shipped configuration, loaded from a copy."""
+    directory = tmp_path_factory.mktemp("shipped") / "config"
+    shutil.copytree(SHIPPED, directory)
+    return load(directory / "sipguard.yaml")
+
+
+def test_it_loads_and_warns_of_nothing_but_anchors(loaded: Loaded) -> None:
+    assert loaded.errors == ()
+    assert [problem.path for problem in loaded.problems] == [("identity", "anchors")]
+    assert loaded.ruleset is not None
+    assert loaded.service is not None
+
+
+def test_it_is_closed_to_strangers(loaded: Loaded) -> None:
+    assert loaded.ruleset is not None
+    assert {listener.host for listener in loaded.ruleset.listeners.values()} == {"127.0.0.1"}
+    documentation = re.compile(r"127\.|192\.0\.2\.|198\.51\.100\.|203\.0\.113\.")
+    for trunk in loaded.ruleset.trunks.values():
+        assert all(documentation.match(str(network)) for network in trunk.sources), trunk.name
+        assert all(documentation.match(peer.host) for peer in trunk.peers), trunk.name
+
+
+def test_its_policy_has_the_rules_of_a_provider(loaded: Loaded) -> None:
+    assert loaded.ruleset is not None
+    rules = [rule.name for rule in loaded.ruleset.policy.rules]
+    assert len(rules) >= 20
+    assert {
+        "ordered-stop",
+        "dno",
+        "dno-asserted",
+        "impossible-caller",
+        "subscriber-block",
+        "blocked-caller",
+        "telemarketing-dnc",
+        "not-their-number",
+        "verified-callers-only",
+    } <= set(rules)
+    analytics = [rule for rule in loaded.ruleset.policy.rules if rule.basis == "analytics"]
+    assert analytics and all(rule.report for rule in analytics), "what is enforced, the operator decides"
+
+
+def test_every_list_is_asked_by_a_rule(loaded: Loaded) -> None:
+    assert loaded.ruleset is not None
+    policy = (SHIPPED / "policy.yaml").read_text()
+    for spec in loaded.ruleset.lists:
+        assert spec.name in policy, spec.name
+
+
+def test_it_opens_in_a_worker(loaded: Loaded) -> None:
+    assert loaded.ruleset is not None
+    ruleset = Ruleset.open(loaded.ruleset)
+    assert ruleset.lists.of("shown", "12025550111") == ("dno",)
+    assert ruleset.lists.of("callee", "12025550131") == ("dnc",)
+    for name in ruleset.trunks:
+        assert ruleset.compiled(name).steps
+
+
+# ------------------------------------------------------------------------------------------ completeness
+
+
+def uncommented() -> Any:
+    """The shipped file with its `#key: value` lines taken in."""
+    lines = []
+    for line in (SHIPPED / "sipguard.yaml").read_text().splitlines():
+        lines.append(re.sub(r'^(\s*)#(?=[a-z_]+: |- ")', r"\1", line))
+    return YAML(typ="safe").load("\n".join(lines))
+
+
+def keys_of(shape: Any, values: Any, path: str = "") -> Iterator[tuple[str, bool]]:
+    """(path, whether it is written) of every key that a model has; entries of a map count together."""
+    if typing.get_origin(shape) is Annotated:
+        shape = typing.get_args(shape)[0]
+    arguments = [each for each in typing.get_args(shape) if each is not type(None)]
+    if isinstance(shape, type) and issubclass(shape, BaseModel):
+        for name, field in shape.model_fields.items():
+            below = [value[name] for value in values if name in value]
+            yield f"{path}{name}", bool(below)
+            yield from keys_of(field.annotation, below, f"{path}{name}.")
+    elif typing.get_origin(shape) is dict:
+        yield from keys_of(arguments[1], [each for value in values for each in value.values()], f"{path}*.")
+    elif typing.get_origin(shape) is not list and len(arguments) == 1:
+        yield from keys_of(arguments[0], values, path)
+
+
+KEYS = dict(keys_of(Config, [uncommented()]))
+
+
+@pytest.mark.parametrize("key", KEYS)
+def test_every_setting_is_shown(key: str) -> None:
+    assert KEYS[key], f"{key} is not in config/sipguard.yaml"
+
+
+def test_the_keys_are_those_of_all_models() -> None:
+    assert {"trunks.*.limits.cps", "identity.fetch.ports", "screening.checks.identity.strict"} <= KEYS.keys()
+    assert {"listeners.*.advertise.port", "lists.*.members"} <= KEYS.keys()
+
+
+def test_what_is_commented_out_is_right_as_well() -> None:
+    Config.model_validate(uncommented())
+
+
+def test_every_setting_has_a_comment() -> None:
+    """A comment stands on the line, or on one above within the same block."""
+    lines = (SHIPPED / "sipguard.yaml").read_text().splitlines()
+    bare = [
+        line
+        for at, line in enumerate(lines)
+        if re.match(r"[a-z]+:", line) and "#" not in line and not lines[at - 1].startswith("#")
+    ]
+    allowed = {"listeners:", "screening:", "drain:", "run:", "state:", "identity:"}
+    assert {line.strip() for line in bare} <= allowed
+
+
+@pytest.mark.parametrize("file", sorted(SHIPPED.rglob("*.*")), ids=lambda file: file.name)
+def test_only_fictional_numbers(file: Path) -> None:
+    numbers = re.findall(r"\+?1?[ -]?([2-9][0-9]{2})[ ,-]?([0-9]{3})[ -]?([0-9]{4})\b", file.read_text())
+    assert [
+        number for number in numbers if number[1:] and not (number[1] == "555" and number[2][:2] == "01")
+    ] == []

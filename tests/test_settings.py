@@ -1,0 +1,473 @@
+"""Configurations: what they load to, and what each mistake says, at which line and column."""
+
+from __future__ import annotations
+
+import json
+import pickle
+from ipaddress import ip_network
+from pathlib import Path
+
+import pytest
+
+from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.trunk import Limits, Peer
+from sipguard.settings import READ, SKIP, Loaded, json_schema, load
+from sipguard.settings.units import octets, percent, seconds
+
+GOOD = """\
+site: dc1
+node: n1
+listeners:
+  main: {address: 127.0.0.1, port: 5060}
+trunks:
+  core:
+    kind: interconnect
+    peers: ["127.0.0.1:5070", 192.0.2.9]
+  carrier-a:
+    kind: interconnect
+    sources: [192.0.2.0/28, 198.51.100.7]
+    route: core
+    limits: {cps: 5, calls: 50}
+    emergency_marks: trusted
+    try_timeout: 800ms
+    attestation_headers: {}
+lists:
+  dno: {file: dno.txt, bind: [shown]}
+  consent: {members: ["+12025550101,+12025550131"], kind: pairs, bind: [pair]}
+  orders: {members: [carrier-a], kind: trunks, bind: [upstream]}
+policy: policy.yaml
+emergency: {numbers: [933], psap_callers: ["+12025550190"]}
+screening:
+  complete: 2.5%
+  checks: {identity: {on_failure: closed, freshness: 90s}}
+identity: {fetch: {ports: [443, 9443]}}
+run: {directory: run}
+state: {directory: state}
+journal: {segment_size: 1MiB}
+logs: {sample: 5%}
+"""
+POLICY = "rules:\n  - {name: dno, when: {lists.shown: dno}, reject: dno}\n"
+
+
+def write(directory: Path, config: str = GOOD, policy: str = POLICY, dno: str = "+12025550111\n") -> Path:
+    (directory / "policy.yaml").write_text(policy)
+    (directory / "dno.txt").write_text(dno)
+    path = directory / "sipguard.yaml"
+    path.write_text(config)
+    return path
+
+
+def problems(loaded: Loaded, directory: Path) -> list[str]:
+    """The problems as they are printed, without the directory."""
+    return [str(problem).replace(f"{directory}/", "") for problem in loaded.problems]
+
+
+NO_ANCHORS = "sipguard.yaml:26:1: warning: identity.anchors: no anchors: no Identity header can pass"
+
+
+def test_a_good_configuration_loads(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path))
+    assert [line.startswith(NO_ANCHORS) for line in problems(loaded, tmp_path)] == [True]
+    assert loaded.errors == ()
+    plain = loaded.ruleset
+    assert plain is not None
+    trunk = plain.trunks["carrier-a"]
+    assert trunk.sources == (ip_network("192.0.2.0/28"), ip_network("198.51.100.7/32"))
+    assert (trunk.route, trunk.listener, trunk.limits) == ("core", "main", Limits(5.0, 50))
+    assert (trunk.try_timeout_s, trunk.emergency_marks_trusted) == (0.8, True)
+    assert trunk.attestation_headers == ("Attestation-Info", "Origination-ID")
+    assert plain.trunks["core"].peers == (Peer("127.0.0.1", 5070), Peer("192.0.2.9", 5060))
+    assert plain.trunks["core"].attestation_headers is None
+    assert plain.on_failure == {"number": "open", "lists": "open", "rate": "open", "identity": "closed"}
+    assert plain.complete_percent == 2.5
+    assert plain.emergency.numbers == {"933"}
+    assert plain.emergency.psap_callers == {"12025550190"}
+    identity = plain.settings["identity"]
+    assert (identity.freshness_s, identity.budget_s, identity.x5u_ports) == (90.0, 0.25, (443, 9443))  # type: ignore[attr-defined]
+
+
+def test_the_settings_of_the_service(tmp_path: Path) -> None:
+    service = load(write(tmp_path)).service
+    assert service is not None
+    assert (service.run_directory, service.state_directory) == (tmp_path / "run", tmp_path / "state")
+    assert service.journal_directory == Path("/var/lib/sipguard/journal")
+    assert (service.journal_segment_bytes, service.logs_sample, service.drain_deadline_s) == (
+        2**20,
+        0.05,
+        60.0,
+    )
+    assert service.fetch.ports == (443, 9443)
+    assert service.fetch.directory == str(tmp_path / "state" / "certificates")
+
+
+def test_a_ruleset_can_be_sent_and_opened(tmp_path: Path) -> None:
+    plain = load(write(tmp_path)).ruleset
+    ruleset = Ruleset.open(pickle.loads(pickle.dumps(plain)))
+    assert ruleset.lists.of("shown", "12025550111") == ("dno",)
+    assert ruleset.lists.of("upstream", "carrier-a") == ("orders",)
+    assert ruleset.lists.of_pair("12025550101", "12025550131") == ("consent",)
+    assert [rule.name for _, rule in ruleset.compiled("carrier-a").steps] == ["dno"]
+    with pytest.raises(KeyError):
+        ruleset.compiled("carrier-b")
+
+
+# ---------------------------------------------------------------------------------------- revisions, lists
+
+
+def test_the_revision_follows_every_file(tmp_path: Path) -> None:
+    first = load(write(tmp_path)).ruleset
+    assert first is not None
+    again = load(write(tmp_path)).ruleset
+    assert again is not None and again.revision == first.revision
+    seen = {first.revision}
+    for config, policy, dno in (
+        (GOOD + "mode: report\n", POLICY, "+12025550111\n"),
+        (GOOD, POLICY + "default: reject contract\n", "+12025550111\n"),
+        (GOOD, POLICY, "+12025550111\n+12025550112\n"),
+    ):
+        ruleset = load(write(tmp_path, config, policy, dno)).ruleset
+        assert ruleset is not None
+        seen.add(ruleset.revision)
+    assert len(seen) == 4
+
+
+def test_a_list_is_built_once_for_one_content(tmp_path: Path) -> None:
+    load(write(tmp_path))
+    (built,) = (tmp_path / "state" / "lists").glob("*.set")
+    inode = built.stat().st_ino
+    load(write(tmp_path))
+    assert built.stat().st_ino == inode
+    load(write(tmp_path, dno="+12025550112\n"))
+    assert len(list((tmp_path / "state" / "lists").glob("*.set"))) == 2
+
+
+def test_reading_writes_nothing_and_finds_the_same(tmp_path: Path) -> None:
+    path = write(tmp_path, dno="+12025550111\n202555\n")
+    read = load(path, lists=READ)
+    assert not (tmp_path / "state").exists()
+    assert problems(read, tmp_path) == problems(load(path), tmp_path)
+    assert "dno.txt:2:1: 202555 has 6 digits" in problems(read, tmp_path)[-1]
+    assert load(write(tmp_path), lists=READ).ruleset is not None
+
+
+def test_skipping_lists_gives_the_service_only(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, dno="nonsense\n"), lists=SKIP)
+    assert (loaded.ruleset, loaded.errors) == (None, ())
+    assert loaded.service is not None
+
+
+# ------------------------------------------------------------------------------------------ mistakes
+
+# name: (what is replaced in GOOD, by what, the problem without its file)
+MISTAKES = {
+    "unknown key": ("mode", "node: n1\nmoode: report", "3:1: moode: unknown key moode; did you mean mode?"),
+    "unknown key of a trunk": (
+        "    route: core\n",
+        "    route: core\n    try_timout: 4s\n",
+        "13:5: trunks.carrier-a.try_timout: unknown key try_timout; did you mean try_timeout?",
+    ),
+    "unknown key of a check": (
+        "freshness: 90s",
+        "freshnes: 90s",
+        "25:43: screening.checks.identity.freshnes: unknown key freshnes; did you mean freshness?",
+    ),
+    "missing key": ("site: dc1\n", "\n", "1:1: site: is missing"),
+    "missing key inside": (
+        "    kind: interconnect\n    sources",
+        "    sources",
+        "9:3: trunks.carrier-a.kind: is missing",
+    ),
+    "wrong choice": (
+        "kind: interconnect\n    sources",
+        "kind: interconect\n    sources",
+        "10:5: trunks.carrier-a.kind: must not be interconect; did you mean interconnect?",
+    ),
+    "duration without unit": (
+        "800ms",
+        "4",
+        "15:5: trunks.carrier-a.try_timeout: 4 is no duration;"
+        " write a number with us, ms, s, m, h or d, such as 60s",
+    ),
+    "share without sign": ("2.5%", "2.5", "24:3: screening.complete: 2.5 is no share; write 0% to 100%"),
+    "size without unit": (
+        "1MiB",
+        "1000",
+        "29:11: journal.segment_size: 1000 is no size; write a number with KiB, MiB or GiB, such as 64MiB",
+    ),
+    "text for a number": (
+        "cps: 5",
+        "cps: many",
+        "13:14: trunks.carrier-a.limits.cps: must be a number, not many",
+    ),
+    "port out of range": (
+        "port: 5060",
+        "port: 70000",
+        "4:30: listeners.main.port: 70000 is out of range; at most 65535",
+    ),
+    "name for an address": (
+        "address: 127.0.0.1",
+        "address: sip.example",
+        "4:10: listeners.main.address: sip.example is no IP address;"
+        " names are not resolved, write the address",
+    ),
+    "host bits": (
+        "192.0.2.0/28",
+        "192.0.2.1/28",
+        "11:15: trunks.carrier-a.sources[0]: 192.0.2.1/28 has bits set behind its prefix;"
+        " did you mean 192.0.2.0/28?",
+    ),
+    "peer without port": (
+        '"127.0.0.1:5070"',
+        '"127.0.0.1:"',
+        "8:13: trunks.core.peers[0]: 127.0.0.1: has no port that exists;"
+        " write 192.0.2.1:5060 or [2001:db8::1]:5060",
+    ),
+    "route to nowhere": (
+        "route: core",
+        "route: croe",
+        "12:5: trunks.carrier-a.route: croe is no trunk; did you mean core?",
+    ),
+    "route without peers": (
+        '    peers: ["127.0.0.1:5070", 192.0.2.9]',
+        "    sources: [203.0.113.1]\n    route: carrier-a",
+        "9:5: trunks.core.route: trunk carrier-a has no peers, no call can go there; write its peers",
+    ),
+    "no route": (
+        "    route: core\n",
+        "",
+        "9:3: trunks.carrier-a: calls from here have no route; write route: TRUNK",
+    ),
+    "unknown listener": (
+        "    route: core\n",
+        "    route: core\n    listener: mian\n",
+        "13:5: trunks.carrier-a.listener: mian is no listener; did you mean main?",
+    ),
+    "address of the other family": (
+        "192.0.2.9]",
+        '"[2001:db8::9]:5060"]',
+        "8:31: trunks.core.peers[1]: 2001:db8::9 cannot be reached from 127.0.0.1;"
+        " write another listener for it",
+    ),
+    "same source twice": (
+        '    peers: ["127.0.0.1:5070", 192.0.2.9]',
+        '    peers: ["127.0.0.1:5070"]\n    sources: [198.51.100.7]\n    route: core',
+        "13:29: trunks.carrier-a.sources[1]: 198.51.100.7/32 is a source of trunk core too",
+    ),
+    "unspecified address": (
+        "address: 127.0.0.1",
+        "address: 0.0.0.0",
+        "4:10: listeners.main.address: 0.0.0.0 cannot stand in Via and Contact;"
+        " write advertise: {address: ...}",
+    ),
+    "same socket twice": (
+        "trunks:\n",
+        "  other: {address: 127.0.0.1}\ntrunks:\n",
+        "5:3: listeners.other: has the address and port of main",
+    ),
+    "missing list": ("file: dno.txt", "file: dnoo.txt", "18:9: lists.dno.file: there is no file dnoo.txt"),
+    "bind of another kind": (
+        "kind: pairs, bind: [pair]",
+        "kind: pairs, bind: [caller]",
+        "19:73: lists.consent.bind[0]: a list of pairs is not asked about caller; known are pair",
+    ),
+    "member is no trunk": (
+        "members: [carrier-a]",
+        "members: [carrier-b]",
+        "20:22: lists.orders.members[0]: carrier-b is no trunk; did you mean carrier-a?",
+    ),
+    "member is no pair": (
+        '"+12025550101,+12025550131"',
+        '"+12025550101"',
+        "19:23: lists.consent.members[0]: 1 fields instead of caller,callee",
+    ),
+    "emergency number is none": (
+        "[933]",
+        "[nine]",
+        "22:23: emergency.numbers[0]: nine is no telephone number",
+    ),
+    "unlawful contact": (
+        "mode",
+        'node: n1\nredress: {url: "http://provider.example"}',
+        "3:11: redress.url: http://provider.example is no https URL; write https://provider.example/redress",
+    ),
+    "no such policy": (
+        "policy: policy.yaml",
+        "policy: polcy.yaml",
+        "21:1: policy: polcy.yaml cannot be used",
+    ),
+    "bad prefix": (
+        "    route: core\n",
+        '    route: core\n    read: {tech_prefix: "["}\n',
+        "13:12: trunks.carrier-a.read.tech_prefix: is no regular expression:"
+        " unterminated character set at position 0",
+    ),
+}
+
+
+def broken(name: str) -> str:
+    """GOOD with one mistake."""
+    old, new, _ = MISTAKES[name]
+    if old == "mode":
+        return GOOD.replace("node: n1", new, 1)
+    assert old in GOOD
+    return GOOD.replace(old, new, 1)
+
+
+@pytest.mark.parametrize("name", MISTAKES)
+def test_a_mistake_is_shown_at_its_place(tmp_path: Path, name: str) -> None:
+    loaded = load(write(tmp_path, broken(name)))
+    said = [
+        line.removeprefix("sipguard.yaml:") for line in problems(loaded, tmp_path) if "warning" not in line
+    ]
+    assert MISTAKES[name][2] in said
+    assert loaded.ruleset is None
+
+
+SINGLE = sorted(
+    set(MISTAKES)
+    - {
+        "no such policy",
+        "route without peers",
+        "same socket twice",
+        "missing list",
+        "address of the other family",
+    }
+)
+
+
+@pytest.mark.parametrize("name", SINGLE)
+def test_a_mistake_makes_no_other_problems(tmp_path: Path, name: str) -> None:
+    assert len(load(write(tmp_path, broken(name))).errors) == 1
+
+
+def test_all_mistakes_are_shown_at_once(tmp_path: Path) -> None:
+    config = GOOD.replace("800ms", "4").replace("route: core", "route: croe").replace("2.5%", "x")
+    policy = POLICY + "  - {name: dno, when: {lists.shwon: dno}, reject: dnoo}\n"
+    loaded = load(write(tmp_path, config, policy, dno="+12025550111\n  202555 # short\n"))
+    said = [line.partition("; ")[0] for line in problems(loaded, tmp_path) if "warning" not in line]
+    assert said == [
+        "sipguard.yaml:12:5: trunks.carrier-a.route: croe is no trunk",
+        "sipguard.yaml:15:5: trunks.carrier-a.try_timeout: 4 is no duration",
+        "sipguard.yaml:24:3: screening.complete: x is no share",
+        "dno.txt:2:3: 202555 has 6 digits, a number without + has 10, or 11 with a 1",
+        "policy.yaml:3:6: rules[1].name: a second rule with the name dno",
+        "policy.yaml:3:24: rules[1].when.lists.shwon: unknown fact lists.shwon",
+        "policy.yaml:3:43: rules[1].reject: unknown basis dnoo",
+    ]
+    assert loaded.service is not None, "what the service needs is right"
+
+
+def test_a_policy_may_stand_in_the_configuration(tmp_path: Path) -> None:
+    inline = "policy:\n  rules:\n    - name: dno\n      when: {lists.shwon: dno}\n      reject: dno\n"
+    loaded = load(write(tmp_path, GOOD.replace("policy: policy.yaml\n", inline)))
+    place = "sipguard.yaml:24:14: policy.rules[0].when.lists.shwon: unknown fact lists.shwon; did you mean"
+    assert problems(loaded, tmp_path)[0].startswith(place)
+
+
+WARNINGS = {
+    "everybody": (
+        "192.0.2.0/28",
+        "0.0.0.0/0",
+        "sipguard.yaml:11:15: warning: trunks.carrier-a.sources[0]: 0.0.0.0/0 lets everybody in",
+    ),
+    "one network in another": (
+        '    peers: ["127.0.0.1:5070", 192.0.2.9]',
+        '    peers: ["127.0.0.1:5070"]\n    sources: [198.51.100.0/24]\n    route: core',
+        "sipguard.yaml:13:29: warning: trunks.carrier-a.sources[1]: 198.51.100.7/32 overlaps"
+        " 198.51.100.0/24 of trunk core; the narrower one counts: carrier-a",
+    ),
+}
+
+
+@pytest.mark.parametrize(("old", "new", "line"), WARNINGS.values(), ids=WARNINGS)
+def test_a_warning_does_not_keep_from_running(tmp_path: Path, old: str, new: str, line: str) -> None:
+    loaded = load(write(tmp_path, GOOD.replace(old, new, 1)))
+    assert line in problems(loaded, tmp_path)
+    assert loaded.ruleset is not None
+
+
+UNREADABLE = {
+    "no YAML": ("site: [dc1\nnode: n1\n", "sipguard.yaml:2:5: "),
+    "a key twice": ("site: a\nnode: b\nsite: c\n", "sipguard.yaml:3:1: "),
+    "a list": ("- a\n", "sipguard.yaml:1:1: a configuration is a map"),
+    "nothing": ("", "sipguard.yaml:1:1: a configuration is a map"),
+}
+
+
+@pytest.mark.parametrize(("text", "begins"), UNREADABLE.values(), ids=UNREADABLE)
+def test_what_is_no_configuration_says_where(tmp_path: Path, text: str, begins: str) -> None:
+    loaded = load(write(tmp_path, text))
+    assert (loaded.ruleset, loaded.service, len(loaded.errors)) == (None, None, 1)
+    assert problems(loaded, tmp_path)[0].startswith(begins)
+
+
+def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
+    assert "none.yaml: cannot be read: No such file" in str(load(tmp_path / "none.yaml").problems[0])
+    (tmp_path / "latin.yaml").write_bytes(b"site: \xff\n")
+    assert "octet 6 is not UTF-8" in str(load(tmp_path / "latin.yaml").problems[0])
+
+
+def test_anchors_that_are_none_are_named(tmp_path: Path) -> None:
+    (tmp_path / "anchors").mkdir()
+    (tmp_path / "anchors" / "root.pem").write_text("no certificate\n")
+    config = GOOD.replace("identity: {", "identity: {anchors: [anchors, none.pem], ")
+    said = "\n".join(problems(load(write(tmp_path, config)), tmp_path))
+    assert "anchors/root.pem: no PEM certificates" in said
+    assert "none.pem: cannot be read: No such file or directory" in said
+
+
+def test_psap_callers_may_stand_in_a_file(tmp_path: Path) -> None:
+    (tmp_path / "psap.txt").write_text("# callers\n+12025550190\n12\n")
+    config = GOOD.replace('["+12025550190"]', "psap.txt")
+    assert any(
+        line.startswith("psap.txt:3:1: ") for line in problems(load(write(tmp_path, config)), tmp_path)
+    )
+    (tmp_path / "psap.txt").write_text("+12025550190\n")
+    ruleset = load(write(tmp_path, config)).ruleset
+    assert ruleset is not None and ruleset.emergency.psap_callers == {"12025550190"}
+
+
+# ------------------------------------------------------------------------------------------ units and schema
+
+UNITS = [
+    (seconds, "800ms", 0.8),
+    (seconds, "24h", 86400.0),
+    (seconds, "1.5 s", 1.5),
+    (seconds, "90d", 7776000.0),
+    (seconds, 0, 0.0),
+    (percent, "0.5%", 0.5),
+    (percent, "100%", 100.0),
+    (octets, "64MiB", 2**26),
+    (octets, "1GB", 10**9),
+]
+
+
+@pytest.mark.parametrize(("read", "written", "value"), UNITS, ids=[str(w) for _, w, _ in UNITS])
+def test_units(read: object, written: object, value: float) -> None:
+    assert read(written) == pytest.approx(value)  # type: ignore[operator]
+
+
+NO_UNITS = [
+    (seconds, "5"),
+    (seconds, "s"),
+    (seconds, True),
+    (seconds, "-1s"),
+    (percent, "101%"),
+    (octets, "1TB"),
+]
+
+
+@pytest.mark.parametrize(("read", "written"), NO_UNITS, ids=[str(w) for _, w in NO_UNITS])
+def test_what_has_no_unit_is_refused(read: object, written: object) -> None:
+    with pytest.raises(ValueError, match="is no"):
+        read(written)  # type: ignore[operator]
+
+
+def test_the_schema_describes_every_key() -> None:
+    schema = json_schema()
+    json.dumps(schema)
+    assert schema["properties"]["site"]["description"]
+    trunk = schema["$defs"]["TrunkShape"]["properties"]
+    assert all("description" in each for each in trunk.values())
+    assert trunk["try_timeout"]["pattern"].startswith("^")
+    assert schema["$defs"]["Check_identity"]["properties"]["on_failure"]["enum"] == ["open", "closed"]
