@@ -21,7 +21,7 @@ from sipguard.sip.message import Request, Response, line_value
 from sipguard.sip.timers import GIVE_UP_S
 from sipguard.sip.transaction import PROCEEDING as IN_PROGRESS
 from sipguard.sip.transaction import ClientTransaction, ServerTransaction
-from sipguard.sip.uri import split_outside
+from sipguard.sip.uri import name_addr
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -216,11 +216,9 @@ class Call:
     def prepare(self, request: Request) -> bool:
         """Takes the A leg's route set and target; False where the INVITE has no Contact that can be read."""
         a = self.a
-        if not a.set_target(request):
-            return False
-        if "record-route" in request.at:
-            a.set_routes([r for value in request.values("record-route") for r in split_outside(value, ",")])
-        return True
+        if "contact" not in request.at and not request.from_tag:
+            return a.aim_at(name_addr(request.from_value)[1])  # RFC 2543 asked for no Contact
+        return a.set_target(request) and a.set_routes(request, reverse=False)
 
     def refuse(self, status: int, phrase: str, extra: tuple[str, ...] = ()) -> None:
         """Answers the INVITE ourselves."""
@@ -301,11 +299,7 @@ class Call:
 
     def _learn_dialog(self, b: Leg, response: Response) -> None:
         """Route set and target of the B dialog (RFC 3261 §12.1.2): Record-Route in reverse order."""
-        if "record-route" in response.at:
-            routes = [r for value in response.values("record-route") for r in split_outside(value, ",")]
-            routes.reverse()
-            if routes != b.routes:
-                b.set_routes(routes)
+        b.set_routes(response, reverse=True)
         b.set_target(response)
 
     def _tag_for(self, remote_tag: str) -> str:

@@ -51,7 +51,6 @@ from sipguard.sip.transaction import (
     client_key,
     server_key,
 )
-from sipguard.sip.uri import split_outside
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 
@@ -61,6 +60,7 @@ END_TO_END: Final = frozenset(
     "100rel timer replaces norefersub histinfo resource-priority precondition early-session from-change "
     "tdialog join multiple-refer recipient-list-invite sec-agree answermode policy 199 uui".split()
 )
+SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")
 SOURCES_KEPT: Final = 10_000
 MALFORMED: Final = INDEX["malformed"]
 UNKNOWN: Final = INDEX["unknown_source"]
@@ -140,6 +140,8 @@ class Engine:
         """A datagram. Never raises for what stands in it."""
         out = self._turn(clock)
         self.flow = flow
+        if not octets.strip(b"\r\n\0 "):
+            return out  # a keep-alive
         try:
             message = parse(octets)
         except MalformedMessage as error:
@@ -256,21 +258,22 @@ class Engine:
             return
         server = self._server(flow, request, key)
         method = request.method
-        unknown = self._unknown_extensions(request)
+        if method in ("INVITE", "OPTIONS"):
+            unknown = self._unknown_extensions(request)
+            if not request.uri.lower().startswith(SCHEMES):
+                self._answer(server, request, 416, "Unsupported URI Scheme")
+                return
+            if unknown:
+                self._answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+                return
         if method == "INVITE":
             if request.hops == 0:
                 self._answer(server, request, 483, "Too Many Hops")
-            elif not request.uri.startswith(("sip:", "sips:", "tel:", "urn:service:")):
-                self._answer(server, request, 416, "Unsupported URI Scheme")
-            elif unknown:
-                self._answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
             else:
                 admission.begin(self, request, server, trunk)
         elif method == "OPTIONS":
             self.counts[INDEX["options"]] += 1
-            if unknown:
-                self._answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
-            elif self.draining:
+            if self.draining:
                 self._answer(server, request, 503, "Draining")
             else:
                 self._answer(server, request, 200, "OK", ALLOW, "Accept: application/sdp", "Supported: 100rel, timer")
@@ -287,7 +290,7 @@ class Engine:
         wanted = [
             tag
             for value in request.values("require") + request.values("proxy-require")
-            for tag in split_outside(value, ",")
+            for tag in map(str.strip, value.split(","))
         ]
         return ", ".join(tag for tag in wanted if tag and tag.lower() not in END_TO_END)
 
@@ -317,7 +320,7 @@ class Engine:
             return
         call = leg.call
         other = call.other(leg) if call is not None else None
-        if call is None or other is None or not other.remote_tag:
+        if call is None or other is None or not (other.remote_tag or call.answer_at):
             self._answer(server, request, 481, "Call/Transaction Does Not Exist")
             return
         leg.remote_cseq = request.cseq
@@ -379,13 +382,12 @@ class Engine:
         request = error.message
         if not isinstance(request, Request) or request.method == "ACK" or self.trunk_of(flow) is None:
             return
-        if not request.sent_by or not {"from", "to", "call-id", "cseq"} <= request.at.keys():
+        if not request.sent_by:
             return
-        tag = "" if ";tag=" in request.lines[request.at["to"]] else self.ids.token()
+        to_line = request.lines[request.at["to"]] if "to" in request.at else ""
+        tag = "" if not to_line or ";tag=" in to_line else self.ids.token()
         phrase = error.phrase if error.status != 400 else f"Bad Request - {error.what}"
-        octets = local_response(
-            response_head(request, flow.remote), request.lines[request.at["to"]], tag, error.status, phrase
-        )
+        octets = local_response(response_head(request, flow.remote), to_line, tag, error.status, phrase)
         self.layer.out.append(Send(flow.listener, response_address(request, flow.remote), octets))
 
     # ------------------------------------------------------------------ responses
@@ -414,11 +416,8 @@ class Engine:
         leg.call_id = response.value("call-id")
         leg.local, leg.remote = response.value("from"), response.value("to")
         leg.address = address
-        routes = [r for value in response.values("record-route") for r in split_outside(value, ",")]
-        if not leg.set_target(response):
+        if not leg.set_target(response) or not leg.set_routes(response, reverse=True):
             return
-        if routes:
-            leg.set_routes(routes[::-1])
         leg.cseq = response.cseq
         ack = in_dialog(leg, "ACK", leg.cseq, self.ids.branch(), 70, "Content-Length: 0", b"")
         self.layer.out.append(Send(listener, leg.address, ack))

@@ -65,10 +65,25 @@ class Leg:
         self.answer: Answer | None = None
         self.inviting: Exchange | None = None
 
-    def set_routes(self, routes: list[str]) -> None:
-        """Takes the route set; our requests go to its first URI (RFC 3261 §12.2.1.1, §8.1.2)."""
-        self.routes = routes
-        self._aim()
+    def set_routes(self, message: Message, reverse: bool) -> bool:
+        """Takes the route set out of Record-Route, reversed on the calling side (RFC 3261 §12.1).
+
+        Our requests go to its first URI (§12.2.1.1, §8.1.2). False, and nothing taken, where it cannot be read.
+        """
+        if "record-route" not in message.at:
+            return True
+        try:
+            routes = [one for value in message.values("record-route") for one in split_outside(value, ",")]
+            for route in routes:
+                name_addr(route)
+        except MalformedMessage:
+            return False
+        if reverse:
+            routes.reverse()
+        if routes != self.routes:
+            self.routes = routes
+            self._aim()
+        return True
 
     def set_target(self, message: Message) -> bool:
         """Takes the remote target from Contact (§12.1, §12.2); False where there is none that can be read."""
@@ -82,6 +97,10 @@ class Leg:
                 uri = name_addr(split_outside(value, ",")[0])[1]
             except MalformedMessage:
                 return False
+        return self.aim_at(uri)
+
+    def aim_at(self, uri: str) -> bool:
+        """Takes `uri` as the remote target; True, for whoever asks whether there is one."""
         if uri != self.target:
             self.target = uri
             self._aim()

@@ -68,7 +68,7 @@ class Driver:
     def _readable(self, port: Port) -> None:
         clock = self.clock()
         received = self._engine.received
-        execute = self.execute
+        commands: list[Command] = []
         for _ in range(DRAIN):
             try:
                 datagram = port.receive()
@@ -78,12 +78,13 @@ class Driver:
                 self._busy_since = None
                 break
             try:
-                execute(received(datagram[0], datagram[1], clock))
+                commands += received(datagram[0], datagram[1], clock)
             except Exception as error:  # noqa: BLE001 - one of the two places: the loop must go on for all other calls
                 self._trouble(f"{type(error).__name__}: {error}")
         else:
             if self._busy_since is None:
                 self._busy_since = clock.now
+        self.execute(commands)  # all at once: who is woken by the first datagram is awake for the others
         self._turned(clock.now)
 
     def _timer(self) -> None:

@@ -17,6 +17,7 @@ from sipguard.sip.message import COMPACT, Message, Request, Response, line_value
 from sipguard.sip.uri import TOKEN, name_addr, require_request_uri, require_scheme, tag_of
 from sipguard.sip.via import branch_of, read_via, read_via_leniently
 
+Problem = tuple[str] | tuple[str, int, str]  # to raise; an exception kept in a frame would be a cycle
 MAX_CSEQ: Final = 2**31
 MAX_LINES: Final = 512  # header lines; more are answered 513 and not read
 ESSENTIAL: Final = ("via", "call-id", "cseq", "from", "to")
@@ -71,11 +72,11 @@ def parse(octets: bytes) -> Request | Response:
         _request_line(request, start)
         _essentials(request, values)
         if problem:
-            raise problem
+            raise MalformedMessage(*problem)
         request.body = _body(request, values, end, body)
     except MalformedMessage as error:
         error.message = request
-        if not request.sent_by:
+        if not request.call_id:  # Via was not reached, or is broken itself
             request.method = request.method or start.partition(" ")[0]
             read_via_leniently(request)
         raise
@@ -93,7 +94,7 @@ def _response(response: Response, start: str, end: bytes, body: bytes) -> Respon
         response.branch = branch_of(values[at["via"]].strip(" \t"))
         _cseq(response, values[at["cseq"]].strip(" \t"))
         if problem:
-            raise problem
+            raise MalformedMessage(*problem)
         response.body = _body(response, values, end, body)
     except MalformedMessage as error:
         error.message = response
@@ -101,14 +102,14 @@ def _response(response: Response, start: str, end: bytes, body: bytes) -> Respon
     return response
 
 
-def _index(message: Message) -> tuple[Sequence[str], MalformedMessage | None]:
+def _index(message: Message) -> tuple[Sequence[str], Problem | None]:
     """Fills `keys` and `at`; answers the values of all lines, and what is wrong with them, if anything."""
     lines = message.lines
     values: Sequence[str]
     names, colons, values = zip(*[line.partition(":") for line in lines], strict=True) if lines else _NOTHING
     keys = list(map(NAMES.__getitem__, names))
     at = dict(zip(keys, _INDEXES))  # noqa: B905
-    problem = None
+    problem: Problem | None = None
     if "" in at:
         keys = [key or _key(name) for key, name in zip(keys, names, strict=True)]
         at = dict(zip(keys, _INDEXES))  # noqa: B905
@@ -125,22 +126,22 @@ def _index(message: Message) -> tuple[Sequence[str], MalformedMessage | None]:
             at[keys[n]] = n
         for key in _SINGLE:
             if key in at and keys.count(key) > 1:
-                return values, problem or MalformedMessage(f"{key} stands more than once")
+                return values, problem or (f"{key} stands more than once",)
     return values, problem
 
 
-def _unusual_lines(message: Message) -> tuple[list[str], Sequence[str], MalformedMessage | None]:
+def _unusual_lines(message: Message) -> tuple[list[str], Sequence[str], Problem | None]:
     """Keys and values of lines some of which are folded or no headers; changes `message.lines` in place."""
     lines = message.lines
-    problem = None
+    problem: Problem | None = None
     if len(lines) > MAX_LINES:
         del lines[MAX_LINES:]
-        problem = MalformedMessage("too many header lines", 513, "Message Too Large")
+        problem = ("too many header lines", 513, "Message Too Large")
     if any(line[:1] in (" ", "\t") for line in lines):
         _fold(message)
     keys = [_key(line.partition(":")[0]) if ":" in line else "" for line in lines]
     if "" in keys and problem is None:
-        problem = MalformedMessage("a line is not a header")
+        problem = ("a line is not a header",)
     return keys, [line_value(line) for line in lines], problem
 
 
@@ -155,12 +156,12 @@ def _fold(message: Message) -> None:
     message.lines[:] = kept
 
 
-def _bare_line_ends(message: Message) -> MalformedMessage | None:
+def _bare_line_ends(message: Message) -> Problem | None:
     """What is wrong where a CR or LF stands alone: less careful neighbours would end the line there."""
     for line in message.lines:
         bare = line.replace("\r\n", "")
         if "\n" in bare or "\r" in bare:
-            return MalformedMessage("CR or LF stands alone in the header section")
+            return ("CR or LF stands alone in the header section",)
     return None
 
 

@@ -35,9 +35,10 @@ def quoted_end(text: str, start: int) -> int:
 
 
 def split_outside(text: str, separator: str) -> list[str]:
-    """`text` cut at every `separator` that stands outside quotes and angle brackets, pieces stripped."""
-    if separator not in text:
-        return [text]
+    """`text` cut at every `separator` that stands outside quotes and angle brackets, pieces stripped.
+
+    Raises MalformedMessage (400) where a quote is left open, whether there is a separator or not.
+    """
     if '"' not in text and "<" not in text:
         return [piece.strip() for piece in text.split(separator)]
     pieces, start, i, angle = [], 0, 0, False

@@ -11,7 +11,7 @@ from typing import Final
 
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import Request
-from sipguard.sip.uri import is_host, parameters, split_outside
+from sipguard.sip.uri import TOKEN, is_host, parameters, split_outside
 
 LONGEST_SENT_BY: Final = 300  # a host name has 255 characters at most
 _USUAL: Final = "SIP/2.0/UDP "
@@ -44,16 +44,16 @@ def read_via(request: Request, via: str) -> None:
 
 
 def read_via_leniently(request: Request) -> None:
-    """Reads what an answer to a broken request needs of its Via, where it can be read."""
+    """Reads what an answer to a broken request needs of its Via; sent_by is "" where none can be made."""
+    request.sent_by = ""
     via = request.value("via")
     try:
-        rest = _after_protocol(split_outside(via, ",")[0], "")
-        host_port, _, params = rest.partition(";")
+        host_port, *params = split_outside(_after_protocol(split_outside(via, ",")[0], ""), ";")
         request.sent_by = sent_by(host_port)
-        request.via = via
-        request.rport = "rport" in parameters(params)
     except MalformedMessage:
         return
+    request.via = via
+    request.rport = any(each.partition("=")[0].strip().lower() == "rport" for each in params)
 
 
 def branch_of(via: str) -> str:
@@ -88,7 +88,7 @@ def _after_protocol(via: str, version: str) -> str:
     if len(pieces) != 3 or pieces[0].upper() != "SIP" or pieces[1] != (version or pieces[1]):
         raise MalformedMessage("Via does not begin with SIP/2.0/")
     transport, _, rest = pieces[2].partition(" ")
-    if not transport or not rest:
+    if not transport or not rest or not TOKEN.issuperset(transport):
         raise MalformedMessage("Via has no sent-by")
     return rest
 

@@ -145,6 +145,34 @@ def test_a_request_without_from_to_and_call_id_can_be_answered() -> None:
     )
 
 
+BROKEN_VIAS = {
+    "two branches": ("h;branch=1;branch=2;rport", True),
+    "empty pieces": ("h;;branch=1;,,", True),
+    "another version": ("h;branch=1", True),
+    "open quote": ('h;x="y', False),
+    "open quote in the second value": ('h;branch=1, SIP/2.0/UDP h;x="y', False),
+    "quote in a name": ('h;br"nch=1', False),
+    "no host": (";branch=1", False),
+}
+
+
+@pytest.mark.parametrize(
+    "start", ["OPTIONS sip:b@h SIP/2.0", "OPTIONS sip:b]@h SIP/2.0", "OPTIONS sip:b@h SIP/7.0"]
+)
+@pytest.mark.parametrize(("via", "answerable"), BROKEN_VIAS.values(), ids=BROKEN_VIAS)
+def test_what_was_read_of_a_broken_via_can_be_answered(start: str, via: str, answerable: bool) -> None:
+    version = start[-3:]
+    octets = f"{start}\r\nVia: SIP/{version}/UDP {via}\r\nCSeq: 1 OPTIONS\r\n\r\n".encode()
+    with pytest.raises(MalformedMessage) as caught:
+        parse(octets)
+    broken = caught.value.message
+    assert isinstance(broken, Request)
+    assert bool(broken.sent_by) is answerable
+    if answerable:
+        assert ";received=192.0.2.99" in response_head(broken, SOURCE)
+        assert response_address(broken, SOURCE)[0] == "192.0.2.99"
+
+
 INVITE = (
     b"INVITE sip:b@192.0.2.9 SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.1;branch=z9hG4bK1;rport\r\n"
     b"Route: <sip:192.0.2.7;lr>\r\nRoute: <sip:192.0.2.8;lr>\r\nMax-Forwards: 12\r\n"

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import gc
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -123,6 +125,7 @@ BAD = {
     "two From": (changed("X-Note: 1", "f: <sip:x@h>"), 400),
     "two Call-ID": (changed("X-Note: 1", "i: 2"), 400),
     "two Content-Length": (changed("X-Note: 1", "l: 4"), 400),
+    "two Call-ID and a line without colon": (changed("X-Note: 1", "i: 2\r\nX-Note"), 400),
     "two Date": (changed("X-Note: 1", "Date: a\r\ndate: b"), 400),
     "empty Call-ID": (changed("c1@192.0.2.1", ""), 400),
     "CSeq of another method": (changed("1 INVITE", "1 BYE"), 400),
@@ -178,6 +181,25 @@ def test_a_bad_request_says_enough_for_an_answer(name: str) -> None:
     assert (request.sent_by, request.rport) == ("192.0.2.1:5060", True)
     assert request.method
     assert "via" in request.at
+
+
+@pytest.mark.parametrize("name", BAD)
+def test_a_refused_message_leaves_no_reference_cycle(name: str) -> None:
+    """The collector is off on the SIP loop."""
+    gc.collect()
+    gc.disable()
+    try:
+        refuse(BAD[name][0])
+        assert gc.collect() == 0
+    finally:
+        gc.enable()
+
+
+def refuse(octets: bytes) -> None:
+    try:
+        parse(octets)
+    except MalformedMessage as error:
+        assert error.message is not None
 
 
 BAD_RESPONSES = {

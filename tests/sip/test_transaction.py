@@ -402,6 +402,7 @@ class TestInviteServer:
         assert play.respond(server, 200)
         server.again()
         assert play.respond(server, 200)
+        server.again()
         assert not play.respond(server, 180)
         assert not play.respond(server, 486)
         assert server.acknowledged(play.now) is True

@@ -83,9 +83,10 @@ def test_split_outside(text: str, pieces: list[str]) -> None:
     assert split_outside(text, ",") == pieces
 
 
-def test_split_outside_refuses_an_open_quote() -> None:
+@pytest.mark.parametrize("text", ['a,"b', '"b', 'a;x="b', '<a>,"'])
+def test_split_outside_refuses_an_open_quote(text: str) -> None:
     with pytest.raises(MalformedMessage):
-        split_outside('a,"b', ",")
+        split_outside(text, ",")
 
 
 @pytest.mark.parametrize(
