@@ -9,15 +9,17 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.call import SCREENING, Call
+from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.forwarding import prepare_lines
+from sipguard.b2bua.setup import Setup
+from sipguard.b2bua.setup_table import SCREENING
 from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.finding import Waiting
 from sipguard.screening.pipeline import Screening, fail, screen, skip
-from sipguard.screening.verdict import ALLOW, BYPASS, BYPASS_RULE, LABEL, REDIRECT, REJECT, REPORT, Verdict
+from sipguard.screening.verdict import ALLOW, BYPASS, BYPASS_RULE, ENFORCE, LABEL, REDIRECT, REJECT, REPORT, Verdict
 from sipguard.sip.compose import local_response
 from sipguard.sip.message import Request
 from sipguard.sip.transaction import ServerTransaction
@@ -65,22 +67,22 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
             return
     call = Call(engine, ruleset, trunk, request, server)
     call.emergency = emergency
+    setup = Setup(call, request, server, attempt, Screening(emergency), engine.context)
     if not call.prepare(request):
-        call.refuse(400, "Contact Missing Or Malformed")
-        server.user = None
+        setup.refuse(400, "Contact Missing Or Malformed")
+        call.close("")
         return
-    engine.enter(call, attempt)
-    call.screening = screening = Screening(emergency)
+    engine.enter(call)
     mode = engine.mode_of(trunk)
     if mode == BYPASS:
         counts[_BYPASSED] += 1
-        apply(engine, call, attempt, _BYPASS, mode)
+        apply(engine, setup, _BYPASS, mode)
         return
     engine.context.counters.count(trunk.name, attempt.caller.tn, engine.clock.unix)
     if engine.clock.backlog_s > engine.overload.skip_verification_after_s and not emergency:
-        skip(screening, "identity", "overload")
+        skip(setup.screening, "identity", "overload")
         counts[_SHED_VERIFICATION] += 1
-    go_on(engine, call, attempt)
+    go_on(engine, setup)
 
 
 def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
@@ -117,68 +119,66 @@ def _turned_away(engine: Engine, trunk: Trunk) -> tuple[int, str] | None:
     return None
 
 
-def go_on(engine: Engine, call: Call, attempt: CallAttempt) -> None:
-    """Screens as far as it goes: to a verdict, or until something is needed from outside."""
-    screening = call.screening
-    assert screening is not None
+def go_on(engine: Engine, setup: Setup) -> None:
+    """Screens as far as it goes: to a verdict, or until something is needed from outside.
+
+    A call keeps the Ruleset and the lists that it began with, however long it waits.
+    """
+    call = setup.call
     ruleset = call.ruleset
-    result = screen(screening, attempt, ruleset.compiled(call.trunk.name), ruleset, engine.context)
+    policy = ruleset.compiled(call.trunk.name)
+    result = screen(setup.screening, setup.attempt, policy, ruleset, setup.context)
     if type(result) is Waiting:
-        engine.wait(call, attempt, result.need)
+        engine.wait(setup, result.need)
         return
     assert isinstance(result, Verdict)
-    apply(engine, call, attempt, result, engine.mode_of(call.trunk))
+    apply(engine, setup, result, engine.mode_of(call.trunk))
 
 
-def give_up(engine: Engine, call: Call, attempt: CallAttempt, check: str, reason: str) -> None:
+def give_up(engine: Engine, setup: Setup, check: str, reason: str) -> None:
     """What `check` waited for did not come in time."""
-    if call.screening is not None and call.state == SCREENING:
-        fail(call.screening, check, reason)
-        go_on(engine, call, attempt)
+    if setup.state == SCREENING:
+        fail(setup.screening, check, reason)
+        go_on(engine, setup)
 
 
-def apply(engine: Engine, call: Call, attempt: CallAttempt, verdict: Verdict, mode: str) -> None:
+def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     """Records the verdict and carries it out."""
-    call.verdict = verdict
-    counts = engine.counts
-    counts[_BY_ACTION[verdict.action]] += 1
-    trunk = call.trunk
-    route = trunk.route
-    redirect = verdict.redirect
-    passes = verdict.goes_on or mode != "enforce"
-    if redirect is not None and redirect.route and mode == "enforce":
-        route = redirect.route
-    if call.emergency and call.ruleset.emergency_route:
-        route = call.ruleset.emergency_route
+    call = setup.call
+    engine.counts[_BY_ACTION[verdict.action]] += 1
+    passes = verdict.goes_on or mode != ENFORCE
+    if mode == REPORT and not verdict.goes_on:
+        engine.counts[_REPORTED] += 1
+    route = _route(call, verdict, mode)
     egress = call.ruleset.trunks.get(route)
     if passes and egress is not None:
-        request = call.request
-        assert request is not None
-        label = verdict.label if mode == "enforce" else None
-        prepare_lines(call, request, egress, label, untouched=mode == BYPASS)
-    if mode == REPORT and not verdict.goes_on:
-        counts[_REPORTED] += 1
-    _record(engine, call, attempt, verdict, mode, route if passes else "")
+        prepare_lines(setup, egress, verdict.label if mode == ENFORCE else None, untouched=mode == BYPASS)
+    _record(engine, setup, verdict, mode, route if passes else "")
     if not passes:
-        headers = verdict.header_lines(call.id) if verdict.headers else ()
-        call.refuse(verdict.status, verdict.phrase, tuple(headers))
+        setup.refuse(verdict.status, verdict.phrase, tuple(verdict.header_lines(call.id)))
         call.close("")
         return
     peers = engine.peers.to_try(egress, engine.clock.now, bool(call.emergency)) if egress is not None else []
     if egress is None or not peers:
-        call.refuse(*NO_ROUTE)
+        setup.refuse(*NO_ROUTE)
         call.close(frames.UNREACHABLE)
         return
-    call.forward(egress, peers)
+    setup.forward(egress, peers)
 
 
-def _record(
-    engine: Engine, call: Call, attempt: CallAttempt, verdict: Verdict, mode: str, route: str
-) -> None:
+def _route(call: Call, verdict: Verdict, mode: str) -> str:
+    """Name of the trunk that the call leaves by."""
+    ruleset = call.ruleset
+    if call.emergency and ruleset.emergency_route:
+        return ruleset.emergency_route
+    if verdict.redirect is not None and verdict.redirect.route and mode == ENFORCE:
+        return verdict.redirect.route
+    return call.trunk.route
+
+
+def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: str) -> None:
     """The verdict frame: everything that the decision was made of."""
-    screening = call.screening
-    request = call.request
-    assert screening is not None and request is not None
+    call, attempt, screening = setup.call, setup.attempt, setup.screening
     counts = engine.counts
     facts = screening.facts
     result = facts.get("identity.result")
@@ -189,7 +189,6 @@ def _record(
         counts[INDEX[f"unscreened_{name}"]] += 1
     ruleset = call.ruleset
     asserted = attempt.asserted
-    remote = engine.flow.remote
     engine.layer.out.append(
         Record(
             frames.VerdictFrame(
@@ -216,9 +215,9 @@ def _record(
                 screen_us=int((engine.stopwatch() - call.received_mono) * 1e6),
                 call_id_a=call.a.call_id,
                 from_tag_a=call.a.remote_tag,
-                source=f"{remote[0]}:{remote[1]}",
+                source=call.source,
                 listener=call.a.listener,
-                verstat=call.verstat,
+                verstat=setup.verstat,
                 facts=facts,
                 findings=[(name, f.status, f.reason) for name, f in screening.findings.items()],
                 not_asked=screening.not_asked(),
@@ -226,7 +225,7 @@ def _record(
                 tags=verdict.tags,
                 matched=verdict.matched,
                 reported=verdict.reported,
-                head=request.head,
+                head=setup.request.head,
             )
         )
     )

@@ -1,4 +1,4 @@
-"""A 2xx on its way: from its relaying until the ACK has crossed.
+"""A 2xx on its way: from its relaying until the ACK has crossed, and its repeats afterwards.
 
 Enters: the 2xx that we sent to the inviting leg, expired timers, the ACK. Leaves: the 2xx again, the ACK for the
 other leg. Must not: know whether the INVITE was the first of the call.
@@ -9,21 +9,50 @@ came, and answered with it afterwards (§13.2.2.4).
 
 from __future__ import annotations
 
-from sipguard.b2bua.crossing import hops_left, in_dialog, request_lines
+from typing import TYPE_CHECKING
+
+from sipguard.b2bua.crossing import bare_ack, hops_left, in_dialog, request_lines
+from sipguard.b2bua.frames import ACK_LOST
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.flow import Address, Send
-from sipguard.sip.message import Request
-from sipguard.sip.timers import GIVE_UP_S, T1, T2
+from sipguard.sip.message import Request, Response
+from sipguard.sip.timers import GIVE_UP_S, T1, T2, TICK_S
 from sipguard.sip.transaction import ClientTransaction
+
+if TYPE_CHECKING:
+    from sipguard.b2bua.engine import Engine
+
+
+class Repeats:
+    """The user of an INVITE's client transaction once its 2xx is known; it outlives the call."""
+
+    __slots__ = ("engine", "remote_tag")
+
+    def __init__(self, engine: Engine, remote_tag: str) -> None:
+        self.engine = engine
+        self.remote_tag = remote_tag
+
+    def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A repeat gets the ACK again, if it was sent yet; the 2xx of another fork is acknowledged and ended."""
+        if response.to_tag == self.remote_tag:
+            transaction.acknowledge_again()
+        else:
+            self.engine.dismiss_stray(response, transaction.listener, transaction.address)
+
+    def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
+        """It was answered."""
 
 
 class Answer:
     """A 2xx that was sent to `leg` and awaits the ACK there; `other` is where that ACK goes on to."""
 
-    __slots__ = ("address", "client", "client_cseq", "cseq", "due", "interval", "leg", "octets", "other", "until")
+    __slots__ = (
+        "address", "client", "client_cseq", "cseq", "due", "engine", "interval", "leg", "octets", "other", "until",
+    )  # fmt: skip
 
     def __init__(
         self,
+        engine: Engine,
         leg: Leg,
         other: Leg,
         cseq: int,
@@ -33,6 +62,7 @@ class Answer:
         address: Address,
         now: float,
     ) -> None:
+        self.engine = engine
         self.leg: Leg | None = leg
         self.other = other
         self.cseq = cseq
@@ -44,6 +74,7 @@ class Answer:
         self.until = now + GIVE_UP_S
         self.due = 0
         leg.answer = self
+        client.user = Repeats(engine, other.remote_tag)
         client.layer.wheel.set(self, now + T1)
 
     def expired(self, now: float) -> None:
@@ -51,43 +82,28 @@ class Answer:
         leg = self.leg
         if leg is None or leg.call is None:
             return
-        layer = self.client.layer
-        if now < self.until:
-            layer.out.append(Send(leg.listener, self.address, self.octets))
-            layer.retransmissions += 1
-            self.interval = min(2 * self.interval, T2)
-            layer.wheel.set(self, min(now + self.interval, self.until))
+        if now >= self.until:
+            leg.call.hang_up(ACK_LOST, now)
             return
-        self.cross_own_ack()
-        call = leg.call
-        self.close()
-        call.hang_up("ack_lost", now)
+        layer = self.client.layer
+        layer.out.append(Send(leg.listener, self.address, self.octets))
+        layer.retransmissions += 1
+        self.interval = min(2 * self.interval, T2)
+        layer.wheel.set(self, min(now + self.interval - TICK_S, self.until))  # it fired up to a tick late
 
     def acknowledged(self, request: Request) -> None:
         """The ACK came: it crosses with its body (an offerless INVITE has its answer there)."""
+        branch = self.engine.ids.branch()
+        hops, lines = hops_left(request), request_lines(request)
         self.client.acknowledge(
-            in_dialog(
-                self.other,
-                "ACK",
-                self.client_cseq,
-                self._branch(),
-                hops_left(request),
-                request_lines(request),
-                request.body,
-            )
+            in_dialog(self.other, "ACK", self.client_cseq, branch, hops, lines, request.body)
         )
         self.close()
 
     def cross_own_ack(self) -> None:
         """Acknowledges towards the other side without the inviting side's ACK, so that a BYE may follow."""
-        self.client.acknowledge(
-            in_dialog(self.other, "ACK", self.client_cseq, self._branch(), 70, "Content-Length: 0", b"")
-        )
-
-    def _branch(self) -> str:
-        call = self.other.call
-        assert call is not None
-        return call.engine.ids.branch()
+        self.client.acknowledge(bare_ack(self.other, self.client_cseq, self.engine.ids.branch()))
+        self.close()
 
     def close(self) -> None:
         """Stops the repeats."""

@@ -35,6 +35,7 @@ CROSSING: Final = {
 }
 
 # Headers that may show the other side's addresses, because carriers need them unchanged; and all bodies.
+# A Contact crosses in a 3xx and a 485 only: there it names where else to call, not who answered (§20.10).
 EXPOSED: Final = frozenset(
     {
         "identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info",
@@ -44,6 +45,9 @@ EXPOSED: Final = frozenset(
         "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
     }
 )  # fmt: skip
+
+TARGET_REFRESH: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})
+WITH_CONTACT: Final = TARGET_REFRESH | {"ACK", "OPTIONS"}  # RFC 3261 table 2 and the methods' own RFCs
 
 NOT_CROSSING: Final = frozenset(key for key, how in CROSSING.items() if how != CHANGED)
 
@@ -59,9 +63,9 @@ def crossing_lines(message: Message) -> str:
 
 
 def request_lines(message: Request) -> str:
-    """As crossing_lines, with the verstat parameters of outside taken out (facts: RFC 3325 trust domain)."""
+    """As crossing_lines, with the verstat parameters of outside taken out (RFC 3325 §5, trust domain)."""
     lines = crossing_lines(message)
-    return without_verstat(lines) if "verstat=" in lines else lines
+    return without_verstat(lines) if "verstat" in lines.lower() else lines
 
 
 def hops_left(request: Request) -> int:
@@ -71,17 +75,25 @@ def hops_left(request: Request) -> int:
 
 def in_dialog(leg: Leg, method: str, cseq: int, branch: str, hops: int, lines: str, body: bytes) -> bytes:
     """A request within the dialog of `leg` (RFC 3261 §12.2.1.1); `lines` are what crosses or our own."""
+    contact = leg.contact if method in WITH_CONTACT else ""
     text = (
         f"{method} {leg.request_uri} SIP/2.0\r\n{leg.via}{branch};rport\r\n{leg.route_lines}"
         f"Max-Forwards: {hops}\r\nFrom: {leg.local}\r\nTo: {leg.remote}\r\n"
-        f"Call-ID: {leg.call_id}\r\nCSeq: {cseq} {method}\r\n{leg.contact}{lines}\r\n\r\n"
+        f"Call-ID: {leg.call_id}\r\nCSeq: {cseq} {method}\r\n{contact}{lines}\r\n\r\n"
     )
     return text.encode("latin-1") + body
+
+
+def bare_ack(leg: Leg, cseq: int, branch: str) -> bytes:
+    """An ACK of our own for a 2xx that came from `leg`."""
+    return in_dialog(leg, "ACK", cseq, branch, 70, "Content-Length: 0", b"")
 
 
 def relayed(response: Response, head: str, to_line: str, tag: str, contact: str) -> bytes:
     """A response for the other leg: its status, phrase and headers under the head of that leg's request."""
     add = f";tag={tag}" if tag else ""
+    if 300 <= response.status < 400 or response.status == 485:
+        contact = "".join(f"{line}\r\n" for line in response.lines_of("contact"))
     text = (
         f"SIP/2.0 {response.status} {response.phrase}\r\n{head}{to_line}{add}\r\n"
         f"{contact}{crossing_lines(response)}\r\n\r\n"

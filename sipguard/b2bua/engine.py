@@ -27,12 +27,11 @@ from sipguard.b2bua.commands import (
     Reload,
 )
 from sipguard.b2bua.counts import INDEX, NAMES
-from sipguard.b2bua.crossing import in_dialog
+from sipguard.b2bua.crossing import bare_ack, in_dialog
 from sipguard.b2bua.exchange import Exchange
-from sipguard.b2bua.forwarding import invite
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.routing import Peers, TrunkLoad
-from sipguard.screening.attempt import CallAttempt
+from sipguard.b2bua.setup import Setup
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context, Need
 from sipguard.screening.ruleset import Ruleset
@@ -51,6 +50,7 @@ from sipguard.sip.transaction import (
     client_key,
     server_key,
 )
+from sipguard.sip.via import branch_of
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 
@@ -60,11 +60,13 @@ END_TO_END: Final = frozenset(
     "100rel timer replaces norefersub histinfo resource-priority precondition early-session from-change "
     "tdialog join multiple-refer recipient-list-invite sec-agree answermode policy 199 uui".split()
 )
+KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
 SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")
 SOURCES_KEPT: Final = 10_000
 MALFORMED: Final = INDEX["malformed"]
 UNKNOWN: Final = INDEX["unknown_source"]
 STRAY: Final = INDEX["stray_responses"]
+ENDED: Final = INDEX["ended"]
 
 
 class Place:
@@ -122,7 +124,8 @@ class Engine:
         self._certificates = certificates
         self._counters = Counters()
         self._loads: dict[str, TrunkLoad] = {}
-        self._waiting: dict[str, list[tuple[Call, CallAttempt]]] = {}  # a key stands here while it is fetched
+        self.listeners: dict[str, Place] = {}
+        self._waiting: dict[str, list[Setup]] = {}  # a key stands here while it is fetched
         self._use(ruleset)
 
     def _use(self, ruleset: Ruleset) -> None:
@@ -131,8 +134,12 @@ class Engine:
         self.overload = ruleset.overload
         self._certificates = self._certificates.with_anchors(ruleset.anchors)
         self.context = Context(ruleset.lists, self._counters, self._certificates)
-        self.listeners = {name: Place(each, self.ids.worker) for name, each in ruleset.listeners.items()}
+        for name, each in ruleset.listeners.items():  # calls of before may need one that is gone
+            self.listeners[name] = Place(each, self.ids.worker)
         self._trunks: dict[tuple[str, str], Trunk | None] = {}
+        self._peers = frozenset(
+            (trunk.listener, peer.host) for trunk in ruleset.trunks.values() for peer in trunk.peers
+        )
 
     # ------------------------------------------------------------------ inputs
 
@@ -140,8 +147,8 @@ class Engine:
         """A datagram. Never raises for what stands in it."""
         out = self._turn(clock)
         self.flow = flow
-        if not octets.strip(b"\r\n\0 "):
-            return out  # a keep-alive
+        if octets[:1] in KEEP_ALIVE and not octets.strip(b"\r\n\0 "):
+            return out
         try:
             message = parse(octets)
         except MalformedMessage as error:
@@ -162,6 +169,14 @@ class Engine:
             transaction.unreachable(clock.now)
         return out
 
+    def refused(self, octets: bytes, clock: Clock) -> list[Command]:
+        """A datagram of ours, or its beginning, that an ICMP error came back for: it names its transaction."""
+        lines = octets.decode("latin-1").split("\r\n", 2)
+        method = lines[0].partition(" ")[0]
+        if len(lines) < 3 or method.startswith("SIP/") or not lines[1].startswith("Via: "):
+            return self._turn(clock)
+        return self.send_failed(client_key(branch_of(lines[1]), method), "refused", clock)
+
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over have gone on without it."""
         out = self._turn(clock)
@@ -170,11 +185,11 @@ class Engine:
         else:
             self.counts[INDEX["fetches_failed"]] += 1
             self._certificates.put_failure(need.key, BadIdentityInfo(result.reason), clock.unix)
-        for call, attempt in self._waiting.pop(need.key, ()):
-            if call.late_for is not None:
-                call.late_for = None
-                self.layer.wheel.cancel(call)
-                admission.go_on(self, call, attempt)
+        for setup in self._waiting.pop(need.key, ()):
+            if setup.late_for is not None and setup.late_for.key == need.key:
+                setup.late_for = None
+                self.layer.wheel.cancel(setup)
+                admission.go_on(self, setup)
         return out
 
     def control(self, what: Control, clock: Clock) -> list[Command]:
@@ -304,7 +319,7 @@ class Engine:
         """A request within a dialog. The tags prove that the sender knows the call; others must be admitted."""
         leg = self._leg_of(request)
         if leg is None:
-            if self.trunk_of(flow) is None:
+            if not self._knows(flow):
                 self.counts[UNKNOWN] += 1
                 return
             self.counts[INDEX["outside_dialog"]] += 1
@@ -336,20 +351,23 @@ class Engine:
             if other.inviting is not None or other.answer is not None or leg.answer is not None or not call.answer_at:
                 self._answer(server, request, 491, "Request Pending")
                 return
-        if method in ("INVITE", "UPDATE") and leg.set_target(request):
-            self.layer.out.append(Record(frames.TargetFrame(call.id, self.clock.unix, leg.name, leg.target)))
-        if method == "BYE" and not call.answer_at:
-            self._early_bye(call, leg, request, server)
-            return
-        Exchange(leg, other, request, server, now)
+            call.refresh_target(leg, request)
+        elif method == "UPDATE":
+            call.refresh_target(leg, request)
+        elif method == "BYE":
+            if call.setup is not None:
+                self._early_bye(call.setup, leg, request, server)
+                return
+            call.settle()
+        Exchange(self, leg, other, request, server, now)
         if method == "BYE":
             call.bye(leg, request)
 
-    def _early_bye(self, call: Call, leg: Leg, request: Request, server: ServerTransaction) -> None:
+    def _early_bye(self, setup: Setup, leg: Leg, request: Request, server: ServerTransaction) -> None:
         """A BYE before the answer ends the early dialog (RFC 3261 §15): the caller's is as good as a CANCEL."""
         if leg.name == "a":
             self._answer(server, request, 200, "OK")
-            call.cancelled(request, self.clock.now)
+            setup.cancelled(request, self.clock.now)
         else:
             self._answer(server, request, 481, "Call/Transaction Does Not Exist")
 
@@ -363,7 +381,7 @@ class Engine:
         """A CANCEL: 200 where it finds its INVITE, whatever it can still do there (RFC 3261 §9.2)."""
         cancelled = self.layer.servers.get(cancelled_key(request))
         if cancelled is None:
-            if self.trunk_of(flow) is None:
+            if not self._knows(flow):
                 self.counts[UNKNOWN] += 1
                 return
             server = self._server(flow, request, key)
@@ -371,10 +389,10 @@ class Engine:
             return
         server = self._server(flow, request, key)
         user = cancelled.user
-        tag = user.a.local_tag if isinstance(user, Call) else ""
-        octets = local_response(server.head, server.to_line, tag if not request.to_tag else "", 200, "OK")
+        tag = user.call.a.local_tag if isinstance(user, Setup) else self.ids.token()
+        octets = local_response(server.head, server.to_line, "" if request.to_tag else tag, 200, "OK")
         server.respond(200, octets, self.clock.now)
-        if isinstance(user, Call | Exchange):
+        if isinstance(user, Setup | Exchange):
             user.cancelled(request, self.clock.now)
 
     def _malformed(self, flow: Flow, error: MalformedMessage) -> None:
@@ -399,10 +417,9 @@ class Engine:
             return
         self.counts[STRAY] += 1
         own = response.branch.startswith(f"z9hG4bK{self.ids.worker}")
-        if own and response.cseq_method == "INVITE" and 200 <= response.status < 300:
-            trunk = self.trunk_of(self.flow)
-            if trunk is not None:
-                self.dismiss_stray(response, self.flow.listener, self.flow.remote)
+        success = response.cseq_method == "INVITE" and 200 <= response.status < 300
+        if own and success and self._knows(self.flow):
+            self.dismiss_stray(response, self.flow.listener, self.flow.remote)
 
     def dismiss_stray(self, response: Response, listener: str, address: Address) -> None:
         """Acknowledges and ends the dialog of a 2xx that no call waits for, out of the response alone.
@@ -419,13 +436,12 @@ class Engine:
         if not leg.set_target(response) or not leg.set_routes(response, reverse=True):
             return
         leg.cseq = response.cseq
-        ack = in_dialog(leg, "ACK", leg.cseq, self.ids.branch(), 70, "Content-Length: 0", b"")
-        self.layer.out.append(Send(listener, leg.address, ack))
+        self.layer.out.append(Send(listener, leg.address, bare_ack(leg, leg.cseq, self.ids.branch())))
         self.send_bye(leg, "")
 
     # ------------------------------------------------------------------ for calls
 
-    def enter(self, call: Call, attempt: CallAttempt) -> None:
+    def enter(self, call: Call) -> None:
         """Takes a call into the tables."""
         self.calls[call.id] = call
         self.legs[call.a.local_tag] = call.a
@@ -436,41 +452,12 @@ class Engine:
         """Takes a call out of the tables."""
         if self.calls.pop(call.id, None) is None:
             return
-        self.layer.wheel.cancel(call)
+        self.counts[ENDED] += 1
         self.legs.pop(call.a.local_tag, None)
         if call.b is not None:
             self.legs.pop(call.b.local_tag, None)
         if not call.emergency:
             self.load_of(call.trunk).calls -= 1
-
-    def try_peer(self, call: Call) -> None:
-        """Sends the call's INVITE to its next peer."""
-        egress, request = call.egress, call.request
-        assert egress is not None and request is not None
-        if call.b is not None:
-            self.legs.pop(call.b.local_tag, None)
-            self.counts[INDEX["failovers"]] += 1
-            if call.client is not None:
-                call.client.user = None
-        call.peer = peer = call.peers.pop(0)
-        leg = call.new_b(egress, request)
-        branch = self.ids.branch()
-        octets = invite(call, request, leg, egress, peer, branch)
-        self.legs[leg.local_tag] = leg
-        first = not call.forward_us
-        if first:
-            self._trying(call)
-            call.forward_us = int((self.stopwatch() - call.received_mono) * 1e6)
-        call.client = ClientTransaction(
-            self.layer, "INVITE", branch, leg.listener, leg.address, octets, call, self.clock.now, egress.try_timeout_s
-        )
-
-    def _trying(self, call: Call) -> None:
-        """100 Trying, once, where no final answer leaves in the same turn (RFC 3261 §17.2.1)."""
-        server = call.server
-        if server is not None and not server.octets:
-            octets = local_response(server.head, server.to_line, "", 100, "Trying")
-            server.respond(100, octets, self.clock.now)
 
     def send_cancel(self, client: ClientTransaction, octets: bytes, now: float) -> None:
         """A CANCEL of ours for the INVITE of `client`; it has a transaction of its own with the same branch."""
@@ -516,6 +503,10 @@ class Engine:
                     best, longest = trunk, network.prefixlen
         return best
 
+    def _knows(self, flow: Flow) -> bool:
+        """Whether the sender is a source or a peer of a trunk; a peer may not call, but shares dialogs."""
+        return self.trunk_of(flow) is not None or (flow.listener, flow.remote[0]) in self._peers
+
     def load_of(self, trunk: Trunk) -> TrunkLoad:
         """What the trunk carries now."""
         load = self._loads.get(trunk.name)
@@ -532,37 +523,35 @@ class Engine:
 
     # ------------------------------------------------------------------ waiting
 
-    def wait(self, call: Call, attempt: CallAttempt, need: Need) -> None:
+    def wait(self, setup: Setup, need: Need) -> None:
         """Lets a call wait for `need`, which is asked for once for all that wait for it."""
-        self._trying(call)
-        call.late_for = need
+        setup.trying()
+        setup.late_for = need
         waiting = self._waiting.get(need.key)
         if waiting is None:
-            self._waiting[need.key] = [(call, attempt)]
+            self._waiting[need.key] = [setup]
             self.counts[INDEX["fetches"]] += 1
             self.layer.out.append(Fetch(need))
         else:
-            waiting.append((call, attempt))
-        self.layer.wheel.set(call, self.clock.now + need.budget_s)
+            waiting.append(setup)
+        self.layer.wheel.set(setup, self.clock.now + need.budget_s)
 
-    def late(self, call: Call) -> None:
+    def late(self, setup: Setup) -> None:
         """The budget of what a call waits for is over; the answer is for later calls."""
-        need = call.late_for
-        if need is None:
-            return
-        call.late_for = None
         self.counts[INDEX["fetches_late"]] += 1
-        for waiting, attempt in self._waiting.get(need.key, ()):
-            if waiting is call:
-                admission.give_up(self, call, attempt, "identity", "x5u_timeout")
-                return
+        self._stop_waiting(setup)
+        admission.give_up(self, setup, "identity", "x5u_timeout")
 
-    def stop_screening(self, call: Call) -> None:
+    def stop_screening(self, setup: Setup) -> None:
         """The caller gave up while something was awaited."""
-        call.late_for = None
-        self.layer.wheel.cancel(call)
-        for waiting in self._waiting.values():
-            waiting[:] = [each for each in waiting if each[0] is not call]
+        self.layer.wheel.cancel(setup)
+        self._stop_waiting(setup)
+
+    def _stop_waiting(self, setup: Setup) -> None:
+        need = setup.late_for
+        setup.late_for = None
+        if need is not None and setup in self._waiting.get(need.key, ()):
+            self._waiting[need.key].remove(setup)
 
     def second(self, clock: Clock) -> list[Command]:
         """To be asked about once a second: sets the counts that are levels, asks for certificates that grow old."""

@@ -6,70 +6,93 @@ Must not: know a method, but for what RFC 3261 says of INVITE (2xx, ACK, glare) 
 
 from __future__ import annotations
 
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.answer import Answer
-from sipguard.b2bua.crossing import hops_left, in_dialog, relayed, request_lines
+from sipguard.b2bua.answer import Answer, Repeats
+from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed, request_lines
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S
 from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
 
+if TYPE_CHECKING:
+    from sipguard.b2bua.engine import Engine
+
 # states of an exchange
 WAITING: Final = "waiting"  # no response from the other side yet
 RINGING: Final = "ringing"  # a provisional one
 CANCEL_LATER: Final = "cancel_later"  # cancelled before the first provisional response
 CANCELLED: Final = "cancelled"
+ABANDONED: Final = "abandoned"  # the call has ended meanwhile
 DONE: Final = "done"
+STATES: Final = (WAITING, RINGING, CANCEL_LATER, CANCELLED, ABANDONED, DONE)
 
 # events
 PROVISIONAL: Final = "1xx"
 FINAL: Final = "final"
 LOST: Final = "lost"
 CANCEL: Final = "cancel"
+ABANDON: Final = "abandon"
+EVENTS: Final = (PROVISIONAL, FINAL, LOST, CANCEL, ABANDON)
 
 # actions
 RELAY: Final = "relay"
-CLOSE: Final = "close"
-TIMEOUT: Final = "timeout"
-REFUSE: Final = "refuse"  # 487 to the canceller, nothing to the other side yet
-REFUSE_AND_CANCEL: Final = "refuse_and_cancel"
+TIMEOUT: Final = "timeout"  # 408 to the sender
+TERMINATE: Final = "terminate"  # 487 to the sender, who cancelled
 SEND_CANCEL: Final = "send_cancel"
+GIVE_UP: Final = "give_up"  # the sender is told that the call is over
+CLOSE: Final = "close"
 IGNORE: Final = "ignore"
+ACTIONS: Final = (RELAY, TIMEOUT, TERMINATE, SEND_CANCEL, GIVE_UP, CLOSE, IGNORE)
 
+# A cancelled re-INVITE is answered with what the other side says, not by 487 at once: a 2xx that crosses the CANCEL
+# has changed the session there, and both sides must know (RFC 3261 §9.1, §14.1).
 EXCHANGE: Final[dict[tuple[str, str], tuple[str, str]]] = {
     (WAITING, PROVISIONAL): (RELAY, RINGING),
     (WAITING, FINAL): (RELAY, DONE),
     (WAITING, LOST): (TIMEOUT, DONE),
-    (WAITING, CANCEL): (REFUSE, CANCEL_LATER),
+    (WAITING, CANCEL): (IGNORE, CANCEL_LATER),
+    (WAITING, ABANDON): (GIVE_UP, ABANDONED),
     (RINGING, PROVISIONAL): (RELAY, RINGING),
     (RINGING, FINAL): (RELAY, DONE),
     (RINGING, LOST): (TIMEOUT, DONE),
-    (RINGING, CANCEL): (REFUSE_AND_CANCEL, CANCELLED),
+    (RINGING, CANCEL): (SEND_CANCEL, CANCELLED),
+    (RINGING, ABANDON): (GIVE_UP, ABANDONED),
     (CANCEL_LATER, PROVISIONAL): (SEND_CANCEL, CANCELLED),
-    (CANCEL_LATER, FINAL): (CLOSE, DONE),
-    (CANCEL_LATER, LOST): (CLOSE, DONE),
+    (CANCEL_LATER, FINAL): (RELAY, DONE),
+    (CANCEL_LATER, LOST): (TERMINATE, DONE),
     (CANCEL_LATER, CANCEL): (IGNORE, CANCEL_LATER),
+    (CANCEL_LATER, ABANDON): (GIVE_UP, ABANDONED),
     (CANCELLED, PROVISIONAL): (IGNORE, CANCELLED),
-    (CANCELLED, FINAL): (CLOSE, DONE),
-    (CANCELLED, LOST): (CLOSE, DONE),
+    (CANCELLED, FINAL): (RELAY, DONE),
+    (CANCELLED, LOST): (TERMINATE, DONE),
     (CANCELLED, CANCEL): (IGNORE, CANCELLED),
+    (CANCELLED, ABANDON): (GIVE_UP, ABANDONED),
+    (ABANDONED, PROVISIONAL): (IGNORE, ABANDONED),
+    (ABANDONED, FINAL): (CLOSE, DONE),
+    (ABANDONED, LOST): (CLOSE, DONE),
+    (ABANDONED, CANCEL): (IGNORE, ABANDONED),
+    (ABANDONED, ABANDON): (IGNORE, ABANDONED),
     (DONE, PROVISIONAL): (IGNORE, DONE),
     (DONE, FINAL): (IGNORE, DONE),
     (DONE, LOST): (IGNORE, DONE),
     (DONE, CANCEL): (IGNORE, DONE),
+    (DONE, ABANDON): (IGNORE, DONE),
 }
+
+GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is nothing left to end
 
 
 class Exchange:
     """One request from leg `source` on its way to leg `other`."""
 
-    __slots__ = ("client", "client_cseq", "cseq", "method", "other", "server", "source", "state")
+    __slots__ = ("client", "client_cseq", "cseq", "engine", "method", "other", "server", "source", "state")
 
-    def __init__(self, source: Leg, other: Leg, request: Request, server: ServerTransaction, now: float) -> None:
-        call = other.call
-        assert call is not None
+    def __init__(
+        self, engine: Engine, source: Leg, other: Leg, request: Request, server: ServerTransaction, now: float
+    ) -> None:
+        self.engine = engine
         self.source = source
         self.other = other
         self.server: ServerTransaction | None = server
@@ -81,21 +104,28 @@ class Exchange:
         if method == "INVITE":
             source.inviting = self
             server.user = self
-        if method != "BYE":
-            call.exchanges.append(self)
-        branch = call.engine.ids.branch()
-        octets = in_dialog(
-            other, method, other.cseq, branch, hops_left(request), request_lines(request), request.body
-        )
+        if method != "BYE" and other.call is not None:
+            other.call.exchanges.append(self)
+        branch = engine.ids.branch()
+        hops, lines = hops_left(request), request_lines(request)
+        if method == "PRACK" and source.inviting is not None:
+            lines = source.inviting.with_own_rack(lines)
+        octets = in_dialog(other, method, other.cseq, branch, hops, lines, request.body)
         self.client: ClientTransaction | None = ClientTransaction(
-            call.engine.layer, method, branch, other.listener, other.address, octets, self, now
+            engine.layer, method, branch, other.listener, other.address, octets, self, now
         )
+
+    def with_own_rack(self, lines: str) -> str:
+        """The lines of a PRACK with the CSeq number that this INVITE has on the other leg (RFC 3262 §7.2)."""
+        kept = lines.split("\r\n")
+        for n, line in enumerate(kept):
+            name, _, rack = line.partition(":")
+            if name.strip().lower() == "rack":
+                kept[n] = f"{name}: {rack.split()[0] if rack.split() else '0'} {self.client_cseq} INVITE"
+        return "\r\n".join(kept)
 
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response of the other side."""
-        if self.state == DONE:  # a repeat of a 2xx to INVITE
-            transaction.acknowledge_again()
-            return
         event = PROVISIONAL if response.status < 200 else FINAL
         action, self.state = EXCHANGE[self.state, event]
         if action == RELAY:
@@ -108,53 +138,58 @@ class Exchange:
             self._close()
 
     def _relay(self, transaction: ClientTransaction, response: Response, now: float) -> None:
-        server = self.server
-        if server is None or response.status == 100:
+        server, source = self.server, self.source
+        status = response.status
+        if server is None or status == 100:
             return
-        if self.method in TARGET_REFRESH and 200 <= response.status < 300:
-            self.other.set_target(response)
-        if self.method == "BYE" and response.status in GONE:
+        refreshes = self.method in TARGET_REFRESH
+        if refreshes and 200 <= status < 300 and self.other.call is not None:
+            self.other.call.refresh_target(self.other, response)
+        if self.method == "BYE" and status in GONE:
             self._answer(200, "OK", now)
             self._close()
             return
-        contact = self.source.contact if self.method in TARGET_REFRESH or response.status == 485 else ""
-        octets = relayed(response, server.head, server.to_line, "", contact)
-        server.respond(response.status, octets, now)
-        if response.status < 200:
+        octets = relayed(response, server.head, server.to_line, "", source.contact if refreshes else "")
+        server.respond(status, octets, now)
+        if status < 200:
             return
-        if self.method == "INVITE" and response.status < 300:
+        if self.method == "INVITE" and status < 300:
+            self.client = None
             Answer(
-                self.source, self.other, self.cseq, transaction, self.client_cseq, octets, server.address, now
+                self.engine, source, self.other, self.cseq, transaction, self.client_cseq, octets, server.address, now
             )
-        self._close(keep_user=self.method == "INVITE" and response.status < 300)
+        self._close()
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
-        """The other side gave no final response: 408 for the sender (RFC 3261 §16.8 as for a proxy)."""
-        if why == "no_answer" and self.state == RINGING:
+        """No final response came: 408 for the sender (RFC 3261 §16.8 as for a proxy)."""
+        if why == "no_answer" and self.state == RINGING:  # Timer C of a re-INVITE
+            self.state = CANCELLED
             self._cancel_other(now)
             return
         action, self.state = EXCHANGE[self.state, LOST]
-        if action == TIMEOUT and self.server is not None:
+        if action == TIMEOUT:
             self._answer(408, "Request Timeout", now)
-        if action in (TIMEOUT, CLOSE):
-            self._close()
+        elif action == TERMINATE:
+            self._answer(487, "Request Terminated", now)
+        self._close()
 
     def cancelled(self, request: Request, now: float) -> None:
         """The sender of a re-INVITE cancels it."""
         action, self.state = EXCHANGE[self.state, CANCEL]
-        if action in (REFUSE, REFUSE_AND_CANCEL):
-            self._answer(487, "Request Terminated", now)
-            if action == REFUSE_AND_CANCEL:
-                self._cancel_other(now)
+        if action == SEND_CANCEL:
+            self._cancel_other(now)
 
     def abandon(self, now: float) -> None:
         """The call ends while this is going on: 487 for an INVITE, 481 for anything else (§15.1.2)."""
-        if self.state != DONE:
-            status, phrase = (
-                (487, "Request Terminated") if self.method == "INVITE" else (481, "Call/Transaction Does Not Exist")
-            )
-            self._answer(status, phrase, now)
-            self.state = CANCELLED
+        action, self.state = EXCHANGE[self.state, ABANDON]
+        if action != GIVE_UP:
+            return
+        if self.method == "INVITE":
+            self._answer(487, "Request Terminated", now)
+        else:
+            self._answer(481, "Call/Transaction Does Not Exist", now)
+        if self.client is not None and self.method == "INVITE" and self.client.state == PROCEEDING:
+            self.client.end_by(now + GIVE_UP_S)
 
     def _answer(self, status: int, phrase: str, now: float) -> None:
         server = self.server
@@ -163,39 +198,28 @@ class Exchange:
 
     def _cancel_other(self, now: float) -> None:
         client = self.client
-        call = self.other.call
-        if client is None or call is None or client.state != PROCEEDING:
-            return
-        call.engine.send_cancel(client, cancel_of(client.octets), now)
-        client.end_by(now + GIVE_UP_S)
+        if client is not None and client.state == PROCEEDING:
+            self.engine.send_cancel(client, cancel_of(client.octets), now)
+            client.end_by(now + GIVE_UP_S)
 
     def _accept_unwanted(self, transaction: ClientTransaction) -> None:
-        """A 2xx crossed the CANCEL of a re-INVITE: it is acknowledged, the dialog goes on as it was (§14.1)."""
-        call = self.other.call
-        if call is None:
-            return
-        transaction.acknowledge(
-            in_dialog(
-                self.other, "ACK", self.client_cseq, call.engine.ids.branch(), 70, "Content-Length: 0", b""
-            )
-        )
+        """A 2xx to a re-INVITE of a call that has ended: it must be acknowledged all the same (§13.2.2.4)."""
+        transaction.acknowledge(bare_ack(self.other, self.client_cseq, self.engine.ids.branch()))
+        transaction.user = Repeats(self.engine, self.other.remote_tag)
+        self.client = None
 
     def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
         """No ACK for a failure of a re-INVITE came; the dialog is not affected."""
 
-    def _close(self, keep_user: bool = False) -> None:
+    def _close(self) -> None:
         if self.source.inviting is self:
             self.source.inviting = None
         if self.server is not None:
             self.server.user = None
             self.server = None
-        if self.client is not None and not keep_user:
+        if self.client is not None:
             self.client.user = None
-        self.client = None
+            self.client = None
         call = self.other.call
         if call is not None and self in call.exchanges:
             call.exchanges.remove(self)
-
-
-GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is nothing left to end
-TARGET_REFRESH: Final = frozenset({"INVITE", "UPDATE", "SUBSCRIBE", "NOTIFY", "REFER"})

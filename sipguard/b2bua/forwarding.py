@@ -20,61 +20,51 @@ from sipguard.sip.message import Request
 from sipguard.sip.uri import host_of, name_addr, user_of, with_host
 
 if TYPE_CHECKING:
-    from sipguard.b2bua.call import Call
     from sipguard.b2bua.leg import Leg
+    from sipguard.b2bua.setup import Setup
     from sipguard.screening.trunk import Peer, Trunk, WriteRules
     from sipguard.screening.verdict import Label
 
 ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
 
 
-def prepare_lines(call: Call, request: Request, egress: Trunk, label: Label | None, untouched: bool) -> None:
-    """Sets `call.lines` and `call.from_value`: what all tries of this call carry.
+def prepare_lines(setup: Setup, egress: Trunk, label: Label | None, untouched: bool) -> None:
+    """Sets `lines` and `from_...` of `setup`: what all tries of this call carry.
 
     `untouched` is for bypass: nothing but what each leg has of its own is changed.
     """
+    request = setup.request
     kept = [line for line, key in zip(request.lines, request.keys, strict=True) if key not in NOT_CROSSING]
     if "content-length" not in request.at:
         kept.append(f"Content-Length: {len(request.body)}")
     shown = request.from_value
     if not untouched:
-        if b"verstat=" in request.head:
+        if b"verstat" in request.head.lower():
             kept = [without_verstat(line) for line in kept]
             shown = without_verstat(shown)
-        shown = _mark(call, request, egress, label, kept, shown)
-    call.lines = "\r\n".join(kept)
+        shown = _mark(setup, egress, label, kept, shown)
+    setup.lines = "\r\n".join(kept)
     display, uri, rest = name_addr(shown)
-    call.from_display = f"{display} " if display else ""
-    call.from_uri = uri
-    call.from_rest = _without_tag(rest)
+    setup.from_display = f"{display} " if display else ""
+    setup.from_uri = uri
+    setup.from_rest = _without_tag(rest)
 
 
-def _mark(
-    call: Call, request: Request, egress: Trunk, label: Label | None, kept: list[str], shown: str
-) -> str:
+def _mark(setup: Setup, egress: Trunk, label: Label | None, kept: list[str], shown: str) -> str:
     """Writes verstat, attestation and label into `kept`; answers the From value with what belongs there."""
-    screening = call.screening
-    facts = screening.facts if screening is not None else {}
-    attest = facts.get("identity.attest")
-    verstat = ""
-    if call.trunk.verify:
-        verstat = verstat_of(egress.verstat, facts.get("identity.result"), attest)
+    facts = setup.screening.facts
+    result, attest = facts.get("identity.result"), facts.get("identity.attest")
+    verstat = verstat_of(egress.verstat, result, attest) if setup.call.trunk.verify else ""
     if label is not None and label.verstat:
         verstat = label.verstat
-    call.verstat = verstat
-    asserted = request.at.get("p-asserted-identity")
-    n = -1
-    if asserted is not None:
-        line = request.lines[asserted]
-        if b"verstat=" in request.head:
-            line = without_verstat(line)
-        n = kept.index(line)
+    setup.verstat = verstat
+    n = _asserted_in(setup.request, kept)
     if verstat and n >= 0:
         name, _, value = kept[n].partition(":")
         kept[n] = f"{name}: {with_verstat(value.strip(), verstat)}"
     elif verstat:
         shown = with_verstat(shown, verstat)
-    if facts.get("identity.result") == "passed":
+    if result == "passed":
         kept += attestation_lines(egress, attest, facts.get("identity.origid"))
     if label is not None:
         if label.prefix:
@@ -82,8 +72,16 @@ def _mark(
             if n >= 0:
                 name, _, value = kept[n].partition(":")
                 kept[n] = f"{name}: {with_prefix(value.strip(), label.prefix, label.max)}"
-        kept += [f"{name}: {value}".encode().decode("latin-1") for name, value in label.headers]
+        kept += [line.encode().decode("latin-1") for line in label.header_lines(facts, setup.call.id)]
     return shown
+
+
+def _asserted_in(request: Request, kept: list[str]) -> int:
+    """Index of the first P-Asserted-Identity line in `kept`, -1 where there is none."""
+    at = request.at.get("p-asserted-identity")
+    if at is None:
+        return -1
+    return sum(1 for key in request.keys[:at] if key not in NOT_CROSSING)
 
 
 def _without_tag(rest: str) -> str:
@@ -93,13 +91,13 @@ def _without_tag(rest: str) -> str:
     return "".join(f";{piece}" for piece in rest.split(";")[1:] if not piece.strip().lower().startswith("tag="))
 
 
-def invite(call: Call, request: Request, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> bytes:
+def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> bytes:
     """The INVITE for `peer`; fills the leg's From and To."""
-    listener = call.engine.listeners[egress.listener]
-    from_uri = call.from_uri
-    if from_uri.startswith("sip") and host_of(from_uri) != ANONYMOUS_HOST:
-        from_uri = with_host(from_uri, listener.own_host)
-    leg.local = f"{call.from_display}<{from_uri}>;tag={leg.local_tag}{call.from_rest}"
+    request = setup.request
+    from_uri = setup.from_uri
+    if from_uri[:3].lower() == "sip" and host_of(from_uri) != ANONYMOUS_HOST:
+        from_uri = with_host(from_uri, setup.call.engine.listeners[egress.listener].own_host)
+    leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = _written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
     display, to_uri, to_rest = name_addr(request.to_value)
     to_uri = _written(to_uri, egress.write, peer.uri_host, "")
@@ -109,14 +107,14 @@ def invite(call: Call, request: Request, leg: Leg, egress: Trunk, peer: Peer, br
     text = (
         f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
         f"From: {leg.local}\r\nTo: {leg.remote}\r\nCall-ID: {leg.call_id}\r\n"
-        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{call.lines}\r\n\r\n"
+        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{setup.lines}\r\n\r\n"
     )
     return text.encode("latin-1") + request.body
 
 
 def _written(uri: str, rules: WriteRules, host: str, prefix: str) -> str:
     """A URI at `host`, its number as the trunk wants it written; by default the digits are untouched."""
-    if not uri.startswith("sip"):
+    if uri[:3].lower() != "sip":
         return uri
     if rules.form == "received" and not prefix:
         return with_host(uri, host)

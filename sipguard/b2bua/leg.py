@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Address
 from sipguard.sip.message import Message
@@ -21,6 +22,7 @@ if TYPE_CHECKING:
 
 A: Final = "a"
 B: Final = "b"
+SCHEMES: Final = ("sip:", "sips")  # what a target may begin with (RFC 3261 §8.1.1.8)
 
 
 class Leg:
@@ -90,14 +92,25 @@ class Leg:
         value = message.value("contact")
         if not value:
             return False
-        if value[0] == "<" and "," not in value:
-            uri = value[1 : value.find(">")]
+        end = value.find(">")
+        if value[0] == "<" and end > 0 and "," not in value:
+            uri = value[1:end]
         else:
             try:
                 uri = name_addr(split_outside(value, ",")[0])[1]
             except MalformedMessage:
                 return False
-        return self.aim_at(uri)
+        return uri[:4].lower() in SCHEMES and self.aim_at(uri)
+
+    def learn(self, response: Message) -> None:
+        """Route set and target of a dialog that we asked for (§12.1.2): Record-Route in reverse order."""
+        self.set_routes(response, reverse=True)
+        self.set_target(response)
+
+    def forget_routes(self) -> None:
+        """Another fork has answered: the route set of the one before is not its own."""
+        self.routes = []
+        self._aim()
 
     def aim_at(self, uri: str) -> bool:
         """Takes `uri` as the remote target; True, for whoever asks whether there is one."""
@@ -105,6 +118,22 @@ class Leg:
             self.target = uri
             self._aim()
         return True
+
+    def snapshot(self) -> LegState:
+        """The dialog as it is kept."""
+        return LegState(
+            self.call_id,
+            self.local_tag,
+            self.remote_tag,
+            self.cseq,
+            self.remote_cseq,
+            self.routes,
+            self.target,
+            self.local,
+            self.remote,
+            f"{self.address[0]}:{self.address[1]}",
+            self.listener,
+        )
 
     def _aim(self) -> None:
         """Works out Request-URI, Route lines and next hop; strict routers get §12.2.1.1's form."""

@@ -27,8 +27,8 @@ CLOSED: Final = "closed"
 class Overload:
     """From when on work is shed; the age of the oldest datagram that was not read is the measure."""
 
-    skip_verification_after_s: float = 0.02
-    refuse_after_s: float = 0.06
+    skip_verification_after_s: float = 0.1
+    refuse_after_s: float = 0.4
     max_calls: int = 20_000
 
 

@@ -62,18 +62,6 @@ class Limits:
 
 
 @dataclass(frozen=True)
-class Overload:
-    """When new calls are spared work, and when they are turned away; established calls are always served.
-
-    The pressure is for how long the socket has not been empty, in seconds; `max_calls` bounds all tables.
-    """
-
-    skip_verification_after_s: float = 0.02
-    refuse_after_s: float = 0.06
-    max_calls: int = 20000
-
-
-@dataclass(frozen=True)
 class WriteRules:
     """How numbers are written to this trunk, in Request-URI and To; caller digits are never changed.
 

@@ -48,14 +48,17 @@ class Child:
     async def run(self) -> None:
         """Keeps the process alive until `stop`."""
         wait_s = RESTART_AFTER_S
-        while not self._stopping:
+        while True:
             began_at = time.monotonic()
             await self._once()
-            if self._stopping:
+            if self._stopped():
                 return
             steady = time.monotonic() - began_at > STEADY_S
             wait_s = RESTART_AFTER_S if steady else min(2 * wait_s, RESTART_AT_MOST_EVERY_S)
             await asyncio.sleep(wait_s)
+
+    def _stopped(self) -> bool:
+        return self._stopping
 
     async def _once(self) -> None:
         ours, theirs = socket.socketpair()
@@ -67,7 +70,7 @@ class Child:
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(descriptor, *self._keep),
             start_new_session=True,
-            preexec_fn=(lambda: os.nice(niceness)) if niceness else None,  # type: ignore[arg-type,return-value]
+            preexec_fn=(lambda: os.nice(niceness)) if niceness else None,
         )
         theirs.close()
         self.starts += 1

@@ -152,6 +152,7 @@ class Supervisor:
     def _ended(self, child: Child, status: int) -> None:
         if child is self._worker:
             self._drained.set()
+            (self._service.run_directory / "worker-0.slots").unlink(missing_ok=True)  # no health without a worker
         if not self._stop_asked.is_set():
             log.error("process_ended", process=child.name, status=status, advice="it is started again")
 

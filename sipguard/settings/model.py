@@ -261,11 +261,11 @@ class ScreeningShape(Shape):
 
 
 class OverloadShape(Shape):
-    """When work is shed; the measure is how long the oldest unread datagram has waited."""
+    """When work is shed; the measure is for how long the socket was never empty."""
 
-    skip_verification_after: Duration = 0.02
+    skip_verification_after: Duration = 0.1
     """Identity headers are no longer verified."""
-    refuse_after: Duration = 0.06
+    refuse_after: Duration = 0.4
     """New calls are answered 503; established ones are served."""
     max_calls: Annotated[int, Field(ge=1)] = 20_000
     """More calls at a time are answered 503."""

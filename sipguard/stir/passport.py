@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
-from typing import TYPE_CHECKING, Any, Final
+from typing import TYPE_CHECKING, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from sipguard.stir.claims import Claims, Header, Parties, read_claims, read_header, read_lenient
 from sipguard.stir.errors import (
     InvalidIdentity,
     StaleDate,
@@ -40,56 +41,6 @@ _ES256: Final = ECDSA(SHA256())
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING: Final = (b"", b"", b"==", b"=")  # a remainder of 1 stays as it is and is refused by the decoder
 _SIGNATURE_LENGTH: Final = 86  # characters of base64url for the 64 octets of r || s (RFC 7518 §3.4)
-
-
-class _Header(msgspec.Struct, gc=False):
-    alg: str = ""
-    ppt: str = ""
-    typ: str = ""
-    x5u: str = ""
-    crit: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
-
-
-class _Party(msgspec.Struct, gc=False):
-    tn: str | None = None
-    uri: str | None = None
-
-
-class _Parties(msgspec.Struct, gc=False):
-    tn: list[str] = []
-    uri: list[str] = []
-
-
-class _Claims(msgspec.Struct, gc=False):
-    """The claims as the standard has them."""
-
-    iat: int
-    orig: _Party
-    dest: _Parties
-    attest: str | None = None
-    origid: str | None = None
-    div: _Party | None = None
-
-
-class _LenientParties(msgspec.Struct, gc=False):
-    tn: list[str] | str = []
-    uri: list[str] | str = []
-
-
-class _LenientClaims(msgspec.Struct, gc=False):
-    """The claims as they have been seen: `iat` a string, `dest.tn` no array."""
-
-    orig: _Party
-    dest: _LenientParties
-    iat: Any = None
-    attest: str | None = None
-    origid: str | None = None
-    div: _Party | None = None
-
-
-_read_header: Final = msgspec.json.Decoder(_Header).decode
-_read_claims: Final = msgspec.json.Decoder(_Claims).decode
-_read_lenient: Final = msgspec.json.Decoder(_LenientClaims).decode
 
 
 class Passport:
@@ -115,8 +66,8 @@ class Passport:
 
     def __init__(
         self,
-        header: _Header,
-        claims: _Claims,
+        header: Header,
+        claims: Claims,
         deviations: tuple[str, ...],
         signing_input: bytes,
         signature: bytes,
@@ -205,12 +156,12 @@ def verify(passport: Passport, credential: Credential, unix_at: float) -> None:
         raise InvalidIdentity("signature") from None
 
 
-def _header(octets: bytes) -> _Header:
+def _header(octets: bytes) -> Header:
     if len(octets) > HEADER_LIMIT:
         raise InvalidIdentity("header_too_large")
     _require_flat(octets)
     try:
-        header = _read_header(octets)
+        header = read_header(octets)
     except (msgspec.MsgspecError, ValueError):
         raise InvalidIdentity("header_malformed") from None
     if header.ppt not in _TYPES:
@@ -224,20 +175,20 @@ def _header(octets: bytes) -> _Header:
     return header
 
 
-def _claims(octets: bytes) -> tuple[_Claims, tuple[str, ...]]:
+def _claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
     """The claims, and the deviations that reading them took."""
     if len(octets) > CLAIMS_LIMIT:
         raise InvalidIdentity("claims_too_large")
     _require_flat(octets)
     try:
-        return _read_claims(octets), ()
+        return read_claims(octets), ()
     except (msgspec.MsgspecError, ValueError):
         return _lenient_claims(octets)
 
 
-def _lenient_claims(octets: bytes) -> tuple[_Claims, tuple[str, ...]]:
+def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
     try:
-        found = _read_lenient(octets)
+        found = read_lenient(octets)
     except (msgspec.MsgspecError, ValueError):
         raise InvalidIdentity("claims_malformed") from None
     deviations: list[str] = []
@@ -251,14 +202,14 @@ def _lenient_claims(octets: bytes) -> tuple[_Claims, tuple[str, ...]]:
         iat = int(iat)
     if not isinstance(iat, int) or isinstance(iat, bool):
         raise InvalidIdentity("iat_invalid")
-    dest = _Parties(tn=tns, uri=uris)
-    claims = _Claims(
+    dest = Parties(tn=tns, uri=uris)
+    claims = Claims(
         iat=iat, orig=found.orig, dest=dest, attest=found.attest, origid=found.origid, div=found.div
     )
     return claims, tuple(deviations)
 
 
-def _require_claims(header: _Header, claims: _Claims) -> None:
+def _require_claims(header: Header, claims: Claims) -> None:
     """Raises InvalidIdentity where a claim that its type requires is missing or has no such value."""
     if not 0 <= claims.iat < _IAT_LIMIT:
         raise InvalidIdentity("iat_invalid")
@@ -274,7 +225,7 @@ def _require_claims(header: _Header, claims: _Claims) -> None:
         raise InvalidIdentity("div_malformed")
 
 
-def _deviations(header: _Header, claims: _Claims) -> tuple[str, ...]:
+def _deviations(header: Header, claims: Claims) -> tuple[str, ...]:
     found: tuple[str, ...] = ()
     if header.typ != "passport":
         found = ("typ",)

@@ -12,7 +12,9 @@ Enters: the modules. Leaves: CHECKS in the order they run, ALL_FACTS. Must not: 
 
 from __future__ import annotations
 
+import copyreg
 from collections.abc import Mapping
+from dataclasses import fields
 from importlib import import_module
 from pkgutil import iter_modules
 from types import MappingProxyType
@@ -41,7 +43,14 @@ def _discovered() -> Mapping[str, CheckModule]:
     return MappingProxyType(dict(sorted(found.items(), key=lambda item: (item[1].COST, item[0]))))
 
 
+def _by_fields(settings: Any) -> tuple[type[Any], tuple[Any, ...]]:
+    """How the Settings of a check are pickled: by their fields, which holds for a compiled check too."""
+    return type(settings), tuple(getattr(settings, field.name) for field in fields(settings))
+
+
 CHECKS: Final = _discovered()
+for _module in CHECKS.values():
+    copyreg.pickle(_module.Settings, _by_fields)
 ALL_FACTS: Final[tuple[FactSpec, ...]] = (
     *BASE_FACTS,
     *(spec for module in CHECKS.values() for spec in module.FACTS),

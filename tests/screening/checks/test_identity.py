@@ -2,7 +2,7 @@
 
 import gc
 from dataclasses import replace
-from typing import Any, cast
+from typing import Any
 
 import pytest
 
@@ -10,7 +10,9 @@ from sipguard.numbers.canonical import NumberRules, read
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.checks import identity
 from sipguard.screening.checks.identity import FACTS, Settings, check
+from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context, Finding, Waiting
+from sipguard.screening.lists import Lists
 from sipguard.screening.trunk import Trunk
 from sipguard.stir.certificate import Anchors, CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
@@ -77,7 +79,7 @@ def run(
 
 def context(certificates: CertificateStore | None = None) -> Context:
     """A context with nothing but certificates."""
-    return Context(cast(Any, None), cast(Any, None), store() if certificates is None else certificates)
+    return Context(Lists({}), Counters(), store() if certificates is None else certificates)
 
 
 def test_all_facts_of_a_call_that_passes() -> None:

@@ -1,0 +1,398 @@
+"""The initial INVITE of a call on its way: screened, tried at one peer after the other, answered or given up.
+
+Enters: a new INVITE, its verdict carried out by `admission`, responses of the B leg, CANCEL. Leaves: what both legs
+are sent until both dialogs stand, or the end of the call. Must not: screen, choose peers' addresses, outlive the 2xx.
+
+What is done when stands in the table SETUP.
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+from sipguard.b2bua import frames
+from sipguard.b2bua.answer import Answer, Repeats
+from sipguard.b2bua.commands import Record
+from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.crossing import bare_ack, relayed
+from sipguard.b2bua.forwarding import invite
+from sipguard.b2bua.leg import B, Leg
+from sipguard.b2bua.setup_table import (
+    ANSWER,
+    CLOSE,
+    DISMISS,
+    ENDED,
+    FAILURE,
+    FORWARD,
+    GIVE_UP,
+    JOIN,
+    LOST,
+    NEXT,
+    OVERDUE,
+    PROVISIONAL,
+    REFUSE,
+    RELAY,
+    SCREENING,
+    SEND_CANCEL,
+    SETUP,
+    SUCCESS,
+    TERMINATE,
+    TERMINATE_AND_CANCEL,
+    TRY,
+)
+from sipguard.sip.compose import cancel_of, local_response
+from sipguard.sip.message import Request, Response, line_value
+from sipguard.sip.timers import GIVE_UP_S
+from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
+
+if TYPE_CHECKING:
+    from sipguard.b2bua.call import Call
+    from sipguard.screening.attempt import CallAttempt
+    from sipguard.screening.finding import Context, Need
+    from sipguard.screening.pipeline import Screening
+    from sipguard.screening.trunk import Peer, Trunk
+
+BUSY_STATUS: Final = frozenset({486, 600, 603})
+NO_ANSWER_STATUS: Final = frozenset({408, 480, 487})
+NEXT_PEER_STATUS: Final = frozenset({408, 500, 502, 503, 504})  # another peer may do better; never after an 18x
+_ANSWERED: Final = INDEX["answered"]
+_FAILOVERS: Final = INDEX["failovers"]
+
+
+class Setup:
+    """What a call needs until it is answered; the user of both INVITE transactions."""
+
+    __slots__ = (
+        "attempt",
+        "call",
+        "client",
+        "context",
+        "cseq",  # of the INVITE, the same on both legs, so that a RAck crosses as it is (RFC 3262 §7.2)
+        "due",
+        "egress",
+        "from_display",
+        "from_rest",
+        "from_uri",
+        "late_for",  # Need | None: what a check waits for
+        "lines",  # header lines that cross in the forwarded INVITE
+        "peers",
+        "relayed_ring",
+        "request",
+        "screening",
+        "server",
+        "state",
+        "tag_by_remote",
+        "verstat",
+    )
+
+    def __init__(
+        self,
+        call: Call,
+        request: Request,
+        server: ServerTransaction,
+        attempt: CallAttempt,
+        screening: Screening,
+        context: Context,
+    ) -> None:
+        self.call = call
+        self.request = request
+        self.server = server
+        self.attempt = attempt
+        self.screening = screening
+        self.context = context
+        self.cseq = request.cseq
+        self.client: ClientTransaction | None = None
+        self.state = SCREENING
+        self.egress: Trunk | None = None
+        self.peers: list[Peer] = []
+        self.lines = self.verstat = ""
+        self.from_display = self.from_uri = self.from_rest = ""
+        self.late_for: Need | None = None
+        self.due = 0
+        self.relayed_ring = False
+        self.tag_by_remote: dict[str, str] | None = None
+        server.user = self
+        call.setup = self
+
+    # ------------------------------------------------------------------ before the next hop
+
+    def refuse(self, status: int, phrase: str, extra: tuple[str, ...] = ()) -> None:
+        """Answers the INVITE ourselves."""
+        action, self.state = SETUP[self.state, REFUSE]
+        if action == ANSWER:
+            self.send_final(status, phrase, extra)
+
+    def send_final(self, status: int, phrase: str, extra: tuple[str, ...] = ()) -> None:
+        """A final response of our own to the caller; kept for the end frame."""
+        call, server = self.call, self.server
+        octets = local_response(server.head, server.to_line, call.a.local_tag, status, phrase, extra)
+        reason = next((line_value(line) for line in extra if line.startswith("Reason:")), "")
+        call.final = (status, phrase, reason)
+        server.respond(status, octets, call.engine.clock.now)
+
+    def trying(self) -> None:
+        """100 Trying, once, where no final answer leaves in the same turn (RFC 3261 §17.2.1)."""
+        server = self.server
+        if not server.octets:
+            octets = local_response(server.head, server.to_line, "", 100, "Trying")
+            server.respond(100, octets, self.call.engine.clock.now)
+
+    def expired(self, now: float) -> None:
+        """What a check waits for did not come within its budget."""
+        self.call.engine.late(self)
+
+    def forward(self, egress: Trunk, peers: list[Peer]) -> None:
+        """Sends the INVITE to the first of `peers`."""
+        action, self.state = SETUP[self.state, FORWARD]
+        if action == TRY:
+            self.egress = egress
+            self.peers = peers
+            self._try_peer(egress)
+
+    def _try_peer(self, egress: Trunk) -> None:
+        """Sends the INVITE to the next peer, on a fresh B leg."""
+        call = self.call
+        engine = call.engine
+        if call.b is not None:
+            self._abandon_try(call.b)
+        call.peer = peer = self.peers.pop(0)
+        leg = self._new_b(egress)
+        branch = engine.ids.branch()
+        octets = invite(self, leg, egress, peer, branch)
+        engine.legs[leg.local_tag] = leg
+        if not call.forward_us:
+            self.trying()
+            call.forward_us = int((engine.stopwatch() - call.received_mono) * 1e6)
+        self.client = ClientTransaction(
+            engine.layer, "INVITE", branch, leg.listener, leg.address, octets, self, engine.clock.now,
+            egress.try_timeout_s,
+        )  # fmt: skip
+
+    def _abandon_try(self, leg: Leg) -> None:
+        engine = self.call.engine
+        engine.counts[_FAILOVERS] += 1
+        engine.legs.pop(leg.local_tag, None)
+        leg.call = None
+        if self.client is not None:
+            self.client.user = None
+
+    def _new_b(self, egress: Trunk) -> Leg:
+        """A B leg with its own Call-ID and tag."""
+        call = self.call
+        engine = call.engine
+        place = engine.listeners[egress.listener]
+        leg = Leg(B, call, place.listener, place.via, place.contact)
+        leg.call_id = engine.ids.token() + engine.ids.token()
+        leg.local_tag = engine.ids.token()
+        leg.cseq = self.cseq
+        call.b = leg
+        return leg
+
+    # ------------------------------------------------------------------ from the B leg
+
+    def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """A response to the forwarded INVITE."""
+        status = response.status
+        b = self.call.b
+        if b is None:
+            return
+        event = PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE
+        action, self.state = SETUP[self.state, event]
+        if action == RELAY:
+            self._relay_provisional(b, response, now)
+        elif action == JOIN:
+            self._join(b, transaction, response, now)
+        elif action == NEXT:
+            self._failed(response)
+        elif action == SEND_CANCEL:
+            self._send_cancel()
+        elif action == DISMISS:
+            self._dismiss(b, transaction, response)
+        elif action == CLOSE:
+            self.call.close("")
+
+    def _relay_provisional(self, b: Leg, response: Response, now: float) -> None:
+        call = self.call
+        if call.peer is not None:
+            call.engine.peers.answered(call.peer)
+        if response.status == 100:
+            return
+        if not call.ring_at:
+            call.ring_at = call.engine.clock.unix
+        tag = ""
+        remote_tag = response.to_tag
+        if remote_tag:
+            tag = self._tag_for(remote_tag)
+            if not b.remote_tag:
+                b.remote_tag = remote_tag
+                b.remote = response.value("to")
+            if b.remote_tag == remote_tag:
+                b.learn(response)
+        self.relayed_ring = True
+        server = self.server
+        server.respond(response.status, relayed(response, server.head, server.to_line, tag, call.a.contact), now)
+
+    def _tag_for(self, remote_tag: str) -> str:
+        """Our To-tag on the A leg for a To-tag of the B leg: each early dialog has its own."""
+        tags = self.tag_by_remote
+        own = self.call.a.local_tag
+        if tags is None:
+            self.tag_by_remote = {remote_tag: own}
+            return own
+        tag = tags.get(remote_tag)
+        if tag is None:
+            tags[remote_tag] = tag = self.call.engine.ids.token()
+        return tag
+
+    def _join(self, b: Leg, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """The callee answered: both dialogs stand, the 2xx goes to the caller."""
+        call, server = self.call, self.server
+        engine = call.engine
+        a = call.a
+        tag = self._tag_for(response.to_tag)
+        if tag != a.local_tag:
+            self._take_tag(a, tag)
+        self._take_fork(b, response)
+        call.answer_at = engine.clock.unix
+        engine.counts[_ANSWERED] += 1
+        call.note_try(response.status)
+        if call.peer is not None:
+            engine.peers.answered(call.peer)
+        legs = (a.snapshot(), b.snapshot())
+        engine.layer.out.append(Record(frames.AnswerFrame(call.id, call.answer_at, call.tries[-1][0], legs)))
+        octets = relayed(response, server.head, server.to_line, tag, a.contact)
+        call.final = (response.status, response.phrase, "")
+        server.respond(response.status, octets, now)
+        Answer(engine, a, b, self.cseq, transaction, self.cseq, octets, server.address, now)
+        server.user = None
+        call.setup = None
+
+    def _take_tag(self, a: Leg, tag: str) -> None:
+        """Makes the dialog of the fork that answered that of the A leg."""
+        legs = self.call.engine.legs
+        legs.pop(a.local_tag, None)
+        a.local_tag = tag
+        a.local = f"{line_value(self.server.to_line)};tag={tag}"
+        legs[tag] = a
+
+    def _take_fork(self, b: Leg, response: Response) -> None:
+        """Makes the dialog of this response that of the B leg."""
+        remote_tag = response.to_tag
+        if b.remote_tag != remote_tag:
+            b.forget_routes()
+            b.remote_tag = remote_tag
+        b.remote = response.value("to")
+        b.learn(response)
+
+    def _failed(self, response: Response) -> None:
+        """A final failure of a peer: the next one is tried where that may help, else it crosses to the caller."""
+        status = response.status
+        call = self.call
+        call.note_try(status)
+        if call.peer is not None:
+            call.engine.peers.answered(call.peer)
+        if status in NEXT_PEER_STATUS and self.peers and not self.relayed_ring and self.egress is not None:
+            self._try_peer(self.egress)
+            return
+        self.state = ENDED
+        if status == 503:  # ours would be read as our own overload (RFC 3261 §16.7 step 6)
+            self.send_final(500, "Server Internal Error")
+            call.close(frames.FAILED)
+            return
+        server = self.server
+        octets = relayed(response, server.head, server.to_line, self._tag_for(response.to_tag), "")
+        call.final = (status, response.phrase, response.value("reason"))
+        server.respond(status, octets, call.engine.clock.now)
+        call.close(_disposition_of(status))
+
+    def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
+        """The peer did not react, or rings for too long."""
+        action, self.state = SETUP[self.state, OVERDUE if why == "no_answer" else LOST]
+        if action == NEXT:
+            self._lost_peer()
+        elif action == TERMINATE_AND_CANCEL:
+            self.call.note_try(0)
+            self.send_final(408, "Request Timeout")
+            self.call.record_end(frames.NO_ANSWER)
+            self._send_cancel()
+        elif action == CLOSE:
+            transaction.close()
+            self.call.close("")
+
+    def _lost_peer(self) -> None:
+        """The peer gave no answer at all: it is marked down and the next one is tried."""
+        call = self.call
+        call.note_try(0)
+        self.client = None
+        if call.peer is not None and self.egress is not None:
+            call.engine.peers.failed(call.peer, self.egress, call.engine.clock.now)
+            if self.peers:
+                self._try_peer(self.egress)
+                return
+        self.state = ENDED
+        self.send_final(500, "No Peer Reachable")
+        call.close(frames.UNREACHABLE)
+
+    # ------------------------------------------------------------------ giving up
+
+    def cancelled(self, request: Request, now: float) -> None:
+        """The caller's CANCEL, or its BYE in an early dialog."""
+        self.give_up(487, "Request Terminated", frames.CANCELLED, request.value("reason"))
+
+    def give_up(self, status: int, phrase: str, disposition: str, reason: str) -> None:
+        """Answers the caller with a failure and takes back what was sent to the peer; `reason` goes there."""
+        before = self.state
+        action, self.state = SETUP[before, GIVE_UP]
+        if action not in (TERMINATE, TERMINATE_AND_CANCEL):
+            return
+        call = self.call
+        self.send_final(status, phrase)
+        call.final = (status, phrase, reason)
+        if before == SCREENING:  # nothing was decided, so nothing is kept
+            call.engine.stop_screening(self)
+            call.close("")
+            return
+        call.record_end(disposition)
+        if action == TERMINATE_AND_CANCEL:
+            self._send_cancel()
+
+    def _send_cancel(self) -> None:
+        """Cancels the INVITE at the peer; within 64*T1 it must have ended (RFC 3261 §9.1)."""
+        client = self.client
+        if client is None or client.state != PROCEEDING:
+            return
+        engine = self.call.engine
+        now = engine.clock.now
+        reason = self.call.final[2]
+        engine.send_cancel(client, cancel_of(client.octets, f"Reason: {reason}" if reason else ""), now)
+        client.end_by(now + GIVE_UP_S)
+
+    def _dismiss(self, b: Leg, transaction: ClientTransaction, response: Response) -> None:
+        """A 2xx crossed the CANCEL: it is acknowledged and the dialog ended at once (RFC 3261 §15)."""
+        engine = self.call.engine
+        self._take_fork(b, response)
+        transaction.acknowledge(bare_ack(b, self.cseq, engine.ids.branch()))
+        engine.send_bye(b, "")
+        transaction.user = Repeats(engine, b.remote_tag)
+        self.client = None
+        self.call.close("")
+
+    def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
+        """No ACK for our failure came (Timer H); there is nothing left to end."""
+
+    def close(self) -> None:
+        """Lets go of the transactions; they end by their own timers."""
+        self.state = ENDED
+        self.server.user = None
+        if self.client is not None:
+            self.client.user = None
+            self.client = None
+
+
+def _disposition_of(status: int) -> str:
+    """How a call ended that a peer answered with this failure."""
+    if status < 400:
+        return frames.REDIRECTED
+    if status in BUSY_STATUS:
+        return frames.BUSY
+    return frames.NO_ANSWER if status in NO_ANSWER_STATUS else frames.FAILED

@@ -1,0 +1,69 @@
+"""The JSON of a PASSporT, decoded straight into its claims (RFC 8225 §4, §5).
+
+Enters: JSON octets. Leaves: header and claims. Must not: judge them; `passport` does. It stands apart from
+`passport` because msgspec builds these classes from their annotations, which a compiled module does not keep.
+"""
+
+from __future__ import annotations
+
+from typing import Any, Final
+
+import msgspec
+
+
+class Header(msgspec.Struct, gc=False):
+    """The JOSE header (RFC 8225 §4)."""
+
+    alg: str = ""
+    ppt: str = ""
+    typ: str = ""
+    x5u: str = ""
+    crit: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
+
+
+class Party(msgspec.Struct, gc=False):
+    """One number or URI (§5.2.1)."""
+
+    tn: str | None = None
+    uri: str | None = None
+
+
+class Parties(msgspec.Struct, gc=False):
+    """Numbers and URIs (§5.2.1)."""
+
+    tn: list[str] = []
+    uri: list[str] = []
+
+
+class Claims(msgspec.Struct, gc=False):
+    """The claims as the standard has them."""
+
+    iat: int
+    orig: Party
+    dest: Parties
+    attest: str | None = None
+    origid: str | None = None
+    div: Party | None = None
+
+
+class LenientParties(msgspec.Struct, gc=False):
+    """Numbers and URIs, as arrays or alone."""
+
+    tn: list[str] | str = []
+    uri: list[str] | str = []
+
+
+class LenientClaims(msgspec.Struct, gc=False):
+    """The claims as they have been seen: `iat` a string, `dest.tn` no array."""
+
+    orig: Party
+    dest: LenientParties
+    iat: Any = None
+    attest: str | None = None
+    origid: str | None = None
+    div: Party | None = None
+
+
+read_header: Final = msgspec.json.Decoder(Header).decode
+read_claims: Final = msgspec.json.Decoder(Claims).decode
+read_lenient: Final = msgspec.json.Decoder(LenientClaims).decode

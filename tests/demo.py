@@ -1,0 +1,305 @@
+"""The demonstration: real calls over real sockets through sipguard on the shipped configuration, one row each.
+
+    python -m tests.demo        exit status 0 where every row is as expected, 1 where one is not
+
+Enters: nothing. Leaves: a table. Must not: leave processes or directories behind.
+
+Of the configuration only addresses, ports, anchors and the guard on fetching are changed, in a copy; lists and policy
+are used as they are. Verdict and rule are what `sipguard calls` says afterwards; all else is seen on the sockets.
+"""
+
+from __future__ import annotations
+
+import shutil
+import socket
+import sys
+import tempfile
+import time
+from collections.abc import Mapping, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any, Final
+
+from ruamel.yaml import YAML
+
+from tests.e2e.product import ROOT, Product, free_port, wait_for
+from tests.pki import CertificateServer, Holder, Pki, identity_value, passport
+from tests.standin import Caller, NextHop, Outcome, body, header
+
+CALLER: Final = "+12025550101"
+CALLEE: Final = "+12125550123"
+VERIFIED_ONLY: Final = "+12025550181"  # of lists/verified_only.txt
+CARRIER, CUSTOMER, DIALER, GATEWAY = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127.0.0.4"
+STRANGER: Final = "127.0.0.9"
+HEAD: Final = ("what was sent", "verdict", "rule", "SIP answer", "what arrived at the next hop", "ms")
+NOTHING: Final = "nothing"
+EXPLAINED: Final = "tampered claim, callee wants verified callers"
+
+
+@dataclass(frozen=True)
+class Case:
+    """One call, and what must come of it. `hop`: words of what arrives, () where nothing may arrive."""
+
+    what: str
+    verdict: str
+    rule: str
+    answer: str
+    hop: tuple[str, ...] = ()
+    caller: str = CALLER
+    callee: str = CALLEE
+    source: str = CARRIER
+    token: Mapping[str, Any] | None = None  # how the PASSporT differs from a right one; None for no Identity
+    signer: str = "709J"
+    extra: tuple[str, ...] = ()
+    display: str = "Alice"
+    cancel: bool = False
+    again: bool = False  # worth a second try: its certificate is fetched for the first time
+
+
+def cases(now: int) -> tuple[Case, ...]:
+    """All calls, in their order; `now` is Unix seconds."""
+    passed, failed, none = "TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation"
+    strict = {"rule": "verified-callers-only", "callee": VERIFIED_ONLY}
+    pai = (f"P-Asserted-Identity: <sip:{CALLER}@carrier.example>",)
+    return (
+        Case("signed A, its certificate is fetched", "allow", "default", "180 200", (passed, "A"), token={}, again=True),
+        Case("signed A, certificate at hand", "allow", "default", "180 200", (passed, "A"), token={}),
+        Case("signed B", "allow", "default", "180 200", (passed, "B"), token={"attest": "B"}),
+        Case("signed C", "allow", "default", "180 200", (passed, "C"), token={"attest": "C"}),
+        Case("tampered claim", "label", "failed-verification", "180 200", (failed, '"SPAM? Alice"'), token={"tamper": True}),
+        Case(EXPLAINED, "reject", answer="438", token={"tamper": True}, **strict),
+        Case("... stale, 1 h old", "reject", answer="403", token={"iat": now - 3600}, **strict),
+        Case("... iat 1 h ahead", "reject", answer="403", token={"iat": now + 3600}, **strict),
+        Case("... token of another call", "reject", answer="438", token={"orig": "12025550199"}, **strict),
+        Case("... signed under an unknown CA", "reject", answer="437", token={}, signer="rogue", again=True, **strict),
+        Case("... no Identity", "reject", answer="428", **strict),
+        Case("... signed A", "allow", "default", "180 200", (passed, "A"), token={}, callee=VERIFIED_ONLY),
+        Case("no Identity", "allow", "default", "180 200", (none,)),
+        Case("blocked caller", "reject", "blocked-caller", "607", caller="+12025550121", token={}),
+        Case("do-not-originate in From, other PAI", "reject", "dno", "403", caller="+12025550111", extra=pai),
+        Case("impossible caller number", "reject", "impossible-caller", "404", caller="+11115550101"),
+        Case("telemarketer to Do-Not-Call number", "reject", "telemarketing-dnc", "403",
+             caller="+12025550143", callee="+12025550131", source=DIALER),
+        Case("... the callee consented", "allow", "default", "180 200", (none,),
+             caller="+12025550141", callee="+12025550131", source=DIALER),
+        Case("customer with a number not his own", "reject", "not-their-number", "403", source=CUSTOMER),
+        Case("domestic number from abroad", "label", "domestic-from-abroad", "180 200", ('"ABROAD? Alice"',), source=GATEWAY),
+        Case("911 from a blocked caller", "allow", "emergency", "180 200", ("sip:911@",), caller="+12025550121", callee="911"),
+        Case("988 from a blocked caller", "allow", "emergency", "180 200", ("sip:988@",), caller="+12025550121", callee="988"),
+        Case("caller complained of", "label", "reported-caller", "180 200", ('"SPAM? Alice"', "Call-Info"), caller="+12025550171"),
+        Case("cancelled while ringing", "allow", "default", "180 487", (passed,), token={}, callee="+12125550151", cancel=True),
+        Case("callee is busy", "allow", "default", "486", (passed,), token={}, callee="+12125550150"),
+        Case("early media", "allow", "default", "183+SDP 200", (passed,), token={}, callee="+12125550152"),
+        Case("next hop blocks it with 603+", "allow", "default", "603+", (passed,), token={}, callee="+12125550153"),
+        Case("from an address of no trunk", "", "", NOTHING, source=STRANGER),
+    )  # fmt: skip
+
+
+@dataclass
+class Placed:
+    """A case that was played: `answer` and `hop` as seen, the call's record afterwards."""
+
+    case: Case
+    answer: str
+    hop: str
+    added_ms: float
+    began_at: float
+    ended_at: float
+    record: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def verdict(self) -> str:
+        """Of the record, "" for none."""
+        return str(self.record.get("action", ""))
+
+    @property
+    def rule(self) -> str:
+        """The same."""
+        return str(self.record["rule"] or "default") if self.record else ""
+
+    @property
+    def sockets_agree(self) -> bool:
+        """Whether the answer and what arrived are as expected."""
+        arrived = all(word in self.hop for word in self.case.hop) if self.case.hop else self.hop == NOTHING
+        return arrived and self.answer == self.case.answer
+
+    @property
+    def as_expected(self) -> bool:
+        """Whether the record agrees as well."""
+        return self.sockets_agree and (self.verdict, self.rule) == (self.case.verdict, self.case.rule)
+
+    def cells(self) -> tuple[str, ...]:
+        """The row."""
+        ms = f"{self.added_ms:.1f}" if self.added_ms else "-"
+        mark = "" if self.as_expected else "   <-- NOT AS EXPECTED"
+        return self.case.what, self.verdict or "-", self.rule or "-", self.answer, self.hop, ms + mark
+
+
+class Scene:
+    """Signers, the server of their certificates, the next hop, sipguard, and callers by source address."""
+
+    def __init__(self, directory: Path, stack: ExitStack) -> None:
+        pki, rogue = Pki(), Pki("Example ROGUE ROOT")
+        self.signers: dict[str, Holder] = {"709J": pki.leaf(spc="709J"), "rogue": rogue.leaf(spc="709J")}
+        served = directory / "served"
+        served.mkdir()
+        for name, signer in self.signers.items():
+            (served / f"{name}.pem").write_bytes(signer.pem)
+        self.server = stack.enter_context(CertificateServer(served, tls=pki.web()))
+        self.hop = NextHop()
+        stack.callback(self.hop.close)
+        config = shipped(directory, pki, self.server.port, self.hop.port)
+        self.product = Product(directory / "config", config)
+        stack.callback(self.product.stop)
+        self.product.start()
+        self.callers: dict[str, Caller] = {}
+        for source in (CARRIER, CUSTOMER, DIALER, GATEWAY, STRANGER):
+            self.callers[source] = caller = Caller(self.product.address("main"), source)
+            stack.callback(caller.close)
+
+    def place(self, case: Case) -> Placed:
+        """Plays a call; a second time where its certificate may have come too late for the first."""
+        placed = self._place(case)
+        if case.again and not placed.sockets_agree:
+            time.sleep(0.5)
+            placed = self._place(case)
+        return placed
+
+    def _place(self, case: Case) -> Placed:
+        invite = self.callers[case.source].invite(
+            case.caller,
+            case.callee,
+            extra=(*self._identity(case), *case.extra),
+            display=case.display,
+            uri="" if case.callee[0] == "+" else f"sip:{case.callee}@sipguard.example",
+        )
+        before = len(self.hop.invites)
+        began_at, began = time.time(), time.perf_counter()
+        wait_s = 0.5 if case.source == STRANGER else 5.0
+        outcome = self.callers[case.source].call(invite, cancel=case.cancel, wait_s=wait_s)
+        took = time.perf_counter() - began
+        arrived = self.hop.invites[before:]
+        hop = summary(arrived[0][0]) if arrived else NOTHING
+        added_s = arrived[0][1] - outcome.invite_at if arrived else took
+        return Placed(case, answer(outcome), hop, added_s * 1e3 if outcome.status else 0.0, began_at, time.time())
+
+    def _identity(self, case: Case) -> tuple[str, ...]:
+        if case.token is None:
+            return ()
+        wanted = dict(case.token)
+        x5u = self.server.url(f"{case.signer}.pem")
+        orig = wanted.pop("orig", case.caller.removeprefix("+"))
+        token = passport(orig, case.callee.removeprefix("+"), self.signers[case.signer].key, x5u, **wanted)
+        return (f"Identity: {identity_value(token, x5u)}",)
+
+    def find_records(self, placed: Sequence[Placed]) -> None:
+        """Gives each call its record, out of sipguard's database."""
+        recorded = [each for each in placed if each.case.verdict]
+
+        def all_there() -> bool:
+            rows = self.product.calls()
+            for each in recorded:
+                own = [row for row in rows if each.began_at <= row["at"] <= each.ended_at]
+                each.record = own[0] if own else {}
+            return all(each.record for each in recorded)
+
+        try:
+            wait_for(all_there, "a record of every call", 4.0)
+        except AssertionError as error:
+            print(error, file=sys.stderr)
+
+
+def shipped(directory: Path, pki: Pki, certificate_port: int, hop_port: int) -> dict[str, Any]:
+    """The shipped configuration, copied to `directory`, with addresses, anchors and the guard on fetching changed."""
+    shutil.copytree(ROOT / "config", directory / "config")
+    root = directory / "config" / "anchors" / "root.pem"
+    root.write_bytes(pki.root.pem)
+    config: dict[str, Any] = YAML(typ="safe").load(directory / "config" / "sipguard.yaml")
+    config["listeners"]["main"]["port"] = free_port()
+    config["trunks"]["core"]["peers"] = [f"127.0.0.1:{hop_port}"]
+    config["metrics"]["port"] = free_port(kind=socket.SOCK_STREAM)
+    config["identity"]["fetch"].update(
+        allow_networks=["127.0.0.0/8"], ports=[certificate_port], ca_file="anchors/root.pem"
+    )
+    return config
+
+
+def answer(outcome: Outcome) -> str:
+    """What the caller was answered: `180 200`, `183+SDP 200`, `603+`; 100 is left out."""
+    words = []
+    for provisional in outcome.provisional:
+        if provisional[8:11] != "100":
+            words.append(provisional[8:11] + ("+SDP" if body(provisional).startswith("v=0") else ""))
+    if outcome.status:
+        reason = header(outcome.final, "Reason")
+        plus = reason.startswith('Q.850;cause=21;text="v=analytics1;url=') and reason.endswith(";location=RLN")
+        words.append(f"{outcome.status}{'+' * (plus and outcome.phrase == 'Network Blocked')}")
+    return " ".join(words) or NOTHING
+
+
+def summary(invite: str) -> str:
+    """What is new in an INVITE at the next hop: Request-URI of an emergency call, name, verstat, headers."""
+    words = []
+    uri = invite.split(" ")[1]
+    if not uri.startswith("sip:+"):
+        words.append(f"{uri.partition('@')[0]}@")
+    name = header(invite, "From").partition("<")[0].strip()
+    if name and name != '"Alice"':
+        words.append(name)
+    words.append(header(invite, "From").partition(";verstat=")[2].partition("@")[0])
+    words.append(header(invite, "Attestation-Info"))
+    if header(invite, "Call-Info"):
+        words.append("Call-Info")
+    return " ".join(word for word in words if word) or "as sent"
+
+
+def show(rows: Sequence[tuple[str, ...]]) -> None:
+    """Prints rows in columns."""
+    widths = [max(len(row[n]) for row in rows) for n in range(len(HEAD))]
+    for row in rows:
+        print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
+
+
+def play(directory: Path) -> int:
+    """Places all calls and prints what came of them; answers the exit status."""
+    with ExitStack() as stack:
+        print("sipguard starts on the shipped configuration ...", flush=True)
+        scene = Scene(directory, stack)
+        placed = [scene.place(case) for case in cases(int(time.time()))]
+        scene.find_records(placed)
+        show([HEAD, *(each.cells() for each in placed)])
+        explain(scene, placed)
+    wrong = sum(not each.as_expected for each in placed)
+    print(f"\n{len(placed)} calls, {f'{wrong} NOT as expected' if wrong else 'all as expected'}.")
+    print(
+        "ms: from the INVITE to its arrival at the next hop, or to its refusal; fetches included.\n"
+        "Next: make run (sipguard on config/sipguard.yaml), README.md, docs/policy.md (the policy language)"
+    )
+    return 1 if wrong else 0
+
+
+def explain(scene: Scene, placed: Sequence[Placed]) -> None:
+    """Shows the steps of one decision."""
+    found = next(each for each in placed if each.case.what == EXPLAINED)
+    if found.record:
+        decision_id = str(found.record["decision_id"])
+        print(f"\nsipguard explain {decision_id}")
+        print(scene.product.command("explain", decision_id).stdout.rstrip())
+
+
+def main() -> int:
+    """Plays the demonstration in a directory of its own, which is removed."""
+    with tempfile.TemporaryDirectory(prefix="sipguard-demo-") as directory:
+        try:
+            return play(Path(directory))
+        except KeyboardInterrupt:
+            print("\nstopped")
+            return 130
+        except AssertionError as error:
+            print(error, file=sys.stderr)
+            return 1
+
+
+if __name__ == "__main__":
+    sys.exit(main())

@@ -1,0 +1,222 @@
+"""The real product in a directory of its own: configuration from a template, start, commands, stop.
+
+Sockets lie on loopback addresses: callers on 127.0.11.*, sipguard's outer listener on 127.0.20.1, its inner one on
+127.0.30.1, next hops on 127.0.42.*; so no address of one leg may be seen on the other. Ports are free ones.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+import socket
+import subprocess
+import sys
+import time
+import urllib.error
+import urllib.request
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any, Final
+
+ROOT: Final = Path(__file__).resolve().parents[2]
+CALLER_HOST: Final = "127.0.11.1"
+STRANGER_HOST: Final = "127.0.19.9"  # in no trunk
+OUTER: Final = "127.0.20.1"
+INNER: Final = "127.0.30.1"
+HOP_HOST: Final = "127.0.42.1"
+READY_WITHIN_S: Final = 20.0
+
+POLICY: Final[dict[str, Any]] = {
+    "rules": [
+        {"name": "dno", "when": {"lists.shown": "dno"}, "reject": "dno"},
+        {"name": "dno-asserted", "when": {"lists.asserted": "dno"}, "reject": "dno"},
+        {"name": "blocked-caller", "when": {"lists.caller": "blocked"}, "reject": "subscriber"},
+        {
+            "name": "verified-only",
+            "when": {"lists.callee": "verified_only", "identity.result": ["failed", "none", "unsupported"]},
+            "reject": "identity",
+        },
+        {
+            "name": "moved",
+            "when": {"lists.callee": "moved"},
+            "redirect": {"contact": "sip:+12025550162@example.com"},
+        },
+        {
+            "name": "reported-caller",
+            "when": {"lists.caller": "complaints"},
+            "label": {"prefix": "SPAM? ", "max": 15, "headers": {"Call-Info": "<https://provider.example/redress>"}},
+        },
+    ],
+    "default": "allow",
+}
+
+
+def free_port(host: str = "127.0.0.1", kind: socket.SocketKind = socket.SOCK_DGRAM) -> int:
+    """A port that nobody has at the moment."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, kind) as sock:
+        sock.bind((host, 0))
+        return int(sock.getsockname()[1])
+
+
+def configuration(hop_port: int) -> dict[str, Any]:
+    """The template: calls of CALLER_HOST go to HOP_HOST. Tests change what they need before they start it."""
+    return {
+        "site": "test",
+        "node": "one",
+        "listeners": {
+            "outer": {"address": OUTER, "port": free_port(OUTER)},
+            "inner": {"address": INNER, "port": free_port(INNER)},
+        },
+        "trunks": {
+            "hop": {"kind": "interconnect", "listener": "inner", "peers": [f"{HOP_HOST}:{hop_port}"]},
+            "carrier": {
+                "kind": "interconnect",
+                "listener": "outer",
+                "sources": ["127.0.11.0/24"],
+                "route": "hop",
+                "trust_pai": True,
+            },
+        },
+        "lists": {
+            "dno": {"members": ["+12025550111"], "bind": ["shown", "asserted"]},
+            "blocked": {"members": ["+12025550121", "+12025550190"], "bind": ["caller"]},
+            "moved": {"members": ["+12025550161"], "bind": ["callee"]},
+            "complaints": {"members": ["+12025550171"], "bind": ["caller"]},
+            "verified_only": {"members": ["+12025550181"], "bind": ["callee"]},
+        },
+        "emergency": {"psap_callers": ["+12025550190"]},
+        "policy": POLICY,
+        "drain": {"deadline": "2s"},
+        "journal": {"directory": "journal", "segment_size": "4MiB"},
+        "records": {"database": "records.sqlite", "interval": "100ms"},
+        "metrics": {"address": "127.0.0.1", "port": free_port(kind=socket.SOCK_STREAM)},
+        "logs": {"calls": "off"},
+        "run": {"directory": "run"},
+        "state": {"directory": "state"},
+    }
+
+
+class Product:
+    """`sipguard run` on a configuration in `directory`."""
+
+    def __init__(self, directory: Path, config: dict[str, Any]) -> None:
+        directory.mkdir(parents=True, exist_ok=True)
+        self.directory = directory
+        self.config = config
+        self.path = directory / "sipguard.yaml"
+        self.log = directory / "product.log"
+        self.process: subprocess.Popen[bytes] | None = None
+        self.write()
+
+    def write(self, **changed: object) -> None:
+        """Writes the configuration, with some keys of its first level changed for good (JSON is YAML)."""
+        self.config.update(changed)
+        self.path.write_text(json.dumps(self.config, indent=1))
+
+    def address(self, listener: str = "outer") -> tuple[str, int]:
+        """Host and port of a listener."""
+        found = self.config["listeners"][listener]
+        return found["address"], found["port"]
+
+    def start(self) -> Product:
+        """Starts it and waits until it is ready; returns itself. Raises AssertionError with its log."""
+        said = self.log.stat().st_size if self.log.exists() else 0
+        with self.log.open("ab") as log:
+            self.process = subprocess.Popen(
+                [sys.executable, "-m", "sipguard.cli.main", "run", "-c", str(self.path)],
+                stdin=subprocess.DEVNULL,
+                stdout=log,
+                stderr=subprocess.STDOUT,
+                cwd=ROOT,
+            )
+        process = self.process
+        wait_for(
+            lambda: b'"event": "ready"' in self.log.read_bytes()[said:] or process.poll() is not None,
+            "sipguard is ready",
+            READY_WITHIN_S,
+        )
+        assert process.poll() is None, self.log.read_text()
+        return self
+
+    def stop(self, patience_s: float = 15.0) -> int:
+        """SIGTERM to its own pid, later once more, at last SIGKILL; answers the exit status."""
+        process = self.process
+        if process is None:
+            return 0
+        for each in (signal.SIGTERM, signal.SIGTERM, signal.SIGKILL):
+            if process.poll() is None:
+                process.send_signal(each)
+                try:
+                    process.wait(patience_s)
+                except subprocess.TimeoutExpired:
+                    continue
+        self.process = None
+        return process.returncode
+
+    def terminate(self) -> None:
+        """SIGTERM, without waiting for the end."""
+        assert self.process is not None
+        self.process.send_signal(signal.SIGTERM)
+
+    def command(self, *arguments: str, timeout_s: float = 30.0) -> subprocess.CompletedProcess[str]:
+        """`sipguard ARGUMENTS -c FILE`."""
+        return subprocess.run(
+            [sys.executable, "-m", "sipguard.cli.main", *arguments, "-c", str(self.path)],
+            capture_output=True,
+            text=True,
+            cwd=ROOT,
+            timeout=timeout_s,
+            env={**os.environ, "COLUMNS": "200"},
+        )
+
+    def answer(self, *arguments: str) -> Any:
+        """What a command prints with --json; it must succeed."""
+        done = self.command(*arguments, "--json")
+        assert done.returncode == 0, done.stderr
+        return json.loads(done.stdout)
+
+    def calls(self, *arguments: str) -> list[dict[str, Any]]:
+        """Rows of `sipguard calls`, newest first."""
+        found: list[dict[str, Any]] = self.answer("calls", "--limit", "100000", *arguments)
+        return found
+
+    def call_of(self, number: str, *, ended: bool = True) -> dict[str, Any]:
+        """The newest row with this number, once it stands there (and has ended)."""
+        found: list[dict[str, Any]] = []
+
+        def there() -> bool:
+            found[:] = self.calls("--number", number)
+            return bool(found) and (bool(found[0]["disposition"]) or not ended)
+
+        wait_for(there, f"a record of {number}")
+        return found[0]
+
+    def get(self, path: str) -> tuple[int, str]:
+        """Status and text of `/metrics` or `/healthz`."""
+        url = f"http://127.0.0.1:{self.config['metrics']['port']}{path}"
+        try:
+            with urllib.request.urlopen(url, timeout=5) as response:
+                return response.status, response.read().decode()
+        except urllib.error.HTTPError as error:
+            return error.code, error.read().decode()
+
+    def metric(self, name: str) -> float:
+        """The value of a metric; `name` with its labels as Prometheus writes them."""
+        for line in self.get("/metrics")[1].splitlines():
+            if line.startswith(f"{name} "):
+                return float(line.rpartition(" ")[2])
+        raise AssertionError(f"there is no metric {name}")
+
+    def worker_pid(self) -> int:
+        """The process that owns the calls."""
+        return int(self.answer("status")["processes"]["worker"]["pid"])
+
+
+def wait_for(there: Callable[[], bool], what: str, within_s: float = 10.0) -> None:
+    """Returns once `there` says yes. Raises AssertionError."""
+    end = time.monotonic() + within_s
+    while not there():
+        assert time.monotonic() < end, f"{what}: not within {within_s} s"
+        time.sleep(0.05)

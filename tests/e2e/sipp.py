@@ -1,0 +1,133 @@
+"""SIPp as a process, and what it wrote about the messages it sent and received.
+
+Enters: a scenario file, addresses. Leaves: exit status, messages. Must not: know what a scenario is about.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final
+
+from tests.e2e.product import ROOT, free_port, wait_for
+from tests.standin import header, headers
+
+SCENARIOS: Final = ROOT / "sipp_scenarios"
+LONGEST_S: Final = 60
+CONTROL_HOST: Final = "127.0.0.1"  # SIPp listens for commands, over IPv4 only
+
+_HEAD: Final = re.compile(
+    r"^-{20,} [0-9].*\n(?:UDP) message (sent|received) (?:\(\d+ bytes\)|\[\d+\] bytes)[ :]*\n\n", re.MULTILINE
+)
+
+
+@dataclass(frozen=True)
+class Message:
+    """One message at one side; `sent` is seen from SIPp."""
+
+    sent: bool
+    text: str
+
+    @property
+    def start(self) -> str:
+        """The start line."""
+        return self.text.partition("\r\n")[0]
+
+    @property
+    def lines(self) -> list[str]:
+        """The header lines."""
+        return self.text.partition("\r\n\r\n")[0].split("\r\n")[1:]
+
+    @property
+    def body(self) -> str:
+        """What follows the headers."""
+        return self.text.partition("\r\n\r\n")[2]
+
+    @property
+    def kind(self) -> str:
+        """`INVITE`, or `200 INVITE` for a response."""
+        first = self.start.split(" ")
+        return f"{first[1]} {header(self.text, 'CSeq').split()[-1]}" if first[0].startswith("SIP/") else first[0]
+
+    def values(self, *names: str) -> list[str]:
+        """Values of the headers with one of these names."""
+        return headers(self.text, *names)
+
+
+def messages(log: Path) -> list[Message]:
+    """The messages of a -trace_msg file, in order."""
+    text = log.read_bytes().decode("latin-1") if log.exists() else ""
+    pieces = _HEAD.split(text)[1:]
+    found = []
+    for direction, content in zip(pieces[::2], pieces[1::2], strict=True):
+        content = re.sub(r"(?<!\r)\n", "\r\n", content)
+        found.append(Message(direction == "sent", _one(content)))
+    return found
+
+
+def _one(content: str) -> str:
+    """Headers and as many octets of body as Content-Length says; the log adds empty lines."""
+    head, _, body = content.partition("\r\n\r\n")
+    length = header(f"{head}\r\n\r\n", "Content-Length", "l")
+    return f"{head}\r\n\r\n{body[: int(length or 0)]}"
+
+
+class Sipp:
+    """One side of one call."""
+
+    def __init__(
+        self, scenario: str, directory: Path, local: tuple[str, int], remote: tuple[str, int] | None, *more: str
+    ) -> None:
+        self.log = directory / f"{scenario}.messages"
+        self.errors = directory / f"{scenario}.errors"
+        self.local = local
+        host, port = local
+        self._command = [
+            "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port), "-ci", CONTROL_HOST,
+            "-cp", str(free_port(CONTROL_HOST)), "-mp", str(20000 + 4 * (port % 5000)), "-m", "1", "-nostdin",
+            "-timeout", f"{LONGEST_S}s", "-timeout_error", "-trace_msg", "-message_file", str(self.log),
+            "-message_overwrite", "false",
+            "-trace_err", "-error_file", str(self.errors), *more,
+        ]  # fmt: skip
+        if remote is not None:
+            self._command.append(f"{_shown(remote[0])}:{remote[1]}")
+        self._process: subprocess.Popen[bytes] | None = None
+
+    def start(self) -> Sipp:
+        """Starts it; a called side listens when this returns."""
+        self._process = process = subprocess.Popen(
+            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+        )
+        wait_for(lambda: _bound(self.local) or process.poll() is not None, f"SIPp listens on {self.local}")
+        return self
+
+    def wait(self) -> int:
+        """The exit status, 0 where the scenario went as written."""
+        assert self._process is not None
+        return self._process.wait(LONGEST_S + 10)
+
+    def stop(self) -> None:
+        """Ends it where it waits for what must not come."""
+        if self._process is not None and self._process.poll() is None:
+            self._process.kill()
+            self._process.wait()
+
+    def messages(self) -> list[Message]:
+        """What it sent and received."""
+        return messages(self.log)
+
+    def complaint(self) -> str:
+        """What it found wrong."""
+        return self.errors.read_text(errors="replace") if self.errors.exists() else ""
+
+
+def _shown(host: str) -> str:
+    return f"[{host}]" if ":" in host else host
+
+
+def _bound(local: tuple[str, int]) -> bool:
+    """Whether a UDP socket is bound to this port."""
+    table = Path("/proc/net/udp6" if ":" in local[0] else "/proc/net/udp").read_text()
+    return f":{local[1]:04X} " in table

@@ -1,0 +1,41 @@
+"""Says which Debian packages the tests want and this machine lacks: `python -m tests.wanted`.
+
+Exit status 1 where one is missing and CI is set: there nothing may be skipped. Elsewhere the tests that need it skip.
+"""
+
+from __future__ import annotations
+
+import os
+import shutil
+import sys
+from typing import Final
+
+# program -> (Debian package, tests that need it)
+WANTED: Final = {
+    "sipp": ("sip-tester", "tests/e2e/test_sipp.py, the reload under load of tests/e2e/test_reload.py, tests/loadtest.py"),
+    "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
+}
+
+
+def missing() -> dict[str, tuple[str, str]]:
+    """What of WANTED is not on the path."""
+    return {program: each for program, each in WANTED.items() if shutil.which(program) is None}
+
+
+def reason(program: str) -> str:
+    """Why a test that needs `program` is skipped, "" where it is there or CI wants the failure."""
+    if program in missing() and not os.environ.get("CI"):
+        return f"{program} is missing: apt-get install {WANTED[program][0]}"
+    return ""
+
+
+def main() -> int:
+    """Prints what is missing; the exit status."""
+    lacking = missing()
+    for program, (package, tests) in lacking.items():
+        print(f"{program} is missing (apt-get install {package}); without it these are skipped: {tests}")
+    return 1 if lacking and os.environ.get("CI") else 0
+
+
+if __name__ == "__main__":
+    sys.exit(main())
