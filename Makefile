@@ -48,18 +48,19 @@ loadtest: setup ## SIPp through sipguard: make loadtest RATE=300 SECONDS=10
 	$(BIN)/python -m tests.loadtest --rate $(RATE) --seconds $(SECONDS)
 
 compiled: setup ## the core compiled by mypyc, in its own environment .venv-compiled (needs a C compiler)
-	rm -rf dist/compiled
-	HATCH_BUILD_HOOK_ENABLE_MYPYC=1 $(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps \
-	  --no-build-isolation --wheel-dir dist/compiled .
+	rm -rf build/compiled dist/compiled && mkdir -p build/compiled
+	cp -r sipguard tests config sipp_scenarios docs pyproject.toml Makefile *.md LICENSE build/compiled/
+	cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 ../../$(BIN)/python -m pip wheel --quiet \
+	  --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir ../../dist/compiled .
+	rm -rf build/compiled/sipguard
 	test -x .venv-compiled/bin/python || $(PYTHON) -m venv .venv-compiled
 	.venv-compiled/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	.venv-compiled/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \
 	  dist/compiled/*.whl
 
 compiledtest: compiled ## the tests of the core, on the compiled core
-	rm -rf build/compiled && mkdir -p build/compiled
-	cp -r tests config sipp_scenarios pyproject.toml build/compiled/
-	cd build/compiled && ../../.venv-compiled/bin/python -m pytest -q tests/sip tests/b2bua tests/screening tests/stir
+	cd build/compiled && SIPGUARD_VECTORS=$${SIPGUARD_VECTORS:-$(CURDIR)/../shared/vectors} \
+	  ../../.venv-compiled/bin/python -m pytest -q tests/sip tests/b2bua tests/screening tests/stir
 
 bench: setup ## micro-benchmarks of the call path
 	$(BIN)/python -m tests.bench

@@ -50,7 +50,6 @@ from sipguard.sip.transaction import (
     client_key,
     server_key,
 )
-from sipguard.sip.via import branch_of
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 
@@ -168,14 +167,6 @@ class Engine:
         if transaction is not None:
             transaction.unreachable(clock.now)
         return out
-
-    def refused(self, octets: bytes, clock: Clock) -> list[Command]:
-        """A datagram of ours, or its beginning, that an ICMP error came back for: it names its transaction."""
-        lines = octets.decode("latin-1").split("\r\n", 2)
-        method = lines[0].partition(" ")[0]
-        if len(lines) < 3 or method.startswith("SIP/") or not lines[1].startswith("Via: "):
-            return self._turn(clock)
-        return self.send_failed(client_key(branch_of(lines[1]), method), "refused", clock)
 
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over have gone on without it."""

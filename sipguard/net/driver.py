@@ -25,9 +25,6 @@ class Door(Protocol):
     def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
         """A datagram."""
 
-    def refused(self, octets: bytes, clock: Clock) -> list[Command]:
-        """A datagram of ours, or its beginning, that an ICMP error came back for."""
-
     def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
         """A Send that the network refused."""
 
@@ -76,9 +73,7 @@ class Driver:
             try:
                 datagram = port.receive()
             except OSError:
-                for octets in port.refused():
-                    commands += self._engine.refused(octets, clock)
-                continue
+                continue  # of this datagram only; a peer that is gone is found by the transaction's timer
             if datagram is None:
                 self._busy_since = None
                 break
@@ -132,7 +127,7 @@ class Driver:
 
     def _send(self, send: Send) -> None:
         try:
-            self._ports[send.listener].send(send.octets, send.address)
+            self._ports[send.listener].sock.sendto(send.octets, send.address)
         except BlockingIOError:
             self.unsent += 1  # as if lost on the way: retransmission repairs it
         except OSError as error:

@@ -13,8 +13,6 @@ from sipguard.screening.trunk import Listener
 from sipguard.sip.flow import Flow
 
 BUFFER: Final = 8 * 1024 * 1024  # the kernel cuts it to net.core.rmem_max, unless we may administer the network
-IP_RECVERR: Final = 11  # Linux ip(7): ICMP errors are queued with the datagram that met them
-IPV6_RECVERR: Final = 25
 SO_SNDBUFFORCE: Final = 32  # Linux socket(7); not named by the socket module
 SO_RCVBUFFORCE: Final = 33
 LARGEST: Final = 65535
@@ -28,9 +26,6 @@ def open_socket(listener: Listener) -> socket.socket:
     try:
         if family == socket.AF_INET6:
             sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_V6ONLY, 1)
-            sock.setsockopt(socket.IPPROTO_IPV6, IPV6_RECVERR, 1)
-        else:
-            sock.setsockopt(socket.IPPROTO_IP, IP_RECVERR, 1)
         for option, forced in ((socket.SO_RCVBUF, SO_RCVBUFFORCE), (socket.SO_SNDBUF, SO_SNDBUFFORCE)):
             try:
                 sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
@@ -55,27 +50,6 @@ class Port:
         self.buffer = bytearray(LARGEST)
         self._view = memoryview(self.buffer)
         self._flows: dict[tuple[str, int], Flow] = {}
-
-    def send(self, octets: bytes, address: tuple[str, int]) -> None:
-        """Sends a datagram. Raises BlockingIOError where the kernel has no room, OSError where it cannot go.
-
-        An ICMP error of an earlier datagram is reported by the next system call, whatever that is; then the
-        datagram has not left and is sent again.
-        """
-        try:
-            self.sock.sendto(octets, address)
-        except ConnectionRefusedError:
-            self.sock.sendto(octets, address)
-
-    def refused(self) -> list[bytes]:
-        """The datagrams of ours that an ICMP error came back for (RFC 3261 §18.4)."""
-        found: list[bytes] = []
-        while True:
-            try:
-                octets, _, _, _ = self.sock.recvmsg(LARGEST, 512, socket.MSG_ERRQUEUE | socket.MSG_DONTWAIT)
-            except OSError:
-                return found
-            found.append(octets)
 
     def receive(self) -> tuple[Flow, bytes] | None:
         """The next datagram, None where the socket is empty. Raises OSError for what the network reports."""
