@@ -199,14 +199,13 @@ class Party:
         contact: bool | str = True,
         request: str = "",
     ) -> list[str]:
-        """A response to the last request received with the method `to`; "BYE" and others are found by themselves."""
+        """A response to the last request received with the method `to`, or to `request`."""
         request = request or self.last_request(to)
         return self.send(self._response(status, request, headers, tag, body, contact))
 
     def last_request(self, method: str) -> str:
-        """The last request of that method; where there was none, the last request of any."""
-        requests = [m for m in self.got if not m.startswith("SIP/2.0 ")]
-        return next((m for m in reversed(requests) if shown(m) == method), requests[-1])
+        """The last request of that method."""
+        return next(m for m in reversed(self.got) if shown(m) == method)
 
     def last(self, what: str = "") -> str:
         """The last message received whose start line shows `what`."""
@@ -322,6 +321,7 @@ class Playbook:
         )
         self.frames: list[frames.Frame] = []
         self.wanted: list[Need] = []
+        self.last_commands: list[Command] = []
         self.sends: list[Send] = []
         self.a = Party(self, "a", A_AT, "outside")
         self.b = Party(self, "b", B_AT, "inside")
@@ -392,6 +392,7 @@ class Playbook:
     def carry(self, commands: list[Command]) -> list[str]:
         """Carries out what the engine returned; the column of what it sent and fetched."""
         column: list[str] = []
+        self.last_commands = commands
         for command in commands:
             if isinstance(command, Record):
                 self.frames.append(frames.decode(frames.encode(command.frame)))
@@ -433,6 +434,10 @@ class Playbook:
     def count(self, name: str) -> int:
         """One of the engine's counts."""
         return self.engine.counts[INDEX[name]]
+
+    def last_octets(self) -> str:
+        """The last message that left, wherever it went."""
+        return self.sends[-1].octets.decode("latin-1")
 
     def of(self, kind: type[Any]) -> list[Any]:
         """The frames of one kind, in order."""

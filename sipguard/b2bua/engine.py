@@ -56,8 +56,7 @@ from sipguard.stir.errors import BadIdentityInfo
 METHODS: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE"
 ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
 END_TO_END: Final = frozenset(
-    "100rel timer replaces norefersub histinfo resource-priority precondition early-session from-change "
-    "tdialog join multiple-refer recipient-list-invite sec-agree answermode policy 199 uui".split()
+    ["100rel", "timer", "replaces", "norefersub", "histinfo", "resource-priority", "precondition", "early-session", "from-change", "tdialog", "join", "multiple-refer", "recipient-list-invite", "sec-agree", "answermode", "policy", "199", "uui"]
 )
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
 SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")

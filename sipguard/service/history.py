@@ -20,7 +20,8 @@ KEPT: Final = 20
 def write_atomically(path: Path, octets: bytes) -> None:
     """Replaces `path` in one step; a crash leaves the old file or the new one."""
     temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    with open(os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_TRUNC, 0o600), "wb") as file:
+    temporary.touch(mode=0o600)
+    with temporary.open("wb") as file:
         file.write(octets)
         file.flush()
         os.fsync(file.fileno())

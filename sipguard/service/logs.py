@@ -9,13 +9,11 @@ import sys
 
 import structlog
 
+
 def configure() -> None:
     """Sets how this process logs: readable on a terminal, JSON otherwise."""
-    renderer: structlog.typing.Processor
-    if sys.stdout.isatty():
-        renderer = structlog.dev.ConsoleRenderer()
-    else:
-        renderer = structlog.processors.JSONRenderer()
+    terminal = sys.stdout.isatty()
+    renderer = structlog.dev.ConsoleRenderer() if terminal else structlog.processors.JSONRenderer()
     structlog.configure(
         processors=[
             structlog.processors.add_log_level,

@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -47,7 +48,8 @@ class Supervisor:
         self._drained = asyncio.Event()
         self._ready = asyncio.Event()
         self._reloaded: dict[str, asyncio.Event] = {}
-        self._stop_now = False
+        self._swapping = asyncio.Lock()
+        self._reloading: asyncio.Task[dict[str, Any]] | None = None
         self._draining = False
 
     async def run(self) -> int:
@@ -162,12 +164,15 @@ class Supervisor:
         loop = asyncio.get_running_loop()
         loop.add_signal_handler(signal.SIGTERM, self._stop)
         loop.add_signal_handler(signal.SIGINT, self._stop)
-        loop.add_signal_handler(signal.SIGHUP, lambda: asyncio.ensure_future(self._reload()))
+        loop.add_signal_handler(signal.SIGHUP, self._hang_up_signal)
+
+    def _hang_up_signal(self) -> None:
+        """SIGHUP reloads, as the command does; the outcome stands in the log."""
+        self._reloading = asyncio.create_task(self._asked({"do": "reload"}))
 
     def _stop(self) -> None:
         """The first time drains, the second time hangs up."""
         if self._stop_asked.is_set():
-            self._stop_now = True
             self._drained.set()
         self._stop_asked.set()
 
@@ -188,9 +193,11 @@ class Supervisor:
         """Answers one request of the control socket."""
         what = asked["do"]
         if what == "reload":
-            return await self._reload()
+            async with self._swapping:
+                return await self._reload()
         if what == "rollback":
-            return await self._rollback()
+            async with self._swapping:
+                return await self._rollback()
         if what == "mode":
             return self._set_mode(asked["mode"], asked.get("trunk", ""))
         if what == "status":
@@ -213,7 +220,10 @@ class Supervisor:
             return {"ok": False, "problems": [unlike], "revision": self._ruleset.revision}
         if loaded.service.fetch != self._service.fetch:
             self._fetcher.tell("settings", loaded.service.fetch)
-        self._service = loaded.service
+        problems += self._only_after_restart(loaded.service)
+        self._service = replace(
+            self._service, fetch=loaded.service.fetch, drain_deadline_s=loaded.service.drain_deadline_s
+        )
         return await self._swap(loaded.ruleset, "reload", problems)
 
     def _needs_restart(self, loaded: Loaded) -> str:
@@ -222,6 +232,16 @@ class Supervisor:
         if dict(loaded.ruleset.listeners) != dict(self._ruleset.listeners):
             return f"{self._path}: listeners: a changed listener needs a restart of sipguard; nothing was changed"
         return ""
+
+    def _only_after_restart(self, service: Service) -> list[str]:
+        """Warnings about settings of the processes that are taken up at the next start."""
+        taken = {"fetch", "drain_deadline_s"}
+        changed = [
+            field.name
+            for field in fields(Service)
+            if field.name not in taken and getattr(service, field.name) != getattr(self._service, field.name)
+        ]
+        return [f"{self._path}: warning: {name} changed; it takes effect at the next start" for name in changed]
 
     async def _rollback(self) -> dict[str, Any]:
         """Takes up the Ruleset before the present one."""

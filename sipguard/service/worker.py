@@ -21,7 +21,6 @@ import uvloop
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload
-from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.engine import Engine
 from sipguard.net.driver import Driver
 from sipguard.net.udp import Port
@@ -33,7 +32,6 @@ from sipguard.stir.certificate import CertificateStore
 from sipguard.store.journal import Writer
 
 SAMPLE_S: Final = 1.0
-MEMORY_CHECK_S: Final = 60.0
 
 
 @dataclass(frozen=True)

@@ -181,7 +181,8 @@ def test_cancelled_reinvite_and_silence(book: Playbook, ringing: bool) -> None:
     if ringing:
         b.reply("180 Ringing")
     a.cancel()
-    b.reply("200 OK", to="CANCEL", contact=False)
+    if ringing:
+        b.reply("200 OK", to="CANCEL", contact=False)
     assert book.wait(32.2)[-1] == "a 487 Request Terminated"
     a.ack()
     book.bye()

@@ -202,12 +202,16 @@ class Product:
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()
 
-    def metric(self, name: str) -> float:
-        """The value of a metric; `name` with its labels as Prometheus writes them."""
-        for line in self.get("/metrics")[1].splitlines():
-            if line.startswith(f"{name} "):
-                return float(line.rpartition(" ")[2])
-        raise AssertionError(f"there is no metric {name}")
+    def metric(self, name: str, **labels: str) -> float:
+        """The sum of a metric over all processes, of those with these labels."""
+        found = [
+            float(line.rpartition(" ")[2])
+            for line in self.get("/metrics")[1].splitlines()
+            if line.partition("{")[0].partition(" ")[0] == name
+            and all(f'{label}="{value}"' in line for label, value in labels.items())
+        ]
+        assert found, f"there is no metric {name} {labels}"
+        return sum(found)
 
     def worker_pid(self) -> int:
         """The process that owns the calls."""

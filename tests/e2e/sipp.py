@@ -23,6 +23,19 @@ _HEAD: Final = re.compile(
 )
 
 
+def table() -> dict[str, tuple[str, str, str]]:
+    """Rows of the README: scenario -> what happens, asserted at A, asserted at B."""
+    rows = {}
+    for line in (SCENARIOS / "README.md").read_text().splitlines():
+        cells = [cell.strip() for cell in line.strip("|").split(" | ")]
+        if len(cells) == 4 and cells[0][:3].isdigit():
+            rows[cells[0]] = (cells[1], cells[2], cells[3])
+    return rows
+
+
+TABLE: Final = table()
+
+
 @dataclass(frozen=True)
 class Message:
     """One message at one side; `sent` is seen from SIPp."""
@@ -78,19 +91,27 @@ class Sipp:
     """One side of one call."""
 
     def __init__(
-        self, scenario: str, directory: Path, local: tuple[str, int], remote: tuple[str, int] | None, *more: str
+        self,
+        scenario: str,
+        directory: Path,
+        local: tuple[str, int],
+        remote: tuple[str, int] | None,
+        *more: str,
+        calls: int = 1,
     ) -> None:
-        self.log = directory / f"{scenario}.messages"
         self.errors = directory / f"{scenario}.errors"
+        self.log = directory / f"{scenario}.messages"
         self.local = local
         host, port = local
+        self._directory = directory
         self._command = [
-            "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port), "-ci", CONTROL_HOST,
-            "-cp", str(free_port(CONTROL_HOST)), "-mp", str(20000 + 4 * (port % 5000)), "-m", "1", "-nostdin",
-            "-timeout", f"{LONGEST_S}s", "-timeout_error", "-trace_msg", "-message_file", str(self.log),
-            "-message_overwrite", "false",
+            "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port),
+            "-ci", CONTROL_HOST, "-cp", str(free_port(CONTROL_HOST)), "-mp", str(20000 + 4 * (port % 5000)),
+            "-m", str(calls), "-nostdin", "-timeout", f"{LONGEST_S}s", "-timeout_error",
             "-trace_err", "-error_file", str(self.errors), *more,
         ]  # fmt: skip
+        if calls == 1:
+            self._command += ["-trace_msg", "-message_file", str(self.log)]
         if remote is not None:
             self._command.append(f"{_shown(remote[0])}:{remote[1]}")
         self._process: subprocess.Popen[bytes] | None = None
@@ -98,7 +119,11 @@ class Sipp:
     def start(self) -> Sipp:
         """Starts it; a called side listens when this returns."""
         self._process = process = subprocess.Popen(
-            self._command, stdin=subprocess.DEVNULL, stdout=subprocess.DEVNULL, stderr=subprocess.STDOUT
+            self._command,
+            stdin=subprocess.DEVNULL,
+            stdout=subprocess.DEVNULL,
+            stderr=subprocess.STDOUT,
+            cwd=self._directory,
         )
         wait_for(lambda: _bound(self.local) or process.poll() is not None, f"SIPp listens on {self.local}")
         return self

@@ -10,6 +10,7 @@ import pytest
 
 from tests.e2e.conftest import Signer
 from tests.e2e.product import Product
+from tests.pki import identity_value
 from tests.standin import Caller, NextHop, header
 from tests.wanted import reason
 
@@ -23,18 +24,19 @@ CALLEE = "12025550181"  # wants verified callers only
 ORIGID = "8f3b2a52-4b5e-4c5f-9a3e-0d5c2f6f7a11"
 
 
-def signed(signer: Signer, *, callee: str = CALLEE, iat: int = 0, attest: str = "A") -> str:
-    """An Identity value made by secsipidx with the signer's key; `iat` 0 is now."""
+def signed(signer: Signer, *, callee: str = CALLEE, iat: int = 0) -> str:
+    """An Identity value made by secsipidx with the signer's key; `iat` 0 is now (-sign-full knows no other)."""
     program = shutil.which("secsipidx")
     assert program is not None
     done = subprocess.run(
         [
-            program, "-sign-full", "-orig-tn", CALLER, "-dest-tn", callee, "-attest", attest, "-orig-id", ORIGID,
-            "-x5u", signer.x5u, "-k", str(signer.key_file), "-iat", str(iat or int(time.time())),
+            program, "-sign" if iat else "-sign-full", "-orig-tn", CALLER, "-dest-tn", callee, "-attest", "A",
+            "-orig-id", ORIGID, "-x5u", signer.x5u, "-k", str(signer.key_file), "-iat", str(iat),
         ],
         capture_output=True, text=True, check=True, timeout=10,
     )  # fmt: skip
-    return done.stdout.strip()
+    value = done.stdout.strip()
+    return identity_value(value, signer.x5u) if iat else value
 
 
 def tampered(value: str) -> str:

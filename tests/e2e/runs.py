@@ -1,0 +1,190 @@
+"""Runs scenarios of sipp_scenarios/ through one running product, several at a time.
+
+Enters: names of scenarios. Leaves: a Run of each. Must not: judge it.
+"""
+
+from __future__ import annotations
+
+import socket
+import threading
+import time
+from concurrent.futures import Future, ThreadPoolExecutor
+from pathlib import Path
+from typing import Any, Final
+
+from tests.e2e.product import CALLER_HOST, HOP_HOST, Product, configuration, free_port, wait_for
+from tests.e2e.setups import NOTHING, SETUPS, Run, Setup
+from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
+from tests.standin import SDP, Caller, Endpoint, NextHop, reply
+
+AT_ONCE: Final = 8
+
+
+class Runs:
+    """Runs scenarios, several at a time, on one product; each has a trunk, a caller's and a next hop's address."""
+
+    def __init__(self, directory: Path) -> None:
+        self.directory = directory
+        self.hop_port = free_port(HOP_HOST)
+        self.product = Product(directory / "product", self._configuration())
+        self._pool = ThreadPoolExecutor(AT_ONCE)
+        self._started: dict[str, Future[Run]] = {}
+        self._silent: list[socket.socket] = []
+
+    def _configuration(self) -> dict[str, Any]:
+        config = configuration(self.hop_port)
+        for name in ("outer6", "outer6to4", "inner6"):
+            config["listeners"][name] = {"address": "::1", "port": free_port("::1")}
+        for name in TABLE:
+            setup = SETUPS.get(name, Setup())
+            number = name[:3]
+            outer, inner = setup.listeners
+            peers = [_shown(self.b_place(name))]
+            if setup.first_peer:
+                peers.insert(0, _shown(self.first_place(name)))
+            config["trunks"] |= {
+                f"from-{number}": {
+                    "kind": "interconnect", "listener": outer, "sources": [self.a_host(name)],
+                    "route": f"to-{number}", "trust_pai": True, **setup.trunk,
+                },
+                f"to-{number}": {"kind": "interconnect", "listener": inner, "peers": peers, **setup.egress},
+            }  # fmt: skip
+        return config
+
+    @staticmethod
+    def a_host(name: str) -> str:
+        """Where the caller of a scenario sits."""
+        v6 = SETUPS.get(name, Setup()).listeners[0].startswith("outer6")
+        return "::1" if v6 else f"127.0.12.{int(name[:3])}"
+
+    def b_place(self, name: str) -> tuple[str, int]:
+        """Where its next hop sits."""
+        v6 = SETUPS.get(name, Setup()).listeners[1] == "inner6"
+        return ("::1", self.hop_port) if v6 else (f"127.0.43.{int(name[:3])}", self.hop_port)
+
+    def first_place(self, name: str) -> tuple[str, int]:
+        """Where the peer sits that is tried before."""
+        return f"127.0.44.{int(name[:3])}", self.hop_port
+
+    def begin(self, names: list[str]) -> None:
+        """Starts these scenarios, those that take long first."""
+        for name in sorted(names, key=lambda each: not SETUPS.get(each, Setup()).long):
+            if name not in self._started:
+                self._started[name] = self._pool.submit(self._run, name)
+
+    def result(self, name: str) -> Run:
+        """What came of a scenario."""
+        self.begin([name])
+        return self._started[name].result(150)
+
+    def _run(self, name: str) -> Run:
+        setup = SETUPS.get(name, Setup())
+        directory = self.directory / name
+        directory.mkdir()
+        if setup.draining:
+            with Draining(directory) as product:
+                return self._both(name, setup, directory, product)
+        if setup.first_peer == "busy":
+            first = NextHop(*self.first_place(name))  # answers 503 to numbers that end in 54
+            run = self._both(name, setup, directory, self.product)
+            first.close()
+            run.failover = first.got
+            return run
+        if setup.first_peer == "late":
+            with LatePeer(*self.first_place(name)) as late:
+                run = self._both(name, setup, directory, self.product)
+            run.failover = late.got
+            return run
+        if setup.first_peer == "silent":
+            with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
+                mute.bind(self.first_place(name))
+                run = self._both(name, setup, directory, self.product)
+                run.failover = [mute.recv(65535).decode("latin-1")]
+            return run
+        return self._both(name, setup, directory, self.product)
+
+    def _both(self, name: str, setup: Setup, directory: Path, product: Product) -> Run:
+        """Plays both sides."""
+        own = product is self.product
+        a_host = self.a_host(name) if own else CALLER_HOST
+        b_place = self.b_place(name)
+        a_place = (a_host, free_port(a_host))
+        outer, inner = (product.address(each) for each in setup.listeners)
+        uas = Sipp(f"{name}_uas", directory, b_place, None, *setup.uas).start()
+        uac = Sipp(f"{name}_uac", directory, a_place, outer, *setup.uac).start()
+        try:
+            status = uac.wait()
+            if TABLE[name][2] == NOTHING:
+                time.sleep(0.3)
+                uas.stop()
+                statuses = (status, 0)
+            else:
+                patience = threading.Timer(10 if status == 0 else 1, uas.stop)
+                patience.start()
+                statuses = (status, uas.wait())
+                patience.cancel()
+        finally:
+            uac.stop()
+            uas.stop()
+        v6 = a_host == b_place[0]
+        places = [[_shown(one) if v6 else one[0] for one in pair] for pair in ((a_place, outer), (b_place, inner))]
+        return Run(
+            name, product, statuses, uac.complaint() + uas.complaint(), uac.messages(), uas.messages(),
+            (places[0], places[1]),
+        )  # fmt: skip
+
+    def close(self) -> None:
+        """Stops everything."""
+        self._pool.shutdown(cancel_futures=True)
+        self.product.stop()
+
+
+class Draining:
+    """A product of its own that drains, because one call is still up."""
+
+    def __init__(self, directory: Path) -> None:
+        self._hop = NextHop(HOP_HOST)
+        config = configuration(self._hop.port)
+        config["drain"] = {"deadline": "30s"}
+        self._product = Product(directory / "product", config)
+
+    def __enter__(self) -> Product:
+        product = self._product.start()
+        self._caller = Caller(product.address(), CALLER_HOST)
+        self._invite = self._caller.invite("+12025550101", "+12025550131")
+        self._outcome = self._caller.call(self._invite, hang_up=False)
+        product.terminate()
+        wait_for(lambda: b'"event": "draining"' in product.log.read_bytes(), "it drains")
+        return product
+
+    def __exit__(self, *error: object) -> None:
+        self._caller.bye(self._invite, self._outcome.final)
+        self._product.stop()
+        self._caller.close()
+        self._hop.close()
+
+
+class LatePeer(Endpoint):
+    """A peer that answers an INVITE 200 when it has waited for too long, and keeps what it gets."""
+
+    def __enter__(self) -> LatePeer:
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def _serve(self) -> None:
+        invite, source = self.receive(LONGEST_S)
+        time.sleep(1.3)
+        contact = f"sip:late@{self.shown}:{self.port}"
+        self.send(reply(invite, "200 OK", "late", contact, SDP), source)
+        while not self.got[-1].startswith("BYE"):
+            self.receive(5)
+        self.send(reply(self.got[-1], "200 OK", ""), source)
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.join(10)
+        self.close()
+
+
+def _shown(place: tuple[str, int]) -> str:
+    return f"[{place[0]}]:{place[1]}" if ":" in place[0] else f"{place[0]}:{place[1]}"

@@ -1,0 +1,128 @@
+"""What scenarios need besides their files: changes of the configuration, and checks that SIPp cannot make.
+
+Enters: a Run. Leaves: assertions. Must not: start anything.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from typing import Any, Final
+
+from tests.e2e.product import Product, wait_for
+from tests.e2e.sipp import Message
+
+NOTHING: Final = "nothing"  # asserted at B: no message arrives
+
+
+@dataclass
+class Run:
+    """What came of one scenario. `a` and `b` are the messages of both sides."""
+
+    name: str
+    product: Product
+    statuses: tuple[int, int]
+    complaints: str
+    a: list[Message]
+    b: list[Message]
+    places: tuple[list[str], list[str]]
+    failover: list[str] = field(default_factory=list)  # what arrived at the peer before B
+
+    def count(self, side: str, kind: str, sent: bool = False) -> int:
+        """How often SIPp on this side received (or sent) a message of this kind, such as `200 INVITE`."""
+        return sum(1 for each in getattr(self, side) if each.sent is sent and each.kind == kind)
+
+
+# ------------------------------------------------------------------ what a scenario cannot say itself
+
+
+def _first_peer_was_asked(run: Run) -> None:
+    assert run.failover[0].startswith("INVITE ")
+    assert not any(each.kind.startswith("503") for each in run.a)
+    (first,) = {line for text in run.failover for line in text.split("\r\n") if line.startswith("Call-ID:")}
+    assert all(line != first for each in run.b for line in each.lines), "each try has a Call-ID of its own"
+
+
+def _screened_once(run: Run) -> None:
+    assert run.count("b", "INVITE") == 1
+    assert run.count("a", "INVITE", sent=True) == 3
+    assert run.count("a", "200 INVITE") == 1
+    number = run.name[:3]
+    wait_for(lambda: len(run.product.calls("--trunk", f"from-{number}")) == 1, "one record")
+
+
+def _repeated_until_the_end(run: Run) -> None:
+    assert run.count("a", "200 INVITE") >= 10  # T1, 2*T1, 4*T1, then every T2 (RFC 3261 §13.3.1.4)
+    assert run.count("b", "ACK") >= 1
+
+
+def _repeated_by_us(run: Run) -> None:
+    assert run.count("a", "200 INVITE") == 3
+    assert run.count("b", "200 INVITE", sent=True) > 1
+    assert run.count("b", "ACK") == 1
+
+
+def _answered_once(run: Run) -> None:
+    assert run.count("a", "200 INVITE") == 1
+
+
+def _acknowledged_again(run: Run) -> None:
+    assert run.count("a", "200 INVITE") == 1
+    acks = [each.text for each in run.b if each.kind == "ACK"]
+    assert len(acks) == 2
+    assert acks[0] == acks[1]
+
+
+def _cancel_waited(run: Run) -> None:
+    kinds = [each.kind for each in run.b]
+    assert kinds.index("180 INVITE") < kinds.index("CANCEL")
+    assert run.count("b", "CANCEL") == 1
+
+
+def _dismissed(run: Run) -> None:
+    kinds = [text.partition(" ")[0] for text in run.failover]
+    assert kinds[-2:] == ["ACK", "BYE"]
+    assert run.count("a", "BYE") == 0
+
+
+def _octets(run: Run) -> None:
+    (arrived,) = [each for each in run.b if each.kind == "INVITE"]
+    assert len(arrived.body) > 60_000
+
+
+@dataclass(frozen=True)
+class Setup:
+    """What of the template a scenario needs otherwise. `first_peer`: silent, busy (503) or late, tried before B."""
+
+    trunk: dict[str, Any] = field(default_factory=dict)
+    egress: dict[str, Any] = field(default_factory=dict)
+    listeners: tuple[str, str] = ("outer", "inner")
+    first_peer: str = ""
+    draining: bool = False
+    uac: tuple[str, ...] = ()  # options of SIPp; -nr: it does not judge what is a retransmission
+    uas: tuple[str, ...] = ()
+    check: Callable[[Run], None] | None = None
+    long: bool = False
+
+    @property
+    def usual(self) -> bool:
+        """Whether the template does as it is."""
+        return not (self.trunk or self.egress or self.first_peer or self.draining) and "6" not in self.listeners[0]
+
+
+SETUPS: Final = {
+    "005_cancelled_before_any_response": Setup(check=_cancel_waited),
+    "006_no_ack_ends_both_legs": Setup(check=_repeated_until_the_end, long=True),
+    "014_failover_on_silence": Setup(first_peer="silent", egress={"try_timeout": "1s"}, check=_first_peer_was_asked),
+    "015_failover_on_503": Setup(first_peer="busy", check=_first_peer_was_asked),
+    "016_retransmitted_invite": Setup(uac=("-nr",), check=_screened_once),
+    "017_lost_ack": Setup(uas=("-nr",), check=_acknowledged_again),
+    "018_answer_repeated_until_ack": Setup(check=_repeated_by_us),
+    "019_answered_twice": Setup(uas=("-nr",), check=_answered_once),
+    "031_mark_of_trusted_trunk": Setup(trunk={"emergency_marks": "trusted"}),
+    "038_ipv6": Setup(listeners=("outer6", "inner6")),
+    "039_ipv6_to_ipv4": Setup(listeners=("outer6to4", "inner")),
+    "040_body_of_60_kib": Setup(check=_octets),
+    "041_draining": Setup(draining=True),
+    "046_late_answer_after_failover": Setup(first_peer="late", egress={"try_timeout": "1s"}, check=_dismissed),
+}
