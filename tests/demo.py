@@ -57,43 +57,63 @@ class Case:
     again: bool = False  # worth a second try: its certificate is fetched for the first time
 
 
+def passes(what: str, *hop: str, **more: Any) -> Case:
+    """A call that arrives with these words, since no rule decided."""
+    return Case(what, "allow", more.pop("rule", "default"), more.pop("answer", "180 200"), hop, **more)
+
+
+def labelled(what: str, rule: str, *hop: str, **more: Any) -> Case:
+    """A call that arrives with these words because of a rule."""
+    return Case(what, "label", rule, "180 200", hop, **more)
+
+
+def refused(what: str, rule: str, status: str, **more: Any) -> Case:
+    """A call that arrives nowhere."""
+    return Case(what, "reject", rule, status, **more)
+
+
+def unverified(what: str, status: str, **more: Any) -> Case:
+    """A call refused by a callee who wants verified callers only."""
+    return refused(what, "verified-callers-only", status, callee=VERIFIED_ONLY, **more)
+
+
 def cases(now: int) -> tuple[Case, ...]:
     """All calls, in their order; `now` is Unix seconds."""
     passed, failed, none = "TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation"
-    strict = {"rule": "verified-callers-only", "callee": VERIFIED_ONLY}
+    signed: dict[str, Any] = {"token": {}}
+    blocked: dict[str, Any] = {"caller": "+12025550121"}
+    own: dict[str, Any] = {"caller": "+12025550141", "source": DIALER}
     pai = (f"P-Asserted-Identity: <sip:{CALLER}@carrier.example>",)
     return (
-        Case("signed A, its certificate is fetched", "allow", "default", "180 200", (passed, "A"), token={}, again=True),
-        Case("signed A, certificate at hand", "allow", "default", "180 200", (passed, "A"), token={}),
-        Case("signed B", "allow", "default", "180 200", (passed, "B"), token={"attest": "B"}),
-        Case("signed C", "allow", "default", "180 200", (passed, "C"), token={"attest": "C"}),
-        Case("tampered claim", "label", "failed-verification", "180 200", (failed, '"SPAM? Alice"'), token={"tamper": True}),
-        Case(EXPLAINED, "reject", answer="438", token={"tamper": True}, **strict),
-        Case("... stale, 1 h old", "reject", answer="403", token={"iat": now - 3600}, **strict),
-        Case("... iat 1 h ahead", "reject", answer="403", token={"iat": now + 3600}, **strict),
-        Case("... token of another call", "reject", answer="438", token={"orig": "12025550199"}, **strict),
-        Case("... signed under an unknown CA", "reject", answer="437", token={}, signer="rogue", again=True, **strict),
-        Case("... no Identity", "reject", answer="428", **strict),
-        Case("... signed A", "allow", "default", "180 200", (passed, "A"), token={}, callee=VERIFIED_ONLY),
-        Case("no Identity", "allow", "default", "180 200", (none,)),
-        Case("blocked caller", "reject", "blocked-caller", "607", caller="+12025550121", token={}),
-        Case("do-not-originate in From, other PAI", "reject", "dno", "403", caller="+12025550111", extra=pai),
-        Case("impossible caller number", "reject", "impossible-caller", "404", caller="+11115550101"),
-        Case("telemarketer to Do-Not-Call number", "reject", "telemarketing-dnc", "403",
-             caller="+12025550143", callee="+12025550131", source=DIALER),
-        Case("... the callee consented", "allow", "default", "180 200", (none,),
-             caller="+12025550141", callee="+12025550131", source=DIALER),
-        Case("customer with a number not his own", "reject", "not-their-number", "403", source=CUSTOMER),
-        Case("domestic number from abroad", "label", "domestic-from-abroad", "180 200", ('"ABROAD? Alice"',), source=GATEWAY),
-        Case("911 from a blocked caller", "allow", "emergency", "180 200", ("sip:911@",), caller="+12025550121", callee="911"),
-        Case("988 from a blocked caller", "allow", "emergency", "180 200", ("sip:988@",), caller="+12025550121", callee="988"),
-        Case("caller complained of", "label", "reported-caller", "180 200", ('"SPAM? Alice"', "Call-Info"), caller="+12025550171"),
-        Case("cancelled while ringing", "allow", "default", "180 487", (passed,), token={}, callee="+12125550151", cancel=True),
-        Case("callee is busy", "allow", "default", "486", (passed,), token={}, callee="+12125550150"),
-        Case("early media", "allow", "default", "183+SDP 200", (passed,), token={}, callee="+12125550152"),
-        Case("next hop blocks it with 603+", "allow", "default", "603+", (passed,), token={}, callee="+12125550153"),
+        passes("signed A, its certificate is fetched", passed, "A", **signed, again=True),
+        passes("signed A, certificate at hand", passed, "A", **signed),
+        passes("signed B", passed, "B", token={"attest": "B"}),
+        passes("signed C", passed, "C", token={"attest": "C"}),
+        labelled("tampered claim", "failed-verification", failed, '"SPAM? Alice"', token={"tamper": True}),
+        unverified(EXPLAINED, "438", token={"tamper": True}),
+        unverified("... stale, 1 h old", "403", token={"iat": now - 3600}),
+        unverified("... iat 1 h ahead", "403", token={"iat": now + 3600}),
+        unverified("... token of another call", "438", token={"orig": "12025550199"}),
+        unverified("... signed under an unknown CA", "437", **signed, signer="rogue", again=True),
+        unverified("... no Identity", "428"),
+        passes("... signed A", passed, "A", **signed, callee=VERIFIED_ONLY),
+        passes("no Identity", none),
+        refused("blocked caller", "blocked-caller", "607", **blocked, **signed),
+        refused("do-not-originate in From, other PAI", "dno", "403", caller="+12025550111", extra=pai),
+        refused("impossible caller number", "impossible-caller", "404", caller="+11115550101"),
+        refused("telemarketer to Do-Not-Call number", "telemarketing-dnc", "403", **own, callee="+12025550132"),
+        passes("... the callee consented", none, **own, callee="+12025550131"),
+        refused("customer with a number not his own", "not-their-number", "403", source=CUSTOMER),
+        labelled("domestic number from abroad", "domestic-from-abroad", '"ABROAD? Alice"', source=GATEWAY),
+        passes("911 from a blocked caller", "sip:911@", **blocked, callee="911", rule="emergency"),
+        passes("988 from a blocked caller", "sip:988@", **blocked, callee="988", rule="emergency"),
+        labelled("caller complained of", "reported-caller", '"SPAM? Alice"', "Call-Info", caller="+12025550171"),
+        passes("cancelled while ringing", passed, **signed, callee="+12125550151", answer="180 487", cancel=True),
+        passes("callee is busy", passed, **signed, callee="+12125550150", answer="486"),
+        passes("early media", passed, **signed, callee="+12125550152", answer="183+SDP 200"),
+        passes("next hop blocks it with 603+", passed, **signed, callee="+12125550153", answer="603+"),
         Case("from an address of no trunk", "", "", NOTHING, source=STRANGER),
-    )  # fmt: skip
+    )
 
 
 @dataclass

@@ -23,6 +23,12 @@ if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
 
 
+def acknowledge(client: ClientTransaction, leg: Leg, octets: bytes) -> None:
+    """Sends the ACK of a 2xx along the dialog of `leg`, now and for each repeat (§12.2.1.1, §13.2.2.4)."""
+    client.address = leg.address
+    client.acknowledge(octets)
+
+
 class Repeats:
     """The user of an INVITE's client transaction once its 2xx is known; it outlives the call."""
 
@@ -95,14 +101,14 @@ class Answer:
         """The ACK came: it crosses with its body (an offerless INVITE has its answer there)."""
         branch = self.engine.ids.branch()
         hops, lines = hops_left(request), request_lines(request)
-        self.client.acknowledge(
-            in_dialog(self.other, "ACK", self.client_cseq, branch, hops, lines, request.body)
-        )
+        octets = in_dialog(self.other, "ACK", self.client_cseq, branch, hops, lines, request.body)
+        acknowledge(self.client, self.other, octets)
         self.close()
 
     def cross_own_ack(self) -> None:
         """Acknowledges towards the other side without the inviting side's ACK, so that a BYE may follow."""
-        self.client.acknowledge(bare_ack(self.other, self.client_cseq, self.engine.ids.branch()))
+        octets = bare_ack(self.other, self.client_cseq, self.engine.ids.branch())
+        acknowledge(self.client, self.other, octets)
         self.close()
 
     def close(self) -> None:

@@ -170,12 +170,15 @@ class Engine:
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over have gone on without it."""
         out = self._turn(clock)
+        waiting = self._waiting.pop(need.key, [])
         if isinstance(result, Fetched):
             self._certificates.put(need.key, result.octets, result.lifetime_s, clock.unix)
+            for context in {setup.context for setup in waiting} - {self.context}:  # of before a reload
+                context.certificates.put(need.key, result.octets, result.lifetime_s, clock.unix)
         else:
             self.counts[INDEX["fetches_failed"]] += 1
             self._certificates.put_failure(need.key, BadIdentityInfo(result.reason), clock.unix)
-        for setup in self._waiting.pop(need.key, ()):
+        for setup in waiting:
             if setup.late_for is not None and setup.late_for.key == need.key:
                 setup.late_for = None
                 self.layer.wheel.cancel(setup)

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.answer import Answer, Repeats
+from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed, request_lines
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.compose import cancel_of, local_response
@@ -204,7 +204,8 @@ class Exchange:
 
     def _accept_unwanted(self, transaction: ClientTransaction) -> None:
         """A 2xx to a re-INVITE of a call that has ended: it must be acknowledged all the same (§13.2.2.4)."""
-        transaction.acknowledge(bare_ack(self.other, self.client_cseq, self.engine.ids.branch()))
+        octets = bare_ack(self.other, self.client_cseq, self.engine.ids.branch())
+        acknowledge(transaction, self.other, octets)
         transaction.user = Repeats(self.engine, self.other.remote_tag)
         self.client = None
 

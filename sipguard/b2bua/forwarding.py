@@ -57,8 +57,10 @@ def _mark(setup: Setup, egress: Trunk, label: Label | None, kept: list[str], sho
     verstat = verstat_of(egress.verstat, result, attest) if setup.call.trunk.verify else ""
     if label is not None and label.verstat:
         verstat = label.verstat
-    setup.verstat = verstat
     n = _asserted_in(setup.request, kept)
+    if n < 0 and not setup.attempt.shown.tn:
+        verstat = ""  # it speaks of a number (3GPP TS 24.229 §7.2A.20)
+    setup.verstat = verstat
     if verstat and n >= 0:
         name, _, value = kept[n].partition(":")
         kept[n] = f"{name}: {with_verstat(value.strip(), verstat)}"

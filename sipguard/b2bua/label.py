@@ -10,28 +10,28 @@ from typing import Final
 
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.errors import MalformedMessage
-from sipguard.sip.uri import name_addr
+from sipguard.sip.uri import name_addr, quoted_end
 
 PASSED: Final = "TN-Validation-Passed"
 FAILED: Final = "TN-Validation-Failed"
 NONE: Final = "No-TN-Validation"
 
+_PARAMETER: Final = ";verstat"
 _ENDS: Final = (";", "@", ">", "\r", " ", "\t", ",", "?")
 
 
 def without_verstat(text: str) -> str:
     """`text` without any verstat parameter: nobody outside may say what we verified (RFC 3325 §5)."""
     low = text.lower()
-    at = low.find(";verstat=")
-    if at < 0:
-        return text
+    at = low.find(_PARAMETER)
     kept, start = [], 0
     while at >= 0:
-        kept.append(text[start:at])
-        start = min((i for i in (text.find(end, at + 9) for end in _ENDS) if i >= 0), default=len(text))
-        at = low.find(";verstat=", start)
-    kept.append(text[start:])
-    return "".join(kept)
+        after = at + len(_PARAMETER)
+        if low[after : after + 1] in ("=", "", *_ENDS):
+            kept.append(text[start:at])
+            start = min((i for i in (text.find(end, after) for end in _ENDS) if i >= 0), default=len(text))
+        at = low.find(_PARAMETER, max(after, start))
+    return "".join(kept) + text[start:] if kept else text
 
 
 def verstat_of(style: str, result: object, attest: object) -> str:
@@ -50,9 +50,7 @@ def verstat_of(style: str, result: object, attest: object) -> str:
 
 def with_verstat(address: str, verstat: str) -> str:
     """An address (name-addr or addr-spec) with `verstat` as a parameter of its number."""
-    start = 0
-    if address.startswith('"'):
-        start = max(address.rfind("<"), 0)
+    start = max(quoted_end(address, 0), 0) if address.startswith('"') else 0
     at = address.find("@", start)
     if at >= 0:
         return f"{address[:at]};verstat={verstat}{address[at:]}"
@@ -73,12 +71,22 @@ def with_prefix(address: str, prefix: str, longest: int) -> str:
         return address
     if display.startswith('"'):
         display = display[1:-1]
-    shown = prefix.encode().decode("latin-1") + display
+    escaped = prefix.replace("\\", "\\\\").replace('"', '\\"')
+    shown = escaped.encode().decode("latin-1") + display
     if longest:
-        shown = shown[:longest]
-        if (len(shown) - len(shown.rstrip("\\"))) % 2:
-            shown = shown[:-1]  # never end on half of an escape
+        shown = _cut(shown, longest)
     return f'"{shown}" <{uri}>{rest}'
+
+
+def _cut(shown: str, longest: int) -> str:
+    """The first `longest` characters of a quoted text in UTF-8, one character an octet; of other text, octets."""
+    try:
+        shown = shown.encode("latin-1").decode()[:longest].encode().decode("latin-1")
+    except UnicodeDecodeError:
+        shown = shown[:longest]
+    if (len(shown) - len(shown.rstrip("\\"))) % 2:
+        return shown[:-1]  # never end on half of an escape
+    return shown
 
 
 def attestation_lines(trunk: Trunk, attest: object, origid: object) -> list[str]:

@@ -11,7 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.answer import Answer, Repeats
+from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import bare_ack, relayed
@@ -371,7 +371,7 @@ class Setup:
         """A 2xx crossed the CANCEL: it is acknowledged and the dialog ended at once (RFC 3261 §15)."""
         engine = self.call.engine
         self._take_fork(b, response)
-        transaction.acknowledge(bare_ack(b, self.cseq, engine.ids.branch()))
+        acknowledge(transaction, b, bare_ack(b, self.cseq, engine.ids.branch()))
         engine.send_bye(b, "")
         transaction.user = Repeats(engine, b.remote_tag)
         self.client = None

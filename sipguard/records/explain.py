@@ -111,7 +111,7 @@ def _checks(verdict: VerdictFrame) -> Iterable[Step]:
         facts: dict[str, FactValue] = {
             fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)
         }
-        text = f"check {name} {_FINDINGS.get(status, status)}: {reason}"
+        text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
         if status == FAILED:
             text += "; no condition on its facts matches, not even under `not`"
         yield Step("check", text, facts=facts)

@@ -75,9 +75,9 @@ def test_request_uri_keeps_its_parameters(book: Playbook) -> None:
         ("<sip:+12025550101@192.0.2.10>;isup-oli=27", "<sip:+12025550101@198.51.100.1>"),
     ],
 )
-def test_from_keeps_all_but_host_and_tag(book: Playbook, shown: str, crossed: str) -> None:
+def test_from_keeps_all_but_host_and_tag(play: Play, shown: str, crossed: str) -> None:
     """RFC 3323 §4.1.1.3 for the anonymous one."""
-    value_ = value(forwarded(book, shown_as=shown), "From")
+    value_ = value(forwarded(play(hop={"verstat": "off"}), shown_as=shown), "From")
     assert value_.startswith(crossed)
     assert (";isup-oli=27" in value_) == (";isup-oli" in shown)
 
@@ -96,6 +96,11 @@ def test_verstat_goes_to_the_asserted_number(book: Playbook) -> None:
     invite = forwarded(book, f"{ASSERTED}: <sip:+12025550101@carrier.example>")
     assert values(invite, ASSERTED) == ["<sip:+12025550101;verstat=No-TN-Validation@carrier.example>"]
     assert "verstat" not in value(invite, "From")
+
+
+def test_no_verstat_without_a_number(book: Playbook) -> None:
+    anonymous = '"Anonymous" <sip:anonymous@anonymous.invalid>'
+    assert value(forwarded(book, shown_as=anonymous), "From").startswith(anonymous)
 
 
 def test_no_verstat_where_the_trunk_wants_none(play: Play) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from ipaddress import ip_network
+
 import pytest
 
 from sipguard.screening.trunk import Listener, Peer
@@ -146,9 +148,10 @@ def test_contact_in_other_layouts(book: Playbook, contact: str) -> None:
 
 def test_ipv6_on_both_sides(play: Play) -> None:
     """RFC 5118: brackets in URIs and Via, none in addresses."""
-    from ipaddress import ip_network
-
-    listeners = {"outside": Listener("outside", "2001:db8:a::1", 5060), "inside": Listener("inside", "2001:db8:b::1", 5062)}
+    listeners = {
+        "outside": Listener("outside", "2001:db8:a::1", 5060),
+        "inside": Listener("inside", "2001:db8:b::1", 5062),
+    }
     book = play(
         listeners=listeners,
         carrier={"sources": (ip_network("2001:db8:a::/64"),)},

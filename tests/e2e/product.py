@@ -19,6 +19,10 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any, Final
 
+from click.testing import CliRunner
+
+from sipguard.cli.main import main
+
 ROOT: Final = Path(__file__).resolve().parents[2]
 CALLER_HOST: Final = "127.0.11.1"
 STRANGER_HOST: Final = "127.0.19.9"  # in no trunk
@@ -138,7 +142,15 @@ class Product:
             READY_WITHIN_S,
         )
         assert process.poll() is None, self.log.read_text()
+        wait_for(self.healthy, "the desk is up")
         return self
+
+    def healthy(self) -> bool:
+        """Whether /healthz says so; False too while nobody listens there."""
+        try:
+            return self.get("/healthz")[0] == 200
+        except urllib.error.URLError:
+            return False
 
     def stop(self, patience_s: float = 15.0) -> int:
         """SIGTERM to its own pid, later once more, at last SIGKILL; answers the exit status."""
@@ -172,9 +184,9 @@ class Product:
         )
 
     def answer(self, *arguments: str) -> Any:
-        """What a command prints with --json; it must succeed."""
-        done = self.command(*arguments, "--json")
-        assert done.returncode == 0, done.stderr
+        """What a command prints with --json; it must succeed. In this process: an interpreter takes half a second."""
+        done = CliRunner().invoke(main, [*arguments, "--json", "-c", str(self.path)])
+        assert done.exit_code == 0, done.output
         return json.loads(done.stdout)
 
     def calls(self, *arguments: str) -> list[dict[str, Any]]:
