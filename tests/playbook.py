@@ -11,8 +11,8 @@
     book.over()
 
 Every act answers the messages that left the engine, in order, as "<party> <method>" or "<party> <status> <phrase>".
-Time passes only by `book.wait`; random octets are the same in every run. No socket, no sleep. Messages are composed and read by
-str methods alone, not by sipguard.
+Time passes only by `book.wait`; random octets are the same in every run. No socket, no sleep. Messages are composed
+and read by str methods alone, not by sipguard.
 
 `over` is the checker that every scenario runs through: nothing of one side shows on the other, 64*T1 later every
 table is empty, no reference cycle is left, and each call has the frames it must have.
@@ -54,10 +54,7 @@ from sipguard.sip.flow import Flow, Send
 from sipguard.stir.certificate import CertificateStore
 
 START_AT = 1_760_000_000.0  # Unix seconds when a book begins; monotonic time begins at 1000
-SDP = (
-    "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\n"
-    "m=audio 20000 RTP/AVP 0\r\n"
-)
+SDP = "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0\r\n"
 ANSWER_SDP = SDP.replace("20000", "30000")
 OUTSIDE = Listener("outside", "192.0.2.1", 5060)
 INSIDE = Listener("inside", "198.51.100.1", 5060)
@@ -233,9 +230,7 @@ class Party:
                 self.cseq = 500
             self.target = uri_in(value(message, "Contact"))
 
-    def _composed(
-        self, method: str, headers: Sequence[str], body: str, leave_out: Sequence[str], branch: str
-    ) -> str:
+    def _composed(self, method: str, headers: Sequence[str], body: str, leave_out: Sequence[str], branch: str) -> str:
         n = next(self.book.numbers)
         mine = [
             f"Via: SIP/2.0/UDP {self.host}:{self.address[1]};branch={branch or f'z9hG4bK-{self.name}-{n}'};rport",
@@ -304,7 +299,7 @@ class Party:
 
 
 class Playbook:
-    """An engine with a tiny Ruleset, its parties and its time. `b` and `c` are the peers of trunk `out`, in order."""
+    """An engine with a tiny Ruleset, its parties and its time. `b` and `c` are the peers of trunk `hop`, in order."""
 
     def __init__(
         self, *rules: Rule, carrier: dict[str, Any] | None = None, hop: dict[str, Any] | None = None, **more: Any

@@ -28,8 +28,8 @@ SIDEWAYS = {  # module or room -> module of a room on the same floor that it may
 }
 CORE = ("sip", "stir", "numbers", "screening", "b2bua", "records")
 IMPURE = (
-    "aiohttp", "aiosqlite", "asyncio", "concurrent", "ctypes", "http", "io", "logging", "multiprocessing", "os", "pathlib",
-    "prometheus_client", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3",
+    "aiohttp", "aiosqlite", "asyncio", "concurrent", "ctypes", "http", "io", "logging", "multiprocessing", "os",
+    "pathlib", "prometheus_client", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3",
     "ssl", "structlog", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uvloop",
 )  # fmt: skip
 MAPPED_FILES = {  # modules that name or map files of numbers; they wait for nothing
@@ -87,9 +87,7 @@ def imports(module: str, node: ast.AST | None = None, at_run_time: bool = False)
 
 def is_allowed_sideways(module: str, imported: str) -> bool:
     """Whether a line of SIDEWAYS says so."""
-    return any(
-        module.startswith(who) and imported in whom for who, whom in SIDEWAYS.items() if room_of(who)
-    )
+    return any(module.startswith(who) and imported in whom for who, whom in SIDEWAYS.items() if room_of(who))
 
 
 def test_every_room_has_a_floor() -> None:

@@ -38,9 +38,7 @@ _REPORTED: Final = INDEX["reported"]
 _BY_ACTION: Final = {
     ALLOW: INDEX["allowed"], LABEL: INDEX["labelled"], REJECT: INDEX["rejected"], REDIRECT: INDEX["redirected"],
 }  # fmt: skip
-_BY_RESULT: Final = {
-    result: INDEX[f"identity_{result}"] for result in ("passed", "failed", "none", "unsupported")
-}
+_BY_RESULT: Final = {result: INDEX[f"identity_{result}"] for result in ("passed", "failed", "none", "unsupported")}
 
 _BYPASS: Final = Verdict(ALLOW, BYPASS_RULE)
 NO_ROUTE: Final = (500, "No Peer Reachable")

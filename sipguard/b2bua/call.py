@@ -95,9 +95,7 @@ class Call:
         before = leg.target
         if leg.set_target(message) and leg.target != before:
             engine = self.engine
-            engine.layer.out.append(
-                Record(frames.TargetFrame(self.id, engine.clock.unix, leg.name, leg.target))
-            )
+            engine.layer.out.append(Record(frames.TargetFrame(self.id, engine.clock.unix, leg.name, leg.target)))
 
     def note_try(self, status: int) -> None:
         """Keeps what the present peer came to, 0 for silence."""

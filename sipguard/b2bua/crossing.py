@@ -54,9 +54,7 @@ NOT_CROSSING: Final = frozenset(key for key, how in CROSSING.items() if how != C
 
 def crossing_lines(message: Message) -> str:
     """The header lines that cross, in order, joined and with an end; Content-Length is added where it lacks."""
-    kept = [
-        line for line, key in zip(message.lines, message.keys, strict=True) if key not in NOT_CROSSING
-    ]
+    kept = [line for line, key in zip(message.lines, message.keys, strict=True) if key not in NOT_CROSSING]
     if "content-length" not in message.at:
         kept.append(f"Content-Length: {len(message.body)}")
     return "\r\n".join(kept)

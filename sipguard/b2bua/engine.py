@@ -55,9 +55,13 @@ from sipguard.stir.errors import BadIdentityInfo
 
 METHODS: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE"
 ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
-END_TO_END: Final = frozenset(
-    ["100rel", "timer", "replaces", "norefersub", "histinfo", "resource-priority", "precondition", "early-session", "from-change", "tdialog", "join", "multiple-refer", "recipient-list-invite", "sec-agree", "answermode", "policy", "199", "uui"]
-)
+END_TO_END: Final = frozenset(  # option tags that concern the two ends
+    {
+        "100rel", "timer", "replaces", "norefersub", "histinfo", "resource-priority", "precondition", "early-session",
+        "from-change", "tdialog", "join", "multiple-refer", "recipient-list-invite", "sec-agree", "answermode",
+        "policy", "199", "uui",
+    }
+)  # fmt: skip
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
 SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")
 SOURCES_KEPT: Final = 10_000
@@ -251,9 +255,7 @@ class Engine:
         to_line = request.lines[request.at["to"]]
         return ServerTransaction(self.layer, key, request.method, flow, address, head, to_line)
 
-    def _answer(
-        self, server: ServerTransaction, request: Request, status: int, phrase: str, *extra: str
-    ) -> None:
+    def _answer(self, server: ServerTransaction, request: Request, status: int, phrase: str, *extra: str) -> None:
         tag = "" if request.to_tag else self.ids.token()
         octets = local_response(server.head, server.to_line, tag, status, phrase, extra)
         server.respond(status, octets, self.clock.now)
@@ -464,9 +466,7 @@ class Engine:
         branch = self.ids.branch()
         lines = f"Reason: {reason}\r\nContent-Length: 0" if reason else "Content-Length: 0"
         octets = in_dialog(leg, "BYE", leg.cseq, branch, 70, lines, b"")
-        ClientTransaction(
-            self.layer, "BYE", branch, leg.listener, leg.address, octets, NOBODY, self.clock.now
-        )
+        ClientTransaction(self.layer, "BYE", branch, leg.listener, leg.address, octets, NOBODY, self.clock.now)
 
     def decision_id(self) -> str:
         """An id for a decision: sortable by time, unguessable, fit for a 603+ (facts of ATIS-1000099)."""

@@ -14,8 +14,8 @@ from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
 from sipguard.screening.lists import ListSpec
 from sipguard.screening.policy.model import LabelSpec, OneOf, Policy, Redress, Rule
-from sipguard.screening.trunk import Limits, Peer, Trunk
 from sipguard.screening.ruleset import Overload
+from sipguard.screening.trunk import Limits, Peer, Trunk
 from tests.pki import Holder, Pki, identity_value, passport
 from tests.playbook import START_AT, Play, Playbook, lines, uri_in, value, values
 

@@ -11,7 +11,7 @@ CROSS = (
     "Subject:   two  spaces and a tab\there",
     "x-unknown: 1",
     "X-Unknown: 2",
-    'History-Info: <sip:+12125550123@carrier.example?Reason=SIP%3Bcause%3D302>;index=1',
+    "History-Info: <sip:+12125550123@carrier.example?Reason=SIP%3Bcause%3D302>;index=1",
     "Diversion: <sip:+12125550150@carrier.example>;reason=unconditional;counter=1",
     "Privacy: none",
     "User-Agent: Some Switch/1.0",

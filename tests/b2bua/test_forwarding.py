@@ -48,9 +48,7 @@ def labelling(play: Play, **spec: object) -> Playbook:
         ("national", "#", "+12125550123;npdi;rn=+12125550100", "#2125550123;npdi;rn=+12125550100", None),
     ],
 )
-def test_written_number(
-    play: Play, form: str, prefix: str, dialled: str, uri_user: str, to_user: str | None
-) -> None:
+def test_written_number(play: Play, form: str, prefix: str, dialled: str, uri_user: str, to_user: str | None) -> None:
     book = play(hop={"write": WriteRules(form, prefix)})
     invite = forwarded(book, callee=dialled)
     assert invite.split(" ")[1] == f"sip:{uri_user}@198.51.100.20"

@@ -23,9 +23,7 @@ def test_a_frame_comes_back(frame: frames.Frame) -> None:
 
 
 def test_facts_come_back_with_their_types() -> None:
-    back = frames.decode(
-        frames.encode(samples.verdict(facts={**samples.FACTS, "rate.caller": 3.5, "x": True}))
-    )
+    back = frames.decode(frames.encode(samples.verdict(facts={**samples.FACTS, "rate.caller": 3.5, "x": True})))
     assert isinstance(back, frames.VerdictFrame)
     assert back.facts == {**samples.FACTS, "rate.caller": 3.5, "x": True}
     assert back.facts["lists.shown"] == ("dno",)
@@ -54,9 +52,7 @@ def test_a_frame_of_an_earlier_release_is_read() -> None:
     assert (back.disposition, back.final_status, back.tries) == ("answered", 200, ())
 
 
-@pytest.mark.parametrize(
-    "octets", [b"", b"\x93", b"\x91\xa5other", b"{}"], ids=["none", "cut", "tag", "json"]
-)
+@pytest.mark.parametrize("octets", [b"", b"\x93", b"\x91\xa5other", b"{}"], ids=["none", "cut", "tag", "json"])
 def test_what_is_no_frame_raises(octets: bytes) -> None:
     with pytest.raises(msgspec.MsgspecError):
         frames.decode(octets)

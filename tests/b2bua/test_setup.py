@@ -365,7 +365,7 @@ def test_cancel_while_ringing(book: Playbook) -> None:
     a, b = book.a, book.b
     a.invite()
     b.reply("180 Ringing")
-    reason = "Reason: SIP;cause=200;text=\"Call completed elsewhere\""
+    reason = 'Reason: SIP;cause=200;text="Call completed elsewhere"'
     assert a.cancel(reason) == ["a 200 OK", "a 487 Request Terminated", "b CANCEL"]
     invite, cancel = b.last("INVITE"), b.last("CANCEL")
     assert cancel.split(" ")[1] == invite.split(" ")[1]

@@ -194,12 +194,12 @@ class Product:
         found: list[dict[str, Any]] = self.answer("calls", "--limit", "100000", *arguments)
         return found
 
-    def call_of(self, number: str, *, ended: bool = True) -> dict[str, Any]:
-        """The newest row with this number, once it stands there (and has ended)."""
+    def call_of(self, number: str, *, ended: bool = True, after: float = 0.0) -> dict[str, Any]:
+        """The newest row with this number that began after an instant, once it stands there (and has ended)."""
         found: list[dict[str, Any]] = []
 
         def there() -> bool:
-            found[:] = self.calls("--number", number)
+            found[:] = [row for row in self.calls("--number", number) if row["at"] >= after]
             return bool(found) and (bool(found[0]["disposition"]) or not ended)
 
         wait_for(there, f"a record of {number}")

@@ -128,10 +128,10 @@ class Sipp:
         wait_for(lambda: _bound(self.local) or process.poll() is not None, f"SIPp listens on {self.local}")
         return self
 
-    def wait(self) -> int:
+    def wait(self, within_s: float = LONGEST_S + 10) -> int:
         """The exit status, 0 where the scenario went as written."""
         assert self._process is not None
-        return self._process.wait(LONGEST_S + 10)
+        return self._process.wait(within_s)
 
     def stop(self) -> None:
         """Ends it where it waits for what must not come."""

@@ -74,10 +74,11 @@ def test_what_does_not_hold_is_refused(
     }[broken]()
     reached = len(hop.invites)
     extra = (f"Identity: {value}",) if value else ()
+    began_at = time.time()
     outcome = caller.call(caller.invite(f"+{CALLER}", f"+{CALLEE}", extra=extra))
     assert outcome.status == status
     assert len(hop.invites) == reached
-    row = product.call_of(CALLEE)
+    row = product.call_of(CALLEE, after=began_at)
     assert (row["rule"], row["identity"]) == ("verified-only", "failed" if value else "none")
 
 
