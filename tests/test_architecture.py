@@ -29,8 +29,8 @@ SIDEWAYS = {  # module or room -> module of a room on the same floor that it may
 CORE = ("sip", "stir", "numbers", "screening", "b2bua", "records")
 IMPURE = (
     "aiohttp", "aiosqlite", "asyncio", "concurrent", "ctypes", "http", "io", "logging", "multiprocessing", "os",
-    "pathlib", "prometheus_client", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "socket", "sqlite3",
-    "ssl", "structlog", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uvloop",
+    "pathlib", "prometheus_client", "random", "sched", "secrets", "select", "selectors", "shutil", "signal", "socket",
+    "sqlite3", "ssl", "structlog", "subprocess", "sys", "tempfile", "threading", "time", "urllib.request", "uvloop",
 )  # fmt: skip
 MAPPED_FILES = {  # modules that name or map files of numbers; they wait for nothing
     "sipguard.numbers.formats": {"pathlib"},

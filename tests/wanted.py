@@ -12,7 +12,7 @@ from typing import Final
 
 # program -> (Debian package, tests that need it)
 WANTED: Final = {
-    "sipp": ("sip-tester", "tests/e2e/test_sipp.py, the reload under load of tests/e2e/test_reload.py, tests/loadtest.py"),
+    "sipp": ("sip-tester", "tests/e2e/test_sipp.py, tests/e2e/test_reload.py, tests/loadtest.py"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
 }
 

@@ -18,6 +18,7 @@ NONE: Final = "No-TN-Validation"
 
 _PARAMETER: Final = ";verstat"
 _ENDS: Final = (";", "@", ">", "\r", " ", "\t", ",", "?")
+_AFTER: Final = frozenset({"=", "", *_ENDS})  # what may follow the name where it is not part of a longer one
 
 
 def without_verstat(text: str) -> str:
@@ -27,7 +28,7 @@ def without_verstat(text: str) -> str:
     kept, start = [], 0
     while at >= 0:
         after = at + len(_PARAMETER)
-        if low[after : after + 1] in ("=", "", *_ENDS):
+        if low[after : after + 1] in _AFTER:
             kept.append(text[start:at])
             start = min((i for i in (text.find(end, after) for end in _ENDS) if i >= 0), default=len(text))
         at = low.find(_PARAMETER, max(after, start))

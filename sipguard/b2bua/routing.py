@@ -50,7 +50,7 @@ class TrunkLoad:
         self._filled_at = -1.0
 
     def admit(self, limits: Limits, now: float) -> str:
-        """ "" where one more call fits, which is then counted against the rate; else which limit is reached."""
+        """Which limit is reached, "" where one more call fits; it is then counted against the rate."""
         if limits.calls and self.calls >= limits.calls:
             return "calls"
         if limits.cps:

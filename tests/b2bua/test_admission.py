@@ -151,6 +151,39 @@ def test_waiting_for_a_certificate(trusting: Play, leaf: Holder, signed: str) ->
     ends_busy(book)
 
 
+@pytest.mark.parametrize(
+    ("style", "attest", "written"),
+    [
+        ("plain", "A", "TN-Validation-Passed"),
+        ("suffix_all", "A", "TN-Validation-Passed-A"),
+        ("suffix_bc", "A", "TN-Validation-Passed"),
+        ("suffix_bc", "C", "TN-Validation-Passed-C"),
+    ],
+)
+def test_what_a_verified_call_carries(trusting: Play, leaf: Holder, style: str, attest: str, written: str) -> None:
+    """verstat in the trunk's spelling; attestation under the names that the trunk wants."""
+    token = passport("12025550101", "12125550123", leaf.key, X5U, iat=int(START_AT), attest=attest, origid="o-1")
+    book = trusting(hop={"verstat": style, "attestation_headers": ("Attestation-Info", "Origination-ID")})
+    book.a.invite(f"Identity: {identity_value(token, X5U)}")
+    book.fetched(leaf.pem)
+    invite = book.b.last("INVITE")
+    assert f";verstat={written}@" in value(invite, "From")
+    assert (values(invite, "Attestation-Info"), values(invite, "Origination-ID")) == ([attest], ["o-1"])
+    ends_busy(book)
+
+
+def test_failed_verification_alone_forwards(trusting: Play, leaf: Holder) -> None:
+    """It says so in verstat, and attests nothing."""
+    token = passport("12025550101", "12125550123", leaf.key, X5U, iat=int(START_AT), tamper=True)
+    book = trusting(hop={"attestation_headers": ("Attestation-Info", "Origination-ID")})
+    book.a.invite(f"Identity: {identity_value(token, X5U)}")
+    assert book.fetched(leaf.pem) == ["b INVITE"]
+    invite = book.b.last("INVITE")
+    assert ";verstat=TN-Validation-Failed@" in value(invite, "From")
+    assert not values(invite, "Attestation-Info")
+    ends_busy(book)
+
+
 def test_single_flight(trusting: Play, leaf: Holder, signed: str) -> None:
     """Two calls wait for one fetch; the record says where each came from."""
     book = trusting()

@@ -15,7 +15,7 @@ ASSERTED = "P-Asserted-Identity"
 
 def forwarded(book: Playbook, *headers: str, **fields: str) -> str:
     """The INVITE as it arrives; the call is refused afterwards."""
-    book.a.invite(*headers, **fields)  # type: ignore[arg-type]
+    book.a.invite(*headers, **fields)
     invite = book.b.last("INVITE")
     book.b.reply("486 Busy Here")
     book.a.ack()

@@ -194,13 +194,13 @@ class Product:
         found: list[dict[str, Any]] = self.answer("calls", "--limit", "100000", *arguments)
         return found
 
-    def call_of(self, number: str, *, ended: bool = True, after: float = 0.0) -> dict[str, Any]:
-        """The newest row with this number that began after an instant, once it stands there (and has ended)."""
+    def call_of(self, number: str, began_at: float) -> dict[str, Any]:
+        """The newest row with this number that is not older than `began_at` (Unix seconds) and has ended; waits."""
         found: list[dict[str, Any]] = []
 
         def there() -> bool:
-            found[:] = [row for row in self.calls("--number", number) if row["at"] >= after]
-            return bool(found) and (bool(found[0]["disposition"]) or not ended)
+            found[:] = [row for row in self.calls("--number", number) if row["at"] >= began_at]
+            return bool(found) and bool(found[0]["disposition"])
 
         wait_for(there, f"a record of {number}")
         return found[0]

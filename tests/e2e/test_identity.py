@@ -48,6 +48,7 @@ def tampered(value: str) -> str:
 
 def test_what_secsipidx_signs_is_verified(caller: Caller, hop: NextHop, product: Product, signer: Signer) -> None:
     value = signed(signer)
+    began_at = time.time()
     outcome = caller.call(caller.invite(f"+{CALLER}", f"+{CALLEE}", extra=(f"Identity: {value}",)))
     assert outcome.status == 200
     assert outcome.bye_status == 200
@@ -55,30 +56,34 @@ def test_what_secsipidx_signs_is_verified(caller: Caller, hop: NextHop, product:
     assert arrived is not None
     assert header(arrived[0], "Identity") == value, "it crosses byte for byte"
     assert "verstat=TN-Validation-Passed" in header(arrived[0], "From")
-    row = product.call_of(CALLEE)
+    row = product.call_of(CALLEE, began_at)
     assert (row["identity"], row["attest"], row["action"]) == ("passed", "A", "allow")
 
 
+def broken(signer: Signer, how: str) -> str:
+    """An Identity value that does not hold, "" for none at all."""
+    if how == "tampered":
+        return tampered(signed(signer))
+    if how == "stale":
+        return signed(signer, iat=int(time.time()) - 120)
+    return signed(signer, callee="12025550182") if how == "of_another_call" else ""
+
+
 @pytest.mark.parametrize(
-    ("broken", "status"),
+    ("how", "status"),
     [("tampered", 438), ("stale", 403), ("of_another_call", 438), ("absent", 428)],
 )
 def test_what_does_not_hold_is_refused(
-    caller: Caller, hop: NextHop, product: Product, signer: Signer, broken: str, status: int
+    caller: Caller, hop: NextHop, product: Product, signer: Signer, how: str, status: int
 ) -> None:
-    value = {
-        "tampered": lambda: tampered(signed(signer)),
-        "stale": lambda: signed(signer, iat=int(time.time()) - 120),
-        "of_another_call": lambda: signed(signer, callee="12025550182"),
-        "absent": lambda: "",
-    }[broken]()
+    value = broken(signer, how)
     reached = len(hop.invites)
-    extra = (f"Identity: {value}",) if value else ()
     began_at = time.time()
+    extra = (f"Identity: {value}",) if value else ()
     outcome = caller.call(caller.invite(f"+{CALLER}", f"+{CALLEE}", extra=extra))
     assert outcome.status == status
     assert len(hop.invites) == reached
-    row = product.call_of(CALLEE, after=began_at)
+    row = product.call_of(CALLEE, began_at)
     assert (row["rule"], row["identity"]) == ("verified-only", "failed" if value else "none")
 
 

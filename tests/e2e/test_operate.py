@@ -287,7 +287,7 @@ def test_metrics_and_health(own: Product, calls: Calls) -> None:
 
 def test_calls_and_explain(own: Product, calls: Calls) -> None:
     assert calls.status(BLOCKED) == 607
-    row = own.call_of("(202) 555-0121")
+    row = own.call_of("(202) 555-0121", 0.0)
     assert (row["caller"], row["callee"], row["trunk"]) == ("12025550121", "12025550131", "carrier")
     assert (row["site"], row["node"], row["rule"], row["basis"]) == ("test", "one", "blocked-caller", "subscriber")
     for wanted, number in (

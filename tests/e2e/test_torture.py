@@ -1,4 +1,4 @@
-"""Every message of RFC 4475 and RFC 5118 over a UDP socket to the running product; expectations: tests/sip/torture.py."""
+"""Every message of RFC 4475 and RFC 5118 over a socket to the running product, as tests/sip/torture.py expects."""
 
 from __future__ import annotations
 
@@ -19,9 +19,7 @@ from tests.standin import Caller, NextHop, header, reply
 
 pytestmark = [
     pytest.mark.e2e,
-    pytest.mark.skipif(
-        not (VECTORS / "rfc4475").is_dir(), reason=f"no vectors in {VECTORS}: set SIPGUARD_VECTORS"
-    ),
+    pytest.mark.skipif(not (VECTORS / "rfc4475").is_dir(), reason=f"no vectors in {VECTORS}: set SIPGUARD_VECTORS"),
 ]
 
 SILENCE_S: Final = 0.3
