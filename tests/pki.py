@@ -79,9 +79,7 @@ def name(common: str, organisation: str = "Example Voice") -> x509.Name:
     )
 
 
-def tnauthlist(
-    spcs: Iterable[str] = (), ones: Iterable[str] = (), ranges: Iterable[tuple[str, int]] = ()
-) -> bytes:
+def tnauthlist(spcs: Iterable[str] = (), ones: Iterable[str] = (), ranges: Iterable[tuple[str, int]] = ()) -> bytes:
     """DER of a TNAuthorizationList (RFC 8226 §9): explicit tags 0 SPC, 1 range, 2 one number."""
     body = b"".join(_der(0xA0, _der(0x16, spc.encode())) for spc in spcs)
     for start, count in ranges:
@@ -163,9 +161,7 @@ class Pki:
         """A SHAKEN end-entity certificate with all that the profile asks for, or with `extensions` alone."""
         chosen = leaf_extensions(tnauthlist([spc])) if extensions is None else extensions
         subject = name(f"SHAKEN {spc}", organisation)
-        return self.issue(
-            issuer or self.root, subject, key or new_key(), chosen, opens or self.now - 10 * DAY, days
-        )
+        return self.issue(issuer or self.root, subject, key or new_key(), chosen, opens or self.now - 10 * DAY, days)
 
     def web(self, hosts: Iterable[str] = ("127.0.0.1", "localhost")) -> Holder:
         """A TLS server certificate for these addresses and names, issued by the root."""

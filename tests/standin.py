@@ -203,9 +203,7 @@ class Caller(Endpoint):
         self.target = target
         self.target_shown = f"[{target[0]}]" if ":" in target[0] else target[0]
 
-    def invite(
-        self, caller: str, callee: str, *, extra: tuple[str, ...] = (), display: str = "", uri: str = ""
-    ) -> str:
+    def invite(self, caller: str, callee: str, *, extra: tuple[str, ...] = (), display: str = "", uri: str = "") -> str:
         """An INVITE; `caller` and `callee` are user parts, `extra` raw header lines."""
         n = next(_count)
         where = f"{self.shown}:{self.port}"

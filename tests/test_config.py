@@ -137,6 +137,4 @@ def test_every_setting_has_a_comment() -> None:
 @pytest.mark.parametrize("file", sorted(SHIPPED.rglob("*.*")), ids=lambda file: file.name)
 def test_only_fictional_numbers(file: Path) -> None:
     numbers = re.findall(r"\+?1?[ -]?([2-9][0-9]{2})[ ,-]?([0-9]{3})[ -]?([0-9]{4})\b", file.read_text())
-    assert [
-        number for number in numbers if number[1:] and not (number[1] == "555" and number[2][:2] == "01")
-    ] == []
+    assert [number for number in numbers if number[1:] and not (number[1] == "555" and number[2][:2] == "01")] == []

@@ -185,8 +185,7 @@ MISTAKES = {
     "duration without unit": (
         "800ms",
         "4",
-        "15:5: trunks.carrier-a.try_timeout: 4 is no duration;"
-        " write a number with us, ms, s, m, h or d, such as 60s",
+        "15:5: trunks.carrier-a.try_timeout: 4 is no duration; write a number with us, ms, s, m, h or d, such as 60s",
     ),
     "share without sign": ("2.5%", "2.5", "24:3: screening.complete: 2.5 is no share; write 0% to 100%"),
     "size without unit": (
@@ -207,20 +206,17 @@ MISTAKES = {
     "name for an address": (
         "address: 127.0.0.1",
         "address: sip.example",
-        "4:10: listeners.main.address: sip.example is no IP address;"
-        " names are not resolved, write the address",
+        "4:10: listeners.main.address: sip.example is no IP address; names are not resolved, write the address",
     ),
     "host bits": (
         "192.0.2.0/28",
         "192.0.2.1/28",
-        "11:15: trunks.carrier-a.sources[0]: 192.0.2.1/28 has bits set behind its prefix;"
-        " did you mean 192.0.2.0/28?",
+        "11:15: trunks.carrier-a.sources[0]: 192.0.2.1/28 has bits set behind its prefix; did you mean 192.0.2.0/28?",
     ),
     "peer without port": (
         '"127.0.0.1:5070"',
         '"127.0.0.1:"',
-        "8:13: trunks.core.peers[0]: 127.0.0.1: has no port that exists;"
-        " write 192.0.2.1:5060 or [2001:db8::1]:5060",
+        "8:13: trunks.core.peers[0]: 127.0.0.1: has no port that exists; write 192.0.2.1:5060 or [2001:db8::1]:5060",
     ),
     "route to nowhere": (
         "route: core",
@@ -245,8 +241,7 @@ MISTAKES = {
     "address of the other family": (
         "192.0.2.9]",
         '"[2001:db8::9]:5060"]',
-        "8:31: trunks.core.peers[1]: 2001:db8::9 cannot be reached from 127.0.0.1;"
-        " write another listener for it",
+        "8:31: trunks.core.peers[1]: 2001:db8::9 cannot be reached from 127.0.0.1; write another listener for it",
     ),
     "same source twice": (
         '    peers: ["127.0.0.1:5070", 192.0.2.9]',
@@ -256,8 +251,7 @@ MISTAKES = {
     "unspecified address": (
         "address: 127.0.0.1",
         "address: 0.0.0.0",
-        "4:10: listeners.main.address: 0.0.0.0 cannot stand in Via and Contact;"
-        " write advertise: {address: ...}",
+        "4:10: listeners.main.address: 0.0.0.0 cannot stand in Via and Contact; write advertise: {address: ...}",
     ),
     "same socket twice": (
         "trunks:\n",
@@ -298,8 +292,7 @@ MISTAKES = {
     "bad prefix": (
         "    route: core\n",
         '    route: core\n    read: {tech_prefix: "["}\n',
-        "13:12: trunks.carrier-a.read.tech_prefix: is no regular expression:"
-        " unterminated character set at position 0",
+        "13:12: trunks.carrier-a.read.tech_prefix: is no regular expression: unterminated character set at position 0",
     ),
 }
 
@@ -316,9 +309,7 @@ def broken(name: str) -> str:
 @pytest.mark.parametrize("name", MISTAKES)
 def test_a_mistake_is_shown_at_its_place(tmp_path: Path, name: str) -> None:
     loaded = load(write(tmp_path, broken(name)))
-    said = [
-        line.removeprefix("sipguard.yaml:") for line in problems(loaded, tmp_path) if "warning" not in line
-    ]
+    said = [line.removeprefix("sipguard.yaml:") for line in problems(loaded, tmp_path) if "warning" not in line]
     assert MISTAKES[name][2] in said
     assert loaded.ruleset is None
 
@@ -419,9 +410,7 @@ def test_anchors_that_are_none_are_named(tmp_path: Path) -> None:
 def test_psap_callers_may_stand_in_a_file(tmp_path: Path) -> None:
     (tmp_path / "psap.txt").write_text("# callers\n+12025550190\n12\n")
     config = GOOD.replace('["+12025550190"]', "psap.txt")
-    assert any(
-        line.startswith("psap.txt:3:1: ") for line in problems(load(write(tmp_path, config)), tmp_path)
-    )
+    assert any(line.startswith("psap.txt:3:1: ") for line in problems(load(write(tmp_path, config)), tmp_path))
     (tmp_path / "psap.txt").write_text("+12025550190\n")
     ruleset = load(write(tmp_path, config)).ruleset
     assert ruleset is not None and ruleset.emergency.psap_callers == {"12025550190"}

@@ -59,9 +59,7 @@ class CheckedResolver(AbstractResolver):
         loop = asyncio.get_running_loop()
         found = await loop.getaddrinfo(host, port, family=family, type=socket.SOCK_STREAM)
         results = [
-            ResolveResult(
-                hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=int(_NUMERIC)
-            )
+            ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=int(_NUMERIC))
             for kind, _, proto, _, at in found
             if allowed(str(at[0]), self._allow)
         ]

@@ -1,7 +1,7 @@
 """Errors of the network room.
 
-    NetError
-    +-- CannotListen    a local address cannot be bound
+NetError
++-- CannotListen    a local address cannot be bound
 """
 
 from __future__ import annotations

@@ -81,9 +81,7 @@ def explain(
     elif record.ring_at:
         steps.append(Step("ringing", "the callee was alerted", record.ring_at))
     steps += _ended(record, end, answer)
-    return Explanation(
-        record.decision_id, record.at, tuple(steps), verdict.head if verdict is not None else b""
-    )
+    return Explanation(record.decision_id, record.at, tuple(steps), verdict.head if verdict is not None else b"")
 
 
 def _arrival(verdict: VerdictFrame) -> Step:
@@ -108,9 +106,7 @@ def _guard(verdict: VerdictFrame) -> Step:
 def _checks(verdict: VerdictFrame) -> Iterable[Step]:
     for name, status, reason in verdict.findings:
         prefix = f"{name}."
-        facts: dict[str, FactValue] = {
-            fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)
-        }
+        facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)}
         text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
         if status == FAILED:
             text += "; no condition on its facts matches, not even under `not`"

@@ -136,9 +136,7 @@ def _by_rules(
     return outcome
 
 
-def _run(
-    check: str, screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context
-) -> Waiting | None:
+def _run(check: str, screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> Waiting | None:
     """Runs one check and keeps its finding; what it waits for, if it does."""
     if check in screening.skipped:
         fail(screening, check, screening.skipped[check])
@@ -189,9 +187,7 @@ def _unscreened(verdict: Verdict, rejection: Verdict) -> Verdict:
     )
 
 
-def _complete(
-    screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context
-) -> Waiting | None:
+def _complete(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> Waiting | None:
     """Runs the checks that the verdict did not need, so that other policies can be tried on this call."""
     for name in _IN_ORDER:
         if name not in screening.asked:

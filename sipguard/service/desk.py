@@ -127,9 +127,7 @@ class Desk:
         worker = scrape("worker", "worker-0", self._run_directory / "worker-0.slots")
         ok = worker is not None and bool(worker.slots.text)
         state = {"ok": ok, "revision": worker.slots.text if worker is not None else "", "modes": self._modes}
-        return web.Response(
-            text=json.dumps(state) + "\n", status=200 if ok else 503, content_type="application/json"
-        )
+        return web.Response(text=json.dumps(state) + "\n", status=200 if ok else 503, content_type="application/json")
 
 
 async def _main(descriptor: int) -> None:

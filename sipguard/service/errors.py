@@ -1,8 +1,8 @@
 """Errors of the service room.
 
-    ServiceError
-    +-- NotRunning        no sipguard answers at the control socket
-    +-- AlreadyRunning    another sipguard has the run directory
+ServiceError
++-- NotRunning        no sipguard answers at the control socket
++-- AlreadyRunning    another sipguard has the run directory
 """
 
 from __future__ import annotations
@@ -28,6 +28,4 @@ class AlreadyRunning(ServiceError):
     """Which directory is taken."""
 
     def __init__(self, directory: Path) -> None:
-        super().__init__(
-            f"another sipguard runs with the run directory {directory}; stop it, or set run.directory"
-        )
+        super().__init__(f"another sipguard runs with the run directory {directory}; stop it, or set run.directory")

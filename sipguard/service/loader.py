@@ -177,9 +177,7 @@ class Loader:
             slots.slots.add("frames_loaded", batch.frames)
             slots.slots.add("frames_orphaned", orphans)
             for verdict in batch.refused:
-                slots.refused(
-                    REJECTED if verdict.action == REJECT else REDIRECTED, verdict.basis, verdict.status
-                )
+                slots.refused(REJECTED if verdict.action == REJECT else REDIRECTED, verdict.basis, verdict.status)
             for end in batch.ended:
                 slots.ended(end.disposition, end.final_status, end.forward_us)
         if self._call_log is not None:
@@ -203,9 +201,7 @@ class Loader:
     def _say_away(self, error: StoreError | OSError) -> None:
         if not self._away:
             self._away = True
-            log.error(
-                "database_away", why=str(error), advice="calls are kept in the journal and loaded later"
-            )
+            log.error("database_away", why=str(error), advice="calls are kept in the journal and loaded later")
 
     def _publish(self) -> None:
         if self._slots is not None:

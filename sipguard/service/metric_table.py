@@ -142,18 +142,12 @@ METRICS: Final = (
     _one("sipguard_malformed_total", COUNTER, "malformed", "messages that are no SIP or break its rules"),
     _one("sipguard_unknown_source_total", COUNTER, "unknown_source", "messages of senders of no trunk"),
     _one("sipguard_stray_responses_total", COUNTER, "stray_responses", "responses that belong to nothing"),
-    _one(
-        "sipguard_retransmissions_total", COUNTER, "retransmissions", "messages of ours that were sent again"
-    ),
+    _one("sipguard_retransmissions_total", COUNTER, "retransmissions", "messages of ours that were sent again"),
     _one("sipguard_invites_total", COUNTER, "invites", "initial INVITEs from trunks"),
     _one("sipguard_emergency_calls_total", COUNTER, "emergencies", "calls that the guard admitted"),
     _one("sipguard_options_total", COUNTER, "options", "OPTIONS answered"),
-    _one(
-        "sipguard_refused_methods_total", COUNTER, "refused_methods", "requests of a method that is refused"
-    ),
-    _one(
-        "sipguard_outside_dialog_total", COUNTER, "outside_dialog", "requests for dialogs that do not exist"
-    ),
+    _one("sipguard_refused_methods_total", COUNTER, "refused_methods", "requests of a method that is refused"),
+    _one("sipguard_outside_dialog_total", COUNTER, "outside_dialog", "requests for dialogs that do not exist"),
     _one("sipguard_bypassed_calls_total", COUNTER, "bypassed", "calls forwarded unscreened in mode bypass"),
     _one("sipguard_reported_calls_total", COUNTER, "reported", "calls that mode report let pass a rejection"),
     _one("sipguard_drain_refusals_total", COUNTER, "refused_draining", "calls refused while draining"),
@@ -183,8 +177,6 @@ METRICS: Final = (
     _one("sipguard_damaged_frames_total", COUNTER, "frames_damaged", "damaged frames passed over", "desk"),
     _one("sipguard_orphaned_ends_total", COUNTER, "frames_orphaned", "ends of calls without a row", "desk"),
     _one("sipguard_store_failures_total", COUNTER, "store_failures", "times the database was away", "desk"),
-    _one(
-        "sipguard_loader_lag_seconds", GAUGE, "loader_lag_ms", "age of what is not loaded yet", "desk", 1e-3
-    ),
+    _one("sipguard_loader_lag_seconds", GAUGE, "loader_lag_ms", "age of what is not loaded yet", "desk", 1e-3),
     _one("sipguard_log_lines_total", COUNTER, "log_lines", "lines written for calls", "desk"),
 )

@@ -93,9 +93,7 @@ class DeskSlots:
         self.slots = slots
         self._first_bucket = slots.index["setup_0"]
         self._by_end = _cells_of(slots, "end_")
-        self._by_status = {
-            int(name): cell for name, cell in _cells_of(slots, "status_").items() if name != "other"
-        }
+        self._by_status = {int(name): cell for name, cell in _cells_of(slots, "status_").items() if name != "other"}
         self._other_status = slots.index["status_other"]
 
     @classmethod

@@ -133,6 +133,4 @@ def _list(name: str, shape: ListShape, config: Config, document: Document) -> It
     if shape.kind == "trunks":
         for at, member in enumerate(shape.members):
             if member not in config.trunks:
-                yield document.problem(
-                    (*path, "members", at), f"{member} is no trunk", meant(member, config.trunks)
-                )
+                yield document.problem((*path, "members", at), f"{member} is no trunk", meant(member, config.trunks))

@@ -64,9 +64,7 @@ def load(path: File, lists: str = BUILD) -> Loaded:
 class _Load:
     """One loading. `problems` grows."""
 
-    def __init__(
-        self, path: File, document: Document, config: Config, problems: list[Problem], lists: str
-    ) -> None:
+    def __init__(self, path: File, document: Document, config: Config, problems: list[Problem], lists: str) -> None:
         self.base = path.resolve().parent
         self.document = document
         self.config = config
@@ -87,9 +85,7 @@ class _Load:
         service = None
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base)
-        self.problems.sort(
-            key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column)
-        )
+        self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
         if self.mode == SKIP or any(problem.level == ERROR for problem in self.problems):
             return Loaded(None, service, tuple(self.problems))
         return Loaded(self._ruleset(policy, lists, anchors, guard), service, tuple(self.problems))
@@ -167,9 +163,7 @@ class _Load:
             self._problem(("identity", "anchors"), "no anchors: no Identity header can pass", hint, WARNING)
         ca_file = self.config.identity.fetch.ca_file
         if ca_file and not build.at(self.base, ca_file).is_file():
-            self._problem(
-                ("identity", "fetch", "ca_file"), f"there is no file {build.at(self.base, ca_file)}"
-            )
+            self._problem(("identity", "fetch", "ca_file"), f"there is no file {build.at(self.base, ca_file)}")
         return octets
 
     def _emergency(self) -> GuardSettings:
@@ -229,9 +223,7 @@ class _Load:
         """One list with its members or the path of its built file."""
         path: Path = ("lists", spec.name)
         if not shape.file:
-            return ListSpec(
-                spec.name, spec.kind, spec.bind, members=self._members(spec, shape, (*path, "members"))
-            )
+            return ListSpec(spec.name, spec.kind, spec.bind, members=self._members(spec, shape, (*path, "members")))
         source = build.at(self.base, shape.file)
         if not source.is_file():
             self._problem((*path, "file"), f"there is no file {source}")
@@ -241,9 +233,7 @@ class _Load:
             spec, digest = builder.build(spec)
             self.digest.update(f"{spec.name} {digest}".encode())
             return spec
-        return ListSpec(
-            spec.name, spec.kind, spec.bind, source=str(source), members=self._trunk_names(source)
-        )
+        return ListSpec(spec.name, spec.kind, spec.bind, source=str(source), members=self._trunk_names(source))
 
     def _members(self, spec: ListSpec, shape: ListShape, path: Path) -> tuple[str, ...]:
         """Members that stand in the configuration."""

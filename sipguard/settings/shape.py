@@ -32,9 +32,7 @@ _ROUNDS: Final = 4  # leaving a value out may show that its key is required
 def read_shape(document: Document) -> tuple[Config | None, list[Problem]]:
     """The configuration without its wrong values, and what was wrong; None where there is no map at all."""
     if not isinstance(document.plain, dict):
-        return None, [
-            document.problem((), "a configuration is a map", "of site, node, listeners, trunks ...")
-        ]
+        return None, [document.problem((), "a configuration is a map", "of site, node, listeners, trunks ...")]
     values = deepcopy(document.plain)
     problems: list[Problem] = []
     for _ in range(_ROUNDS):
@@ -52,9 +50,7 @@ def read_shape(document: Document) -> tuple[Config | None, list[Problem]]:
 
 def _repair(values: Any, paths: list[tuple[Path, bool]]) -> None:
     """Leaves the values at `paths` out, and puts something where one is missing."""
-    for path, missing in sorted(
-        paths, key=lambda item: [str(part).zfill(6) for part in item[0]], reverse=True
-    ):
+    for path, missing in sorted(paths, key=lambda item: [str(part).zfill(6) for part in item[0]], reverse=True):
         holder = values
         for part in path[:-1]:
             try:

@@ -203,9 +203,7 @@ def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
     if not isinstance(iat, int) or isinstance(iat, bool):
         raise InvalidIdentity("iat_invalid")
     dest = Parties(tn=tns, uri=uris)
-    claims = Claims(
-        iat=iat, orig=found.orig, dest=dest, attest=found.attest, origid=found.origid, div=found.div
-    )
+    claims = Claims(iat=iat, orig=found.orig, dest=dest, attest=found.attest, origid=found.origid, div=found.div)
     return claims, tuple(deviations)
 
 

@@ -46,8 +46,7 @@ MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
     ),
 )
 CREATE_MIGRATION: Final = (
-    "CREATE TABLE IF NOT EXISTS migration"
-    " (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL, what TEXT NOT NULL)"
+    "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL, what TEXT NOT NULL)"
 )
 MIGRATION_VERSION: Final = "SELECT coalesce(max(version), 0) FROM migration"
 INSERT_MIGRATION: Final = "INSERT INTO migration (version, applied_at, what) VALUES (?, ?, ?)"
@@ -68,9 +67,7 @@ FORGET_CALLS: Final = "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE a
 
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM call"
 GET: Final = f"{_SELECT} WHERE decision_id = ?"
-NOTES: Final = (
-    "SELECT at, journal, kind, text, revision FROM note WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?"
-)
+NOTES: Final = "SELECT at, journal, kind, text, revision FROM note WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?"
 
 
 def many(decision_ids: list[str]) -> Query:

@@ -413,3 +413,25 @@ ACTS: Final = (
     _call, _plain_call, _plain_call, _of_invite, _answers, _answers, _answers, _caller_answers, _by_caller, _by_caller,
     _by_callee, _outside, _time, _moment, _fetched, _operates, _again, *SPOILING,
 )  # fmt: skip
+
+
+def _script(*steps: tuple[Callable[[Ground, Script, bool], None], bytes]) -> bytes:
+    """A script of these acts with their arguments."""
+    return b"".join(bytes([ACTS.index(act)]) + arguments for act, arguments in steps)
+
+
+# An answered call that is acknowledged and ended; one that is cancelled while it rings.
+ANSWERED: Final = _script(
+    (_plain_call, b""),
+    (_answers, bytes([3, 0, 1, 0])),
+    (_by_caller, bytes([0, 1, 0])),
+    (_by_caller, bytes([0, 0, 0, 0])),
+    (_answers, bytes([3, 0, 0, 0])),
+)
+CANCELLED: Final = _script(
+    (_plain_call, b""),
+    (_answers, bytes([1, 0, 0, 0])),
+    (_of_invite, bytes([0, 0])),
+    (_answers, bytes([3, 0, 0, 0])),
+)
+SEEDS: Final = (ANSWERED, CANCELLED)

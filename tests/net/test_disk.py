@@ -34,9 +34,7 @@ AGES = {
 
 
 @pytest.mark.parametrize(("hours", "fresh"), AGES.values(), ids=AGES)
-def test_a_copy_is_fresh_until_80_percent_and_dead_at_its_end(
-    tmp_path: Path, hours: float, fresh: bool | None
-) -> None:
+def test_a_copy_is_fresh_until_80_percent_and_dead_at_its_end(tmp_path: Path, hours: float, fresh: bool | None) -> None:
     disk = Disk(tmp_path)
     disk.write(URL, PEM, 0.0, AT)
     copy = disk.read(URL, AT + hours * H)

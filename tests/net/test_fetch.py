@@ -174,9 +174,7 @@ MISBEHAVIOUR = {
 
 
 @pytest.mark.parametrize(("path", "slug"), MISBEHAVIOUR.values(), ids=MISBEHAVIOUR)
-async def test_a_server_that_misbehaves_yields_a_reason(
-    origin: Origin, roots: str, path: str, slug: str
-) -> None:
+async def test_a_server_that_misbehaves_yields_a_reason(origin: Origin, roots: str, path: str, slug: str) -> None:
     async with fetcher(origin, roots) as made:
         assert await reason(made, origin.url(path)) == slug
         assert origin.asked[f"/{path}"] == 1
@@ -373,9 +371,7 @@ def test_http_says_how_long_a_response_may_be_kept(headers: dict[str, str], life
     assert fetch.lifetime(headers) == lifetime_s
 
 
-async def test_the_certificate_server_of_tests_and_demo_serves_a_directory(
-    roots: str, tmp_path: Path
-) -> None:
+async def test_the_certificate_server_of_tests_and_demo_serves_a_directory(roots: str, tmp_path: Path) -> None:
     (tmp_path / "709J.pem").write_bytes(PEM)
     with pki.CertificateServer(tmp_path, tls=PKI.web()) as server:
         made = CertificateFetcher(FetchSettings(ports=(server.port,), allow_networks=LAB, ca_file=roots))

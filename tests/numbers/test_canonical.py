@@ -119,9 +119,7 @@ RULED = [
 ]
 
 
-@pytest.mark.parametrize(
-    ("rules", "user", "tn", "form"), RULED, ids=[f"{case[0]} {case[1]}" for case in RULED]
-)
+@pytest.mark.parametrize(("rules", "user", "tn", "form"), RULED, ids=[f"{case[0]} {case[1]}" for case in RULED])
 def test_read_by_the_rules_of_a_trunk(rules: NumberRules, user: str, tn: str, form: str) -> None:
     number = read(user, rules)
     assert (number.tn, number.form) == (tn, form)

@@ -47,9 +47,7 @@ def test_plain_entries(line: str, numbers: list[str], prefixes: list[str]) -> No
         ("  alice", Problem(1, 3, "alice is no telephone number")),
         (
             "442079460000",
-            Problem(
-                1, 1, "442079460000 has 12 digits, a number without + has 10, or 11 with a 1", "+442079460000"
-            ),
+            Problem(1, 1, "442079460000 has 12 digits, a number without + has 10, or 11 with a 1", "+442079460000"),
         ),
         ("123", Problem(1, 1, "123 has 3 digits, a number without + has 10, or 11 with a 1")),
         ("201,5550123", Problem(1, 1, "201,5550123 has a comma", "format: ftc, or kind: pairs")),

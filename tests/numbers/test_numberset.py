@@ -78,9 +78,7 @@ def test_the_kind_of_block_follows_the_number_of_members(
 
 
 @pytest.mark.parametrize("repeats", [1, 5], ids=["exact", "over-full of doubles"])
-def test_the_same_members_make_the_same_octets(
-    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repeats: int
-) -> None:
+def test_the_same_members_make_the_same_octets(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, repeats: int) -> None:
     monkeypatch.setattr(numberset, "_PENDING", 40)
     members = [f"1202555{n:04d}" for n in range(30)] + ["442079460000", "911", "0911"]
     build(tmp_path / "a", members, ["1900", "44"])

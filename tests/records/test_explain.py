@@ -20,9 +20,7 @@ def record_of(*frames: Frame) -> Record:
     return record
 
 
-def explained(
-    verdict: VerdictFrame, answer: AnswerFrame | None = None, end: EndFrame | None = None
-) -> Explanation:
+def explained(verdict: VerdictFrame, answer: AnswerFrame | None = None, end: EndFrame | None = None) -> Explanation:
     frames = [frame for frame in (verdict, answer, end) if frame is not None]
     stored = decode(encode(verdict))
     assert isinstance(stored, VerdictFrame)
@@ -141,8 +139,6 @@ def test_a_fact_in_words(value: object, text: str) -> None:
     assert written(value) == text
 
 
-@pytest.mark.parametrize(
-    ("number", "text"), [("12025550101", "+12025550101"), ("911", "911"), ("", "no number")]
-)
+@pytest.mark.parametrize(("number", "text"), [("12025550101", "+12025550101"), ("911", "911"), ("", "no number")])
 def test_a_number_in_words(number: str, text: str) -> None:
     assert tn(number) == text

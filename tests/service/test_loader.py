@@ -39,9 +39,7 @@ class Place:
         for frame in frames:
             self.writers[journal].append(encode(frame))
 
-    def loader(
-        self, batch_frames: int = 100, keeping: Keeping = KEEPING, log: LogOptions | None = None
-    ) -> Loader:
+    def loader(self, batch_frames: int = 100, keeping: Keeping = KEEPING, log: LogOptions | None = None) -> Loader:
         call_log = CallLog(log or LogOptions(), self.lines)
         return Loader(
             self.journals, self.store, 0.01,
@@ -93,9 +91,7 @@ async def test_another_loader_goes_on_where_the_last_one_stood(place: Place) -> 
     await place.store.close()
 
 
-async def test_a_store_that_is_away_delays_and_loses_nothing(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_store_that_is_away_delays_and_loses_nothing(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write(*calls(10))
     loader = place.loader(4)
     await loader.turn()
@@ -116,9 +112,7 @@ async def test_a_store_that_is_away_delays_and_loses_nothing(
     await place.store.close()
 
 
-async def test_an_answer_that_got_lost_does_not_load_twice(
-    place: Place, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_an_answer_that_got_lost_does_not_load_twice(place: Place, monkeypatch: pytest.MonkeyPatch) -> None:
     place.write(*calls(10))
     loader, load = place.loader(), place.store.load
 

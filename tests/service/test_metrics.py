@@ -132,9 +132,7 @@ def test_two_workers_are_kept_apart(tmp_path: Path) -> None:
     for number in (0, 1):
         worker = WorkerSlots.create(tmp_path / str(number))
         worker.counts[INDEX["invites"]] = number + 5
-        scraped.append(
-            Scraped("worker", f"worker-{number}", Slots.open(tmp_path / str(number), WORKER_NAMES))
-        )
+        scraped.append(Scraped("worker", f"worker-{number}", Slots.open(tmp_path / str(number), WORKER_NAMES)))
     text = render(scraped, {}).decode()
     assert 'sipguard_invites_total{process="worker-0"} 5.0' in text
     assert 'sipguard_invites_total{process="worker-1"} 6.0' in text

@@ -114,9 +114,7 @@ def test_response_address(via: str, address: tuple[str, int]) -> None:
 
 def test_local_response() -> None:
     head = response_head(request(f"{V} 192.0.2.99;branch=1"), SOURCE)
-    octets = local_response(
-        head, "To: <sip:b@example.com>", "t1", 486, "Busy Here", ("Retry-After: 5",), b"why"
-    )
+    octets = local_response(head, "To: <sip:b@example.com>", "t1", 486, "Busy Here", ("Retry-After: 5",), b"why")
     assert octets == (
         b"SIP/2.0 486 Busy Here\r\nVia: SIP/2.0/UDP 192.0.2.99;branch=1\r\n"
         b"From: <sip:a@example.com>;tag=f1\r\nCall-ID: c1\r\nCSeq: 7 OPTIONS\r\n"
@@ -156,9 +154,7 @@ BROKEN_VIAS = {
 }
 
 
-@pytest.mark.parametrize(
-    "start", ["OPTIONS sip:b@h SIP/2.0", "OPTIONS sip:b]@h SIP/2.0", "OPTIONS sip:b@h SIP/7.0"]
-)
+@pytest.mark.parametrize("start", ["OPTIONS sip:b@h SIP/2.0", "OPTIONS sip:b]@h SIP/2.0", "OPTIONS sip:b@h SIP/7.0"])
 @pytest.mark.parametrize(("via", "answerable"), BROKEN_VIAS.values(), ids=BROKEN_VIAS)
 def test_what_was_read_of_a_broken_via_can_be_answered(start: str, via: str, answerable: bool) -> None:
     version = start[-3:]

@@ -42,9 +42,7 @@ def names(log: list[tuple[str, float]]) -> str:
     return "".join(name for name, _ in log)
 
 
-def test_in_the_order_of_time_whatever_the_order_of_setting(
-    wheel: Wheel, log: list[tuple[str, float]]
-) -> None:
+def test_in_the_order_of_time_whatever_the_order_of_setting(wheel: Wheel, log: list[tuple[str, float]]) -> None:
     for name, at in [("c", 3.0), ("a", 1.0), ("d", 4.0), ("b", 2.0)]:
         wheel.set(Alarm(name, log), at)
     wheel.expire(10.0)
@@ -58,9 +56,7 @@ def test_in_the_order_of_setting_within_a_tick(wheel: Wheel, log: list[tuple[str
     assert names(log) == "abcd"
 
 
-@pytest.mark.parametrize(
-    "at", [0.0, 0.01, 0.05, 0.5, 1.0, 2.149999, 2.15, 32.0, 8.1, 8.6, 100_000.05, 3e6 + 0.7]
-)
+@pytest.mark.parametrize("at", [0.0, 0.01, 0.05, 0.5, 1.0, 2.149999, 2.15, 32.0, 8.1, 8.6, 100_000.05, 3e6 + 0.7])
 def test_never_early_and_at_most_a_tick_late(wheel: Wheel, log: list[tuple[str, float]], at: float) -> None:
     wheel.set(Alarm("a", log), at)
     wheel.expire(at - 1e-6)
@@ -169,11 +165,7 @@ def test_nothing_is_kept_of_what_expired(wheel: Wheel, log: list[tuple[str, floa
 
 
 @settings(max_examples=60, deadline=None)
-@given(
-    st.lists(
-        st.tuples(st.integers(0, 5), st.sampled_from(["set", "cancel", "pass"]), st.floats(0, 3)), max_size=60
-    )
-)
+@given(st.lists(st.tuples(st.integers(0, 5), st.sampled_from(["set", "cancel", "pass"]), st.floats(0, 3)), max_size=60))
 def test_any_play_of_sets_and_cancels(steps: list[tuple[int, str, float]]) -> None:
     log: list[tuple[str, float]] = []
     wheel = Wheel()

@@ -85,8 +85,7 @@ def _broken(section: str, answer: int | str, status: int, why: str) -> Expectati
 
 _INTERESTING: Final = "!interesting-Method0123456789_*+`.%indeed'~"
 _UNUSUAL: Final = (
-    "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)"
-    "@example.com"
+    "sip:1_unusual.URI~(to-be!sure)&isn't+it$/crazy?,/;;*:&it+has=1,weird!*pas$wo~d_too.(doesn't-it)@example.com"
 )
 
 _RFC4475: Final = {

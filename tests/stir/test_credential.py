@@ -59,17 +59,13 @@ UNDER_LOWER = PKI.leaf(issuer=LOWER)
 REISSUED = PKI.issue(
     PKI.root, MIDDLE.certificate.subject, MIDDLE.key, pki.authority_extensions(), PKI.now - 90 * DAY, 30
 )
-SHORT_ROOT = PKI.issue(
-    None, pki.name("Short SHAKEN ROOT"), pki.new_key(), pki.authority_extensions(), PKI.now - DAY, 5
-)
+SHORT_ROOT = PKI.issue(None, pki.name("Short SHAKEN ROOT"), pki.new_key(), pki.authority_extensions(), PKI.now - DAY, 5)
 UNDER_SHORT = PKI.leaf(issuer=SHORT_ROOT)
 
 TRUSTED: dict[str, Callable[[], Credential]] = {
     "root absent": lambda: judge(UNDER_MIDDLE.pem, MIDDLE.pem),
     "root present": lambda: judge(UNDER_MIDDLE.pem, MIDDLE.pem, PKI.root.pem),
-    "leaf alone under an intermediate anchor": lambda: judge(
-        UNDER_MIDDLE.pem, anchors=Anchors([MIDDLE.certificate])
-    ),
+    "leaf alone under an intermediate anchor": lambda: judge(UNDER_MIDDLE.pem, anchors=Anchors([MIDDLE.certificate])),
     "two intermediates": lambda: judge(UNDER_LOWER.pem, LOWER.pem, MIDDLE.pem),
     "intermediates in the wrong order": lambda: judge(UNDER_LOWER.pem, MIDDLE.pem, LOWER.pem),
     "an unrelated certificate beside": lambda: judge(UNDER_MIDDLE.pem, ROGUE.root.pem, MIDDLE.pem),
@@ -78,9 +74,7 @@ TRUSTED: dict[str, Callable[[], Credential]] = {
     "an anchor of the same name beside": lambda: judge(
         LEAF.pem, anchors=Anchors([ROGUE.root.certificate, PKI.root.certificate])
     ),
-    "pathLen 0 over a leaf": lambda: judge(
-        PKI.leaf(issuer=(tight := PKI.authority(path_length=0))).pem, tight.pem
-    ),
+    "pathLen 0 over a leaf": lambda: judge(PKI.leaf(issuer=(tight := PKI.authority(path_length=0))).pem, tight.pem),
     "anchor on P-384": lambda: p384(),
 }
 
@@ -265,9 +259,7 @@ WARNED: dict[str, tuple[list[pki.Extension], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("extensions", "warnings"), WARNED.values(), ids=WARNED)
-def test_deviations_from_the_profile_are_warnings(
-    extensions: list[pki.Extension], warnings: tuple[str, ...]
-) -> None:
+def test_deviations_from_the_profile_are_warnings(extensions: list[pki.Extension], warnings: tuple[str, ...]) -> None:
     assert judge(PKI.leaf(extensions=extensions).pem).warnings == warnings
 
 

@@ -65,9 +65,7 @@ LENIENT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
 
 
 @pytest.mark.parametrize(("knobs", "deviations"), LENIENT.values(), ids=LENIENT)
-def test_known_departures_are_read_listed_and_still_verify(
-    knobs: dict[str, Any], deviations: tuple[str, ...]
-) -> None:
+def test_known_departures_are_read_listed_and_still_verify(knobs: dict[str, Any], deviations: tuple[str, ...]) -> None:
     read = passport.read(token(**knobs))
     assert read.deviations == deviations
     assert (read.iat, read.dest_tns[0]) == (1_700_000_000, DEST)
@@ -266,7 +264,5 @@ def test_a_token_signed_by_another_library_verifies() -> None:
         "orig": {"tn": ORIG},
         "origid": "x",
     }
-    text = jwt.encode(
-        claims, KEY, algorithm="ES256", headers={"typ": "passport", "ppt": "shaken", "x5u": URL}
-    )
+    text = jwt.encode(claims, KEY, algorithm="ES256", headers={"typ": "passport", "ppt": "shaken", "x5u": URL})
     passport.verify(passport.read(text), credential(closes=4e9), time.time())

@@ -68,9 +68,7 @@ def test_authorities_are_read(authorities: Anchors) -> None:
     assert len(authorities) == 49
 
 
-def test_all_leaves_but_one_are_valid_in_the_middle_of_their_time(
-    vectors: Path, authorities: Anchors
-) -> None:
+def test_all_leaves_but_one_are_valid_in_the_middle_of_their_time(vectors: Path, authorities: Anchors) -> None:
     """One of 300 has an SPC without its tag, which is no TNEntry (RFC 8226 §9)."""
     files = sorted((vectors / "shaken-certificates" / "leaves").glob("*.pem"))
     assert len(files) == 300

@@ -227,9 +227,7 @@ def test_closing_gives_the_unused_room_back(tmp_path: Path) -> None:
     assert read(tmp_path) == [b"x" * 5000]
 
 
-@pytest.mark.parametrize(
-    "octets", [b"", b"short", b"X" * 100], ids=["empty", "shorter than a header", "wrong magic"]
-)
+@pytest.mark.parametrize("octets", [b"", b"short", b"X" * 100], ids=["empty", "shorter than a header", "wrong magic"])
 def test_what_is_no_segment_raises(tmp_path: Path, octets: bytes) -> None:
     path = segment_path(tmp_path, 1)
     path.write_bytes(octets)
@@ -250,9 +248,7 @@ for n in range(10**9):
 
 
 def test_a_killed_process_loses_nothing(tmp_path: Path) -> None:
-    process = subprocess.Popen(
-        [sys.executable, "-c", APPENDS, str(tmp_path)], stdout=subprocess.PIPE, text=True
-    )
+    process = subprocess.Popen([sys.executable, "-c", APPENDS, str(tmp_path)], stdout=subprocess.PIPE, text=True)
     assert process.stdout is not None
     said = [int(process.stdout.readline()) for _ in range(20)]
     process.send_signal(signal.SIGKILL)

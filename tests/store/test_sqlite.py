@@ -182,9 +182,7 @@ async def test_what_is_no_database_is_away_until_it_is_one(tmp_path: Path) -> No
     await store.close()
 
 
-async def test_a_locked_database_is_away(
-    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
-) -> None:
+async def test_a_locked_database_is_away(store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(sql, "PRAGMAS", ("PRAGMA busy_timeout = 1",))
     await store.open()
     other = sqlite3.connect(tmp_path / "calls.db", isolation_level=None)
@@ -196,9 +194,7 @@ async def test_a_locked_database_is_away(
     assert await store.load(batch_of((0, 0), (1, 900), *CALLS)) == 0
 
 
-async def test_a_database_that_was_moved_away_is_not_written_any_more(
-    store: SqliteStore, tmp_path: Path
-) -> None:
+async def test_a_database_that_was_moved_away_is_not_written_any_more(store: SqliteStore, tmp_path: Path) -> None:
     await store.load(batch_of((0, 0), (1, 900), *CALLS))
     (tmp_path / "calls.db").rename(tmp_path / "old.db")
     assert await store.positions() == {}

@@ -58,9 +58,7 @@ def test_deleting_old_segments(tmp_path: Path, loaded: int, before: float, left:
 def test_a_segment_is_as_old_as_the_next_ones_begin(tmp_path: Path) -> None:
     segments(tmp_path, 3)
     begun = upkeep.created_at(segment_path(tmp_path, 3))
-    assert (
-        upkeep.delete_old(tmp_path, 3, begun) == [1] or upkeep.created_at(segment_path(tmp_path, 2)) == begun
-    )
+    assert upkeep.delete_old(tmp_path, 3, begun) == [1] or upkeep.created_at(segment_path(tmp_path, 2)) == begun
     assert 2 in segment_numbers(tmp_path)
 
 

@@ -87,9 +87,7 @@ class CompiledPolicy:
         "unscreened",  # Verdict where a check failed that must not
     )
 
-    def __init__(
-        self, trunk_name: str, rules: tuple[CompiledRule, ...], default: Verdict, unscreened: Verdict
-    ) -> None:
+    def __init__(self, trunk_name: str, rules: tuple[CompiledRule, ...], default: Verdict, unscreened: Verdict) -> None:
         self.trunk_name = trunk_name
         self.rules = rules
         self.default = default
@@ -117,9 +115,7 @@ def compile_policy(policy: Policy, trunk: Trunk, costs: Mapping[str, int]) -> Co
     return CompiledPolicy(trunk.name, rules, default, answers.rejection(UNSCREENED_RULE, UNSCREENED))
 
 
-def _rule(
-    rule: Rule, trunk: Trunk, constants: Facts, costs: Mapping[str, int], answers: _Answers
-) -> CompiledRule:
+def _rule(rule: Rule, trunk: Trunk, constants: Facts, costs: Mapping[str, int], answers: _Answers) -> CompiledRule:
     """One rule for one trunk."""
     here: Condition | bool = False if rule.on and trunk.name not in rule.on else reduced(rule.when, constants)
     asked = sorted(facts_of(rule.when))
@@ -181,16 +177,10 @@ class _Answers:
             )
         if rule.route:
             redirect = Redirect(route=rule.route)
-            return Verdict(
-                REDIRECT, rule.name, label=label, redirect=redirect, tags=rule.tags, matched=matched
-            )
-        return Verdict(
-            ALLOW if label is None else LABEL, rule.name, label=label, tags=rule.tags, matched=matched
-        )
+            return Verdict(REDIRECT, rule.name, label=label, redirect=redirect, tags=rule.tags, matched=matched)
+        return Verdict(ALLOW if label is None else LABEL, rule.name, label=label, tags=rule.tags, matched=matched)
 
-    def rejection(
-        self, name: str, basis: str, tags: tuple[str, ...] = (), matched: tuple[str, ...] = ()
-    ) -> Verdict:
+    def rejection(self, name: str, basis: str, tags: tuple[str, ...] = (), matched: tuple[str, ...] = ()) -> Verdict:
         """A rejection with the answer that `responses` gives the basis; status 0 stands for `auto`."""
         response = self._policy.responses.get(basis, Response(403, "Forbidden"))
         headers: tuple[str, ...] = ()

@@ -66,9 +66,7 @@ class ConditionReader:
     def read(self, value: object, path: Path) -> Condition:
         """The condition written as `value`."""
         if not isinstance(value, dict):
-            self.problem(
-                path, f"a condition is a map of facts, not {_shown(value)}", "such as {lists.shown: dno}"
-            )
+            self.problem(path, f"a condition is a map of facts, not {_shown(value)}", "such as {lists.shown: dno}")
             return _NEVER
         if not value:
             self.problem(path, "an empty condition", "leave out the rule or name a fact")
@@ -140,9 +138,7 @@ class ConditionReader:
         """`{over: 3, at_most: 9}`."""
         parts: list[Condition] = []
         if spec.type != "number":
-            self.problem(
-                path, f"{spec.name} is {_kind(spec)}, only numbers are compared", "write the value itself"
-            )
+            self.problem(path, f"{spec.name} is {_kind(spec)}, only numbers are compared", "write the value itself")
             return _NEVER
         for key, bound in wanted.items():
             at = (*path, str(key))
@@ -158,9 +154,7 @@ class ConditionReader:
             return _NEVER
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-    def _value(
-        self, spec: FactSpec, value: object, path: Path, values: list[Scalar], patterns: list[str]
-    ) -> None:
+    def _value(self, spec: FactSpec, value: object, path: Path, values: list[Scalar], patterns: list[str]) -> None:
         """Checks one wanted value and puts it among `values` or `patterns`."""
         if spec.type == "flag":
             if not isinstance(value, bool):

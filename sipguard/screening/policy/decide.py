@@ -201,9 +201,7 @@ class RuleOutcome:
     facts: dict[str, object]  # name -> value; "not_asked" or "failed" where there was none
 
 
-def trace(
-    facts: Facts, asked: Asked, compiled: CompiledPolicy, caller_tn: str, unix_day: int
-) -> list[RuleOutcome]:
+def trace(facts: Facts, asked: Asked, compiled: CompiledPolicy, caller_tn: str, unix_day: int) -> list[RuleOutcome]:
     """What became of every rule of the policy, in order, by the same functions that `decide` calls."""
     outcomes: list[RuleOutcome] = []
     over = False

@@ -22,9 +22,7 @@ _OURS: Final = frozenset(
 )
 
 
-def read_label(
-    value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]
-) -> LabelSpec | None:
+def read_label(value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]) -> LabelSpec | None:
     """The label written as `value`; None where it cannot be read at all."""
     if not isinstance(value, dict) or not value:
         problems.append(Problem(path, "must be a map", 'such as {prefix: "SPAM? "}'))
@@ -42,25 +40,19 @@ def read_label(
         longest = 0
     verstat = value.get("verstat", "")
     if not isinstance(verstat, str) or not set(verstat) <= TOKEN:
-        problems.append(
-            Problem((*path, "verstat"), f"{verstat} is no verstat", "such as TN-Validation-Failed")
-        )
+        problems.append(Problem((*path, "verstat"), f"{verstat} is no verstat", "such as TN-Validation-Failed"))
         verstat = ""
     headers = _headers(value.get("headers"), (*path, "headers"), vocabulary, problems)
     return LabelSpec(prefix, longest, verstat, headers)
 
 
-def _headers(
-    value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]
-) -> tuple[tuple[str, str], ...]:
+def _headers(value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]) -> tuple[tuple[str, str], ...]:
     """`headers: {Name: template}` as pairs."""
     if value is None:
         return ()
     if not isinstance(value, dict):
         problems.append(
-            Problem(
-                path, "must map header names to values", 'such as {Attestation-Info: "{identity.attest}"}'
-            )
+            Problem(path, "must map header names to values", 'such as {Attestation-Info: "{identity.attest}"}')
         )
         return ()
     known = {spec.name for spec in vocabulary.facts} | {"id"}
@@ -72,9 +64,7 @@ def _headers(
         elif name.lower() in _OURS:
             problems.append(Problem(at, f"{name} is not a policy's to write"))
         elif not isinstance(template, str) or not template.isprintable():
-            problems.append(
-                Problem(at, "must be one line of text", "facts stand in braces, such as {identity.attest}")
-            )
+            problems.append(Problem(at, "must be one line of text", "facts stand in braces, such as {identity.attest}"))
         else:
             _template(template, at, known, problems)
             headers.append((name, template))

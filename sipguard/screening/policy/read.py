@@ -156,9 +156,7 @@ class _RuleReader:
             self.problem(path, f"unknown basis {basis}", hint or meant(str(basis), BASES))
             return ""
         if basis == "analytics" and not self.vocabulary.redress:
-            self.problem(
-                path, "a block by analytics needs a redress contact", "write redress: {url: https://...}"
-            )
+            self.problem(path, "a block by analytics needs a redress contact", "write redress: {url: https://...}")
         return basis
 
     def _redirect(self, value: object, path: Path) -> tuple[str, str]:
@@ -248,9 +246,7 @@ class _RuleReader:
                 if rule.tags
                 else ("write reject, redirect, allow, label or tag")
             )
-            self.problem(
-                path, "the rule does nothing" if not rule.tags else "a tag alone does not end the rules", hint
-            )
+            self.problem(path, "the rule does nothing" if not rule.tags else "a tag alone does not end the rules", hint)
         elif rule.continues and not ends and not rule.tags and rule.label is None:
             self.problem(path, "the rule does nothing", "write label or tag beside continue")
 
@@ -258,8 +254,4 @@ class _RuleReader:
 def _is_uri(text: str) -> bool:
     """Whether `text` can stand in a Contact as it is."""
     scheme, _, rest = text.partition(":")
-    return (
-        scheme in ("sip", "sips", "tel")
-        and bool(rest)
-        and all("!" <= c <= "~" and c not in '<>"' for c in rest)
-    )
+    return scheme in ("sip", "sips", "tel") and bool(rest) and all("!" <= c <= "~" and c not in '<>"' for c in rest)

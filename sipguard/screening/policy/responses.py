@@ -99,11 +99,7 @@ def _unlawful(basis: str, response: Response | None, written: object) -> tuple[s
             "write 403 or another code without +",
         )
     if not code:
-        return (
-            ("", "")
-            if basis == "identity"
-            else ("auto is for the basis identity only", "write a code such as 403")
-        )
+        return ("", "") if basis == "identity" else ("auto is for the basis identity only", "write a code such as 403")
     if code == 607 and basis != "subscriber":
         return (
             "607 says that the callee does not want the caller (RFC 8197)",

@@ -67,9 +67,7 @@ def store() -> CertificateStore:
     return certificates
 
 
-def run(
-    call: CallAttempt, settings: Settings = SETTINGS, certificates: CertificateStore | None = None
-) -> Finding:
+def run(call: CallAttempt, settings: Settings = SETTINGS, certificates: CertificateStore | None = None) -> Finding:
     """The finding of a check that need not wait."""
     found = check(call, settings, context(certificates))
     assert isinstance(found, Finding)
@@ -119,9 +117,7 @@ PASSES: dict[str, tuple[CallAttempt, str]] = {
     "one of several dest": (attempt(token(extra={"dest": {"tn": ["13125550199", CALLEE]}})), "from"),
     "dest 911": (attempt(token(dest="911"), to="911", callee="911"), "from"),
     "dest a URI": (
-        attempt(
-            token(extra={"dest": {"uri": ["sip:alice@Example.com"]}}), uri="sip:alice@example.com:5060;x=y"
-        ),
+        attempt(token(extra={"dest": {"uri": ["sip:alice@Example.com"]}}), uri="sip:alice@example.com:5060;x=y"),
         "from",
     ),
     "dest a URN": (

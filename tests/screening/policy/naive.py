@@ -11,9 +11,7 @@ from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, No
 TRUTHS = ("false", "true", "pending", "failed")
 
 
-def truth(
-    condition: Condition, facts: Mapping[str, FactValue], failed: frozenset[str], ran: frozenset[str]
-) -> str:
+def truth(condition: Condition, facts: Mapping[str, FactValue], failed: frozenset[str], ran: frozenset[str]) -> str:
     """false, true, pending or failed."""
     if isinstance(condition, OneOf | Compare):
         check = condition.fact.partition(".")[0]

@@ -75,8 +75,7 @@ def test_a_pending_rule_holds_back_those_below_it() -> None:
 
 def test_the_cheapest_check_is_asked_first() -> None:
     policy = compiled(
-        "rules: [{name: a, when: {identity.result: failed, lists.shown: dno, number.shown.class: n11},"
-        " reject: dno}]"
+        "rules: [{name: a, when: {identity.result: failed, lists.shown: dno, number.shown.class: n11}, reject: dno}]"
     )
     facts: dict[str, FactValue] = dict(BASE)
     asked: dict[str, int] = {}
@@ -134,9 +133,7 @@ def test_continuing_rules_add_up() -> None:
 
 
 def test_a_rejection_after_continuing_rules_drops_their_label() -> None:
-    found = verdict(
-        compiled(CONTINUES), {"lists.shown": ("own_numbers",), "lists.pair": ("subscriber_block",)}
-    )
+    found = verdict(compiled(CONTINUES), {"lists.shown": ("own_numbers",), "lists.pair": ("subscriber_block",)})
     assert (found.action, found.rule, found.status, found.label) == ("reject", "stop", 607, None)
     assert (found.tags, found.matched) == (("a", "b"), ("one", "stop"))
 
@@ -162,9 +159,7 @@ def test_a_rollout_holds_for_a_share_of_callers_and_is_stable(rollout: int) -> N
 
 
 def test_a_rule_acts_until_its_last_day() -> None:
-    policy = compiled(
-        "rules: [{name: a, when: {identity.result: failed}, reject: contract, until: 2027-01-31}]"
-    )
+    policy = compiled("rules: [{name: a, when: {identity.result: failed}, reject: contract, until: 2027-01-31}]")
     facts: dict[str, FactValue] = {"identity.result": "failed"}
     assert verdict(policy, facts, day=20849).action == "reject"
     assert verdict(policy, facts, day=20850).action == "allow"
@@ -207,9 +202,7 @@ AUTO = [
 
 
 @pytest.mark.parametrize(("facts", "status", "phrase"), AUTO, ids=[f"{s} {p}" for _, s, p in AUTO])
-def test_auto_answers_what_the_verification_says(
-    facts: dict[str, FactValue], status: int, phrase: str
-) -> None:
+def test_auto_answers_what_the_verification_says(facts: dict[str, FactValue], status: int, phrase: str) -> None:
     policy = compiled(
         "rules: [{name: a, when: {identity.result: [passed, failed, none, unsupported]}, reject: identity}]"
     )
@@ -227,10 +220,7 @@ def test_analytics_is_answered_603_plus() -> None:
         'id=3f2a-77";location=RLN'
     ]
     only = blocked_reason(Redress(email="redress@provider.example"), "LN")
-    assert (
-        only
-        == 'Reason: Q.850;cause=21;text="v=analytics1;email=redress@provider.example;id={id}";location=LN'
-    )
+    assert only == 'Reason: Q.850;cause=21;text="v=analytics1;email=redress@provider.example;id={id}";location=LN'
 
 
 def test_redirects() -> None:
@@ -364,9 +354,7 @@ FACTS = st.fixed_dictionaries(VALUES)
 CHECKS = st.sets(st.sampled_from(sorted(COSTS)))
 
 
-def stated(
-    facts: dict[str, FactValue], failed: set[str], ran: set[str]
-) -> tuple[dict[str, FactValue], dict[str, int]]:
+def stated(facts: dict[str, FactValue], failed: set[str], ran: set[str]) -> tuple[dict[str, FactValue], dict[str, int]]:
     """(facts, asked) as they stand when `ran` have run and `failed` of those have failed."""
     known = {
         name: value
@@ -403,9 +391,7 @@ def policy_of(rules: list[tuple[Condition, str]]) -> Policy:
     for at, (when, what) in enumerate(rules):
         tags = (f"t{at}",) if what == "continue" else ()
         basis = "dno" if what in ("reject", "report") else ""
-        made.append(
-            Rule(f"r{at}", when, basis, tags=tags, continues=what == "continue", report=what == "report")
-        )
+        made.append(Rule(f"r{at}", when, basis, tags=tags, continues=what == "continue", report=what == "report"))
     return Policy(tuple(made))
 
 

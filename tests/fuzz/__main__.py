@@ -1,0 +1,50 @@
+"""Coverage-guided fuzzing of the engine: `python -m tests.fuzz`, for FUZZ_SECONDS (60 unless set).
+
+Enters: what atheris makes up. Leaves: exit status 0, or the script that broke the engine in a file crash-*, which
+`python -m tests.fuzz FILE` plays again. Must not: need a corpus; it begins with a call that is answered and ended.
+"""
+
+from __future__ import annotations
+
+import os
+import sys
+import tempfile
+from pathlib import Path
+
+import atheris
+
+with atheris.instrument_imports(include=["sipguard"], enable_loader_override=False):
+    import sipguard.b2bua.engine  # noqa: F401 - what is imported here is what coverage guides
+
+from tests.fuzz.scripts import SEEDS, ground_work, play
+from tests.fuzz.test_engine import require_one_final
+
+
+def once(octets: bytes) -> None:
+    """Plays one script: spoiled where its first octet is odd, else with one final response to each request."""
+    spoil = bool(octets) and octets[0] % 2 == 1
+    ground = play(octets[1:], spoil)
+    if not spoil:
+        require_one_final(ground)
+    assert not ground.left(), ground.left()
+
+
+def main() -> None:
+    """Fuzzes, or plays files again."""
+    if len(sys.argv) > 1:
+        for name in sys.argv[1:]:
+            once(Path(name).read_bytes())
+        return
+    ground_work()
+    seconds = int(os.environ.get("FUZZ_SECONDS", "60"))
+    with tempfile.TemporaryDirectory(prefix="sipguard-corpus-") as corpus:
+        for n, seed in enumerate(SEEDS):
+            for spoil in (0, 1):
+                (Path(corpus) / f"seed-{n}-{spoil}").write_bytes(bytes([spoil]) + seed)
+        options = [f"-max_total_time={seconds}", "-max_len=600", "-timeout=20", "-print_final_stats=1"]
+        atheris.Setup([sys.argv[0], *options, corpus], once)
+        atheris.Fuzz()
+
+
+if __name__ == "__main__":
+    main()
