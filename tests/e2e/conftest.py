@@ -8,6 +8,7 @@ from typing import Any
 
 import pytest
 
+from tests.e2e.calls import Calls
 from tests.e2e.product import CALLER_HOST, HOP_HOST, Product, configuration
 from tests.pki import CertificateServer, Holder, Pki
 from tests.standin import Caller, NextHop
@@ -93,3 +94,17 @@ def caller(product: Product) -> Iterator[Caller]:
     found = Caller(product.address(), CALLER_HOST)
     yield found
     found.close()
+
+
+@pytest.fixture
+def own(make_product: MakeProduct) -> Product:
+    """A product of the test's own."""
+    return make_product()
+
+
+@pytest.fixture
+def calls(own: Product) -> Iterator[Calls]:
+    """Calls to it."""
+    found = Calls(own)
+    yield found
+    found.caller.close()
