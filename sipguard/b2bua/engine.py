@@ -7,6 +7,7 @@ Leaves: list[Command] in the order of execution. Must not: do I/O, read a clock,
 from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence
+from hashlib import sha256
 from ipaddress import ip_address
 from typing import Final
 
@@ -398,7 +399,9 @@ class Engine:
         if not request.sent_by:
             return
         to_line = request.lines[request.at["to"]] if "to" in request.at else ""
-        tag = "" if not to_line or ";tag=" in to_line else self.ids.token()
+        tag = ""
+        if to_line and ";tag=" not in to_line:  # the same for a repetition, which no transaction absorbs (§8.2.7)
+            tag = self.ids.worker + sha256(request.head).hexdigest()[:16]
         phrase = error.phrase if error.status != 400 else f"Bad Request - {error.what}"
         octets = local_response(response_head(request, flow.remote), to_line, tag, error.status, phrase)
         self.layer.out.append(Send(flow.listener, response_address(request, flow.remote), octets))

@@ -1,14 +1,14 @@
 """Coverage-guided fuzzing of the engine: `python -m tests.fuzz`, for FUZZ_SECONDS (60 unless set).
 
-Enters: what atheris makes up. Leaves: exit status 0, or the script that broke the engine in a file crash-*, which
-`python -m tests.fuzz FILE` plays again. Must not: need a corpus; it begins with a call that is answered and ended.
+Enters: what atheris makes up. Leaves: exit status 0, or the script that broke the engine as var/fuzz/crash-*, which
+`python -m tests.fuzz FILE` plays again; what was worth keeping stays in var/fuzz/corpus for the next time.
+Must not: need a corpus; it begins with calls that are answered or cancelled.
 """
 
 from __future__ import annotations
 
 import os
 import sys
-import tempfile
 from pathlib import Path
 
 import atheris
@@ -18,6 +18,9 @@ with atheris.instrument_imports(include=["sipguard"], enable_loader_override=Fal
 
 from tests.fuzz.scripts import SEEDS, ground_work, play
 from tests.fuzz.test_engine import require_one_final
+
+
+VAR = Path(__file__).parent.parent.parent / "var" / "fuzz"
 
 
 def once(octets: bytes) -> None:
@@ -37,13 +40,14 @@ def main() -> None:
         return
     ground_work()
     seconds = int(os.environ.get("FUZZ_SECONDS", "60"))
-    with tempfile.TemporaryDirectory(prefix="sipguard-corpus-") as corpus:
-        for n, seed in enumerate(SEEDS):
-            for spoil in (0, 1):
-                (Path(corpus) / f"seed-{n}-{spoil}").write_bytes(bytes([spoil]) + seed)
-        options = [f"-max_total_time={seconds}", "-max_len=600", "-timeout=20", "-print_final_stats=1"]
-        atheris.Setup([sys.argv[0], *options, corpus], once)
-        atheris.Fuzz()
+    corpus = VAR / "corpus"
+    corpus.mkdir(parents=True, exist_ok=True)
+    for n, seed in enumerate(SEEDS):
+        for spoil in (0, 1):
+            (corpus / f"seed-{n}-{spoil}").write_bytes(bytes([spoil]) + seed)
+    options = [f"-max_total_time={seconds}", "-max_len=600", "-timeout=20", f"-artifact_prefix={VAR}/"]
+    atheris.Setup([sys.argv[0], *options, str(corpus)], once)
+    atheris.Fuzz()
 
 
 if __name__ == "__main__":

@@ -40,6 +40,7 @@ from tests.standin import SDP, header, reply
 T = TypeVar("T")
 UNIX_AT: Final = 1_800_000_000.0
 STRANGER: Final = Flow(0, "udp", "main", ("203.0.113.66", 5060))
+RUNG_OUT_S: Final = 250.0  # Timer C, then 64*T1
 STEPS: Final = 60  # of one script at the most
 CALLERS: Final = (CALLER, "+12025550121", "+12025550171", "+10005550101", "anonymous", "911", "sales")
 CALLEES: Final = (CALLEE, "+12025550181", "911", "+12125550150", "9%2011", "7")
@@ -133,6 +134,7 @@ class Ground:
         self.at_b: list[str] = []
         self.needs: list[Need] = []
         self.invites: list[str] = []  # of the caller
+        self.stuck: list[str] = []  # calls that rang and rang
         self.cancelled: dict[str, bool] = {}  # INVITE -> whether its CANCEL is still a repetition if it comes again
 
     def clock(self) -> Clock:
@@ -176,7 +178,10 @@ class Ground:
 
     def finish(self) -> None:
         """Everything comes to its end: rings out, is hung up, and 64*T1 pass."""
-        self.wait(200.0)
+        self.wait(RUNG_OUT_S)
+        self.stuck = [call.id for call in self.engine.calls.values() if not call.answer_at]
+        for need in self.needs:
+            self.carry(self.engine.answered(need, FetchFailed("timeout"), self.clock()))
         self.carry(self.engine.control(Hangup(), self.clock()))
         for _ in range(3):
             self.wait(33.0)
@@ -190,6 +195,8 @@ class Ground:
             "servers": engine.layer.servers,
             "clients": engine.layer.clients,
             "timers": len(engine.layer.wheel),
+            "waiting": engine._waiting,
+            "neither answered nor given up": self.stuck,
         }
         return [f"{name}: {table}" for name, table in tables.items() if table]
 

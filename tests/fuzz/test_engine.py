@@ -55,6 +55,15 @@ def test_an_invite_with_octets_put_in_or_taken_out(at: int, octets: bytes, taken
     assert ground.left() == []
 
 
+def test_a_broken_request_is_answered_alike_each_time() -> None:
+    """Without a transaction the To tag must be the same for a repetition (RFC 3261 §8.2.7)."""
+    ground, broken = Ground(), invite(1).replace("CSeq: 1", "CSeq: x").encode()
+    for _ in range(2):
+        ground.put(FROM_A, broken)
+    assert [text.partition("\r\n")[0][:11] for text in ground.at_a] == ["SIP/2.0 400"] * 2
+    assert len(set(ground.at_a)) == 1
+
+
 def test_the_seeds_reach_what_they_are_for() -> None:
     """A script can answer, acknowledge and end a call, so that it is not all noise."""
     answered, cancelled = play(ANSWERED, spoil=False), play(CANCELLED, spoil=False)
