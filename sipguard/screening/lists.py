@@ -45,6 +45,9 @@ Bound = tuple[tuple[str, Members], ...]
 BoundPairs = tuple[tuple[str, PairSet | frozenset[tuple[str, str]]], ...]
 
 
+HELD: Final = 2_000  # entries that a list may have and be held in memory; reading them takes a millisecond
+
+
 class Lists:
     """The read-only view of all lists of a Ruleset."""
 
@@ -67,7 +70,7 @@ class Lists:
                 if spec.bind:
                     pairs += ((spec.name, _pairs(spec)),)
                 continue
-            members = NumberSet.open(Path(spec.path)) if spec.path else frozenset(spec.members)
+            members = _numbers(spec)
             for which in spec.bind:
                 bound[which] = (*bound.get(which, ()), (spec.name, members))
         return cls(bound, pairs)
@@ -92,9 +95,18 @@ class Lists:
         return found
 
 
+def _numbers(spec: ListSpec) -> NumberSet | frozenset[str]:
+    """The numbers of a list: mapped, or held where they are few; a set of Python is asked ten times as fast."""
+    if not spec.path:
+        return frozenset(spec.members)
+    mapped = NumberSet.open(Path(spec.path))
+    return frozenset(mapped) if len(mapped) <= HELD and not mapped.prefixes else mapped
+
+
 def _pairs(spec: ListSpec) -> PairSet | frozenset[tuple[str, str]]:
-    """The pairs of a list; `members` are written caller,callee."""
+    """The pairs of a list, mapped or held; `members` are written caller,callee."""
     if spec.path:
-        return PairSet.open(Path(spec.path))
+        mapped = PairSet.open(Path(spec.path))
+        return frozenset(mapped) if len(mapped) <= HELD else mapped
     split = (member.partition(",") for member in spec.members)
     return frozenset((caller, callee) for caller, _, callee in split)
