@@ -19,7 +19,6 @@ with atheris.instrument_imports(include=["sipguard"], enable_loader_override=Fal
 from tests.fuzz.scripts import SEEDS, ground_work, play
 from tests.fuzz.test_engine import require_one_final
 
-
 VAR = Path(__file__).parent.parent.parent / "var" / "fuzz"
 
 
