@@ -47,7 +47,8 @@ class Supervisor:
         self._stop_asked = asyncio.Event()
         self._drained = asyncio.Event()
         self._ready = asyncio.Event()
-        self._reloaded: dict[str, asyncio.Event] = {}
+        self._asked_worker: dict[int, asyncio.Future[str]] = {}  # by number of the message: what is not answered yet
+        self._messages = 0
         self._swapping = asyncio.Lock()
         self._reloading: asyncio.Task[dict[str, Any]] | None = None
         self._draining = False
@@ -142,10 +143,10 @@ class Supervisor:
             self._worker.tell("fetched", *rest)
         elif what == "ready":
             self._ready.set()
-        elif what == "reloaded":
-            event = self._reloaded.get(rest[0])
-            if event is not None:
-                event.set()
+            for number in list(self._asked_worker):  # what its predecessor was asked stood in its start message
+                self._worker_did(number, "")
+        elif what == "did":
+            self._worker_did(*rest)
         elif what == "drained":
             self._drained.set()
         elif what == "trouble":
@@ -157,6 +158,27 @@ class Supervisor:
             (self._service.run_directory / "worker-0.slots").unlink(missing_ok=True)  # no health without a worker
         if not self._stop_asked.is_set():
             log.error("process_ended", process=child.name, status=status, advice="it is started again")
+
+    def _worker_did(self, number: int, problem: str) -> None:
+        asked = self._asked_worker.get(number)
+        if asked is not None and not asked.done():
+            asked.set_result(problem)
+
+    async def _have_worker(self, what: str, *values: object) -> str:
+        """Has the worker do `what`; answers "" when it has, or what was wrong.
+
+        The supervisor's own state must say so already: a worker that starts meanwhile is started with it.
+        """
+        self._messages += 1
+        number = self._messages
+        asked = self._asked_worker[number] = asyncio.get_running_loop().create_future()
+        self._worker.tell(what, number, *values)
+        try:
+            return await asyncio.wait_for(asked, CHILD_PATIENCE_S)
+        except TimeoutError:
+            return f"the worker did not take it within {CHILD_PATIENCE_S:g} s"
+        finally:
+            del self._asked_worker[number]
 
     # ------------------------------------------------------------------ signals and wishes
 
@@ -199,7 +221,8 @@ class Supervisor:
             async with self._swapping:
                 return await self._rollback()
         if what == "mode":
-            return self._set_mode(asked["mode"], asked.get("trunk", ""))
+            async with self._swapping:
+                return await self._set_mode(asked["mode"], asked.get("trunk", ""))
         if what == "status":
             return self._status()
         if what == "drain":
@@ -251,30 +274,29 @@ class Supervisor:
         return await self._swap(before, "rollback", [])
 
     async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
-        before = self._ruleset.revision
-        event = self._reloaded[ruleset.revision] = asyncio.Event()
+        before = self._ruleset
         self._ruleset = ruleset
-        if why == "reload" and ruleset.revision != before:
+        problem = await self._have_worker("reload", ruleset)
+        if problem:
+            self._ruleset = before
+            log.error(f"{why}_refused", problems=[problem])
+            return {"ok": False, "problems": [problem], "revision": before.revision}
+        if why == "reload" and ruleset.revision != before.revision:
             self._rulesets.add(ruleset)
-        self._worker.tell("reload", ruleset)
-        try:
-            await asyncio.wait_for(event.wait(), CHILD_PATIENCE_S)
-        except TimeoutError:
-            return {"ok": False, "problems": ["the worker did not take the Ruleset in time"], "revision": before}
-        finally:
-            self._reloaded.pop(ruleset.revision, None)
-        log.info(why, before=before, revision=ruleset.revision, warnings=problems)
-        return {"ok": True, "before": before, "revision": ruleset.revision, "problems": problems}
+        log.info(why, before=before.revision, revision=ruleset.revision, warnings=problems)
+        return {"ok": True, "before": before.revision, "revision": ruleset.revision, "problems": problems}
 
-    def _set_mode(self, mode: str, trunk: str) -> dict[str, Any]:
+    async def _set_mode(self, mode: str, trunk: str) -> dict[str, Any]:
         if mode not in MODES:
             return {"ok": False, "error": f"no such mode: {mode}; there are {', '.join(MODES)}"}
         if trunk and trunk not in self._ruleset.trunks:
             return {"ok": False, "error": f"no such trunk: {trunk}; there are {', '.join(self._ruleset.trunks)}"}
         self._modes.set(mode, trunk)
-        self._worker.tell("mode", mode, trunk)
+        problem = await self._have_worker("mode", mode, trunk)
         self._desk.tell("modes", self._all_modes())
         log.warning("mode", mode=mode, trunk=trunk or "all")
+        if problem:
+            return {"ok": False, "error": f"{problem}; it stands for the next start", "modes": self._all_modes()}
         return {"ok": True, "modes": self._all_modes()}
 
     def _all_modes(self) -> dict[str, str]:

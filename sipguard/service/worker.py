@@ -24,11 +24,13 @@ from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup
 from sipguard.b2bua.engine import Engine
 from sipguard.net.driver import Driver
 from sipguard.net.udp import Port
+from sipguard.numbers.errors import NumbersError
 from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.service.channel import Channel
 from sipguard.service.metrics import WorkerSlots
 from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
 
 SAMPLE_S: Final = 1.0
@@ -118,11 +120,18 @@ class Worker:
             result = FetchFailed(reason) if reason else Fetched(octets, lifetime_s)
             commands = self._engine.answered(Need("certificate", key, 0.0), result, clock)
         elif what == "reload":
-            commands = self._engine.control(Reload(Ruleset.open(rest[0])), clock)
-            self._channel.send("reloaded", rest[0].revision)
+            number, plain = rest
+            try:
+                ruleset = Ruleset.open(plain)
+            except (NumbersError, StirError, OSError) as error:  # a file that changed since it was checked
+                self._channel.send("did", number, str(error))
+                return
+            commands = self._engine.control(Reload(ruleset), clock)
+            self._channel.send("did", number, "")
         elif what == "mode":
-            commands = self._engine.control(Mode(*rest), clock)
-            self._channel.send("mode", *rest)
+            number, mode, trunk = rest
+            commands = self._engine.control(Mode(mode, trunk), clock)
+            self._channel.send("did", number, "")
         elif what == "drain":
             self._draining = True
             commands = self._engine.control(Drain(), clock)

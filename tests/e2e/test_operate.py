@@ -146,6 +146,45 @@ def test_a_mode_of_one_trunk(own: Product, calls: Calls) -> None:
     assert calls.status(BLOCKED) == 607, "a mode for all trunks ends that of one"
 
 
+def test_a_mode_is_in_force_when_the_command_answers(own: Product, calls: Calls) -> None:
+    for mode, status in [("report", 200), ("enforce", 607)] * 10:
+        own.answer("mode", mode)
+        assert calls.status(BLOCKED) == status, mode
+
+
+def test_a_mode_and_a_ruleset_reach_a_worker_that_died_meanwhile(own: Product, calls: Calls) -> None:
+    before = own.config["policy"]
+    os.kill(own.worker_pid(), signal.SIGKILL)
+    own.answer("mode", "report")
+    assert calls.status(BLOCKED) == 200
+    os.kill(own.worker_pid(), signal.SIGKILL)
+    own.write(policy={**before, "rules": [_blocks_all(), *before["rules"]]})
+    revision = own.answer("reload")["revision"]
+    own.answer("mode", "enforce")
+    assert calls.status() == 403
+    assert own_rows(own, 2)[-1]["revision"] == revision
+
+
+def test_a_rollback_to_a_list_that_is_gone_is_refused(own: Product, calls: Calls) -> None:
+    lists = own.config["lists"]
+    source = own.directory / "many.txt"
+    source.write_text("".join(f"+1202555{n:04}\n" for n in range(5000, 9000)))
+    own.write(lists={**lists, "many": {"file": "many.txt", "bind": ["caller"]}})
+    with_file = own.answer("reload")["revision"]
+    own.write(lists=lists)
+    without = own.answer("reload")["revision"]
+    built = [path for path in own.directory.rglob("*many*") if path.is_file()]
+    assert len(built) > 1, "the source and what was built from it"
+    for path in built:
+        path.unlink()
+    refused = own.command("rollback")
+    assert refused.returncode == 1
+    assert "many" in refused.stderr
+    assert own.answer("status")["revision"] == without != with_file
+    own.answer("mode", "report")
+    assert calls.status(BLOCKED) == 200, "the worker still listens"
+
+
 def test_a_mode_survives_a_restart_and_alarms(own: Product, calls: Calls) -> None:
     own.answer("mode", "report")
     assert own.stop() == 0
