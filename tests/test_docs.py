@@ -22,7 +22,7 @@ from sipguard.numbers.canonical import CLASSES
 from sipguard.numbers.formats import FORMATS
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.finding import FactSpec
-from sipguard.screening.lists import KINDS, WHICH
+from sipguard.screening.listspec import KINDS, WHICH
 from sipguard.screening.policy.labels import LABEL_KEYS
 from sipguard.screening.policy.model import BASES, COMPARISONS, DEFAULT_RESPONSES, Redress, Vocabulary
 from sipguard.screening.policy.read import POLICY_KEYS, RULE_KEYS, read_policy

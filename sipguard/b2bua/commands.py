@@ -7,7 +7,6 @@ from __future__ import annotations
 
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import NamedTuple
 
 from sipguard.b2bua.frames import Frame
 from sipguard.screening.finding import Need
@@ -15,12 +14,15 @@ from sipguard.screening.ruleset import Ruleset
 from sipguard.sip.flow import Send
 
 
-class Clock(NamedTuple):
+class Clock:
     """The time of one turn: monotonic and Unix seconds, and for how long the socket has not been empty."""
 
-    now: float
-    unix: float
-    backlog_s: float = 0.0
+    __slots__ = ("backlog_s", "now", "unix")
+
+    def __init__(self, now: float, unix: float, backlog_s: float = 0.0) -> None:
+        self.now = now
+        self.unix = unix
+        self.backlog_s = backlog_s
 
 
 class Record:

@@ -53,11 +53,20 @@ NOT_CROSSING: Final = frozenset(key for key, how in CROSSING.items() if how != C
 
 
 def crossing_lines(message: Message) -> str:
-    """The header lines that cross, in order, joined and with an end; Content-Length is added where it lacks."""
-    kept = [line for line, key in zip(message.lines, message.keys, strict=True) if key not in NOT_CROSSING]
+    """The header lines that cross, joined."""
+    return "\r\n".join(kept_lines(message))
+
+
+def kept_lines(message: Message) -> list[str]:
+    """The header lines that cross, in order; Content-Length is added where it lacks."""
+    lines, keys = message.lines, message.keys
+    kept: list[str] = []
+    for n in range(len(keys)):
+        if keys[n] not in NOT_CROSSING:
+            kept.append(lines[n])
     if "content-length" not in message.at:
         kept.append(f"Content-Length: {len(message.body)}")
-    return "\r\n".join(kept)
+    return kept
 
 
 def request_lines(message: Request) -> str:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.crossing import NOT_CROSSING, hops_left
+from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
 from sipguard.b2bua.label import (
     attestation_lines,
     verstat_of,
@@ -34,9 +34,7 @@ def prepare_lines(setup: Setup, egress: Trunk, label: Label | None, untouched: b
     `untouched` is for bypass: nothing but what each leg has of its own is changed.
     """
     request = setup.request
-    kept = [line for line, key in zip(request.lines, request.keys, strict=True) if key not in NOT_CROSSING]
-    if "content-length" not in request.at:
-        kept.append(f"Content-Length: {len(request.body)}")
+    kept = kept_lines(request)
     shown = request.from_value
     if not untouched:
         if b"verstat" in request.head.lower():
@@ -102,7 +100,10 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = _written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
     display, to_uri, to_rest = name_addr(request.to_value)
-    to_uri = _written(to_uri, egress.write, peer.uri_host, "")
+    if to_uri == request.uri and not egress.write.prefix:
+        to_uri = uri
+    else:
+        to_uri = _written(to_uri, egress.write, peer.uri_host, "")
     leg.remote = f"{display} <{to_uri}>{to_rest}" if display else f"<{to_uri}>{to_rest}"
     leg.target = leg.request_uri = uri
     leg.address = (peer.host, peer.port)

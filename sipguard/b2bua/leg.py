@@ -12,7 +12,7 @@ from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Address
 from sipguard.sip.message import Message
-from sipguard.sip.uri import host_of, name_addr, port_of, split_outside
+from sipguard.sip.uri import host_port_of, name_addr, split_outside
 
 if TYPE_CHECKING:
     from sipguard.b2bua.answer import Answer
@@ -154,6 +154,7 @@ class Leg:
 
     def _resolve(self, uri: str) -> None:
         """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before."""
-        host = host_of(uri).strip("[]")
+        host, port = host_port_of(uri)
+        host = host.strip("[]")
         if host and (":" in host or host.replace(".", "").isdigit()):
-            self.address = (host, port_of(uri) or 5060)
+            self.address = (host, port or 5060)

@@ -17,8 +17,9 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
-from sipguard.numbers.canonical import E164, READ_AS_NANP, SHORT, UNKNOWN, Number, NumberRules, read
+from sipguard.numbers.canonical import E164, SHORT, UNKNOWN, Number, read
 from sipguard.numbers.numberset import build, build_pairs, is_digits
+from sipguard.numbers.rules import READ_AS_NANP, NumberRules
 
 FORMATS: Final = ("plain", "ftc")
 KEPT_PROBLEMS: Final = 1000  # a wrong file may have one on every line

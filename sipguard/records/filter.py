@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
-from sipguard.numbers.canonical import READ_AS_NANP, NumberRules, read
+from sipguard.numbers.canonical import read
+from sipguard.numbers.rules import READ_AS_NANP, NumberRules
 from sipguard.records.errors import BadFilter
 
 MAX_LIMIT: Final = 100_000

@@ -8,7 +8,8 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sipguard.numbers.canonical import ANONYMOUS, URN, Number, NumberRules, read
+from sipguard.numbers.canonical import ANONYMOUS, URN, Number, read
+from sipguard.numbers.rules import NumberRules
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import host_of, name_addr, split_outside, user_of

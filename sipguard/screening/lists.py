@@ -7,43 +7,15 @@ number is on. Must not: parse text, build a set, or hold one in memory: processe
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
 
 from sipguard.numbers.numberset import NumberSet, PairSet
-
-KINDS: Final = ("numbers", "pairs", "trunks")
-NUMBERS_OF: Final = ("shown", "asserted", "caller", "diverting", "callee")
-BINDINGS: Final = {  # kind of list -> what it can be bound to
-    "numbers": NUMBERS_OF,
-    "pairs": ("pair",),
-    "trunks": ("upstream",),
-}
-WHICH: Final = (*NUMBERS_OF, "pair", "upstream")
-
-
-@dataclass(frozen=True)
-class ListSpec:
-    """One configured list.
-
-    `kind` one of KINDS; `bind` names of BINDINGS[kind]; `path` the built set file; `source` the text it
-    was built from, in `format`. A list of trunks, or a short list, has `members` instead of a file.
-    """
-
-    name: str
-    kind: str = "numbers"
-    bind: tuple[str, ...] = ()
-    path: str = ""
-    source: str = ""
-    format: str = "plain"
-    members: tuple[str, ...] = ()
-
+from sipguard.screening.listspec import WHICH, ListSpec
 
 Members = NumberSet | frozenset[str]
 Bound = tuple[tuple[str, Members], ...]
 BoundPairs = tuple[tuple[str, PairSet | frozenset[tuple[str, str]]], ...]
-
 
 HELD: Final = 2_000  # entries that a list may have and be held in memory; reading them takes a millisecond
 

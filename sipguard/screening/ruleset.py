@@ -13,7 +13,8 @@ from typing import Final
 
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.guard import Settings as GuardSettings
-from sipguard.screening.lists import Lists, ListSpec
+from sipguard.screening.lists import Lists
+from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
 from sipguard.screening.trunk import Listener, Trunk

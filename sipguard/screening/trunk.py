@@ -10,12 +10,12 @@ from dataclasses import dataclass, field
 from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
-from sipguard.numbers.canonical import READ_AS_NANP, NumberRules
+from sipguard.numbers.rules import READ_AS_NANP, NumberRules
 
 KINDS: Final = ("interconnect", "origination", "telemarketing", "gateway", "emergency")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Listener:
     """A local socket: where it is bound, and the address that peers are told (Via, Contact)."""
 
@@ -38,22 +38,21 @@ class Listener:
         return self.advertised_port or self.port
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Peer:
     """One next hop of a trunk: an IP literal and a port."""
 
     host: str
     port: int = 5060
     transport: str = "udp"
+    uri_host: str = field(init=False, repr=False, compare=False, default="")  # as in a SIP URI, without the port 5060
 
-    @property
-    def uri_host(self) -> str:
-        """`host:port` as it stands in a SIP URI; the port is left out where it is 5060."""
+    def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        return host if self.port == 5060 else f"{host}:{self.port}"
+        object.__setattr__(self, "uri_host", host if self.port == 5060 else f"{host}:{self.port}")
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on a trunk's calls; 0 means none. Emergency calls do not count against them."""
 
@@ -61,7 +60,7 @@ class Limits:
     calls: int = 0
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class WriteRules:
     """How numbers are written to this trunk, in Request-URI and To; caller digits are never changed.
 
@@ -73,7 +72,7 @@ class WriteRules:
     prefix: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """Who sends on this trunk, as a traceback answer names it."""
 
@@ -83,7 +82,7 @@ class Upstream:
     contact: str = ""
 
 
-@dataclass(frozen=True)
+@dataclass(frozen=True, slots=True)
 class Trunk:
     """A configured relation to a carrier."""
 

@@ -11,7 +11,7 @@ from pathlib import Path as File
 from typing import Any
 
 from sipguard.net.fetch import FetchSettings
-from sipguard.numbers.canonical import NumberRules
+from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress
 from sipguard.screening.ruleset import Overload

@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import combinations
 
-from sipguard.screening.lists import BINDINGS
+from sipguard.screening.listspec import BINDINGS
 from sipguard.screening.policy.errors import WARNING, Path, meant
 from sipguard.settings.document import Document
 from sipguard.settings.model import Config, ListShape, TrunkShape

@@ -14,7 +14,7 @@ from typing import Any, Final
 from sipguard.numbers.formats import ListReader
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.guard import Settings as GuardSettings
-from sipguard.screening.lists import ListSpec
+from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.read import read_policy

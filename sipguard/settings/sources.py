@@ -16,7 +16,7 @@ from typing import Final
 
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.formats import ListReader, compile_list
-from sipguard.screening.lists import ListSpec
+from sipguard.screening.listspec import ListSpec
 from sipguard.settings.problems import Problem
 from sipguard.stir.certificate import Anchors
 from sipguard.stir.errors import StirError

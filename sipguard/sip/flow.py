@@ -5,22 +5,25 @@ Enters: nothing, these are values. Leaves: the same. Must not: open or own a soc
 
 from __future__ import annotations
 
-from typing import NamedTuple
-
 Address = tuple[str, int]  # IP literal without brackets, port
 
 
-class Flow(NamedTuple):
+class Flow:
     """A way that a message came: the local socket by its listener's name, and the remote address.
 
     `id` is 0 for datagrams; a stream has its own, and the names its certificate was verified for.
     """
 
-    id: int
-    transport: str
-    listener: str
-    remote: Address
-    tls_names: tuple[str, ...] = ()
+    __slots__ = ("id", "listener", "remote", "tls_names", "transport")
+
+    def __init__(
+        self, id: int, transport: str, listener: str, remote: Address, tls_names: tuple[str, ...] = ()
+    ) -> None:
+        self.id = id
+        self.transport = transport
+        self.listener = listener
+        self.remote = remote
+        self.tls_names = tls_names
 
 
 class Send:

@@ -69,15 +69,19 @@ class Message:
 
     def values(self, key: str) -> list[str]:
         """Values of all header lines of that name, in order; commas are not split."""
-        if key not in self.at:
-            return []
-        return [line_value(line) for line, k in zip(self.lines, self.keys, strict=True) if k == key]
+        return [line_value(line) for line in self.lines_of(key)]
 
     def lines_of(self, key: str) -> list[str]:
         """The raw header lines of that name, in order."""
-        if key not in self.at:
+        first = self.at.get(key)
+        if first is None:
             return []
-        return [line for line, k in zip(self.lines, self.keys, strict=True) if k == key]
+        lines, keys = self.lines, self.keys
+        found = [lines[first]]
+        for n in range(first + 1, len(keys)):
+            if keys[n] == key:
+                found.append(lines[n])
+        return found
 
 
 class Request(Message):
@@ -118,8 +122,12 @@ class Response(Message):
     @property
     def to_tag(self) -> str:
         """The To tag, "" where there is none that can be read."""
+        value = self.value("to")
+        before, close, tag = value.rpartition(">;tag=")
+        if close and before.find('"') < 0 and tag.isalnum() and tag.isascii():
+            return tag
         try:
-            return tag_of(name_addr(self.value("to"))[2])
+            return tag_of(name_addr(value)[2])
         except MalformedMessage:
             return ""
 
@@ -130,6 +138,6 @@ def line_value(line: str) -> str:
     Only white space of SIP is stripped: other characters that str.strip() takes are octets of UTF-8 here.
     """
     value = line[line.find(":") + 1 :]
-    if "\n" in value:
+    if value.find("\n") >= 0:
         value = " ".join([piece.strip(" \t") for piece in value.split("\r\n")])
     return value.strip(" \t")

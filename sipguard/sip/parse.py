@@ -9,7 +9,6 @@ The usual layout of each field is read by a few str methods; whatever looks diff
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Final
 
 from sipguard.sip.errors import MalformedMessage
@@ -28,6 +27,7 @@ METHODS: Final = frozenset(
     }
 )  # fmt: skip
 HOPS: Final = {str(n): n for n in range(256)}
+STATUS: Final = {f"SIP/2.0 {n} ": n for n in range(100, 700)}  # how a status line mostly begins
 _COMMON: Final = (
     "Via", "From", "To", "Call-ID", "CSeq", "Contact", "Max-Forwards", "Content-Length", "Content-Type",
     "Allow", "Supported", "User-Agent", "Server", "Identity", "P-Asserted-Identity", "Privacy", "Diversion",
@@ -37,29 +37,19 @@ _COMMON: Final = (
 )  # fmt: skip
 
 
-class Names(dict[str, str]):
-    """Header name as written -> key; "" for names that are not in the table."""
-
-    def __missing__(self, name: str) -> str:
-        return ""
-
-
-NAMES: Final = Names(
+NAMES: Final[dict[str, str]] = (  # header name as it is mostly written -> key
     {name: name.lower() for name in _COMMON}
     | {name.lower(): name.lower() for name in _COMMON}
     | {"Call-Id": "call-id", "CSEQ": "cseq", "Cseq": "cseq", "VIA": "via", "FROM": "from", "TO": "to"}
     | COMPACT
     | {short.upper(): long for short, long in COMPACT.items()}
 )
-_INDEXES: Final = tuple(range(MAX_LINES))
-_COLONS: Final = (":",) * MAX_LINES
-_NOTHING: Final[tuple[tuple[str, ...], tuple[str, ...], tuple[str, ...]]] = ((), (), ())
 _SINGLE: Final = (*ESSENTIAL[1:], "max-forwards", "content-length", "date", "content-type")
 
 
 def parse(octets: bytes) -> Request | Response:
     """The message in `octets` (RFC 3261 §7). Leading empty lines are passed over (§7.5)."""
-    if octets[:1] in b"\r\n":
+    if octets[:1] == b"\r" or octets[:1] == b"\n":
         octets = octets.lstrip(b"\r\n")
     head, end, body = octets.partition(b"\r\n\r\n")
     lines = head.decode("latin-1").split("\r\n")
@@ -68,12 +58,12 @@ def parse(octets: bytes) -> Request | Response:
         return _response(Response(head, lines), start, end, body)
     request = Request(head, lines)
     try:
-        values, problem = _index(request)
+        problem = _index(request)
         _request_line(request, start)
-        _essentials(request, values)
+        _essentials(request)
         if problem:
             raise MalformedMessage(*problem)
-        request.body = _body(request, values, end, body)
+        request.body = _body(request, end, body)
     except MalformedMessage as error:
         error.message = request
         if not request.call_id:  # Via was not reached, or is broken itself
@@ -86,52 +76,55 @@ def parse(octets: bytes) -> Request | Response:
 def _response(response: Response, start: str, end: bytes, body: bytes) -> Response:
     """Reads what a response is matched by: the branch of its top Via, and CSeq (RFC 3261 §17.1.3)."""
     try:
-        values, problem = _index(response)
+        problem = _index(response)
         _status_line(response, start)
-        at = response.at
+        lines, at = response.lines, response.at
         if "via" not in at or "cseq" not in at:
             raise MalformedMessage("a response without Via or CSeq")
-        response.branch = branch_of(values[at["via"]].strip(" \t"))
-        _cseq(response, values[at["cseq"]].strip(" \t"))
+        response.branch = branch_of(line_value(lines[at["via"]]))
+        _cseq(response, line_value(lines[at["cseq"]]))
         if problem:
             raise MalformedMessage(*problem)
-        response.body = _body(response, values, end, body)
+        response.body = _body(response, end, body)
     except MalformedMessage as error:
         error.message = response
         raise
     return response
 
 
-def _index(message: Message) -> tuple[Sequence[str], Problem | None]:
-    """Fills `keys` and `at`; answers the values of all lines, and what is wrong with them, if anything."""
-    lines = message.lines
-    values: Sequence[str]
-    names, colons, values = zip(*[line.partition(":") for line in lines], strict=True) if lines else _NOTHING
-    keys = list(map(NAMES.__getitem__, names))
-    at = dict(zip(keys, _INDEXES))  # noqa: B905
-    problem: Problem | None = None
-    if "" in at:
-        keys = [key or _key(name) for key, name in zip(keys, names, strict=True)]
-        at = dict(zip(keys, _INDEXES))  # noqa: B905
-    if "" in at or colons != _COLONS[: len(lines)]:
-        keys, values, problem = _unusual_lines(message)
-        at = {}
+def _index(message: Message) -> Problem | None:
+    """Fills `keys` and `at`; answers what is wrong with the lines, if anything."""
+    lines, keys, at = message.lines, message.keys, message.at
+    repeated = False
+    for line in lines:
+        colon = line.find(":")
+        if colon < 0:
+            return _unusual_lines(message)
+        key = NAMES.get(line[:colon]) or _key(line[:colon])
+        if not key:
+            return _unusual_lines(message)
+        if key in at:
+            repeated = True
+        else:
+            at[key] = len(keys)
+        keys.append(key)
     joined = "".join(lines)
-    if "\n" in joined or "\r" in joined:
-        problem = _bare_line_ends(message) or problem
-    message.keys = keys
-    message.at = at
-    if len(at) < len(keys):
-        for n in range(len(keys) - 1, -1, -1):
-            at[keys[n]] = n
-        for key in _SINGLE:
-            if key in at and keys.count(key) > 1:
-                return values, problem or (f"{key} stands more than once",)
-    return values, problem
+    if joined.find("\n") >= 0 or joined.find("\r") >= 0 or len(lines) > MAX_LINES:
+        return _unusual_lines(message)
+    return _repeated(message) if repeated else None
 
 
-def _unusual_lines(message: Message) -> tuple[list[str], Sequence[str], Problem | None]:
-    """Keys and values of lines some of which are folded or no headers; changes `message.lines` in place."""
+def _repeated(message: Message) -> Problem | None:
+    """What is wrong where headers stand more than once."""
+    keys = message.keys
+    for key in _SINGLE:
+        if key in message.at and keys.count(key) > 1:
+            return (f"{key} stands more than once",)
+    return None
+
+
+def _unusual_lines(message: Message) -> Problem | None:
+    """As `_index`, for lines some of which are folded or no headers; changes `lines` in place."""
     lines = message.lines
     problem: Problem | None = None
     if len(lines) > MAX_LINES:
@@ -139,10 +132,13 @@ def _unusual_lines(message: Message) -> tuple[list[str], Sequence[str], Problem 
         problem = ("too many header lines", 513, "Message Too Large")
     if any(line[:1] in (" ", "\t") for line in lines):
         _fold(message)
-    keys = [_key(line.partition(":")[0]) if ":" in line else "" for line in lines]
+    message.keys = keys = [_key(line.partition(":")[0]) if ":" in line else "" for line in lines]
     if "" in keys and problem is None:
         problem = ("a line is not a header",)
-    return keys, [line_value(line) for line in lines], problem
+    message.at = at = {}
+    for n in range(len(keys) - 1, -1, -1):
+        at[keys[n]] = n
+    return _bare_line_ends(message) or problem or _repeated(message)
 
 
 def _fold(message: Message) -> None:
@@ -196,24 +192,24 @@ def _unusual_cseq(value: str) -> tuple[int, str]:
     return _long_number(number), method
 
 
-def _essentials(request: Request, values: Sequence[str]) -> None:
+def _essentials(request: Request) -> None:
     """Reads and checks what a request is routed by: Via, Call-ID, CSeq, From, To, Max-Forwards (§8.1.1)."""
-    at = request.at
-    try:
-        via, call_id, cseq, from_value, to_value = [values[at[key]].strip(" \t") for key in ESSENTIAL]
-    except KeyError as missing:
-        raise MalformedMessage(f"{missing.args[0]} is missing") from None
-    read_via(request, via)
-    if not call_id:
+    lines, at = request.lines, request.at
+    for key in ESSENTIAL:
+        if key not in at:
+            raise MalformedMessage(f"{key} is missing")
+    read_via(request, line_value(lines[at["via"]]))
+    request.call_id = line_value(lines[at["call-id"]])
+    if not request.call_id:
         raise MalformedMessage("Call-ID is empty")
-    request.call_id = call_id
-    _cseq(request, cseq)
+    _cseq(request, line_value(lines[at["cseq"]]))
+    from_value, to_value = line_value(lines[at["from"]]), line_value(lines[at["to"]])
     request.from_value = from_value
     request.from_tag = _address_tag(from_value, "From")
     request.to_value = to_value
     request.to_tag = _address_tag(to_value, "To")
     if "max-forwards" in at:
-        text = values[at["max-forwards"]].strip(" \t")
+        text = line_value(lines[at["max-forwards"]])
         hops = HOPS.get(text)
         request.hops = _unusual_hops(text) if hops is None else hops
     if request.method != request.cseq_method:
@@ -273,6 +269,12 @@ def _request_line(request: Request, start: str) -> None:
 
 def _status_line(response: Response, start: str) -> None:
     """Status and phrase (RFC 3261 §7.2)."""
+    status = STATUS.get(start[:12])
+    if status is not None:
+        response.status, response.phrase = status, start[12:]
+        if response.phrase.find("\n") >= 0 or response.phrase.find("\r") >= 0:
+            raise MalformedMessage("CR or LF stands alone in the status line")
+        return
     version, _, rest = start.partition(" ")
     code, _, phrase = rest.partition(" ")
     if version.upper() != "SIP/2.0" or len(code) != 3 or not (code.isascii() and code.isdigit()):
@@ -284,14 +286,14 @@ def _status_line(response: Response, start: str) -> None:
         raise MalformedMessage("the status is not from 100 to 699")
 
 
-def _body(message: Message, values: Sequence[str], end: bytes, body: bytes) -> bytes:
+def _body(message: Message, end: bytes, body: bytes) -> bytes:
     """The body: Content-Length octets of a datagram, the rest is dropped (RFC 3261 §18.3)."""
     if not end:
         raise MalformedMessage("the header section has no end")
     n = message.at.get("content-length")
     if n is None:
         return body
-    text = values[n].strip(" \t")
+    text = line_value(message.lines[n])
     if not text.isdigit() or not text.isascii():
         raise MalformedMessage("Content-Length is not a number")
     length = int(text) if len(text) < 10 else _long_number(text)

@@ -12,6 +12,7 @@ from sipguard.sip.errors import MalformedMessage
 
 TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 _DISPLAY: Final = TOKEN | {" ", "\t", "\r", "\n"}
+LONGEST_REMEMBERED: Final = 100
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _USER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/%:")
 _HOST: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
@@ -155,10 +156,15 @@ def host_of(uri: str) -> str:
 
 def _host_port(uri: str) -> tuple[str, str, bool]:
     """Host, port text and whether a colon stood between them."""
-    scheme, _, rest = uri.partition(":")
-    if scheme.lower() not in ("sip", "sips"):
+    if not uri.startswith("sip:") and uri.partition(":")[0].lower() not in ("sip", "sips"):
         return "", "", False
-    rest = rest[rest.rfind("@") + 1 :]
+    at = uri.rfind("@")
+    rest = uri[(at if at >= 0 else uri.find(":")) + 1 :]
+    return _remembered(rest) if len(rest) < LONGEST_REMEMBERED else _after_user(rest)
+
+
+def _after_user(rest: str) -> tuple[str, str, bool]:
+    """As _host_port, of what follows the user part."""
     for mark in ";?":
         cut = rest.find(mark)
         if cut >= 0:
@@ -173,23 +179,25 @@ def _host_port(uri: str) -> tuple[str, str, bool]:
     return host, port, bool(colon)
 
 
-def port_of(uri: str) -> int:
-    """Port of a sip: or sips: URI; 0 where it has none or it is no number."""
-    port = _host_port(uri)[1]
-    return int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+_remembered: Final = lru_cache(maxsize=4096)(_after_user)  # hosts and ports are few
+
+
+def host_port_of(uri: str) -> tuple[str, int]:
+    """As host_of, and its port; 0 where it has none or it is no number."""
+    host, port, _ = _host_port(uri)
+    return host, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
 
 
 def with_host(uri: str, host_port: str) -> str:
     """The same sip: URI at another host; user part, parameters and headers are kept as they are."""
-    scheme, _, rest = uri.partition(":")
-    at = rest.rfind("@")
-    tail = rest[at + 1 :]
-    cut = len(tail)
-    for mark in ";?":
-        found = tail.find(mark)
+    at = uri.rfind("@")
+    start = (at if at >= 0 else uri.find(":")) + 1
+    cut = len(uri)
+    for mark in (";", "?"):
+        found = uri.find(mark, start)
         if 0 <= found < cut:
             cut = found
-    return f"{scheme}:{rest[: at + 1]}{host_port}{tail[cut:]}"
+    return uri[:start] + host_port + uri[cut:]
 
 
 def is_host(host: str) -> bool:

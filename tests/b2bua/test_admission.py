@@ -12,7 +12,7 @@ import pytest
 from sipguard.b2bua import frames
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
-from sipguard.screening.lists import ListSpec
+from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.model import LabelSpec, OneOf, Policy, Redress, Rule
 from sipguard.screening.ruleset import Overload
 from sipguard.screening.trunk import Limits, Peer, Trunk

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipguard.screening.lists import ListSpec
+from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.model import LabelSpec, OneOf, Rule
 from sipguard.screening.trunk import WriteRules
 from tests.playbook import CALLEE, CALLER, Play, Playbook, uri_in, value, values

@@ -6,7 +6,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipguard.numbers.canonical import NumberRules
+from sipguard.numbers.rules import NumberRules
 from sipguard.screening.guard import REASONS, Settings, admit
 from sipguard.screening.trunk import Trunk
 from tests.screening.build import CARRIER, TRUSTED, attempt

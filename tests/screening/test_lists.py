@@ -9,7 +9,8 @@ import pytest
 
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.numberset import build, build_pairs
-from sipguard.screening.lists import BINDINGS, KINDS, WHICH, Lists, ListSpec
+from sipguard.screening.lists import Lists
+from sipguard.screening.listspec import BINDINGS, KINDS, WHICH, ListSpec
 
 TN = "12025550100"
 

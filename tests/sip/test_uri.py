@@ -7,10 +7,10 @@ import pytest
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import (
     host_of,
+    host_port_of,
     is_host,
     name_addr,
     parameters,
-    port_of,
     quoted_end,
     require_request_uri,
     require_scheme,
@@ -165,7 +165,7 @@ PARTS = {
 
 @pytest.mark.parametrize(("uri", "user", "host", "port"), PARTS.values(), ids=PARTS)
 def test_parts(uri: str, user: str, host: str, port: int) -> None:
-    assert (user_of(uri), host_of(uri), port_of(uri)) == (user, host, port)
+    assert (user_of(uri), host_of(uri), host_port_of(uri)) == (user, host, (host, port))
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from typing import Final
 
 from sipguard.numbers import canonical
-from sipguard.numbers.canonical import NumberRules
+from sipguard.numbers.rules import NumberRules
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Need, Waiting
 from sipguard.sip.uri import host_of, user_of

@@ -35,7 +35,6 @@ from sipguard.screening.verdict import (
 )
 
 UNSCREENED: Final = "unscreened"  # the basis
-_NOTHING: Final[Mapping[str, int]] = {}
 
 
 class CompiledRule:
@@ -82,7 +81,7 @@ class CompiledPolicy:
         "checks",  # names of all checks that its rules may ask, cheapest first
         "default",  # Verdict where no rule stopped the call
         "rules",  # tuple[CompiledRule, ...]: all of the policy, in order
-        "steps",  # tuple[tuple[Test, CompiledRule], ...]: those that can match on this trunk
+        "steps",  # those that can match on this trunk; each has a test
         "trunk_name",
         "unscreened",  # Verdict where a check failed that must not
     )
@@ -92,14 +91,14 @@ class CompiledPolicy:
         self.rules = rules
         self.default = default
         self.unscreened = unscreened
-        steps: list[tuple[Test, CompiledRule]] = []
+        steps: list[CompiledRule] = []
         asked: dict[str, None] = {}
         for rule in rules:
             if rule.test is not None:
                 rule.position = len(steps)
-                steps.append((rule.test, rule))
+                steps.append(rule)
                 asked.update(dict.fromkeys(rule.checks))
-        self.steps = tuple(steps)
+        self.steps = steps
         self.checks = tuple(asked)
 
 
@@ -148,7 +147,7 @@ def reduced(condition: Condition, constants: Facts) -> Condition | bool:
         return parts[0] if len(parts) == 1 else type(condition)(tuple(parts))
     if condition.fact not in constants:
         return condition
-    return truth_of(condition, {})(constants, _NOTHING) == TRUE
+    return truth_of(condition, {}).truth(constants, {}) == TRUE
 
 
 class _Answers:

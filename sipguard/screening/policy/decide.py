@@ -14,7 +14,7 @@ from typing import Final
 from zlib import crc32
 
 from sipguard.screening.policy.compile import CompiledPolicy, CompiledRule
-from sipguard.screening.policy.predicates import FAILED, PENDING, TRUE, Asked, Facts, check_of
+from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Asked, Facts, check_of
 from sipguard.screening.verdict import ALLOW, LABEL, REJECT, Label, Verdict
 
 Names = tuple[str, ...]
@@ -67,12 +67,16 @@ def decide(
     """
     steps = compiled.steps
     gathered: Gathered | None = None
+    first = 0
     if since is not None:
         gathered = since.gathered
-        steps = steps[since.position :]
-    for test, rule in steps:
-        outcome = test(facts, asked)
-        if not outcome or outcome == FAILED:
+        first = since.position
+    for n in range(first, len(steps)):
+        rule = steps[n]
+        test = rule.test
+        assert test is not None
+        outcome = test.truth(facts, asked)
+        if outcome in (FALSE, FAILED):
             continue
         if rule.limited and not _acts(rule, caller_tn, unix_day):
             continue
@@ -217,7 +221,7 @@ def _outcome(rule: CompiledRule, facts: Facts, asked: Asked, caller_tn: str, uni
     """What becomes of one rule that is reached."""
     if rule.test is None:
         return ELSEWHERE
-    truth = rule.test(facts, asked)
+    truth = rule.test.truth(facts, asked)
     if truth == FAILED:
         return UNKNOWN
     if truth not in (TRUE, PENDING):

@@ -1,6 +1,6 @@
-"""Conditions as functions of the facts, with four truth values.
+"""Conditions as tests of the facts, with four truth values.
 
-Enters: Condition values. Leaves: functions `(facts, asked) -> FALSE | TRUE | PENDING | FAILED`.
+Enters: Condition values. Leaves: Tests, whose `truth(facts, asked)` is FALSE | TRUE | PENDING | FAILED.
 Must not: hold anything of a call.
 
 `facts` maps full fact names to values; `asked` maps a check that has run to FALSE, one that failed to
@@ -25,9 +25,9 @@ FAILED: Final = 3
 
 BASE: Final = frozenset({"trunk", "call"})  # facts of the attempt itself: no check finds them
 
-Facts = Mapping[str, FactValue]
-Asked = Mapping[str, int]
-Test = Callable[[Facts, Asked], int]
+Facts = dict[str, FactValue]
+Asked = dict[str, int]
+_NOT_THERE: Final = "<not there>"  # told from every value of a fact by its identity
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "over": gt,
@@ -43,14 +43,24 @@ def check_of(fact: str) -> str:
     return "" if room in BASE else room
 
 
+class Test:
+    """A condition, ready to be asked."""
+
+    __slots__ = ()
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
+        """FALSE, TRUE, PENDING or FAILED."""
+        raise NotImplementedError
+
+
 def truth_of(condition: Condition, costs: Mapping[str, int]) -> Test:
-    """The function of a condition; its parts are asked in the order of what their checks cost."""
+    """The test of a condition; its parts are asked in the order of what their checks cost."""
     if isinstance(condition, OneOf):
         return _one_of(condition)
     if isinstance(condition, Compare):
-        return _compare(condition)
+        return _Compared(condition.fact, condition.operator, condition.bound)
     if isinstance(condition, Not):
-        return _negated(truth_of(condition.part, costs))
+        return _Negated(truth_of(condition.part, costs))
     ordered = sorted(condition.parts, key=lambda part: cost_of(part, costs))
     tests = [truth_of(part, costs) for part in ordered]
     if isinstance(condition, AllOf):
@@ -75,110 +85,100 @@ def cost_of(condition: Condition, costs: Mapping[str, int]) -> int:
 # ------------------------------------------------------------------------------------------ one fact
 
 
+class _OfFact(Test):
+    """What tests of one fact share: the truth where the fact is not there."""
+
+    __slots__ = ("_check", "_fact", "_otherwise")
+
+    def __init__(self, fact: str) -> None:
+        self._fact = fact
+        self._check = check = check_of(fact)
+        self._otherwise = PENDING if check else FALSE
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
+        """As Test.truth."""
+        value = facts.get(self._fact, _NOT_THERE)
+        if value is _NOT_THERE:
+            return asked.get(self._check, self._otherwise)
+        return TRUE if self.holds(value) else FALSE
+
+    def holds(self, value: FactValue) -> bool:
+        """Whether a value of the fact is one that is meant."""
+        raise NotImplementedError
+
+
 def _one_of(condition: OneOf) -> Test:
-    """A fact is one of some values, or holds one of them; the common shapes have functions of their own."""
+    """A fact is one of some values, or holds one of them; the common shapes have tests of their own."""
     fact, values, patterns = condition.fact, condition.values, condition.patterns
     if patterns or not all(isinstance(value, str) for value in values):
-        return _fits(fact, values, patterns)
+        return _Fits(fact, values, patterns)
     if fact.startswith("lists."):
-        if len(values) == 1:
-            return _on_list(fact, str(values[0]))
-        return _on_lists(fact, frozenset(str(value) for value in values))
-    return _is_one(fact, frozenset(str(value) for value in values))
+        return _OnLists(fact, frozenset(str(value) for value in values))
+    return _IsOne(fact, frozenset(str(value) for value in values))
 
 
-def _missing(fact: str) -> tuple[str, int]:
-    """The check to look up in `asked` where a fact is not there, and the truth where it has not run."""
-    check = check_of(fact)
-    return check, PENDING if check else FALSE
-
-
-def _on_list(fact: str, name: str) -> Test:
-    """`lists.shown: dno`."""
-    check, otherwise = _missing(fact)
-
-    def test(facts: Facts, asked: Asked) -> int:
-        try:
-            value = facts[fact]
-        except KeyError:
-            return asked.get(check, otherwise)
-        return TRUE if value and name in value else FALSE  # type: ignore[operator]
-
-    return test
-
-
-def _on_lists(fact: str, names: frozenset[str]) -> Test:
+class _OnLists(_OfFact):
     """`lists.pair: [consent, ebr]`."""
-    check, otherwise = _missing(fact)
 
-    def test(facts: Facts, asked: Asked) -> int:
-        try:
-            value = facts[fact]
-        except KeyError:
-            return asked.get(check, otherwise)
-        return FALSE if not value or names.isdisjoint(value) else TRUE  # type: ignore[arg-type]
+    __slots__ = ("_names",)
 
-    return test
+    def __init__(self, fact: str, names: frozenset[str]) -> None:
+        super().__init__(fact)
+        self._names = names
+
+    def holds(self, value: FactValue) -> bool:
+        return isinstance(value, tuple) and value != () and not self._names.isdisjoint(value)
 
 
-def _is_one(fact: str, values: frozenset[str]) -> Test:
+class _IsOne(_OfFact):
     """`identity.result: [failed, none]`, for texts and sets of texts."""
-    check, otherwise = _missing(fact)
 
-    def test(facts: Facts, asked: Asked) -> int:
-        try:
-            value = facts[fact]
-        except KeyError:
-            return asked.get(check, otherwise)
-        if value.__class__ is tuple:
-            return FALSE if values.isdisjoint(value) else TRUE
-        return TRUE if value in values else FALSE
+    __slots__ = ("_values",)
 
-    return test
+    def __init__(self, fact: str, values: frozenset[str]) -> None:
+        super().__init__(fact)
+        self._values = values
+
+    def holds(self, value: FactValue) -> bool:
+        if isinstance(value, tuple):
+            return not self._values.isdisjoint(value)
+        return value in self._values
 
 
-def _fits(fact: str, values: tuple[Scalar, ...], patterns: tuple[str, ...]) -> Test:
+class _Fits(_OfFact):
     """Any values and patterns: flags, numbers, texts with `*`."""
-    check, otherwise = _missing(fact)
-    globs = [Glob(pattern) for pattern in patterns]
 
-    def test(facts: Facts, asked: Asked) -> int:
-        try:
-            value = facts[fact]
-        except KeyError:
-            return asked.get(check, otherwise)
+    __slots__ = ("_globs", "_values")
+
+    def __init__(self, fact: str, values: tuple[Scalar, ...], patterns: tuple[str, ...]) -> None:
+        super().__init__(fact)
+        self._values = values
+        self._globs = [Glob(pattern) for pattern in patterns]
+
+    def holds(self, value: FactValue) -> bool:
         if value is None:
-            return FALSE
+            return False
         for one in value if isinstance(value, tuple) else (value,):
-            if any(_same(one, wanted) for wanted in values):
-                return TRUE
-            if isinstance(one, str) and any(glob.fits(one) for glob in globs):
-                return TRUE
-        return FALSE
-
-    return test
-
-
-def _same(value: Scalar, wanted: Scalar) -> bool:
-    """Equality that keeps flags and numbers apart."""
-    return value == wanted and isinstance(value, bool) is isinstance(wanted, bool)
+            for wanted in self._values:
+                if one == wanted and isinstance(one, bool) is isinstance(wanted, bool):
+                    return True  # flags and numbers are kept apart
+            if isinstance(one, str) and any(glob.fits(one) for glob in self._globs):
+                return True
+        return False
 
 
-def _compare(condition: Compare) -> Test:
+class _Compared(_OfFact):
     """`rate.caller.attempts_1h: {over: 300}`."""
-    fact, bound, holds = condition.fact, condition.bound, _COMPARE[condition.operator]
-    check, otherwise = _missing(fact)
 
-    def test(facts: Facts, asked: Asked) -> int:
-        try:
-            value = facts[fact]
-        except KeyError:
-            return asked.get(check, otherwise)
-        if value.__class__ is int or value.__class__ is float:
-            return TRUE if holds(value, bound) else FALSE
-        return FALSE
+    __slots__ = ("_bound", "_compare")
 
-    return test
+    def __init__(self, fact: str, operator: str, bound: float) -> None:
+        super().__init__(fact)
+        self._compare = _COMPARE[operator]
+        self._bound = bound
+
+    def holds(self, value: FactValue) -> bool:
+        return isinstance(value, int | float) and not isinstance(value, bool) and self._compare(value, self._bound)
 
 
 class Glob:
@@ -206,73 +206,62 @@ class Glob:
 # ------------------------------------------------------------------------------------------ several
 
 
-def _negated(inner: Test) -> Test:
+class _Negated(Test):
     """`not`: PENDING and FAILED stay what they are."""
 
-    def test(facts: Facts, asked: Asked) -> int:
-        outcome = inner(facts, asked)
-        return 1 - outcome if outcome < PENDING else outcome
+    __slots__ = ("_inner",)
 
-    return test
+    def __init__(self, inner: Test) -> None:
+        self._inner = inner
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
+        outcome = self._inner.truth(facts, asked)
+        return 1 - outcome if outcome < PENDING else outcome
 
 
 def _all_of(tests: list[Test]) -> Test:
-    """And: FALSE where one is, else PENDING where one is, else FAILED where one is."""
-    if not tests:
-        return _always
-    if len(tests) == 1:
-        return tests[0]
-    if len(tests) == 2:
-        return _both(*tests)
+    """And, of any number."""
+    return tests[0] if len(tests) == 1 else _All(tests)
 
-    def test(facts: Facts, asked: Asked) -> int:
+
+class _All(Test):
+    """And: FALSE where one is, else PENDING where one is, else FAILED where one is."""
+
+    __slots__ = ("_tests",)
+
+    def __init__(self, tests: list[Test]) -> None:
+        self._tests = tests
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
         truth = TRUE
-        for part in tests:
-            outcome = part(facts, asked)
-            if not outcome:
+        for test in self._tests:
+            outcome = test.truth(facts, asked)
+            if outcome == FALSE:
                 return FALSE
             if outcome != TRUE and truth != PENDING:
                 truth = outcome
         return truth
 
-    return test
-
-
-def _both(first: Test, second: Test) -> Test:
-    """And of two."""
-
-    def test(facts: Facts, asked: Asked) -> int:
-        left = first(facts, asked)
-        if not left:
-            return FALSE
-        right = second(facts, asked)
-        if not right or left == TRUE:
-            return right
-        if right == TRUE:
-            return left
-        return PENDING if left == PENDING else right
-
-    return test
-
 
 def _any_of(tests: list[Test]) -> Test:
-    """Or: TRUE where one is, else PENDING where one is, else FAILED where one is."""
-    if len(tests) == 1:
-        return tests[0]
+    """Or, of any number."""
+    return tests[0] if len(tests) == 1 else _Any(tests)
 
-    def test(facts: Facts, asked: Asked) -> int:
+
+class _Any(Test):
+    """Or: TRUE where one is, else PENDING where one is, else FAILED where one is."""
+
+    __slots__ = ("_tests",)
+
+    def __init__(self, tests: list[Test]) -> None:
+        self._tests = tests
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
         truth = FALSE
-        for part in tests:
-            outcome = part(facts, asked)
+        for test in self._tests:
+            outcome = test.truth(facts, asked)
             if outcome == TRUE:
                 return TRUE
-            if outcome and truth != PENDING:
+            if outcome != FALSE and truth != PENDING:
                 truth = outcome
         return truth
-
-    return test
-
-
-def _always(facts: Facts, asked: Asked) -> int:
-    """And of nothing."""
-    return TRUE

@@ -6,7 +6,8 @@ from typing import Any
 
 import pytest
 
-from sipguard.numbers.canonical import NumberRules, read
+from sipguard.numbers.canonical import read
+from sipguard.numbers.rules import NumberRules
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.checks import identity
 from sipguard.screening.checks.identity import FACTS, Settings, check

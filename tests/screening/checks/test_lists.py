@@ -7,7 +7,8 @@ import pytest
 from sipguard.screening.checks import lists
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context, FactValue
-from sipguard.screening.lists import Lists, ListSpec
+from sipguard.screening.lists import Lists
+from sipguard.screening.listspec import ListSpec
 from sipguard.stir.certificate import CertificateStore
 from tests.screening.build import CARRIER, TRUSTED, attempt
 

@@ -249,9 +249,9 @@ rules:
   - {name: not-here, when: {not: {is: outside}, lists.caller: blocked}, reject: contract}
 """
     here, there = compiled(text, CARRIER), compiled(text, CUSTOMER)
-    assert [rule.name for _, rule in here.steps] == ["outside"]
+    assert [rule.name for rule in here.steps] == ["outside"]
     assert here.checks == ("lists",)
-    assert [rule.name for _, rule in there.steps] == ["inside", "named", "not-here"]
+    assert [rule.name for rule in there.steps] == ["inside", "named", "not-here"]
     outcomes = {each.rule: each.outcome for each in trace(BASE, ALL_RAN, here, "", 0)}
     assert outcomes == {
         "outside": "no_match",
@@ -372,9 +372,9 @@ def test_a_compiled_condition_is_as_true_as_a_plain_reading(
     ran = ran | failed
     known, asked = stated(facts, failed, ran)
     expected = naive.truth(condition, facts, frozenset(failed), frozenset(ran))
-    assert naive.TRUTHS[truth_of(condition, COSTS)(known, asked)] == expected
+    assert naive.TRUTHS[truth_of(condition, COSTS).truth(known, asked)] == expected
     left = reduced(condition, {"trunk.kind": facts["trunk.kind"]})
-    outcome = (TRUE if left else FALSE) if isinstance(left, bool) else truth_of(left, COSTS)(known, asked)
+    outcome = (TRUE if left else FALSE) if isinstance(left, bool) else truth_of(left, COSTS).truth(known, asked)
     assert naive.TRUTHS[outcome] == expected
 
 
