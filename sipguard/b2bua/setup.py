@@ -43,7 +43,7 @@ from sipguard.b2bua.setup_table import (
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response, line_value
 from sipguard.sip.timers import GIVE_UP_S
-from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
+from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction, User
 
 if TYPE_CHECKING:
     from sipguard.b2bua.call import Call
@@ -59,7 +59,7 @@ _ANSWERED: Final = INDEX["answered"]
 _FAILOVERS: Final = INDEX["failovers"]
 
 
-class Setup:
+class Setup(User):
     """What a call needs until it is answered; the user of both INVITE transactions."""
 
     __slots__ = (
@@ -68,7 +68,6 @@ class Setup:
         "client",
         "context",
         "cseq",  # of the INVITE, the same on both legs, so that a RAck crosses as it is (RFC 3262 §7.2)
-        "due",
         "egress",
         "from_display",
         "from_rest",
@@ -272,7 +271,7 @@ class Setup:
         legs = self.call.engine.legs
         legs.pop(a.local_tag, None)
         a.local_tag = tag
-        a.local = f"{line_value(self.server.to_line)};tag={tag}"
+        a.local = f"{self.request.to_value};tag={tag}"
         legs[tag] = a
 
     def _take_fork(self, b: Leg, response: Response) -> None:
@@ -376,9 +375,6 @@ class Setup:
         transaction.user = Repeats(engine, b.remote_tag)
         self.client = None
         self.call.close("")
-
-    def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
-        """No ACK for our failure came (Timer H); there is nothing left to end."""
 
     def close(self) -> None:
         """Lets go of the transactions; they end by their own timers."""

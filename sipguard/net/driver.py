@@ -69,7 +69,10 @@ class Driver:
         clock = self.clock()
         received = self._engine.received
         commands: list[Command] = []
-        for _ in range(DRAIN):
+        for n in range(DRAIN):
+            if n and port.is_empty():
+                self._busy_since = None
+                break
             try:
                 datagram = port.receive()
             except OSError:

@@ -161,7 +161,10 @@ def _keep(screening: Screening, check: str, finding: Finding) -> None:
         screening.failed = True
     else:
         screening.asked[check] = predicates.FALSE
-        screening.facts.update(finding.facts)
+        facts = screening.facts
+        for name, value in finding.facts.items():
+            if value is not None:  # what is absent is told from what was not asked by `asked`
+                facts[name] = value
 
 
 def _must_not_fail(screening: Screening, ruleset: Ruleset) -> bool:

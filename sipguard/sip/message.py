@@ -46,6 +46,7 @@ class Message:
         "branch",  # of the top Via
         "cseq",
         "cseq_method",
+        "folded",  # whether a line is folded
         "head",  # start line and header octets as received, without the empty line
         "keys",
         "lines",
@@ -59,13 +60,15 @@ class Message:
         self.body = b""
         self.branch = self.cseq_method = ""
         self.cseq = 0
+        self.folded = False
 
     def value(self, key: str) -> str:
         """Value of the first header of that name, unfolded and stripped; "" where there is none."""
         n = self.at.get(key)
         if n is None:
             return ""
-        return line_value(self.lines[n])
+        line = self.lines[n]
+        return line_value(line) if self.folded else line[line.find(":") + 1 :].strip(" \t")
 
     def values(self, key: str) -> list[str]:
         """Values of all header lines of that name, in order; commas are not split."""
@@ -138,6 +141,6 @@ def line_value(line: str) -> str:
     Only white space of SIP is stripped: other characters that str.strip() takes are octets of UTF-8 here.
     """
     value = line[line.find(":") + 1 :]
-    if value.find("\n") >= 0:
+    if "\n" in value:
         value = " ".join([piece.strip(" \t") for piece in value.split("\r\n")])
     return value.strip(" \t")

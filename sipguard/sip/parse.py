@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final
 
 from sipguard.sip.errors import MalformedMessage
-from sipguard.sip.message import COMPACT, Message, Request, Response, line_value
+from sipguard.sip.message import COMPACT, Message, Request, Response
 from sipguard.sip.uri import TOKEN, name_addr, require_request_uri, require_scheme, tag_of
 from sipguard.sip.via import branch_of, read_via, read_via_leniently
 
@@ -78,11 +78,11 @@ def _response(response: Response, start: str, end: bytes, body: bytes) -> Respon
     try:
         problem = _index(response)
         _status_line(response, start)
-        lines, at = response.lines, response.at
+        at = response.at
         if "via" not in at or "cseq" not in at:
             raise MalformedMessage("a response without Via or CSeq")
-        response.branch = branch_of(line_value(lines[at["via"]]))
-        _cseq(response, line_value(lines[at["cseq"]]))
+        response.branch = branch_of(response.value("via"))
+        _cseq(response, response.value("cseq"))
         if problem:
             raise MalformedMessage(*problem)
         response.body = _body(response, end, body)
@@ -150,6 +150,7 @@ def _fold(message: Message) -> None:
         else:
             kept.append(line)
     message.lines[:] = kept
+    message.folded = True
 
 
 def _bare_line_ends(message: Message) -> Problem | None:
@@ -194,22 +195,22 @@ def _unusual_cseq(value: str) -> tuple[int, str]:
 
 def _essentials(request: Request) -> None:
     """Reads and checks what a request is routed by: Via, Call-ID, CSeq, From, To, Max-Forwards (§8.1.1)."""
-    lines, at = request.lines, request.at
+    at = request.at
     for key in ESSENTIAL:
         if key not in at:
             raise MalformedMessage(f"{key} is missing")
-    read_via(request, line_value(lines[at["via"]]))
-    request.call_id = line_value(lines[at["call-id"]])
+    read_via(request, request.value("via"))
+    request.call_id = request.value("call-id")
     if not request.call_id:
         raise MalformedMessage("Call-ID is empty")
-    _cseq(request, line_value(lines[at["cseq"]]))
-    from_value, to_value = line_value(lines[at["from"]]), line_value(lines[at["to"]])
+    _cseq(request, request.value("cseq"))
+    from_value, to_value = request.value("from"), request.value("to")
     request.from_value = from_value
     request.from_tag = _address_tag(from_value, "From")
     request.to_value = to_value
     request.to_tag = _address_tag(to_value, "To")
     if "max-forwards" in at:
-        text = line_value(lines[at["max-forwards"]])
+        text = request.value("max-forwards")
         hops = HOPS.get(text)
         request.hops = _unusual_hops(text) if hops is None else hops
     if request.method != request.cseq_method:
@@ -290,10 +291,9 @@ def _body(message: Message, end: bytes, body: bytes) -> bytes:
     """The body: Content-Length octets of a datagram, the rest is dropped (RFC 3261 §18.3)."""
     if not end:
         raise MalformedMessage("the header section has no end")
-    n = message.at.get("content-length")
-    if n is None:
+    if "content-length" not in message.at:
         return body
-    text = line_value(message.lines[n])
+    text = message.value("content-length")
     if not text.isdigit() or not text.isascii():
         raise MalformedMessage("Content-Length is not a number")
     length = int(text) if len(text) < 10 else _long_number(text)

@@ -9,12 +9,12 @@ Every table says for each (state, event) what is done and which state follows; t
 
 from __future__ import annotations
 
-from typing import Final, Protocol
+from typing import Final
 
 from sipguard.sip.compose import ack_of_failure
 from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.message import Request, Response
-from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, Wheel
+from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, Item, Wheel
 
 MAGIC: Final = "z9hG4bK"
 
@@ -160,15 +160,13 @@ CLIENT: Final[Table] = {  # RFC 3261 figure 6
 }
 
 
-class ServerUser(Protocol):
-    """Who answers a server transaction."""
+class User(Item):
+    """Who sent a request or answers one, and is told what becomes of it. By itself it does not care."""
+
+    __slots__ = ()
 
     def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
         """No ACK came for the failure that was sent (Timer H)."""
-
-
-class ClientUser(Protocol):
-    """Who sent a request."""
 
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response that is new to the user; repeats of a 2xx to an INVITE included."""
@@ -190,12 +188,11 @@ class Layer:
         self.retransmissions = 0  # messages sent again since the start
 
 
-class ServerTransaction:
+class ServerTransaction(Item):
     """A request received. `head` are the lines that all its responses share (see compose.response_head)."""
 
     __slots__ = (
         "address",
-        "due",
         "head",
         "interval",
         "key",
@@ -223,7 +220,7 @@ class ServerTransaction:
         self.octets = b""
         self.due = 0
         self.interval = self.until = 0.0
-        self.user: ServerUser | None = None
+        self.user: User | None = None
         if method == "INVITE":
             self.table, self.state = INVITE_SERVER, PROCEEDING
         else:
@@ -267,8 +264,10 @@ class ServerTransaction:
             self.layer.wheel.set(self, now + T1)
         elif self.state == ACCEPTED:
             self.octets = b""  # the user repeats the 2xx
+            self.head = self.to_line = ""
             self.layer.wheel.set(self, self.until)
         elif self.state == COMPLETED:
+            self.head = self.to_line = ""
             self.layer.wheel.set(self, self.until)
 
     def expired(self, now: float) -> None:
@@ -303,7 +302,7 @@ def client_key(branch: str, method: str) -> str:
     return branch if method != "CANCEL" else f"{branch} CANCEL"
 
 
-class ClientTransaction:
+class ClientTransaction(Item):
     """A request sent; `key` as client_key makes it.
 
     `octets` is the request, later the ACK that answers repeats of the final response.
@@ -311,7 +310,6 @@ class ClientTransaction:
 
     __slots__ = (
         "address",
-        "due",
         "interval",
         "key",
         "layer",
@@ -333,7 +331,7 @@ class ClientTransaction:
         listener: str,
         address: Address,
         octets: bytes,
-        user: ClientUser,
+        user: User,
         now: float,
         give_up_s: float = GIVE_UP_S,
     ) -> None:
@@ -343,7 +341,7 @@ class ClientTransaction:
         self.listener = listener
         self.address = address
         self.octets = octets
-        self.user: ClientUser | None = user
+        self.user: User | None = user
         self.interval = T1
         self.until = now + give_up_s
         self.due = 0
