@@ -2,7 +2,7 @@
 
     book = Playbook()
     a, b = book.a, book.b
-    assert a.invite() == ["a 100 Trying", "b INVITE"]
+    assert a.invite() == ["b INVITE"]
     assert b.reply("180 Ringing") == ["a 180 Ringing"]
     assert b.reply("200 OK", body=SDP) == ["a 200 OK"]
     assert a.ack() == ["b ACK"]
@@ -413,7 +413,7 @@ class Playbook:
 
     def establish(self, *, ack: bool = True) -> None:
         """A call from a to b, answered."""
-        assert self.a.invite() == ["a 100 Trying", "b INVITE"]
+        assert self.a.invite() == ["b INVITE"]
         assert self.b.reply("180 Ringing") == ["a 180 Ringing"]
         assert self.b.reply("200 OK", body=ANSWER_SDP) == ["a 200 OK"]
         if ack:

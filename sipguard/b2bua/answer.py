@@ -16,8 +16,8 @@ from sipguard.b2bua.frames import ACK_LOST
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.flow import Address, Send
 from sipguard.sip.message import Request, Response
-from sipguard.sip.timers import GIVE_UP_S, T1, T2, TICK_S, Item
-from sipguard.sip.transaction import ClientTransaction, User
+from sipguard.sip.timers import GIVE_UP_S, T1, T2, TICK_S
+from sipguard.sip.transaction import ClientTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -29,13 +29,12 @@ def acknowledge(client: ClientTransaction, leg: Leg, octets: bytes) -> None:
     client.acknowledge(octets)
 
 
-class Repeats(User):
+class Repeats:
     """The user of an INVITE's client transaction once its 2xx is known; it outlives the call."""
 
     __slots__ = ("engine", "remote_tag")
 
     def __init__(self, engine: Engine, remote_tag: str) -> None:
-        self.due = 0
         self.engine = engine
         self.remote_tag = remote_tag
 
@@ -46,12 +45,15 @@ class Repeats(User):
         else:
             self.engine.dismiss_stray(response, transaction.listener, transaction.address)
 
+    def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
+        """It was answered."""
 
-class Answer(Item):
+
+class Answer:
     """A 2xx that was sent to `leg` and awaits the ACK there; `other` is where that ACK goes on to."""
 
     __slots__ = (
-        "address", "client", "client_cseq", "cseq", "engine", "interval", "leg", "octets", "other", "until",
+        "address", "client", "client_cseq", "cseq", "due", "engine", "interval", "leg", "octets", "other", "until",
     )  # fmt: skip
 
     def __init__(

@@ -47,7 +47,6 @@ from sipguard.sip.transaction import (
     ClientTransaction,
     Layer,
     ServerTransaction,
-    User,
     cancelled_key,
     client_key,
     server_key,
@@ -86,7 +85,19 @@ class Place:
         self.contact = f"Contact: <sip:{worker}@{self.own_host}>\r\n"
 
 
-NOBODY: Final = User()  # of our own BYE and CANCEL: their outcome matters to nobody
+class NoUser:
+    """The user of a transaction whose outcome matters to nobody: our own BYE or CANCEL."""
+
+    __slots__ = ()
+
+    def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
+        """Nothing follows from it."""
+
+    def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
+        """Nothing follows from it."""
+
+
+NOBODY: Final = NoUser()
 
 
 class Engine:
@@ -510,7 +521,7 @@ class Engine:
 
     def wait(self, setup: Setup, need: Need) -> None:
         """Lets a call wait for `need`, which is asked for once for all that wait for it."""
-        setup.trying()
+        setup.server.expect(self.clock.now)
         setup.late_for = need
         waiting = self._waiting.get(need.key)
         if waiting is None:

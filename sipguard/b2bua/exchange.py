@@ -14,7 +14,7 @@ from sipguard.b2bua.leg import Leg
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S
-from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction, User
+from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -84,7 +84,7 @@ EXCHANGE: Final[dict[tuple[str, str], tuple[str, str]]] = {
 GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is nothing left to end
 
 
-class Exchange(User):
+class Exchange:
     """One request from leg `source` on its way to leg `other`."""
 
     __slots__ = ("client", "client_cseq", "cseq", "engine", "method", "other", "server", "source", "state")
@@ -92,7 +92,6 @@ class Exchange(User):
     def __init__(
         self, engine: Engine, source: Leg, other: Leg, request: Request, server: ServerTransaction, now: float
     ) -> None:
-        self.due = 0
         self.engine = engine
         self.source = source
         self.other = other
@@ -105,6 +104,7 @@ class Exchange(User):
         if method == "INVITE":
             source.inviting = self
             server.user = self
+            server.expect(now)
         if method != "BYE" and other.call is not None:
             other.call.exchanges.append(self)
         branch = engine.ids.branch()

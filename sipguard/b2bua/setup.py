@@ -43,7 +43,7 @@ from sipguard.b2bua.setup_table import (
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response, line_value
 from sipguard.sip.timers import GIVE_UP_S
-from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction, User
+from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.call import Call
@@ -59,7 +59,7 @@ _ANSWERED: Final = INDEX["answered"]
 _FAILOVERS: Final = INDEX["failovers"]
 
 
-class Setup(User):
+class Setup:
     """What a call needs until it is answered; the user of both INVITE transactions."""
 
     __slots__ = (
@@ -68,6 +68,7 @@ class Setup(User):
         "client",
         "context",
         "cseq",  # of the INVITE, the same on both legs, so that a RAck crosses as it is (RFC 3262 §7.2)
+        "due",
         "egress",
         "from_display",
         "from_rest",
@@ -129,13 +130,6 @@ class Setup(User):
         call.final = (status, phrase, reason)
         server.respond(status, octets, call.engine.clock.now)
 
-    def trying(self) -> None:
-        """100 Trying, once, where no final answer leaves in the same turn (RFC 3261 §17.2.1)."""
-        server = self.server
-        if not server.octets:
-            octets = local_response(server.head, server.to_line, "", 100, "Trying")
-            server.respond(100, octets, self.call.engine.clock.now)
-
     def expired(self, now: float) -> None:
         """What a check waits for did not come within its budget."""
         self.call.engine.late(self)
@@ -160,7 +154,7 @@ class Setup(User):
         octets = invite(self, leg, egress, peer, branch)
         engine.legs[leg.local_tag] = leg
         if not call.forward_us:
-            self.trying()
+            self.server.expect(engine.clock.now)
             call.forward_us = int((engine.stopwatch() - call.received_mono) * 1e6)
         self.client = ClientTransaction(
             engine.layer, "INVITE", branch, leg.listener, leg.address, octets, self, engine.clock.now,
@@ -375,6 +369,9 @@ class Setup(User):
         transaction.user = Repeats(engine, b.remote_tag)
         self.client = None
         self.call.close("")
+
+    def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
+        """No ACK for our failure came (Timer H); there is nothing left to end."""
 
     def close(self) -> None:
         """Lets go of the transactions; they end by their own timers."""

@@ -6,6 +6,7 @@ Enters: addresses. Leaves: non-blocking sockets, datagrams with their flows. Mus
 from __future__ import annotations
 
 import socket
+from array import array
 from fcntl import ioctl
 from termios import FIONREAD
 from typing import Final
@@ -19,7 +20,6 @@ SO_SNDBUFFORCE: Final = 32  # Linux socket(7); not named by the socket module
 SO_RCVBUFFORCE: Final = 33
 LARGEST: Final = 65535
 FLOWS_KEPT: Final = 10_000
-_ZERO: Final = b"\0\0\0\0"  # an int of C
 
 
 def open_socket(listener: Listener) -> socket.socket:
@@ -45,18 +45,21 @@ def open_socket(listener: Listener) -> socket.socket:
 class Port:
     """A listener's socket on the loop, with the flows of those who were heard lately."""
 
-    __slots__ = ("_flows", "_view", "buffer", "listener", "sock")
+    __slots__ = ("_descriptor", "_flows", "_next_length", "_view", "buffer", "listener", "sock")
 
     def __init__(self, listener: str, sock: socket.socket) -> None:
         self.listener = listener
         self.sock = sock
+        self._descriptor = sock.fileno()
+        self._next_length = array("i", (0,))
         self.buffer = bytearray(LARGEST)
         self._view = memoryview(self.buffer)
         self._flows: dict[tuple[str, int], Flow] = {}
 
     def is_empty(self) -> bool:
         """Whether no datagram waits; costs less than a `receive` that finds none, which must raise."""
-        return ioctl(self.sock.fileno(), FIONREAD, _ZERO) == _ZERO
+        ioctl(self._descriptor, FIONREAD, self._next_length)
+        return self._next_length[0] == 0
 
     def receive(self) -> tuple[Flow, bytes] | None:
         """The next datagram, None where the socket is empty. Raises OSError for what the network reports."""

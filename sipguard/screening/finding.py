@@ -6,7 +6,6 @@ Must not: decide anything; only policy decides.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
@@ -38,7 +37,7 @@ class Finding:
 
     __slots__ = ("facts", "reason", "status")
 
-    def __init__(self, status: str, reason: str, facts: Mapping[str, FactValue]) -> None:
+    def __init__(self, status: str, reason: str, facts: dict[str, FactValue]) -> None:
         self.status = status
         self.reason = reason
         self.facts = facts

@@ -7,11 +7,12 @@ Must not: read a clock. An item has one pending timer at most; a timer fires up 
 from __future__ import annotations
 
 from heapq import heappop, heappush
-from typing import Final
+from typing import Final, Protocol
 
 TICKS_PER_S: Final = 20.0  # tick / 20 * 20 is the tick again, tick * 0.05 / 0.05 is not always
 TICK_S: Final = 1 / TICKS_PER_S
 
+TRYING_S: Final = 0.2  # RFC 3261 §17.2.1: the longest that a caller is left without any response
 T1: Final = 0.5  # RFC 3261 §17.1.1.1, round-trip estimate
 T2: Final = 4.0  # longest interval of retransmissions
 T4: Final = 5.0  # longest life of a message in the network
@@ -20,17 +21,13 @@ TIMER_D_S: Final = 32.0  # RFC 3261 §17.1.1.2: at least 32 s over UDP
 TIMER_C_S: Final = 185.0  # RFC 3261 §16.6 step 11: more than three minutes
 
 
-class Item:
+class Item(Protocol):
     """What can wait in the wheel. `due` is a tick number, 0 while nothing is pending."""
 
-    __slots__ = ("due",)
-
-    def __init__(self) -> None:
-        self.due = 0
+    due: int
 
     def expired(self, now: float) -> None:
         """Called when the time has come, with `due` already 0."""
-        raise NotImplementedError
 
 
 class Wheel:

@@ -9,12 +9,12 @@ Every table says for each (state, event) what is done and which state follows; t
 
 from __future__ import annotations
 
-from typing import Final
+from typing import Final, Protocol
 
-from sipguard.sip.compose import ack_of_failure
+from sipguard.sip.compose import ack_of_failure, local_response
 from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.message import Request, Response
-from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, Item, Wheel
+from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, TRYING_S, Wheel
 
 MAGIC: Final = "z9hG4bK"
 
@@ -34,7 +34,7 @@ PROVISIONAL: Final = "1xx"
 SUCCESS: Final = "2xx"
 FAILURE: Final = "3xx-6xx"
 RETRANSMIT: Final = "retransmit"  # Timers A, E, G
-EXPIRE: Final = "expire"  # Timers B, C, D, F, H, I, J, K, L, M
+EXPIRE: Final = "expire"  # Timers B, C, D, F, H, I, J, K, L, M; the time to say 100
 UNREACHABLE: Final = "unreachable"
 
 # actions
@@ -43,6 +43,7 @@ SEND: Final = "send"
 RESEND: Final = "resend"
 PASS: Final = "pass"  # to the user
 LATE: Final = "late"  # an answer that the user knows: sent before, or too late
+PROMISE: Final = "promise"  # 100 Trying: something was not answered for a while
 END: Final = "end"
 LOST: Final = "lost"  # the peer did not react: end, and tell the user
 OVERDUE: Final = "overdue"  # it rings for too long: tell the user, who cancels
@@ -56,7 +57,7 @@ INVITE_SERVER: Final[Table] = {  # RFC 3261 figure 7, RFC 6026 figure 5
     (PROCEEDING, SUCCESS): (SEND, ACCEPTED),
     (PROCEEDING, FAILURE): (SEND, COMPLETED),
     (PROCEEDING, RETRANSMIT): (IGNORE, PROCEEDING),
-    (PROCEEDING, EXPIRE): (IGNORE, PROCEEDING),
+    (PROCEEDING, EXPIRE): (PROMISE, PROCEEDING),
     (PROCEEDING, UNREACHABLE): (IGNORE, PROCEEDING),
     (ACCEPTED, REQUEST): (IGNORE, ACCEPTED),
     (ACCEPTED, ACK): (PASS, ACCEPTED),
@@ -160,13 +161,15 @@ CLIENT: Final[Table] = {  # RFC 3261 figure 6
 }
 
 
-class User(Item):
-    """Who sent a request or answers one, and is told what becomes of it. By itself it does not care."""
-
-    __slots__ = ()
+class ServerUser(Protocol):
+    """Who answers a server transaction."""
 
     def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
         """No ACK came for the failure that was sent (Timer H)."""
+
+
+class ClientUser(Protocol):
+    """Who sent a request."""
 
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response that is new to the user; repeats of a 2xx to an INVITE included."""
@@ -188,11 +191,12 @@ class Layer:
         self.retransmissions = 0  # messages sent again since the start
 
 
-class ServerTransaction(Item):
+class ServerTransaction:
     """A request received. `head` are the lines that all its responses share (see compose.response_head)."""
 
     __slots__ = (
         "address",
+        "due",
         "head",
         "interval",
         "key",
@@ -220,7 +224,7 @@ class ServerTransaction(Item):
         self.octets = b""
         self.due = 0
         self.interval = self.until = 0.0
-        self.user: User | None = None
+        self.user: ServerUser | None = None
         if method == "INVITE":
             self.table, self.state = INVITE_SERVER, PROCEEDING
         else:
@@ -233,6 +237,19 @@ class ServerTransaction(Item):
         if action == RESEND and self.octets:
             self._send()
             self.layer.retransmissions += 1
+        elif action == RESEND and self.table is INVITE_SERVER:
+            self._promise()
+
+    def expect(self, now: float) -> None:
+        """The answer to an INVITE depends on others: 100 Trying, if nothing else was sent within 200 ms (§17.2.1)."""
+        if not self.octets and self.state == PROCEEDING:
+            self.layer.wheel.set(self, now + TRYING_S - TICK_S)
+
+    def _promise(self) -> None:
+        """100 Trying, where nothing was sent yet."""
+        if not self.octets:
+            self.octets = local_response(self.head, self.to_line, "", 100, "Trying")
+            self._send()
 
     def acknowledged(self, now: float) -> bool:
         """An ACK with this transaction's key came; True where it is for a 2xx, the user's (RFC 6026 §7.1)."""
@@ -254,6 +271,8 @@ class ServerTransaction(Item):
         self._send()
         if self.state != before:
             self._entered(now)
+        elif before == PROCEEDING:
+            self.layer.wheel.cancel(self)  # no 100 any more
         return True
 
     def _entered(self, now: float) -> None:
@@ -280,6 +299,8 @@ class ServerTransaction(Item):
             self.interval = min(2 * self.interval, T2)
             # it fired up to a tick late
             self.layer.wheel.set(self, min(now + self.interval - TICK_S, self.until))
+        elif action == PROMISE:
+            self._promise()
         elif self.state == TERMINATED:
             user = self.user
             self.close()
@@ -302,7 +323,7 @@ def client_key(branch: str, method: str) -> str:
     return branch if method != "CANCEL" else f"{branch} CANCEL"
 
 
-class ClientTransaction(Item):
+class ClientTransaction:
     """A request sent; `key` as client_key makes it.
 
     `octets` is the request, later the ACK that answers repeats of the final response.
@@ -310,6 +331,7 @@ class ClientTransaction(Item):
 
     __slots__ = (
         "address",
+        "due",
         "interval",
         "key",
         "layer",
@@ -331,7 +353,7 @@ class ClientTransaction(Item):
         listener: str,
         address: Address,
         octets: bytes,
-        user: User,
+        user: ClientUser,
         now: float,
         give_up_s: float = GIVE_UP_S,
     ) -> None:
@@ -341,7 +363,7 @@ class ClientTransaction(Item):
         self.listener = listener
         self.address = address
         self.octets = octets
-        self.user: User | None = user
+        self.user: ClientUser | None = user
         self.interval = T1
         self.until = now + give_up_s
         self.due = 0

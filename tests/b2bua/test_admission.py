@@ -115,7 +115,7 @@ def test_redirected_by_route(play: Play) -> None:
     ivr = Trunk("ivr", "origination", (), "inside", "", (Peer("198.51.100.99", 5080),))
     book = play(rule, lists=(BLOCK_LIST,), trunks=(ivr,))
     party = book.party("ivr", ("198.51.100.99", 5080), "inside")
-    assert book.a.invite() == ["a 100 Trying", "ivr INVITE"]
+    assert book.a.invite() == ["ivr INVITE"]
     assert book.of(frames.VerdictFrame)[0].route == "ivr"
     party.reply("486 Busy Here")
     book.a.ack()
@@ -141,13 +141,13 @@ def test_frame_before_the_invite(book: Playbook) -> None:
 
 def test_waiting_for_a_certificate(trusting: Play, leaf: Holder, signed: str) -> None:
     book = trusting(UNSIGNED)
-    assert book.a.invite(signed) == ["a 100 Trying", f"fetch {X5U}"]
+    assert book.a.invite(signed) == [f"fetch {X5U}"]
     assert book.a.again() == ["a 100 Trying"]
     assert book.fetched(leaf.pem) == ["b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
     assert (frame.identity, frame.attest, frame.verstat) == ("passed", "A", "TN-Validation-Passed")
     ends_busy(book)
-    assert book.a.invite(signed) == ["a 100 Trying", "b INVITE"]  # from now on it is known
+    assert book.a.invite(signed) == ["b INVITE"]  # from now on it is known
     ends_busy(book)
 
 
@@ -188,8 +188,8 @@ def test_single_flight(trusting: Play, leaf: Holder, signed: str) -> None:
     """Two calls wait for one fetch; the record says where each came from."""
     book = trusting()
     other = book.party("a2", ("192.0.2.10", 5070), "outside")
-    assert book.a.invite(signed) == ["a 100 Trying", f"fetch {X5U}"]
-    assert other.invite(signed) == ["a2 100 Trying"]
+    assert book.a.invite(signed) == [f"fetch {X5U}"]
+    assert other.invite(signed) == []
     book.stranger.send("OPTIONS sip:x SIP/2.0\r\n\r\n")
     assert book.fetched(leaf.pem) == ["b INVITE", "b INVITE"]
     assert [f.source for f in book.of(frames.VerdictFrame)] == ["192.0.2.10:5060", "192.0.2.10:5070"]
@@ -207,7 +207,7 @@ def test_cancel_while_waiting(trusting: Play, leaf: Holder, signed: str) -> None
     book.a.ack()
     assert book.fetched(leaf.pem) == []
     assert book.frames == []
-    assert book.a.invite(signed) == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite(signed) == ["b INVITE"]
     ends_busy(book)
 
 
@@ -224,7 +224,7 @@ def test_late_certificate(trusting: Play, leaf: Holder, signed: str) -> None:
     """After its budget the call goes on unscreened; the answer is ignored by it, but kept for others."""
     book = trusting(FAILED)
     book.a.invite(signed)
-    assert book.wait(0.35) == ["b INVITE"]
+    assert book.wait(0.35) == ["a 100 Trying", "b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
     assert (list(frame.unscreened), frame.identity) == (["identity"], "")
     assert book.fetched(leaf.pem) == []
@@ -239,7 +239,7 @@ def test_late_certificate_where_it_must_not_fail(trusting: Play, signed: str) ->
     """on_failure: closed."""
     book = trusting(on_failure={"identity": "closed"})
     book.a.invite(signed)
-    assert book.wait(0.35) == ["a 403 Forbidden"]
+    assert book.wait(0.35) == ["a 100 Trying", "a 403 Forbidden"]
     book.a.ack()
     assert book.verdicts() == [("reject", "unscreened")]
     book.fetched("timeout")
@@ -247,7 +247,7 @@ def test_late_certificate_where_it_must_not_fail(trusting: Play, signed: str) ->
 
 def test_emergency_is_exempt_from_closed(trusting: Play, signed: str) -> None:
     book = trusting(on_failure={"identity": "closed"})
-    assert book.a.invite(signed, callee="911") == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite(signed, callee="911") == ["b INVITE"]
     ends_busy(book)
 
 
@@ -297,7 +297,7 @@ def test_report_mode(play: Play) -> None:
     """Decides and records, but lets pass."""
     book = play(BLOCKED, lists=(BLOCK_LIST,))
     book.mode("report")
-    assert book.a.invite() == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite() == ["b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
     assert (frame.action, frame.status, frame.mode, frame.route) == ("reject", 603, "report", "hop")
     assert book.count("reported") == 1
@@ -318,7 +318,7 @@ def test_report_mode_labels_nothing(play: Play) -> None:
 def test_report_mode_redirects_nothing(play: Play) -> None:
     rule = Rule("ivr", OneOf("lists.caller", ("blocked",)), route="carrier")
     book = play(rule, lists=(BLOCK_LIST,), mode="report")
-    assert book.a.invite() == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite() == ["b INVITE"]
     ends_busy(book)
 
 
@@ -327,7 +327,7 @@ def test_bypass_mode(play: Play, signed: str) -> None:
     book = play(BLOCKED, lists=(BLOCK_LIST,))
     book.mode("bypass", "carrier")
     asserted = "P-Asserted-Identity: <sip:+12025550101;verstat=TN-Validation-Passed@carrier.example>"
-    assert book.a.invite(signed, asserted) == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite(signed, asserted) == ["b INVITE"]
     assert {signed, asserted} <= set(lines(book.b.last("INVITE")))
     frame = book.of(frames.VerdictFrame)[0]
     assert (frame.rule, frame.mode, list(frame.findings), frame.verstat) == ("bypass", "bypass", [], "")
@@ -342,7 +342,7 @@ def test_mode_of_one_trunk(play: Play) -> None:
     assert book.a.invite() == ["a 603 Network Blocked"]
     book.a.ack()
     book.mode("report", "carrier")
-    assert book.a.invite() == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite() == ["b INVITE"]
     ends_busy(book)
     book.mode("enforce")
     assert book.a.invite() == ["a 603 Network Blocked"]
@@ -359,12 +359,12 @@ def test_limit_of_calls(play: Play) -> None:
     book.a.invite()
     assert second.invite() == ["a2 480 Trunk Limit Reached"]
     second.ack()
-    assert second.invite(callee="988") == ["a2 100 Trying", "b INVITE"]
+    assert second.invite(callee="988") == ["b INVITE"]
     book.b.reply("486 Busy Here")
     second.ack()
     book.b.reply("486 Busy Here", request=book.b.all("INVITE")[0])
     book.a.ack()
-    assert second.invite() == ["a2 100 Trying", "b INVITE"]
+    assert second.invite() == ["b INVITE"]
     book.b.reply("486 Busy Here")
     second.ack()
     assert book.count("limited_calls") == 1
@@ -374,7 +374,7 @@ def test_emergency_holds_no_place(play: Play) -> None:
     book = play(carrier={"limits": Limits(calls=1)})
     second = book.party("a2", ("192.0.2.10", 5070), "outside")
     book.a.invite(callee="911")
-    assert second.invite() == ["a2 100 Trying", "b INVITE"]
+    assert second.invite() == ["b INVITE"]
     for party, invite in zip((book.a, second), book.b.all("INVITE"), strict=True):
         book.b.reply("486 Busy Here", request=invite)
         party.ack()
@@ -393,16 +393,16 @@ def test_limit_of_rate(play: Play) -> None:
 
     def answers() -> str:
         (first, *_) = book.a.invite()
-        if first == "a 100 Trying":
+        if first == "b INVITE":
             book.b.reply("486 Busy Here")
         book.a.ack()
         return first
 
-    assert [answers() for _ in range(3)] == ["a 100 Trying", "a 100 Trying", "a 480 Trunk Limit Reached"]
-    assert book.a.invite(callee="911")[0] == "a 100 Trying"
+    assert [answers() for _ in range(3)] == ["b INVITE", "b INVITE", "a 480 Trunk Limit Reached"]
+    assert book.a.invite(callee="911") == ["b INVITE"]
     ends_busy(book)
     book.wait(0.5)
-    assert [answers() for _ in range(2)] == ["a 100 Trying", "a 480 Trunk Limit Reached"]
+    assert [answers() for _ in range(2)] == ["b INVITE", "a 480 Trunk Limit Reached"]
     assert book.count("limited_cps") == 2
 
 
@@ -414,7 +414,7 @@ THRESHOLDS = Overload(skip_verification_after_s=0.02, refuse_after_s=0.06)
 def test_first_threshold_skips_verification(trusting: Play, signed: str) -> None:
     book = trusting(FAILED, overload=THRESHOLDS)
     book.backlog_s = 0.03
-    assert book.a.invite(signed) == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite(signed) == ["b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
     assert ("identity", "failed", "overload") in [tuple(each) for each in frame.findings]
     assert book.count("shed_verification") == 1
@@ -430,7 +430,7 @@ def test_second_threshold_refuses_new_calls(play: Play) -> None:
     assert second.invite() == ["a2 503 Overloaded"]
     assert not values(second.last("503"), "Retry-After")
     second.ack()
-    assert second.invite(callee="911") == ["a2 100 Trying", "b INVITE"]
+    assert second.invite(callee="911") == ["b INVITE"]
     book.b.reply("486 Busy Here")
     second.ack()
     assert book.a.request("INFO") == ["b INFO"]
@@ -455,7 +455,7 @@ def test_table_of_calls_is_bounded(play: Play) -> None:
 @pytest.mark.parametrize("callee", ["911", "112", "988", "+911"])
 def test_emergency_passes_everything(play: Play, callee: str) -> None:
     book = play(BLOCKED, lists=(BLOCK_LIST,))
-    assert book.a.invite(callee=callee) == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite(callee=callee) == ["b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
     assert (frame.rule, bool(frame.emergency)) == ("emergency", True)
     ends_busy(book)
@@ -482,7 +482,7 @@ def test_emergency_route(play: Play) -> None:
     psap = Trunk("psap", "emergency", (), "inside", "", (Peer("198.51.100.91", 5060),))
     book = play(emergency_route="psap", trunks=(psap,))
     party = book.party("psap", ("198.51.100.91", 5060), "inside")
-    assert book.a.invite(callee="911") == ["a 100 Trying", "psap INVITE"]
+    assert book.a.invite(callee="911") == ["psap INVITE"]
     party.reply("486 Busy Here")
     book.a.ack()
 
@@ -495,7 +495,7 @@ def test_narrowest_network_names_the_trunk(play: Play) -> None:
     carrier = {"peers": (Peer("192.0.2.10", 5060),)}
     book = play(trunks=(narrow,), carrier=carrier)
     gateway = book.party("gateway", ("198.51.100.40", 5060), "inside")
-    assert gateway.invite() == ["gateway 100 Trying", "a INVITE"]
+    assert gateway.invite() == ["a INVITE"]
     assert book.of(frames.VerdictFrame)[0].trunk == "narrow"
     book.a.reply("486 Busy Here")
     gateway.ack()
@@ -510,7 +510,7 @@ def test_listener_is_part_of_who_may_send(book: Playbook) -> None:
 
 def test_trunk_without_verification(trusting: Play, signed: str) -> None:
     book = trusting(carrier={"verify": False})
-    assert book.a.invite(signed) == ["a 100 Trying", "b INVITE"]
+    assert book.a.invite(signed) == ["b INVITE"]
     assert "verstat" not in book.b.last("INVITE")
     ends_busy(book)
 
@@ -521,7 +521,7 @@ def test_settings_reach_the_checks(trusting: Play, signed: str) -> None:
     settings = {name: check.Settings() for name, check in CHECKS.items()} | {"identity": identity}
     book = trusting(settings=settings)
     book.a.invite(signed)
-    assert book.wait(0.9) == []
+    assert book.wait(0.9) == ["a 100 Trying"]
     assert book.wait(0.2) == ["b INVITE"]
     book.fetched("timeout")
     ends_busy(book)

@@ -41,7 +41,7 @@ TABLES = {
     ),
     "client": (tx.CLIENT, tx.TRYING, {tx.TRYING, tx.PROCEEDING, tx.COMPLETED}, RESPONSE_EVENTS),
 }  # fmt: skip
-ACTIONS = {tx.IGNORE, tx.SEND, tx.RESEND, tx.PASS, tx.LATE, tx.END, tx.LOST, tx.OVERDUE}
+ACTIONS = {tx.IGNORE, tx.SEND, tx.RESEND, tx.PASS, tx.LATE, tx.END, tx.LOST, tx.OVERDUE, tx.PROMISE}
 Case = tuple[tx.Table, str, set[str], set[str]]
 
 
@@ -362,8 +362,19 @@ class TestClient:
 
 class TestInviteServer:
     def test_a_retransmission_before_the_first_response(self, play: Play) -> None:
+        """100, for the caller waits longer than the 200 ms of §17.2.1; nothing where it is no INVITE."""
         play.server("INVITE").again()
+        play.collect()
+        assert [line for line, _ in play.sent] == ["SIP/2.0 100 Trying"]
+        play.server("BYE").again()
         assert not play.layer.out
+
+    def test_trying_where_nothing_else_was_sent(self, play: Play) -> None:
+        play.server("INVITE").expect(play.now)
+        play.until(0.14)
+        assert play.sent == []
+        play.until(0.2)
+        assert [line for line, _ in play.sent] == ["SIP/2.0 100 Trying"]
 
     def test_a_retransmission_gets_the_last_response(self, play: Play) -> None:
         server = play.server("INVITE")
