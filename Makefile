@@ -55,12 +55,13 @@ compiled: setup ## the core compiled by mypyc, in its own environment .venv-comp
 	rm -rf build/compiled/sipguard
 	test -x .venv-compiled/bin/python || $(PYTHON) -m venv .venv-compiled
 	.venv-compiled/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
+	rm -f .venv-compiled/lib/python3*/site-packages/*__mypyc*.so
 	.venv-compiled/bin/python -m pip install --quiet --disable-pip-version-check --no-deps --force-reinstall \
 	  dist/compiled/*.whl
 
 compiledtest: compiled ## the tests of the core, on the compiled core
 	cd build/compiled && SIPGUARD_VECTORS=$${SIPGUARD_VECTORS:-$(CURDIR)/../shared/vectors} \
-	  ../../.venv-compiled/bin/python -m pytest -q tests/sip tests/b2bua tests/screening tests/stir
+	  ../../.venv-compiled/bin/python -m pytest -q tests/sip tests/b2bua tests/screening tests/stir tests/net tests/numbers
 
 bench: setup ## micro-benchmarks of the call path
 	$(BIN)/python -m tests.bench
