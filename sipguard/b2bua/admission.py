@@ -17,9 +17,21 @@ from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
 from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt, read_attempt
+from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Waiting
 from sipguard.screening.pipeline import Screening, fail, screen, skip
-from sipguard.screening.verdict import ALLOW, BYPASS, BYPASS_RULE, ENFORCE, LABEL, REDIRECT, REJECT, REPORT, Verdict
+from sipguard.screening.verdict import (
+    ALLOW,
+    BYPASS,
+    BYPASS_RULE,
+    ENFORCE,
+    LABEL,
+    LIMIT_RULE,
+    REDIRECT,
+    REJECT,
+    REPORT,
+    Verdict,
+)
 from sipguard.sip.compose import local_response
 from sipguard.sip.message import Request
 from sipguard.sip.transaction import ServerTransaction
@@ -41,6 +53,7 @@ _BY_ACTION: Final = {
 _BY_RESULT: Final = {result: INDEX[f"identity_{result}"] for result in ("passed", "failed", "none", "unsupported")}
 
 _BYPASS: Final = Verdict(ALLOW, BYPASS_RULE)
+LIMIT_STATUS: Final = 480  # a 5xx would be read as our own trouble
 NO_ROUTE: Final = (500, "No Peer Reachable")
 
 
@@ -54,14 +67,12 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     if emergency:
         counts[_EMERGENCIES] += 1
     else:
-        turned_away = _turned_away(engine, trunk)
-        if turned_away:
-            status, phrase = turned_away
-            server.respond(
-                status,
-                local_response(server.head, server.to_line, engine.ids.token(), status, phrase),
-                engine.clock.now,
-            )
+        status, phrase = _turned_away(engine, trunk)
+        if status:
+            if status == LIMIT_STATUS:
+                _record_limited(engine, request, trunk, attempt)
+            octets = local_response(server.head, server.to_line, engine.ids.token(), status, phrase)
+            server.respond(status, octets, engine.clock.now)
             return
     call = Call(engine, ruleset, trunk, request, server)
     call.emergency = emergency
@@ -100,8 +111,8 @@ def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
     )
 
 
-def _turned_away(engine: Engine, trunk: Trunk) -> tuple[int, str] | None:
-    """Why there is no room for this call, as status and phrase. Never asked for an emergency call."""
+def _turned_away(engine: Engine, trunk: Trunk) -> tuple[int, str]:
+    """Why there is no room for this call, as status and phrase; (0, "") if there is. Not asked for emergencies."""
     counts = engine.counts
     if engine.draining:
         counts[_DRAINING] += 1
@@ -113,8 +124,41 @@ def _turned_away(engine: Engine, trunk: Trunk) -> tuple[int, str] | None:
     limit = engine.load_of(trunk).admit(trunk.limits, engine.clock.now)
     if limit:
         counts[INDEX[f"limited_{limit}"]] += 1
-        return 480, "Trunk Limit Reached"  # a 5xx would be read as our own trouble
-    return None
+        return LIMIT_STATUS, "Trunk Limit Reached"
+    return 0, ""
+
+
+def _record_limited(engine: Engine, request: Request, trunk: Trunk, attempt: CallAttempt) -> None:
+    """The frame of a call above a trunk limit, which was not screened. What overload or a drain turns away has none:
+    shedding must cost little, and their calls come again elsewhere."""
+    ruleset, remote = engine.ruleset, engine.flow.remote
+    asserted = attempt.asserted
+    engine.layer.out.append(
+        Record(
+            frames.VerdictFrame(
+                decision_id=engine.decision_id(),
+                at=engine.clock.unix,
+                site=ruleset.site,
+                node=ruleset.node,
+                worker=engine.worker,
+                trunk=trunk.name,
+                shown=attempt.shown.tn,
+                asserted=asserted.tn if asserted is not None else "",
+                caller=attempt.caller.tn,
+                callee=attempt.callee.tn,
+                action=REJECT,
+                rule=LIMIT_RULE,
+                status=LIMIT_STATUS,
+                revision=ruleset.revision,
+                call_id_a=request.call_id,
+                from_tag_a=request.from_tag,
+                source=f"{remote[0]}:{remote[1]}",
+                listener=engine.flow.listener,
+                not_asked=tuple(CHECKS),
+                head=request.head,
+            )
+        )
+    )
 
 
 def go_on(engine: Engine, setup: Setup) -> None:

@@ -42,7 +42,7 @@ DISPOSITIONS: Final[dict[str, str]] = {
     NO_ANSWER: "it rang until a timer ended it (408, 480, 487 from the next hop included)",
     UNREACHABLE: "no peer of the route could be reached",
     ACK_LOST: "it was answered, but no ACK came within 64*T1 (RFC 3261 §13.3.1.4)",
-    LIMITED: "a limit of the trunk or overload turned it away",
+    LIMITED: "a limit of its trunk turned it away",
     DRAINED: "it was still up when the drain deadline passed",
     ADMIN: "an operator hung it up",
     LOST: "the process ended while it was up and could not take it up again",

@@ -9,8 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
-from sipguard.b2bua.frames import REDIRECTED, REJECTED, AnswerRow, EndFrame, NoteFrame, SlimFrame, VerdictRow
-from sipguard.screening.verdict import ENFORCE, REJECT
+from sipguard.b2bua.frames import LIMITED, REDIRECTED, REJECTED, AnswerRow, EndFrame, NoteFrame, SlimFrame, VerdictRow
+from sipguard.screening.verdict import ENFORCE, LIMIT_RULE, REJECT
 
 
 @dataclass(slots=True)
@@ -86,6 +86,13 @@ _END_PLACE: Final = COLUMNS.index("end_place")
 def ends_call(frame: VerdictRow) -> bool:
     """Whether the verdict was the end of the call: it was answered there and then, no end frame follows."""
     return bool(frame.status) and frame.mode == ENFORCE
+
+
+def refusal_of(frame: VerdictRow) -> str:
+    """The disposition of a call that its verdict ended."""
+    if frame.rule == LIMIT_RULE:
+        return LIMITED
+    return REJECTED if frame.action == REJECT else REDIRECTED
 
 
 def place(segment: int, offset: int) -> int:
@@ -170,8 +177,7 @@ class Batch:
 def _call_values(journal: str, where: int, frame: VerdictRow) -> list[object]:
     later: tuple[object, ...] = _NOTHING_LATER
     if ends_call(frame):
-        disposition = REJECTED if frame.action == REJECT else REDIRECTED
-        later = (disposition, frame.status, "", 0.0, 0.0, frame.at + frame.screen_us / 1e6, 0, 0, 0)
+        later = (refusal_of(frame), frame.status, "", 0.0, 0.0, frame.at + frame.screen_us / 1e6, 0, 0, 0)
     return [
         frame.decision_id, frame.at, frame.site, frame.node, journal, frame.trunk, frame.route,
         frame.shown, frame.caller, frame.callee, frame.action, frame.rule, frame.basis, frame.status,

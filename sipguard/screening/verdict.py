@@ -21,7 +21,8 @@ EMERGENCY_RULE: Final = "emergency"
 DEFAULT_RULE: Final = "default"
 BYPASS_RULE: Final = "bypass"
 UNSCREENED_RULE: Final = "unscreened"
-RESERVED_RULES: Final = (EMERGENCY_RULE, DEFAULT_RULE, BYPASS_RULE, UNSCREENED_RULE)
+LIMIT_RULE: Final = "trunk_limit"
+RESERVED_RULES: Final = (EMERGENCY_RULE, DEFAULT_RULE, BYPASS_RULE, UNSCREENED_RULE, LIMIT_RULE)
 
 ENFORCE: Final = "enforce"
 REPORT: Final = "report"

@@ -16,9 +16,8 @@ from typing import Final
 import msgspec
 import structlog
 
-from sipguard.b2bua.frames import REDIRECTED, REJECTED, decode_slim
-from sipguard.records.record import Batch, Record, Span
-from sipguard.screening.verdict import REJECT
+from sipguard.b2bua.frames import decode_slim
+from sipguard.records.record import Batch, Record, Span, refusal_of
 from sipguard.service.call_log import CallLog
 from sipguard.service.metrics import DeskSlots, publish_process
 from sipguard.store import upkeep
@@ -177,7 +176,7 @@ class Loader:
             slots.slots.add("frames_loaded", batch.frames)
             slots.slots.add("frames_orphaned", orphans)
             for verdict in batch.refused:
-                slots.refused(REJECTED if verdict.action == REJECT else REDIRECTED, verdict.basis, verdict.status)
+                slots.refused(refusal_of(verdict), verdict.basis, verdict.status)
             for end in batch.ended:
                 slots.ended(end.disposition, end.final_status, end.forward_us)
         if self._call_log is not None:

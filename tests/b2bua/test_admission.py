@@ -368,6 +368,8 @@ def test_limit_of_calls(play: Play) -> None:
     book.b.reply("486 Busy Here")
     second.ack()
     assert book.count("limited_calls") == 1
+    frame = next(frame for frame in book.of(frames.VerdictFrame) if frame.rule == "trunk_limit")
+    assert (frame.action, frame.status, frame.trunk, frame.facts) == ("reject", 480, "carrier", {})
 
 
 def test_emergency_holds_no_place(play: Play) -> None:

@@ -20,7 +20,7 @@ pytestmark = [
     pytest.mark.skipif(bool(reason("sipp")), reason=reason("sipp") or "sipp is there"),
 ]
 
-RATE: Final = 100  # calls a second
+RATE: Final = 300  # calls a second
 SECONDS: Final = 10
 POLICIES: Final = 20
 EVERY_S: Final = 0.7 * SECONDS / POLICIES  # besides what the reload itself takes

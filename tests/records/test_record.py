@@ -48,11 +48,12 @@ def test_what_comes_later_updates() -> None:
     ("changes", "disposition"),
     [
         ({}, "rejected"),
+        ({"rule": "trunk_limit", "basis": "", "status": 480}, "limited"),
         ({"action": "redirect", "status": 302, "basis": ""}, "redirected"),
         ({"mode": "report"}, ""),
         ({"mode": "bypass"}, ""),
     ],
-    ids=["reject", "redirect", "report lets it pass", "bypass lets it pass"],
+    ids=["reject", "limit", "redirect", "report lets it pass", "bypass lets it pass"],
 )
 def test_a_refusal_ends_the_call(changes: dict[str, object], disposition: str) -> None:
     batch = batch_of(samples.rejected("d-1", samples.AT, **changes))
