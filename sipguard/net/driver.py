@@ -80,6 +80,8 @@ class Driver:
             if datagram is None:
                 self._busy_since = None
                 break
+            if n:  # it may have come since the turn began
+                clock = Clock(clock.now, time.time(), clock.backlog_s)
             try:
                 commands += received(datagram[0], datagram[1], clock)
             except Exception as error:  # noqa: BLE001 - one of the two places: the loop must go on for all other calls

@@ -1,0 +1,89 @@
+"""The shell around the engine, over a real socket: what one wake takes, and the time it tells the engine."""
+
+from __future__ import annotations
+
+import asyncio
+import socket
+import time
+from collections.abc import Iterator
+
+import pytest
+
+from sipguard.b2bua.commands import Clock, Command
+from sipguard.net.driver import DRAIN, Driver
+from sipguard.net.udp import Port, open_socket
+from sipguard.screening.trunk import Listener
+from sipguard.sip.flow import Flow
+
+HOST = "127.0.0.1"
+
+
+class Door:
+    """An engine that notes what it is given, and has more sent to itself while it is at work."""
+
+    def __init__(self, sender: socket.socket, to: tuple[str, int], more: int) -> None:
+        self.heard: list[tuple[bytes, Clock]] = []
+        self.sent_at: list[float] = []
+        self.has_all = asyncio.Event()
+        self._sender, self._to, self._more = sender, to, more
+
+    def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
+        self.heard.append((octets, clock))
+        if len(self.heard) <= self._more:
+            self.sent_at.append(time.time())
+            self._sender.sendto(b"%d" % len(self.heard), self._to)
+        else:
+            self.has_all.set()
+        return []
+
+    def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
+        raise AssertionError(why)
+
+    def timer(self, clock: Clock) -> list[Command]:
+        raise AssertionError("there is no timer")
+
+    def next_timer(self) -> float | None:
+        return None
+
+
+@pytest.fixture
+def sender() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind((HOST, 0))
+        yield sock
+
+
+async def heard_by(sender: socket.socket, more: int) -> Door:
+    """What the engine was given once everything sent to it has been read."""
+    troubles: list[str] = []
+    with open_socket(Listener("main", HOST, 0)) as sock:
+        to = (HOST, int(sock.getsockname()[1]))
+        door = Door(sender, to, more)
+        driver = Driver(door, [Port("main", sock)], troubles.append, troubles.append, troubles.append)
+        sender.sendto(b"0", to)
+        async with asyncio.timeout(5):
+            await door.has_all.wait()
+        driver.close()
+    assert troubles == []
+    return door
+
+
+async def test_one_wake_takes_what_comes_meanwhile_and_no_more_than_drain(sender: socket.socket) -> None:
+    door = await heard_by(sender, 2 * DRAIN)
+    assert [octets for octets, _ in door.heard] == [b"%d" % n for n in range(2 * DRAIN + 1)]
+    turns = [clock.now for _, clock in door.heard]
+    assert (turns.count(turns[0]), len(set(turns))) == (DRAIN, 3)
+
+
+async def test_no_message_is_older_than_its_sending(sender: socket.socket) -> None:
+    """What comes during a turn has the time of its own receipt, or its record would lie before the call."""
+    door = await heard_by(sender, 5)
+    for sent_at, (_, clock) in zip(door.sent_at, door.heard[1:], strict=True):
+        assert clock.unix >= sent_at
+
+
+async def test_backlog_is_the_time_for_which_the_socket_was_not_empty(sender: socket.socket) -> None:
+    door = await heard_by(sender, 2 * DRAIN)
+    backlogs = [clock.backlog_s for _, clock in door.heard]
+    assert backlogs[: 2 * DRAIN - DRAIN] == [0.0] * DRAIN
+    assert 0.0 < backlogs[DRAIN] < backlogs[2 * DRAIN]
