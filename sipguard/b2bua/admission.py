@@ -17,7 +17,6 @@ from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
 from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt, read_attempt
-from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Waiting
 from sipguard.screening.pipeline import Screening, fail, screen, skip
 from sipguard.screening.verdict import (
@@ -53,7 +52,9 @@ _BY_ACTION: Final = {
 _BY_RESULT: Final = {result: INDEX[f"identity_{result}"] for result in ("passed", "failed", "none", "unsupported")}
 
 _BYPASS: Final = Verdict(ALLOW, BYPASS_RULE)
-LIMIT_STATUS: Final = 480  # a 5xx would be read as our own trouble
+_LIMITED: Final = Verdict(  # a 5xx would be read as our own trouble
+    REJECT, LIMIT_RULE, status=480, phrase="Trunk Limit Reached"
+)
 NO_ROUTE: Final = (500, "No Peer Reachable")
 
 
@@ -67,16 +68,19 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     if emergency:
         counts[_EMERGENCIES] += 1
     else:
-        status, phrase = _turned_away(engine, trunk)
-        if status:
-            if status == LIMIT_STATUS:
-                _record_limited(engine, request, trunk, attempt)
-            octets = local_response(server.head, server.to_line, engine.ids.token(), status, phrase)
-            server.respond(status, octets, engine.clock.now)
+        turned_away = _turned_away(engine)
+        if turned_away:
+            octets = local_response(server.head, server.to_line, engine.ids.token(), 503, turned_away)
+            server.respond(503, octets, engine.clock.now)
             return
     call = Call(engine, ruleset, trunk, request, server)
     call.emergency = emergency
     setup = Setup(call, request, server, attempt, Screening(emergency), engine.context)
+    limit = "" if emergency else engine.load_of(trunk).admit(trunk.limits, engine.clock.now)
+    if limit:
+        counts[INDEX[f"limited_{limit}"]] += 1
+        _limited(engine, setup)
+        return
     if not call.prepare(request):
         setup.refuse(400, "Contact Missing Or Malformed")
         call.close("")
@@ -111,54 +115,25 @@ def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
     )
 
 
-def _turned_away(engine: Engine, trunk: Trunk) -> tuple[int, str]:
-    """Why there is no room for this call, as status and phrase; (0, "") if there is. Not asked for emergencies."""
+def _turned_away(engine: Engine) -> str:
+    """Why there is no room for any more calls, "" if there is. Never asked for an emergency call."""
     counts = engine.counts
     if engine.draining:
         counts[_DRAINING] += 1
-        return 503, "Draining"
+        return "Draining"
     overload = engine.overload
     if engine.clock.backlog_s > overload.refuse_after_s or len(engine.calls) >= overload.max_calls:
         counts[_SHED_CALLS] += 1
-        return 503, "Overloaded"
-    limit = engine.load_of(trunk).admit(trunk.limits, engine.clock.now)
-    if limit:
-        counts[INDEX[f"limited_{limit}"]] += 1
-        return LIMIT_STATUS, "Trunk Limit Reached"
-    return 0, ""
+        return "Overloaded"
+    return ""
 
 
-def _record_limited(engine: Engine, request: Request, trunk: Trunk, attempt: CallAttempt) -> None:
-    """The frame of a call above a trunk limit, which was not screened. What overload or a drain turns away has none:
-    shedding must cost little, and their calls come again elsewhere."""
-    ruleset, remote = engine.ruleset, engine.flow.remote
-    asserted = attempt.asserted
-    engine.layer.out.append(
-        Record(
-            frames.VerdictFrame(
-                decision_id=engine.decision_id(),
-                at=engine.clock.unix,
-                site=ruleset.site,
-                node=ruleset.node,
-                worker=engine.worker,
-                trunk=trunk.name,
-                shown=attempt.shown.tn,
-                asserted=asserted.tn if asserted is not None else "",
-                caller=attempt.caller.tn,
-                callee=attempt.callee.tn,
-                action=REJECT,
-                rule=LIMIT_RULE,
-                status=LIMIT_STATUS,
-                revision=ruleset.revision,
-                call_id_a=request.call_id,
-                from_tag_a=request.from_tag,
-                source=f"{remote[0]}:{remote[1]}",
-                listener=engine.flow.listener,
-                not_asked=tuple(CHECKS),
-                head=request.head,
-            )
-        )
-    )
+def _limited(engine: Engine, setup: Setup) -> None:
+    """Refuses a call above a trunk limit, unscreened, and records it. What overload or a drain turns away has no
+    frame: shedding must cost little, and those calls come again elsewhere."""
+    _record(engine, setup, _LIMITED, ENFORCE, "")
+    setup.refuse(_LIMITED.status, _LIMITED.phrase)
+    setup.call.close("")
 
 
 def go_on(engine: Engine, setup: Setup) -> None:

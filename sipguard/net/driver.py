@@ -70,11 +70,8 @@ class Driver:
         received = self._engine.received
         commands: list[Command] = []
         for n in range(DRAIN):
-            if n and port.is_empty():
-                self._busy_since = None
-                break
             try:
-                datagram = port.receive()
+                datagram = None if n and port.is_empty() else port.receive()
             except OSError:
                 continue  # of this datagram only; a peer that is gone is found by the transaction's timer
             if datagram is None:

@@ -278,16 +278,16 @@ class ServerTransaction:
     def _entered(self, now: float) -> None:
         """Starts the timers of a state: G and H, J, L."""
         self.until = now + GIVE_UP_S
+        if self.state == PROCEEDING:
+            return
+        self.head = self.to_line = ""  # no other response is composed
         if self.state == COMPLETED and self.table is INVITE_SERVER:
             self.interval = T1
             self.layer.wheel.set(self, now + T1)
-        elif self.state == ACCEPTED:
+            return
+        if self.state == ACCEPTED:
             self.octets = b""  # the user repeats the 2xx
-            self.head = self.to_line = ""
-            self.layer.wheel.set(self, self.until)
-        elif self.state == COMPLETED:
-            self.head = self.to_line = ""
-            self.layer.wheel.set(self, self.until)
+        self.layer.wheel.set(self, self.until)
 
     def expired(self, now: float) -> None:
         """Timer G, H, I, J or L."""

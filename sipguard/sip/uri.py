@@ -12,7 +12,7 @@ from sipguard.sip.errors import MalformedMessage
 
 TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 _DISPLAY: Final = TOKEN | {" ", "\t", "\r", "\n"}
-LONGEST_REMEMBERED: Final = 100
+LONGEST_REMEMBERED: Final = 100  # characters from the host on; a stranger may not fill the memory
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _USER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/%:")
 _HOST: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
@@ -158,9 +158,14 @@ def _host_port(uri: str) -> tuple[str, str, bool]:
     """Host, port text and whether a colon stood between them."""
     if not uri.startswith("sip:") and uri.partition(":")[0].lower() not in ("sip", "sips"):
         return "", "", False
-    at = uri.rfind("@")
-    rest = uri[(at if at >= 0 else uri.find(":")) + 1 :]
+    rest = uri[_host_at(uri) :]
     return _remembered(rest) if len(rest) < LONGEST_REMEMBERED else _after_user(rest)
+
+
+def _host_at(uri: str) -> int:
+    """Index at which the host of a sip: or sips: URI begins."""
+    at = uri.rfind("@")
+    return (at if at >= 0 else uri.find(":")) + 1
 
 
 def _after_user(rest: str) -> tuple[str, str, bool]:
@@ -190,8 +195,7 @@ def host_port_of(uri: str) -> tuple[str, int]:
 
 def with_host(uri: str, host_port: str) -> str:
     """The same sip: URI at another host; user part, parameters and headers are kept as they are."""
-    at = uri.rfind("@")
-    start = (at if at >= 0 else uri.find(":")) + 1
+    start = _host_at(uri)
     cut = len(uri)
     for mark in (";", "?"):
         found = uri.find(mark, start)

@@ -64,8 +64,8 @@ def truth_of(condition: Condition, costs: Mapping[str, int]) -> Test:
     ordered = sorted(condition.parts, key=lambda part: cost_of(part, costs))
     tests = [truth_of(part, costs) for part in ordered]
     if isinstance(condition, AllOf):
-        return _all_of(tests)
-    return _any_of(tests)
+        return _joined(tests, FALSE)
+    return _joined(tests, TRUE)
 
 
 def facts_of(condition: Condition) -> frozenset[str]:
@@ -219,49 +219,27 @@ class _Negated(Test):
         return 1 - outcome if outcome < PENDING else outcome
 
 
-def _all_of(tests: list[Test]) -> Test:
-    """And, of any number."""
-    return tests[0] if len(tests) == 1 else _All(tests)
+def _joined(tests: list[Test], settling: int) -> Test:
+    """Several tests as one; FALSE settles an and, TRUE an or."""
+    return tests[0] if len(tests) == 1 else _Joined(tests, settling)
 
 
-class _All(Test):
-    """And: FALSE where one is, else PENDING where one is, else FAILED where one is."""
+class _Joined(Test):
+    """And, or: what settles it where one is, else PENDING where one is, else FAILED where one is."""
 
-    __slots__ = ("_tests",)
+    __slots__ = ("_settling", "_tests")
 
-    def __init__(self, tests: list[Test]) -> None:
+    def __init__(self, tests: list[Test], settling: int) -> None:
         self._tests = tests
+        self._settling = settling
 
     def truth(self, facts: Facts, asked: Asked) -> int:
-        truth = TRUE
+        settling = self._settling
+        neutral = truth = 1 - settling
         for test in self._tests:
             outcome = test.truth(facts, asked)
-            if outcome == FALSE:
-                return FALSE
-            if outcome != TRUE and truth != PENDING:
-                truth = outcome
-        return truth
-
-
-def _any_of(tests: list[Test]) -> Test:
-    """Or, of any number."""
-    return tests[0] if len(tests) == 1 else _Any(tests)
-
-
-class _Any(Test):
-    """Or: TRUE where one is, else PENDING where one is, else FAILED where one is."""
-
-    __slots__ = ("_tests",)
-
-    def __init__(self, tests: list[Test]) -> None:
-        self._tests = tests
-
-    def truth(self, facts: Facts, asked: Asked) -> int:
-        truth = FALSE
-        for test in self._tests:
-            outcome = test.truth(facts, asked)
-            if outcome == TRUE:
-                return TRUE
-            if outcome != FALSE and truth != PENDING:
+            if outcome == settling:
+                return settling
+            if outcome != neutral and truth != PENDING:
                 truth = outcome
         return truth
