@@ -381,7 +381,7 @@ class Playbook:
 
     def refused(self, who: Party) -> list[str]:
         """The network refuses what was sent to `who` last."""
-        send = next(s for s in reversed(self.sends) if s.address == who.address)
+        send = next(s for s in reversed(self.sends) if s.flow.remote == who.address)
         return self.carry(self.engine.send_failed(send.send_id, "Connection refused", self.clock))
 
     def carry(self, commands: list[Command]) -> list[str]:
@@ -403,11 +403,11 @@ class Playbook:
     def _deliver(self, send: Send) -> str:
         message = send.octets.decode("latin-1")
         for party in self.parties:
-            if party.address == send.address:
-                assert send.listener == party.flow.listener, f"{shown(message)} left by {send.listener}"
+            if party.address == send.flow.remote:
+                assert send.flow.listener == party.flow.listener, f"{shown(message)} left by {send.flow.listener}"
                 party.hears(message)
                 return f"{party.name} {shown(message)}"
-        return f"{send.address[0]}:{send.address[1]} {shown(message)}"
+        return f"{send.flow.remote[0]}:{send.flow.remote[1]} {shown(message)}"
 
     # ------------------------------------------------------------------ usual ways
 
@@ -541,12 +541,12 @@ def ruleset(
 ) -> PlainRuleset:
     """Two trunks: `carrier`, from where a calls, and `hop`, where b and c are. `trunks` are further ones."""
     both = (
-        Trunk("carrier", "interconnect", (ip_network(A_AT[0]),), "outside", "hop"),
+        Trunk("carrier", "interconnect", (ip_network(A_AT[0]),), ("outside",), "hop"),
         Trunk(
             "hop",
             "origination",
             (ip_network("198.51.100.0/24"),),
-            "inside",
+            ("inside",),
             "carrier",
             (Peer(*B_AT), Peer(*C_AT)),
         ),

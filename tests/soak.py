@@ -137,10 +137,10 @@ class Soak:
         for command in commands:
             if isinstance(command, Send):
                 text = command.octets.decode("latin-1")
-                if command.address == A_AT:
+                if command.flow.remote == A_AT:
                     self.later(0.001, self.at_caller, text)
-                elif command.address in (B_AT, C_AT):
-                    self.later(0.001, self.at_callee, text, FROM_B if command.address == B_AT else FROM_C)
+                elif command.flow.remote in (B_AT, C_AT):
+                    self.later(0.001, self.at_callee, text, FROM_B if command.flow.remote == B_AT else FROM_C)
             elif isinstance(command, Record):
                 self.keep(command.frame)
             else:

@@ -73,7 +73,7 @@ def test_a_good_configuration_loads(tmp_path: Path) -> None:
     assert plain is not None
     trunk = plain.trunks["carrier-a"]
     assert trunk.sources == (ip_network("192.0.2.0/28"), ip_network("198.51.100.7/32"))
-    assert (trunk.route, trunk.listener, trunk.limits) == ("core", "main", Limits(5.0, 50))
+    assert (trunk.route, trunk.listeners, trunk.limits) == ("core", ("main",), Limits(5.0, 50))
     assert (trunk.try_timeout_s, trunk.emergency_marks_trusted) == (0.8, True)
     assert trunk.attestation_headers == ("Attestation-Info", "Origination-ID")
     assert plain.trunks["core"].peers == (Peer("127.0.0.1", 5070), Peer("192.0.2.9", 5060))

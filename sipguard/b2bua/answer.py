@@ -14,10 +14,9 @@ from typing import TYPE_CHECKING
 from sipguard.b2bua.crossing import bare_ack, hops_left, in_dialog, request_lines
 from sipguard.b2bua.frames import ACK_LOST
 from sipguard.b2bua.leg import Leg
-from sipguard.sip.flow import Address, Send
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S, T1, T2, TICK_S
-from sipguard.sip.transaction import ClientTransaction
+from sipguard.sip.transaction import ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -25,7 +24,7 @@ if TYPE_CHECKING:
 
 def acknowledge(client: ClientTransaction, leg: Leg, octets: bytes) -> None:
     """Sends the ACK of a 2xx along the dialog of `leg`, now and for each repeat (§12.2.1.1, §13.2.2.4)."""
-    client.address = leg.address
+    client.flow, client.anew = leg.flow, leg.anew
     client.acknowledge(octets)
 
 
@@ -43,7 +42,7 @@ class Repeats:
         if response.to_tag == self.remote_tag:
             transaction.acknowledge_again()
         else:
-            self.engine.dismiss_stray(response, transaction.listener, transaction.address)
+            self.engine.dismiss_stray(response, transaction.flow)
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
         """It was answered."""
@@ -53,7 +52,7 @@ class Answer:
     """A 2xx that was sent to `leg` and awaits the ACK there; `other` is where that ACK goes on to."""
 
     __slots__ = (
-        "address", "client", "client_cseq", "cseq", "due", "engine", "interval", "leg", "octets", "other", "until",
+        "client", "client_cseq", "cseq", "due", "engine", "interval", "leg", "octets", "other", "server", "until",
     )  # fmt: skip
 
     def __init__(
@@ -65,7 +64,7 @@ class Answer:
         client: ClientTransaction,
         client_cseq: int,
         octets: bytes,
-        address: Address,
+        server: ServerTransaction,
         now: float,
     ) -> None:
         self.engine = engine
@@ -75,7 +74,7 @@ class Answer:
         self.client = client
         self.client_cseq = client_cseq
         self.octets = octets
-        self.address = address
+        self.server = server
         self.interval = T1
         self.until = now + GIVE_UP_S
         self.due = 0
@@ -92,8 +91,7 @@ class Answer:
             leg.call.hang_up(ACK_LOST, now)
             return
         layer = self.client.layer
-        layer.out.append(Send(leg.listener, self.address, self.octets))
-        layer.retransmissions += 1
+        self.server.repeat(self.octets)
         self.interval = min(2 * self.interval, T2)
         layer.wheel.set(self, min(now + self.interval - TICK_S, self.until))  # it fired up to a tick late
 

@@ -38,6 +38,7 @@ class Call:
         "final",  # status, phrase and Reason of the final response to the caller
         "forward_us",
         "id",
+        "listener",  # that the INVITE came by
         "peer",
         "received_at",
         "received_mono",
@@ -45,6 +46,7 @@ class Call:
         "ruleset",
         "setup",  # Setup | None: until it is answered
         "source",  # "ip:port" that the INVITE came from
+        "transport",  # that the INVITE came by
         "tries",
         "trunk",
     )
@@ -66,18 +68,18 @@ class Call:
         self.ring_at = self.answer_at = 0.0
         self.forward_us = 0
         self.exchanges: list[Exchange] = []
-        remote = engine.flow.remote
+        flow = engine.flow
+        self.transport, self.listener = flow.transport, flow.listener
+        remote = flow.remote
         self.source = f"{remote[0]}:{remote[1]}"
         self.b: Leg | None = None
-        place = engine.listeners[server.listener]
-        self.a = a = Leg(A, self, place.listener, place.via, place.contact)
+        self.a = a = Leg(A, self, engine.listeners[server.flow.listener], server.flow)
         a.call_id = request.call_id
         a.local_tag = engine.ids.token()
         a.remote_tag = request.from_tag
         a.local = f"{request.to_value};tag={a.local_tag}"
         a.remote = request.from_value
         a.remote_cseq = request.cseq
-        a.address = server.address
 
     def prepare(self, request: Request) -> bool:
         """Takes the A leg's route set and target; False where the INVITE has no Contact that can be read."""

@@ -11,7 +11,7 @@ from dataclasses import dataclass
 from sipguard.b2bua.frames import Frame
 from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import Ruleset
-from sipguard.sip.flow import Send
+from sipguard.sip.flow import Address, Flow, Send
 
 
 class Clock:
@@ -58,7 +58,17 @@ class FetchFailed:
     reason: str
 
 
-Command = Send | Record | Fetch
+class Reuse:
+    """The connection `flow` may carry requests of ours to `address` (RFC 5923)."""
+
+    __slots__ = ("address", "flow")
+
+    def __init__(self, flow: Flow, address: Address) -> None:
+        self.flow = flow
+        self.address = address
+
+
+Command = Send | Record | Fetch | Reuse
 
 
 @dataclass(frozen=True, slots=True)

@@ -26,20 +26,22 @@ from sipguard.b2bua.commands import (
     Mode,
     Record,
     Reload,
+    Reuse,
 )
 from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.crossing import bare_ack, in_dialog
 from sipguard.b2bua.exchange import Exchange
 from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.place import Place
 from sipguard.b2bua.routing import Peers, TrunkLoad
 from sipguard.b2bua.setup import Setup
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context, Need
 from sipguard.screening.ruleset import Ruleset
-from sipguard.screening.trunk import Listener, Trunk
-from sipguard.sip.compose import local_response, response_address, response_head
+from sipguard.screening.trunk import Trunk
+from sipguard.sip.compose import local_response, response_flow, response_flow_anew, response_head
 from sipguard.sip.errors import MalformedMessage
-from sipguard.sip.flow import Address, Flow, Send
+from sipguard.sip.flow import Flow, Send
 from sipguard.sip.message import Request, Response
 from sipguard.sip.parse import parse
 from sipguard.sip.timers import GIVE_UP_S
@@ -51,6 +53,7 @@ from sipguard.sip.transaction import (
     client_key,
     server_key,
 )
+from sipguard.sip.via import has_alias
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 
@@ -70,19 +73,6 @@ MALFORMED: Final = INDEX["malformed"]
 UNKNOWN: Final = INDEX["unknown_source"]
 STRAY: Final = INDEX["stray_responses"]
 ENDED: Final = INDEX["ended"]
-
-
-class Place:
-    """A listener with the lines that are the same in all messages from it."""
-
-    __slots__ = ("contact", "listener", "own_host", "via")
-
-    def __init__(self, listener: Listener, worker: str) -> None:
-        self.listener = listener
-        host = listener.public_host
-        self.own_host = host if listener.public_port == 5060 else f"{host}:{listener.public_port}"
-        self.via = f"Via: SIP/2.0/UDP {host}:{listener.public_port};branch="
-        self.contact = f"Contact: <sip:{worker}@{self.own_host}>\r\n"
 
 
 class NoUser:
@@ -139,9 +129,11 @@ class Engine:
         self.context = Context(ruleset.lists, self._counters, self._certificates)
         for name, each in ruleset.listeners.items():  # calls of before may need one that is gone
             self.listeners[name] = Place(each, self.ids.worker)
-        self._trunks: dict[tuple[str, str], Trunk | None] = {}
+        self._trunks: dict[tuple[str, ...], Trunk | None] = {}
         self._peers = frozenset(
-            (trunk.listener, peer.host) for trunk in ruleset.trunks.values() for peer in trunk.peers
+            (peer.listener or trunk.listeners[0], peer.host)
+            for trunk in ruleset.trunks.values()
+            for peer in trunk.peers
         )
 
     # ------------------------------------------------------------------ inputs
@@ -165,11 +157,22 @@ class Engine:
         return out
 
     def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
-        """A Send that the network refused; `send_id` is the one of the command."""
+        """A Send that the network refused, or whose connection is gone; `send_id` is the one of the command."""
         out = self._turn(clock)
-        transaction = self.layer.clients.get(send_id)
-        if transaction is not None:
-            transaction.unreachable(clock.now)
+        client = self.layer.clients.get(send_id)
+        if client is not None:
+            client.unreachable(clock.now)
+        server = self.layer.servers.get(send_id)
+        if server is not None:
+            server.disconnected()
+        return out
+
+    def closed(self, flow: Flow, clock: Clock) -> list[Command]:
+        """A connection that requests of ours were sent by is gone: those without any response go another way."""
+        out = self._turn(clock)
+        for client in list(self.layer.clients.values()):
+            if client.flow.reliable and client.flow.remote == flow.remote and client.flow.listener == flow.listener:
+                client.unreachable(clock.now)
         return out
 
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
@@ -252,9 +255,19 @@ class Engine:
         head = response_head(request, flow.remote)
         if "record-route" in request.at:
             head += "".join(f"{line}\r\n" for line in request.lines_of("record-route"))
-        address = response_address(request, flow.remote)
+        if flow.reliable:
+            self._offer_reuse(flow, request)
         to_line = request.lines[request.at["to"]]
-        return ServerTransaction(self.layer, key, request.method, flow, address, head, to_line)
+        back = response_flow(request, flow)
+        return ServerTransaction(
+            self.layer, key, request.method, back, head, to_line, response_flow_anew(request, flow)
+        )
+
+    def _offer_reuse(self, flow: Flow, request: Request) -> None:
+        """Lets requests of ours to the sent-by of a Via with `alias` use this connection (RFC 5923 §5, §9.1)."""
+        anew = response_flow_anew(request, flow)
+        if anew is not None and has_alias(request.via) and self._knows(flow):
+            self.layer.out.append(Reuse(flow, anew.remote))
 
     def _answer(self, server: ServerTransaction, request: Request, status: int, phrase: str, *extra: str) -> None:
         tag = "" if request.to_tag else self.ids.token()
@@ -404,7 +417,7 @@ class Engine:
             tag = self.ids.worker + sha256(request.head).hexdigest()[:16]
         phrase = error.phrase if error.status != 400 else f"Bad Request - {error.what}"
         octets = local_response(response_head(request, flow.remote), to_line, tag, error.status, phrase)
-        self.layer.out.append(Send(flow.listener, response_address(request, flow.remote), octets))
+        self.layer.out.append(Send(response_flow(request, flow), octets))
 
     # ------------------------------------------------------------------ responses
 
@@ -417,24 +430,23 @@ class Engine:
         own = response.branch.startswith(f"z9hG4bK{self.ids.worker}")
         success = response.cseq_method == "INVITE" and 200 <= response.status < 300
         if own and success and self._knows(self.flow):
-            self.dismiss_stray(response, self.flow.listener, self.flow.remote)
+            self.dismiss_stray(response, self.flow)
 
-    def dismiss_stray(self, response: Response, listener: str, address: Address) -> None:
+    def dismiss_stray(self, response: Response, flow: Flow) -> None:
         """Acknowledges and ends the dialog of a 2xx that no call waits for, out of the response alone.
 
         It comes from a fork, or from a peer that answered after it was given up (RFC 3261 §13.2.2.4).
         """
-        place = self.listeners.get(listener)
+        place = self.listeners.get(flow.listener)
         if place is None:
             return
-        leg = Leg("b", None, place.listener, place.via, place.contact)
+        leg = Leg("b", None, place, flow)
         leg.call_id = response.value("call-id")
         leg.local, leg.remote = response.value("from"), response.value("to")
-        leg.address = address
         if not leg.set_target(response) or not leg.set_routes(response, reverse=True):
             return
         leg.cseq = response.cseq
-        self.layer.out.append(Send(listener, leg.address, bare_ack(leg, leg.cseq, self.ids.branch())))
+        self.layer.out.append(Send(leg.flow, bare_ack(leg, leg.cseq, self.ids.branch())))
         self.send_bye(leg, "")
 
     # ------------------------------------------------------------------ for calls
@@ -459,9 +471,7 @@ class Engine:
 
     def send_cancel(self, client: ClientTransaction, octets: bytes, now: float) -> None:
         """A CANCEL of ours for the INVITE of `client`; it has a transaction of its own with the same branch."""
-        ClientTransaction(
-            self.layer, "CANCEL", client.key, client.listener, client.address, octets, NOBODY, now, GIVE_UP_S
-        )
+        ClientTransaction(self.layer, "CANCEL", client.key, client.flow, octets, NOBODY, now, GIVE_UP_S)
 
     def send_bye(self, leg: Leg, reason: str) -> None:
         """A BYE of our own in the dialog of `leg`; `reason` is a Reason value or ""."""
@@ -469,7 +479,7 @@ class Engine:
         branch = self.ids.branch()
         lines = f"Reason: {reason}\r\nContent-Length: 0" if reason else "Content-Length: 0"
         octets = in_dialog(leg, "BYE", leg.cseq, branch, 70, lines, b"")
-        ClientTransaction(self.layer, "BYE", branch, leg.listener, leg.address, octets, NOBODY, self.clock.now)
+        ClientTransaction(self.layer, "BYE", branch, leg.flow, octets, NOBODY, self.clock.now, GIVE_UP_S, leg.anew)
 
     def decision_id(self) -> str:
         """An id for a decision: sortable by time, unguessable, fit for a 603+ (facts of ATIS-1000099)."""
@@ -478,8 +488,13 @@ class Engine:
     # ------------------------------------------------------------------ trunks and modes
 
     def trunk_of(self, flow: Flow) -> Trunk | None:
-        """The trunk whose sources hold this address, the narrowest network first; None for strangers."""
-        key = (flow.listener, flow.remote[0])
+        """The trunk whose sources hold this address, the narrowest network first; None for strangers.
+
+        A trunk with `tls_names` is only for whoever has shown a certificate for one of them.
+        """
+        key: tuple[str, ...] = (flow.listener, flow.remote[0])
+        if flow.tls_names:
+            key += flow.tls_names
         try:
             return self._trunks[key]
         except KeyError:
@@ -492,7 +507,9 @@ class Engine:
         address = ip_address(flow.remote[0].partition("%")[0])
         best, longest = None, -1
         for trunk in self.ruleset.trunks.values():
-            if trunk.listener != flow.listener:
+            if flow.listener not in trunk.listeners:
+                continue
+            if trunk.tls_names and not any(name in trunk.tls_names for name in flow.tls_names):
                 continue
             for network in trunk.sources:
                 if network.version == address.version and address in network and network.prefixlen > longest:

@@ -113,7 +113,7 @@ class Exchange:
             lines = source.inviting.with_own_rack(lines)
         octets = in_dialog(other, method, other.cseq, branch, hops, lines, request.body)
         self.client: ClientTransaction | None = ClientTransaction(
-            engine.layer, method, branch, other.listener, other.address, octets, self, now
+            engine.layer, method, branch, other.flow, octets, self, now, GIVE_UP_S, other.anew
         )
 
     def with_own_rack(self, lines: str) -> str:
@@ -156,9 +156,7 @@ class Exchange:
             return
         if self.method == "INVITE" and status < 300:
             self.client = None
-            Answer(
-                self.engine, source, self.other, self.cseq, transaction, self.client_cseq, octets, server.address, now
-            )
+            Answer(self.engine, source, self.other, self.cseq, transaction, self.client_cseq, octets, server, now)
         self._close()
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:

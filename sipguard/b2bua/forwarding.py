@@ -96,7 +96,7 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     request = setup.request
     from_uri = setup.from_uri
     if from_uri[:3].lower() == "sip" and host_of(from_uri) != ANONYMOUS_HOST:
-        from_uri = with_host(from_uri, setup.call.engine.listeners[egress.listener].own_host)
+        from_uri = with_host(from_uri, setup.call.engine.listeners[leg.flow.listener].own_host)
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = _written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
     display, to_uri, to_rest = name_addr(request.to_value)
@@ -106,7 +106,6 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
         to_uri = _written(to_uri, egress.write, peer.uri_host, "")
     leg.remote = f"{display} <{to_uri}>{to_rest}" if display else f"<{to_uri}>{to_rest}"
     leg.target = leg.request_uri = uri
-    leg.address = (peer.host, peer.port)
     text = (
         f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
         f"From: {leg.local}\r\nTo: {leg.remote}\r\nCall-ID: {leg.call_id}\r\n"

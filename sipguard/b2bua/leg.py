@@ -10,7 +10,7 @@ from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
-from sipguard.sip.flow import Address
+from sipguard.sip.flow import TLS, UDP, Flow
 from sipguard.sip.message import Message
 from sipguard.sip.uri import host_port_of, name_addr, split_outside
 
@@ -18,7 +18,7 @@ if TYPE_CHECKING:
     from sipguard.b2bua.answer import Answer
     from sipguard.b2bua.call import Call
     from sipguard.b2bua.exchange import Exchange
-    from sipguard.screening.trunk import Listener
+    from sipguard.b2bua.place import Place
 
 A: Final = "a"
 B: Final = "b"
@@ -29,14 +29,14 @@ class Leg:
     """One side of a call. `local` and `remote` are From and To values of our requests, tags included."""
 
     __slots__ = (
-        "address",  # next hop of our requests
+        "anew",  # Flow | None: where our requests go once the connection of `flow` is gone
         "answer",  # Answer | None: a 2xx that we sent here and that awaits its ACK
         "call",
         "call_id",
         "contact",  # our Contact line with its end
         "cseq",  # of our last request
+        "flow",  # by which our requests go
         "inviting",  # Exchange | None: a re-INVITE that came from here and is not finished
-        "listener",
         "local",
         "local_tag",
         "name",
@@ -50,12 +50,13 @@ class Leg:
         "via",  # our Via line up to and including "branch="
     )
 
-    def __init__(self, name: str, call: Call | None, listener: Listener, via: str, contact: str) -> None:
+    def __init__(self, name: str, call: Call | None, place: Place, flow: Flow) -> None:
         self.name = name
         self.call = call
-        self.listener = listener.name
-        self.via = via
-        self.contact = contact
+        self.via = place.via
+        self.contact = place.contact
+        self.flow = flow
+        self.anew: Flow | None = None
         self.call_id = self.local_tag = self.remote_tag = ""
         self.local = self.remote = ""
         self.target = self.request_uri = ""
@@ -63,7 +64,6 @@ class Leg:
         self.route_lines = ""
         self.cseq = 0
         self.remote_cseq = -1
-        self.address: Address = ("", 0)
         self.answer: Answer | None = None
         self.inviting: Exchange | None = None
 
@@ -102,8 +102,14 @@ class Leg:
                 return False
         return uri[:4].lower() in SCHEMES and self.aim_at(uri)
 
-    def learn(self, response: Message) -> None:
-        """Route set and target of a dialog that we asked for (§12.1.2): Record-Route in reverse order."""
+    def learn(self, response: Message, flow: Flow) -> None:
+        """Route set and target of a dialog that we asked for (§12.1.2): Record-Route in reverse order.
+
+        The connection that the response came by is used on.
+        """
+        if flow.reliable:
+            self.flow = flow
+            self._aim()
         self.set_routes(response, reverse=True)
         self.set_target(response)
 
@@ -131,8 +137,8 @@ class Leg:
             self.target,
             self.local,
             self.remote,
-            f"{self.address[0]}:{self.address[1]}",
-            self.listener,
+            f"{self.flow.remote[0]}:{self.flow.remote[1]}",
+            self.flow.listener,
         )
 
     def _aim(self) -> None:
@@ -153,8 +159,22 @@ class Leg:
         self._resolve(first)
 
     def _resolve(self, uri: str) -> None:
-        """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before."""
+        """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before.
+
+        A connection that stands is used as long as it does, as its neighbour is the same.
+        """
         host, port = host_port_of(uri)
         host = host.strip("[]")
-        if host and (":" in host or host.replace(".", "").isdigit()):
-            self.address = (host, port or 5060)
+        if not host or not (":" in host or host.replace(".", "").isdigit()):
+            return
+        flow = self.flow
+        if not flow.reliable:
+            self.flow = Flow(0, UDP, flow.listener, (host, port or 5060))
+            return
+        anew = Flow(
+            0, flow.transport, flow.listener, (host, port or (5061 if flow.transport == TLS else 5060)), flow.tls_names
+        )
+        if flow.id:
+            self.anew = anew
+        else:
+            self.flow = anew

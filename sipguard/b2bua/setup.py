@@ -41,6 +41,7 @@ from sipguard.b2bua.setup_table import (
     TRY,
 )
 from sipguard.sip.compose import cancel_of, local_response
+from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request, Response, line_value
 from sipguard.sip.timers import GIVE_UP_S
 from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
@@ -149,7 +150,7 @@ class Setup:
         if call.b is not None:
             self._abandon_try(call.b)
         call.peer = peer = self.peers.pop(0)
-        leg = self._new_b(egress)
+        leg = self._new_b(egress, peer)
         branch = engine.ids.branch()
         octets = invite(self, leg, egress, peer, branch)
         engine.legs[leg.local_tag] = leg
@@ -157,9 +158,8 @@ class Setup:
             self.server.expect(engine.clock.now)
             call.forward_us = int((engine.stopwatch() - call.received_mono) * 1e6)
         self.client = ClientTransaction(
-            engine.layer, "INVITE", branch, leg.listener, leg.address, octets, self, engine.clock.now,
-            egress.try_timeout_s,
-        )  # fmt: skip
+            engine.layer, "INVITE", branch, leg.flow, octets, self, engine.clock.now, egress.try_timeout_s
+        )
 
     def _abandon_try(self, leg: Leg) -> None:
         engine = self.call.engine
@@ -169,12 +169,13 @@ class Setup:
         if self.client is not None:
             self.client.user = None
 
-    def _new_b(self, egress: Trunk) -> Leg:
+    def _new_b(self, egress: Trunk, peer: Peer) -> Leg:
         """A B leg with its own Call-ID and tag."""
         call = self.call
         engine = call.engine
-        place = engine.listeners[egress.listener]
-        leg = Leg(B, call, place.listener, place.via, place.contact)
+        listener = peer.listener or egress.listeners[0]
+        flow = Flow(0, peer.transport, listener, (peer.host, peer.port), peer.tls_names)
+        leg = Leg(B, call, engine.listeners[listener], flow)
         leg.call_id = engine.ids.token() + engine.ids.token()
         leg.local_tag = engine.ids.token()
         leg.cseq = self.cseq
@@ -220,7 +221,7 @@ class Setup:
                 b.remote_tag = remote_tag
                 b.remote = response.value("to")
             if b.remote_tag == remote_tag:
-                b.learn(response)
+                b.learn(response, call.engine.flow)
         self.relayed_ring = True
         server = self.server
         server.respond(response.status, relayed(response, server.head, server.to_line, tag, call.a.contact), now)
@@ -256,7 +257,7 @@ class Setup:
         octets = relayed(response, server.head, server.to_line, tag, a.contact)
         call.final = (response.status, response.phrase, "")
         server.respond(response.status, octets, now)
-        Answer(engine, a, b, self.cseq, transaction, self.cseq, octets, server.address, now)
+        Answer(engine, a, b, self.cseq, transaction, self.cseq, octets, server, now)
         server.user = None
         call.setup = None
 
@@ -275,7 +276,7 @@ class Setup:
             b.forget_routes()
             b.remote_tag = remote_tag
         b.remote = response.value("to")
-        b.learn(response)
+        b.learn(response, self.call.engine.flow)
 
     def _failed(self, response: Response) -> None:
         """A final failure of a peer: the next one is tried where that may help, else it crosses to the caller."""

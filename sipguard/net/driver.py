@@ -129,7 +129,7 @@ class Driver:
 
     def _send(self, send: Send) -> None:
         try:
-            self._ports[send.listener].sock.sendto(send.octets, send.address)
+            self._ports[send.flow.listener].sock.sendto(send.octets, send.flow.remote)
         except BlockingIOError:
             self.unsent += 1  # as if lost on the way: retransmission repairs it
         except OSError as error:

@@ -40,11 +40,17 @@ class Listener:
 
 @dataclass(frozen=True, slots=True)
 class Peer:
-    """One next hop of a trunk: an IP literal and a port."""
+    """One next hop of a trunk: an IP literal and a port.
+
+    `listener`: local socket that requests leave by, the trunk's first where it is "". `tls_names`: one of them must
+    stand in its certificate; the host where there is none.
+    """
 
     host: str
     port: int = 5060
     transport: str = "udp"
+    listener: str = ""
+    tls_names: tuple[str, ...] = ()
     uri_host: str = field(init=False, repr=False, compare=False, default="")  # as in a SIP URI, without the port 5060
 
     def __post_init__(self) -> None:
@@ -89,7 +95,7 @@ class Trunk:
     name: str
     kind: str
     sources: tuple[IPv4Network | IPv6Network, ...] = ()
-    listener: str = "main"
+    listeners: tuple[str, ...] = ("main",)  # it is heard on all of them
     route: str = ""  # name of the trunk that calls from here leave by
     peers: tuple[Peer, ...] = ()
     try_timeout_s: float = 4.0
@@ -104,3 +110,4 @@ class Trunk:
     attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
     upstream: Upstream = field(default_factory=Upstream)
+    tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate

@@ -107,7 +107,7 @@ def _trunk(name: str, shape: TrunkShape, listener: str) -> Trunk:
         name=name,
         kind=shape.kind,
         sources=tuple(shape.sources),
-        listener=shape.listener or listener,
+        listeners=(shape.listener or listener,),
         route=shape.route,
         peers=tuple(Peer(host, port) for host, port in shape.peers),
         try_timeout_s=shape.try_timeout,

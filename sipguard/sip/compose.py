@@ -5,7 +5,7 @@ Enters: messages, and lines that the caller made. Leaves: octets. Must not: deci
 
 from __future__ import annotations
 
-from sipguard.sip.flow import Address
+from sipguard.sip.flow import TLS, UDP, Address, Flow
 from sipguard.sip.message import Request, Response
 from sipguard.sip.uri import split_outside
 from sipguard.sip.via import via_host_port
@@ -13,11 +13,19 @@ from sipguard.sip.via import via_host_port
 CRLF = "\r\n"
 
 
-def response_address(request: Request, source: Address) -> Address:
-    """Where responses to a datagram go (RFC 3261 §18.2.2, RFC 3581 §4); maddr is not followed."""
-    if request.rport:
-        return source
-    return source[0], via_host_port(request.sent_by)[1] or 5060
+def response_flow(request: Request, flow: Flow) -> Flow:
+    """The way of responses to a request that came by `flow` (RFC 3261 §18.2.2, RFC 3581 §4); maddr is not followed."""
+    if request.rport or flow.reliable:
+        return flow
+    return Flow(0, UDP, flow.listener, (flow.remote[0], via_host_port(request.sent_by)[1] or 5060))
+
+
+def response_flow_anew(request: Request, flow: Flow) -> Flow | None:
+    """The way of responses once the connection that the request came by is gone; None for datagrams (§18.2.2)."""
+    if not flow.reliable:
+        return None
+    port = via_host_port(request.sent_by)[1] or (5061 if flow.transport == TLS else 5060)
+    return Flow(0, flow.transport, flow.listener, (flow.remote[0], port), flow.tls_names)
 
 
 def response_head(request: Request, source: Address) -> str:

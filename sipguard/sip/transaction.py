@@ -12,7 +12,7 @@ from __future__ import annotations
 from typing import Final, Protocol
 
 from sipguard.sip.compose import ack_of_failure, local_response
-from sipguard.sip.flow import Address, Flow, Send
+from sipguard.sip.flow import Flow, Send
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, TRYING_S, Wheel
 
@@ -192,16 +192,19 @@ class Layer:
 
 
 class ServerTransaction:
-    """A request received. `head` are the lines that all its responses share (see compose.response_head)."""
+    """A request received. `head` are the lines that all its responses share (see compose.response_head).
+
+    Responses leave by `flow`; by `anew` once the connection that `flow` names is gone.
+    """
 
     __slots__ = (
-        "address",
+        "anew",
         "due",
+        "flow",
         "head",
         "interval",
         "key",
         "layer",
-        "listener",
         "method",
         "octets",
         "state",
@@ -212,13 +215,20 @@ class ServerTransaction:
     )
 
     def __init__(
-        self, layer: Layer, key: str, method: str, flow: Flow, address: Address, head: str, to_line: str
+        self,
+        layer: Layer,
+        key: str,
+        method: str,
+        flow: Flow,
+        head: str,
+        to_line: str,
+        anew: Flow | None = None,
     ) -> None:
         self.layer = layer
         self.key = key
         self.method = method
-        self.listener = flow.listener
-        self.address = address
+        self.flow = flow
+        self.anew = anew
         self.head = head
         self.to_line = to_line
         self.octets = b""
@@ -256,7 +266,7 @@ class ServerTransaction:
         before = self.state
         action, self.state = self.table[before, ACK]
         if self.state == CONFIRMED and before == COMPLETED:
-            self.until = now + T4
+            self.until = now if self.flow.reliable else now + T4
             self.layer.wheel.set(self, self.until)
         return action == PASS
 
@@ -276,17 +286,21 @@ class ServerTransaction:
         return True
 
     def _entered(self, now: float) -> None:
-        """Starts the timers of a state: G and H, J, L."""
+        """Starts the timers of a state: G and H, J, L. G and J are for datagrams (§17.2.1, §17.2.2)."""
         self.until = now + GIVE_UP_S
         if self.state == PROCEEDING:
             return
         self.head = self.to_line = ""  # no other response is composed
-        if self.state == COMPLETED and self.table is INVITE_SERVER:
-            self.interval = T1
-            self.layer.wheel.set(self, now + T1)
-            return
+        reliable = self.flow.reliable
         if self.state == ACCEPTED:
             self.octets = b""  # the user repeats the 2xx
+        elif self.table is INVITE_SERVER:
+            if not reliable:
+                self.interval = T1
+                self.layer.wheel.set(self, now + T1)
+                return
+        elif reliable:
+            self.until = now
         self.layer.wheel.set(self, self.until)
 
     def expired(self, now: float) -> None:
@@ -307,6 +321,18 @@ class ServerTransaction:
             if action == LOST and user is not None:
                 user.unacknowledged(self, now)
 
+    def repeat(self, octets: bytes) -> None:
+        """Sends a 2xx to an INVITE once more; its repeats are the user's (RFC 6026 §7.1)."""
+        self.layer.retransmissions += 1
+        self.layer.out.append(Send(self.flow, octets, self.key if self.anew is not None else ""))
+
+    def disconnected(self) -> None:
+        """The connection that the request came by is gone: what was to be sent leaves by another (§18.2.2)."""
+        if self.anew is not None:
+            self.flow, self.anew = self.anew, None
+            if self.octets:
+                self._send()
+
     def close(self) -> None:
         """Takes the transaction out of the tables and lets go of its user."""
         self.state = TERMINATED
@@ -315,7 +341,7 @@ class ServerTransaction:
         self.layer.servers.pop(self.key, None)
 
     def _send(self) -> None:
-        self.layer.out.append(Send(self.listener, self.address, self.octets))
+        self.layer.out.append(Send(self.flow, self.octets, self.key if self.anew is not None else ""))
 
 
 def client_key(branch: str, method: str) -> str:
@@ -326,16 +352,17 @@ def client_key(branch: str, method: str) -> str:
 class ClientTransaction:
     """A request sent; `key` as client_key makes it.
 
-    `octets` is the request, later the ACK that answers repeats of the final response.
+    `octets` is the request, later the ACK that answers repeats of the final response. It leaves by `flow`; by `anew`
+    once the connection that `flow` names is gone.
     """
 
     __slots__ = (
-        "address",
+        "anew",
         "due",
+        "flow",
         "interval",
         "key",
         "layer",
-        "listener",
         "method",
         "octets",
         "patient",  # provisional responses prolong the wait; not after a CANCEL
@@ -350,18 +377,18 @@ class ClientTransaction:
         layer: Layer,
         method: str,
         branch: str,
-        listener: str,
-        address: Address,
+        flow: Flow,
         octets: bytes,
         user: ClientUser,
         now: float,
         give_up_s: float = GIVE_UP_S,
+        anew: Flow | None = None,
     ) -> None:
         self.layer = layer
         self.method = method
         self.key = key = client_key(branch, method)
-        self.listener = listener
-        self.address = address
+        self.flow = flow
+        self.anew = anew
         self.octets = octets
         self.user: ClientUser | None = user
         self.interval = T1
@@ -373,8 +400,8 @@ class ClientTransaction:
         else:
             self.table, self.state = CLIENT, TRYING
         layer.clients[key] = self
-        layer.wheel.set(self, now + T1)
-        layer.out.append(Send(listener, address, octets, key))
+        layer.wheel.set(self, self.until if flow.reliable else now + T1)  # Timers A and E are for datagrams
+        layer.out.append(Send(flow, octets, key))
 
     def receive(self, response: Response, now: float) -> None:
         """A response whose branch and CSeq method are this transaction's (§17.1.3)."""
@@ -401,7 +428,7 @@ class ClientTransaction:
                 self.interval = T2  # Timer E runs on and is T2 from then on (§17.1.2.2)
             else:
                 self.octets = b""
-                self.until = now + T4
+                self.until = now if self.flow.reliable else now + T4
                 wheel.set(self, self.until)
         elif state == PROCEEDING:
             if self.patient and (status > 100 or before != state):  # §16.7 step 2: 100 does not start C again
@@ -413,7 +440,7 @@ class ClientTransaction:
             wheel.set(self, self.until)
         else:
             self.octets = ack_of_failure(self.octets, response)
-            self.until = now + TIMER_D_S
+            self.until = now if self.flow.reliable else now + TIMER_D_S
             wheel.set(self, self.until)
             self._send()
 
@@ -442,7 +469,12 @@ class ClientTransaction:
             self.close()
 
     def unreachable(self, now: float) -> None:
-        """The network said that the request cannot arrive (§17.1.4)."""
+        """The network said that the request cannot arrive (§17.1.4); by another connection it may."""
+        if self.anew is not None:
+            self.flow, self.anew = self.anew, None
+            if self.octets:
+                self._send()
+            return
         action, self.state = self.table[self.state, UNREACHABLE]
         if action == LOST:
             self._lost("unreachable", now)
@@ -479,7 +511,7 @@ class ClientTransaction:
         self.layer.clients.pop(self.key, None)
 
     def _send(self) -> None:
-        self.layer.out.append(Send(self.listener, self.address, self.octets, self.key))
+        self.layer.out.append(Send(self.flow, self.octets, self.key))
 
 
 def server_key(request: Request) -> str:

@@ -67,6 +67,11 @@ def branch_of(via: str) -> str:
     return (via[start:] if end < 0 else via[start:end]).rstrip()
 
 
+def has_alias(via: str) -> bool:
+    """Whether the first value of a Via offers its connection for requests the other way (RFC 5923 §5)."""
+    return "alias" in parameters(split_outside(via, ",")[0].partition(";")[2])
+
+
 def _first(via: str) -> str:
     """The first of several values on one line; none of them may be empty (RFC 4475 §3.1.2.1)."""
     values = split_outside(via, ",")

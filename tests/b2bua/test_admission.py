@@ -112,7 +112,7 @@ def test_redirected_by_contact(play: Play) -> None:
 
 def test_redirected_by_route(play: Play) -> None:
     rule = Rule("ivr", OneOf("lists.caller", ("blocked",)), route="ivr")
-    ivr = Trunk("ivr", "origination", (), "inside", "", (Peer("198.51.100.99", 5080),))
+    ivr = Trunk("ivr", "origination", (), ("inside",), "", (Peer("198.51.100.99", 5080),))
     book = play(rule, lists=(BLOCK_LIST,), trunks=(ivr,))
     party = book.party("ivr", ("198.51.100.99", 5080), "inside")
     assert book.a.invite() == ["ivr INVITE"]
@@ -481,7 +481,7 @@ def test_what_merely_begins_so_is_none(play: Play, callee: str) -> None:
 
 
 def test_emergency_route(play: Play) -> None:
-    psap = Trunk("psap", "emergency", (), "inside", "", (Peer("198.51.100.91", 5060),))
+    psap = Trunk("psap", "emergency", (), ("inside",), "", (Peer("198.51.100.91", 5060),))
     book = play(emergency_route="psap", trunks=(psap,))
     party = book.party("psap", ("198.51.100.91", 5060), "inside")
     assert book.a.invite(callee="911") == ["psap INVITE"]
@@ -493,7 +493,7 @@ def test_emergency_route(play: Play) -> None:
 
 
 def test_narrowest_network_names_the_trunk(play: Play) -> None:
-    narrow = Trunk("narrow", "gateway", (ip_network("198.51.100.40/32"),), "inside", "carrier")
+    narrow = Trunk("narrow", "gateway", (ip_network("198.51.100.40/32"),), ("inside",), "carrier")
     carrier = {"peers": (Peer("192.0.2.10", 5060),)}
     book = play(trunks=(narrow,), carrier=carrier)
     gateway = book.party("gateway", ("198.51.100.40", 5060), "inside")

@@ -156,9 +156,9 @@ class Ground:
         for command in commands:
             if isinstance(command, Send):
                 text = command.octets.decode("latin-1")
-                if command.address == A_AT:
+                if command.flow.remote == A_AT:
                     self.at_a.append(text)
-                elif command.address == B_AT:
+                elif command.flow.remote == B_AT:
                     self.at_b.append(text)
             elif isinstance(command, Record):
                 assert encode(command.frame)

@@ -4,8 +4,16 @@ from __future__ import annotations
 
 import pytest
 
-from sipguard.sip.compose import ack_of_failure, cancel_of, local_response, response_address, response_head
+from sipguard.sip.compose import (
+    ack_of_failure,
+    cancel_of,
+    local_response,
+    response_flow,
+    response_flow_anew,
+    response_head,
+)
 from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request, Response
 from sipguard.sip.parse import parse
 
@@ -107,9 +115,26 @@ def test_response_head_over_ipv6(host: str) -> None:
         ("[2001:db8::1]:5070;branch=1", ("192.0.2.99", 5070)),
     ],
 )
-def test_response_address(via: str, address: tuple[str, int]) -> None:
+def test_response_flow(via: str, address: tuple[str, int]) -> None:
     """RFC 3261 §18.2.2, RFC 3581 §4; maddr would let a sender aim our answers at others."""
-    assert response_address(request(f"{V} {via}"), SOURCE) == address
+    flow = Flow(0, "udp", "main", SOURCE)
+    asked = request(f"{V} {via}")
+    back = response_flow(asked, flow)
+    assert (back.remote, back.listener, back.reliable) == (address, "main", False)
+    assert response_flow_anew(asked, flow) is None
+
+
+@pytest.mark.parametrize(
+    ("transport", "sent_by", "port"), [("tcp", "192.0.2.1", 5060), ("tls", "h.example", 5061), ("tls", "h:5070", 5070)]
+)
+def test_a_response_leaves_by_the_connection_of_its_request(transport: str, sent_by: str, port: int) -> None:
+    """And by a new one to the port of the sent-by once that is gone (RFC 3261 §18.2.2)."""
+    flow = Flow(7, transport, "main", SOURCE, ("h.example",))
+    asked = request(f"Via: SIP/2.0/{transport.upper()} {sent_by};branch=1;rport")
+    assert response_flow(asked, flow) is flow
+    anew = response_flow_anew(asked, flow)
+    assert anew is not None
+    assert (anew.id, anew.transport, anew.remote, anew.tls_names) == (0, transport, (SOURCE[0], port), ("h.example",))
 
 
 def test_local_response() -> None:
@@ -166,7 +191,7 @@ def test_what_was_read_of_a_broken_via_can_be_answered(start: str, via: str, ans
     assert bool(broken.sent_by) is answerable
     if answerable:
         assert ";received=192.0.2.99" in response_head(broken, SOURCE)
-        assert response_address(broken, SOURCE)[0] == "192.0.2.99"
+        assert response_flow(broken, Flow(0, "udp", "main", SOURCE)).remote[0] == "192.0.2.99"
 
 
 INVITE = (

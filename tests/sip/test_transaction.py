@@ -107,7 +107,8 @@ class User:
 class Play:
     """A layer and a clock that is only added to; `sent` has first line and instant of all that leaves."""
 
-    def __init__(self) -> None:
+    def __init__(self, transport: str = "udp") -> None:
+        self.transport = transport
         self.layer = Layer()
         self.now = START
         self.sent: list[tuple[str, float]] = []
@@ -138,8 +139,7 @@ class Play:
             self.layer,
             method,
             "z9hG4bKc",
-            "main",
-            ("192.0.2.9", 5060),
+            Flow(0, self.transport, "main", ("192.0.2.9", 5060)),
             octets,
             self.user,
             self.now,
@@ -149,8 +149,8 @@ class Play:
         return made
 
     def server(self, method: str) -> ServerTransaction:
-        flow = Flow(0, "udp", "main", ("192.0.2.9", 5060))
-        made = ServerTransaction(self.layer, f"key {method}", method, flow, flow.remote, "", "To: <sip:b@h>")
+        flow = Flow(0, self.transport, "main", ("192.0.2.9", 5060))
+        made = ServerTransaction(self.layer, f"key {method}", method, flow, "", "To: <sip:b@h>")
         made.user = self.user
         return made
 
