@@ -8,6 +8,8 @@ import pytest
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.leg import A, Leg
+from sipguard.b2bua.place import Place
+from sipguard.sip.flow import UDP, Flow
 from tests.playbook import OUTSIDE, Playbook, require_complete, require_hidden, require_no_cycles
 from tests.tables import require_complete_table
 
@@ -59,7 +61,7 @@ def test_frame_twice(rung: Playbook, kind: type[frames.Frame]) -> None:
 
 def test_cycle_is_found() -> None:
     gc.collect()
-    leg = Leg(A, None, OUTSIDE, "", "")
+    leg = Leg(A, None, Place(OUTSIDE, "0"), Flow(0, UDP, "outside", ("198.51.100.1", 5060)))
     leg.routes.append(leg)  # type: ignore[arg-type]
     del leg
     with pytest.raises(AssertionError, match="Leg"):
