@@ -8,7 +8,6 @@ from __future__ import annotations
 
 from collections.abc import Callable, MutableSequence
 from hashlib import sha256
-from ipaddress import ip_address
 from typing import Final
 
 from sipguard.b2bua import admission, frames
@@ -30,11 +29,13 @@ from sipguard.b2bua.commands import (
 )
 from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.crossing import bare_ack, in_dialog
-from sipguard.b2bua.exchange import Exchange
 from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.outside import outside
 from sipguard.b2bua.place import Place
 from sipguard.b2bua.routing import Peers, TrunkLoad
 from sipguard.b2bua.setup import Setup
+from sipguard.b2bua.sources import Sources
+from sipguard.b2bua.within import ack, cancel, within
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context, Need
 from sipguard.screening.ruleset import Ruleset
@@ -49,7 +50,6 @@ from sipguard.sip.transaction import (
     ClientTransaction,
     Layer,
     ServerTransaction,
-    cancelled_key,
     client_key,
     server_key,
 )
@@ -57,20 +57,8 @@ from sipguard.sip.via import has_alias
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 
-METHODS: Final = "INVITE, ACK, BYE, CANCEL, OPTIONS, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE, SUBSCRIBE"
-ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
-END_TO_END: Final = frozenset(  # option tags that concern the two ends
-    {
-        "100rel", "timer", "replaces", "norefersub", "histinfo", "resource-priority", "precondition", "early-session",
-        "from-change", "tdialog", "join", "multiple-refer", "recipient-list-invite", "sec-agree", "answermode",
-        "policy", "199", "uui",
-    }
-)  # fmt: skip
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
-SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")
-SOURCES_KEPT: Final = 10_000
 MALFORMED: Final = INDEX["malformed"]
-UNKNOWN: Final = INDEX["unknown_source"]
 STRAY: Final = INDEX["stray_responses"]
 ENDED: Final = INDEX["ended"]
 
@@ -129,12 +117,7 @@ class Engine:
         self.context = Context(ruleset.lists, self._counters, self._certificates)
         for name, each in ruleset.listeners.items():  # calls of before may need one that is gone
             self.listeners[name] = Place(each, self.ids.worker)
-        self._trunks: dict[tuple[str, ...], Trunk | None] = {}
-        self._peers = frozenset(
-            (peer.listener or trunk.listeners[0], peer.host)
-            for trunk in ruleset.trunks.values()
-            for peer in trunk.peers
-        )
+        self.sources = Sources(ruleset)
 
     # ------------------------------------------------------------------ inputs
 
@@ -240,17 +223,17 @@ class Engine:
         method = request.method
         if method == "ACK":
             if known is None or known.acknowledged(self.clock.now):
-                self._ack(request)
+                ack(self, request)
         elif known is not None:
             known.again()
         elif method == "CANCEL":
-            self._cancel(flow, request, key)
+            cancel(self, flow, request, key)
         elif request.to_tag:
-            self._in_dialog(flow, request, key)
+            within(self, flow, request, key)
         else:
-            self._outside(flow, request, key)
+            outside(self, flow, request, key)
 
-    def _server(self, flow: Flow, request: Request, key: str) -> ServerTransaction:
+    def server_for(self, flow: Flow, request: Request, key: str) -> ServerTransaction:
         """A server transaction for a new request."""
         head = response_head(request, flow.remote)
         if "record-route" in request.at:
@@ -266,148 +249,19 @@ class Engine:
     def _offer_reuse(self, flow: Flow, request: Request) -> None:
         """Lets requests of ours to the sent-by of a Via with `alias` use this connection (RFC 5923 §5, §9.1)."""
         anew = response_flow_anew(request, flow)
-        if anew is not None and has_alias(request.via) and self._knows(flow):
+        if anew is not None and has_alias(request.via) and self.sources.knows(flow):
             self.layer.out.append(Reuse(flow, anew.remote))
 
-    def _answer(self, server: ServerTransaction, request: Request, status: int, phrase: str, *extra: str) -> None:
+    def answer(self, server: ServerTransaction, request: Request, status: int, phrase: str, *extra: str) -> None:
+        """A response of our own; `extra` are header lines."""
         tag = "" if request.to_tag else self.ids.token()
         octets = local_response(server.head, server.to_line, tag, status, phrase, extra)
         server.respond(status, octets, self.clock.now)
 
-    def _outside(self, flow: Flow, request: Request, key: str) -> None:
-        """A request outside any dialog: only from those who may send."""
-        trunk = self.trunk_of(flow)
-        if trunk is None:
-            self.counts[UNKNOWN] += 1
-            return
-        server = self._server(flow, request, key)
-        method = request.method
-        if method in ("INVITE", "OPTIONS"):
-            unknown = self._unknown_extensions(request)
-            if not request.uri.lower().startswith(SCHEMES):
-                self._answer(server, request, 416, "Unsupported URI Scheme")
-                return
-            if unknown:
-                self._answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
-                return
-        if method == "INVITE":
-            if request.hops == 0:
-                self._answer(server, request, 483, "Too Many Hops")
-            else:
-                admission.begin(self, request, server, trunk)
-        elif method == "OPTIONS":
-            self.counts[INDEX["options"]] += 1
-            if self.draining:
-                self._answer(server, request, 503, "Draining")
-            else:
-                self._answer(server, request, 200, "OK", ALLOW, "Accept: application/sdp", "Supported: 100rel, timer")
-        elif method == "NOTIFY":
-            self._answer(server, request, 481, "Subscription Does Not Exist")
-        else:
-            self.counts[INDEX["refused_methods"]] += 1
-            self._answer(server, request, 405, "Method Not Allowed", ALLOW)
-
-    def _unknown_extensions(self, request: Request) -> str:
-        """Option tags of Require and Proxy-Require that do not pass through us, or "" (RFC 3261 §8.2.2.3)."""
-        if "require" not in request.at and "proxy-require" not in request.at:
-            return ""
-        wanted = [
-            tag
-            for value in request.values("require") + request.values("proxy-require")
-            for tag in map(str.strip, value.split(","))
-        ]
-        return ", ".join(tag for tag in wanted if tag and tag.lower() not in END_TO_END)
-
-    def _leg_of(self, request: Request) -> Leg | None:
-        leg = self.legs.get(request.to_tag)
-        if leg is None or leg.call_id != request.call_id or leg.remote_tag != request.from_tag:
-            return None
-        return leg
-
-    def _in_dialog(self, flow: Flow, request: Request, key: str) -> None:
-        """A request within a dialog. The tags prove that the sender knows the call; others must be admitted."""
-        leg = self._leg_of(request)
-        if leg is None:
-            if not self._knows(flow):
-                self.counts[UNKNOWN] += 1
-                return
-            self.counts[INDEX["outside_dialog"]] += 1
-            server = self._server(flow, request, key)
-            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
-            return
-        server = self._server(flow, request, key)
-        if request.hops == 0:
-            self._answer(server, request, 483, "Too Many Hops")
-            return
-        if request.cseq <= leg.remote_cseq:  # RFC 3261 §12.2.2
-            self._answer(server, request, 500, "CSeq Out Of Order")
-            return
-        call = leg.call
-        other = call.other(leg) if call is not None else None
-        if call is None or other is None or not (other.remote_tag or call.answer_at):
-            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
-            return
-        leg.remote_cseq = request.cseq
-        self._cross(call, leg, other, request, server)
-
-    def _cross(self, call: Call, leg: Leg, other: Leg, request: Request, server: ServerTransaction) -> None:
-        method = request.method
-        now = self.clock.now
-        if method == "INVITE":
-            if leg.inviting is not None:
-                self._answer(server, request, 500, "INVITE In Progress", "Retry-After: 3")  # §14.2
-                return
-            if other.inviting is not None or other.answer is not None or leg.answer is not None or not call.answer_at:
-                self._answer(server, request, 491, "Request Pending")
-                return
-            call.refresh_target(leg, request)
-        elif method == "UPDATE":
-            call.refresh_target(leg, request)
-        elif method == "BYE":
-            if call.setup is not None:
-                self._early_bye(call.setup, leg, request, server)
-                return
-            call.settle()
-        Exchange(self, leg, other, request, server, now)
-        if method == "BYE":
-            call.bye(leg, request)
-
-    def _early_bye(self, setup: Setup, leg: Leg, request: Request, server: ServerTransaction) -> None:
-        """A BYE before the answer ends the early dialog (RFC 3261 §15): the caller's is as good as a CANCEL."""
-        if leg.name == "a":
-            self._answer(server, request, 200, "OK")
-            setup.cancelled(request, self.clock.now)
-        else:
-            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
-
-    def _ack(self, request: Request) -> None:
-        """An ACK for a 2xx; one that belongs to nothing is dropped."""
-        leg = self._leg_of(request)
-        if leg is not None and leg.answer is not None and leg.answer.cseq == request.cseq:
-            leg.answer.acknowledged(request)
-
-    def _cancel(self, flow: Flow, request: Request, key: str) -> None:
-        """A CANCEL: 200 where it finds its INVITE, whatever it can still do there (RFC 3261 §9.2)."""
-        cancelled = self.layer.servers.get(cancelled_key(request))
-        if cancelled is None:
-            if not self._knows(flow):
-                self.counts[UNKNOWN] += 1
-                return
-            server = self._server(flow, request, key)
-            self._answer(server, request, 481, "Call/Transaction Does Not Exist")
-            return
-        server = self._server(flow, request, key)
-        user = cancelled.user
-        tag = user.call.a.local_tag if isinstance(user, Setup) else self.ids.token()
-        octets = local_response(server.head, server.to_line, "" if request.to_tag else tag, 200, "OK")
-        server.respond(200, octets, self.clock.now)
-        if isinstance(user, Setup | Exchange):
-            user.cancelled(request, self.clock.now)
-
     def _malformed(self, flow: Flow, error: MalformedMessage) -> None:
         """Answers a broken request where its sender is admitted and it says enough for an answer."""
         request = error.message
-        if not isinstance(request, Request) or request.method == "ACK" or self.trunk_of(flow) is None:
+        if not isinstance(request, Request) or request.method == "ACK" or self.sources.trunk_of(flow) is None:
             return
         if not request.sent_by:
             return
@@ -429,7 +283,7 @@ class Engine:
         self.counts[STRAY] += 1
         own = response.branch.startswith(f"z9hG4bK{self.ids.worker}")
         success = response.cseq_method == "INVITE" and 200 <= response.status < 300
-        if own and success and self._knows(self.flow):
+        if own and success and self.sources.knows(self.flow):
             self.dismiss_stray(response, self.flow)
 
     def dismiss_stray(self, response: Response, flow: Flow) -> None:
@@ -486,39 +340,6 @@ class Engine:
         return hex(int(self.clock.unix * 1000))[2:].rjust(11, "0") + self.ids.token()
 
     # ------------------------------------------------------------------ trunks and modes
-
-    def trunk_of(self, flow: Flow) -> Trunk | None:
-        """The trunk whose sources hold this address, the narrowest network first; None for strangers.
-
-        A trunk with `tls_names` is only for whoever has shown a certificate for one of them.
-        """
-        key: tuple[str, ...] = (flow.listener, flow.remote[0])
-        if flow.tls_names:
-            key += flow.tls_names
-        try:
-            return self._trunks[key]
-        except KeyError:
-            if len(self._trunks) >= SOURCES_KEPT:
-                self._trunks.clear()
-            trunk = self._trunks[key] = self._find_trunk(flow)
-            return trunk
-
-    def _find_trunk(self, flow: Flow) -> Trunk | None:
-        address = ip_address(flow.remote[0].partition("%")[0])
-        best, longest = None, -1
-        for trunk in self.ruleset.trunks.values():
-            if flow.listener not in trunk.listeners:
-                continue
-            if trunk.tls_names and not any(name in trunk.tls_names for name in flow.tls_names):
-                continue
-            for network in trunk.sources:
-                if network.version == address.version and address in network and network.prefixlen > longest:
-                    best, longest = trunk, network.prefixlen
-        return best
-
-    def _knows(self, flow: Flow) -> bool:
-        """Whether the sender is a source or a peer of a trunk; a peer may not call, but shares dialogs."""
-        return self.trunk_of(flow) is not None or (flow.listener, flow.remote[0]) in self._peers
 
     def load_of(self, trunk: Trunk) -> TrunkLoad:
         """What the trunk carries now."""

@@ -1,0 +1,61 @@
+"""Who may send: the trunk behind an address, and who shares our dialogs.
+
+Enters: a Ruleset, flows. Leaves: the trunk of a flow, None for strangers. Must not: look into a message.
+"""
+
+from __future__ import annotations
+
+from ipaddress import ip_address
+from typing import Final
+
+from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.trunk import Trunk
+from sipguard.sip.flow import Flow
+
+SOURCES_KEPT: Final = 10_000
+
+
+class Sources:
+    """The senders of one Ruleset."""
+
+    __slots__ = ("_found", "_peers", "_trunks")
+
+    def __init__(self, ruleset: Ruleset) -> None:
+        self._trunks = tuple(ruleset.trunks.values())
+        self._found: dict[tuple[str, ...], Trunk | None] = {}
+        self._peers = frozenset(
+            (peer.listener or trunk.listeners[0], peer.host) for trunk in self._trunks for peer in trunk.peers
+        )
+
+    def trunk_of(self, flow: Flow) -> Trunk | None:
+        """The trunk whose sources hold this address, the narrowest network first; None for strangers.
+
+        A trunk with `tls_names` is only for whoever has shown a certificate for one of them.
+        """
+        key: tuple[str, ...] = (flow.listener, flow.remote[0])
+        if flow.tls_names:
+            key += flow.tls_names
+        try:
+            return self._found[key]
+        except KeyError:
+            if len(self._found) >= SOURCES_KEPT:
+                self._found.clear()
+            trunk = self._found[key] = self._find(flow)
+            return trunk
+
+    def _find(self, flow: Flow) -> Trunk | None:
+        address = ip_address(flow.remote[0].partition("%")[0])
+        best, longest = None, -1
+        for trunk in self._trunks:
+            if flow.listener not in trunk.listeners:
+                continue
+            if trunk.tls_names and not any(name in trunk.tls_names for name in flow.tls_names):
+                continue
+            for network in trunk.sources:
+                if network.version == address.version and address in network and network.prefixlen > longest:
+                    best, longest = trunk, network.prefixlen
+        return best
+
+    def knows(self, flow: Flow) -> bool:
+        """Whether the sender is a source or a peer of a trunk; a peer may not call, but shares dialogs."""
+        return self.trunk_of(flow) is not None or (flow.listener, flow.remote[0]) in self._peers
