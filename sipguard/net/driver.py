@@ -35,8 +35,18 @@ class Door(Protocol):
         """Monotonic instant of the next timer."""
 
 
+class Tap(Protocol):
+    """Who looks on: sees every message that comes and leaves, decrypted. It must not raise, and must not wait."""
+
+    def received(self, flow: Flow, octets: bytes, at: float, commands: list[Command]) -> None:
+        """A message came at `at` (Unix seconds); `commands` is what the engine returned, not carried out yet."""
+
+    def sent(self, flow: Flow, octets: bytes, at: float) -> None:
+        """A message has left."""
+
+
 class Driver:
-    """Feeds one engine and executes what it returns. `turns` holds the longest turn in seconds since it was read."""
+    """Feeds one engine and executes what it returns. `longest_turn_s` is since it was read; `tap` may change."""
 
     def __init__(
         self,
@@ -57,6 +67,7 @@ class Driver:
         self._handle: asyncio.TimerHandle | None = None
         self.longest_turn_s = 0.0
         self.unsent = 0  # datagrams that the kernel had no room for
+        self.tap: Tap | None = None
         for port in ports:
             self._loop.add_reader(port.sock.fileno(), self._readable, port)
 
@@ -80,7 +91,10 @@ class Driver:
             if n:  # it may have come since the turn began
                 clock = Clock(clock.now, time.time(), clock.backlog_s)
             try:
-                commands += received(datagram[0], datagram[1], clock)
+                found = received(datagram[0], datagram[1], clock)
+                commands += found
+                if self.tap is not None:
+                    self.tap.received(datagram[0], datagram[1], clock.unix, found)
             except Exception as error:  # noqa: BLE001 - one of the two places: the loop must go on for all other calls
                 self._trouble(f"{type(error).__name__}: {error}")
         else:
@@ -136,6 +150,9 @@ class Driver:
             if send.send_id:
                 why = error.strerror or "unreachable"
                 self.execute(self._engine.send_failed(send.send_id, why, self.clock()))
+        else:
+            if self.tap is not None:
+                self.tap.sent(send.flow, send.octets, time.time())
 
     def close(self) -> None:
         """Stops reading and the timer; the sockets belong to who opened them."""

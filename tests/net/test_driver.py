@@ -13,7 +13,7 @@ from sipguard.b2bua.commands import Clock, Command
 from sipguard.net.driver import DRAIN, Driver
 from sipguard.net.udp import Port, open_socket
 from sipguard.screening.trunk import Listener
-from sipguard.sip.flow import Flow
+from sipguard.sip.flow import Flow, Send
 
 HOST = "127.0.0.1"
 
@@ -87,3 +87,48 @@ async def test_backlog_is_the_time_for_which_the_socket_was_not_empty(sender: so
     backlogs = [clock.backlog_s for _, clock in door.heard]
     assert backlogs[: 2 * DRAIN - DRAIN] == [0.0] * DRAIN
     assert 0.0 < backlogs[DRAIN] < backlogs[2 * DRAIN]
+
+
+class Tap:
+    """Notes what passes."""
+
+    def __init__(self) -> None:
+        self.seen: list[tuple[str, Flow, bytes, float, list[Command]]] = []
+
+    def received(self, flow: Flow, octets: bytes, at: float, commands: list[Command]) -> None:
+        self.seen.append(("received", flow, octets, at, commands))
+
+    def sent(self, flow: Flow, octets: bytes, at: float) -> None:
+        self.seen.append(("sent", flow, octets, at, []))
+
+
+class Echo(Door):
+    """An engine that sends back what it is given, to the sender and to where nothing can be sent."""
+
+    def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
+        super().received(flow, octets, clock)
+        nowhere = Flow(0, "udp", flow.listener, ("127.0.0.1", 0))
+        return [Send(flow, octets.upper()), Send(nowhere, b"lost")]
+
+
+async def test_the_tap_sees_what_comes_and_what_has_left(sender: socket.socket) -> None:
+    tap = Tap()
+    with open_socket(Listener("main", HOST, 0)) as sock:
+        to = (HOST, int(sock.getsockname()[1]))
+        door = Echo(sender, to, 0)
+        driver = Driver(door, [Port("main", sock)], _refuse, _refuse, _refuse)
+        driver.tap = tap
+        began_at = time.time()
+        sender.sendto(b"once", to)
+        async with asyncio.timeout(5):
+            await door.has_all.wait()
+        driver.close()
+    (_, came, octets, came_at, commands), (kind, left, answer, left_at, _) = tap.seen
+    assert (octets, kind, answer) == (b"once", "sent", b"ONCE")
+    assert came is left and came.remote == sender.getsockname()
+    assert began_at <= came_at <= left_at
+    assert [type(command) for command in commands] == [Send, Send]
+
+
+def _refuse(what: object) -> None:
+    raise AssertionError(what)
