@@ -19,7 +19,7 @@ from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
-from sipguard.settings import build
+from sipguard.settings import build, secret
 from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
 from sipguard.settings.model import Config, ListShape
@@ -78,6 +78,9 @@ class _Load:
         for problem in misfits(self.config, self.document):
             if not any(path[: len(problem.path)] == problem.path for path in wrong):
                 self.problems.append(problem)
+        for path, each in secret.secrets_of(self.config):
+            for what, hint, level in secret.flaws(self.base, each):
+                self._problem(path, what, hint, level)
         policy = self._policy()
         anchors = self._anchors()
         guard = self._emergency()

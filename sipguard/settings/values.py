@@ -1,4 +1,4 @@
-"""Single values of the configuration: addresses, networks, numbers, contacts.
+"""Single values of the configuration: addresses, networks, numbers, contacts, places of secrets.
 
 Enters: what YAML gives. Leaves: values of the right type; ValueError `what|hint` says what to write instead.
 Must not: resolve names or open files.
@@ -6,13 +6,22 @@ Must not: resolve names or open files.
 
 from __future__ import annotations
 
+from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, WithJsonSchema
+from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
 
 Network = IPv4Network | IPv6Network
 _TEXT: Final = {"type": "string"}
+CREDENTIAL: Final = "credential:"  # of systemd: a file below $CREDENTIALS_DIRECTORY
+
+
+@dataclass(frozen=True, slots=True)
+class SecretPlace:
+    """Where a secret lies, as it was written: a path, or `credential:NAME`. `settings.secret` reads it."""
+
+    written: str
 
 
 def _address(value: object) -> str:
@@ -82,6 +91,17 @@ def _redress_email(value: object) -> str:
     return text
 
 
+def _secret_place(value: object) -> SecretPlace:
+    """A path, or `credential:NAME`. Raises ValueError, which never shows what was written: it may be the secret."""
+    hint = "write the path of a file that holds it, or credential:NAME"
+    if not isinstance(value, str) or not value or not value.isprintable():
+        raise ValueError(f"must not hold the secret itself|{hint}")
+    name = value.removeprefix(CREDENTIAL)
+    if name != value and (not name or "/" in name or name in (".", "..")):
+        raise ValueError(f"is no name of a credential|{hint}")
+    return SecretPlace(value)
+
+
 def _is_item(text: str) -> bool:
     """Whether `text` can be an item of the Reason text of a 603+: no quotes, semicolons, spaces."""
     return all("!" <= char <= "~" and char not in '";\\<>' for char in text)
@@ -92,6 +112,7 @@ Port = Annotated[int, Field(ge=1, le=65535)]
 NetworkText = Annotated[Network, BeforeValidator(_network), WithJsonSchema(_TEXT)]
 PeerText = Annotated[tuple[str, int], BeforeValidator(_peer), WithJsonSchema(_TEXT)]
 NumberText = Annotated[str, BeforeValidator(_number_text), WithJsonSchema({"type": ["string", "integer"]})]
+SecretFile = Annotated[SecretPlace, PlainValidator(_secret_place), WithJsonSchema(_TEXT)]
 FileOrNumbers = Annotated[
     Any, WithJsonSchema({"oneOf": [_TEXT, {"type": "array", "items": {"type": ["string", "integer"]}}]})
 ]

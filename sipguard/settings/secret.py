@@ -1,0 +1,76 @@
+"""Secrets of the configuration: where they lie, whether they can be used, their octets.
+
+Enters: a SecretPlace as it was written. Leaves: the path of its file, what is wrong with it, the Secret. Must not:
+put a secret or a part of one into a problem. A Ruleset holds paths and never secrets, since Rulesets are kept on
+disk: who needs a secret reads it when it is started or reloaded.
+"""
+
+from __future__ import annotations
+
+import os
+import stat
+from collections.abc import Iterator, Mapping
+from pathlib import Path as File
+from typing import Final
+
+from pydantic import BaseModel
+
+from sipguard.screening.policy.errors import ERROR, WARNING, Path
+from sipguard.settings.values import CREDENTIAL, SecretPlace
+from sipguard.sip.secret import Secret
+
+LONGEST: Final = 64 * 1024
+DIRECTORY: Final = "CREDENTIALS_DIRECTORY"  # systemd.exec(5): where LoadCredential= puts its files
+
+
+def place(base: File, secret: SecretPlace, environment: Mapping[str, str] = os.environ) -> File:
+    """The file of a secret; a relative path begins at `base`. Raises OSError for a credential outside of systemd."""
+    if not secret.written.startswith(CREDENTIAL):
+        return (base / secret.written).resolve()
+    directory = environment.get(DIRECTORY)
+    if not directory:
+        raise OSError(0, f"there is no ${DIRECTORY}")
+    return File(directory) / secret.written.removeprefix(CREDENTIAL)
+
+
+def read(file: File) -> Secret:
+    """The octets of a file without the line end behind them. Raises OSError."""
+    with file.open("rb") as octets:
+        return Secret(octets.read(LONGEST).removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def flaws(
+    base: File, secret: SecretPlace, environment: Mapping[str, str] = os.environ
+) -> Iterator[tuple[str, str, str]]:
+    """(what, hint, level) of each thing that is wrong with a secret."""
+    try:
+        file = place(base, secret, environment)
+    except OSError as error:
+        hint = "write LoadCredential=NAME:FILE into the unit, or name a file here"
+        yield f"{secret.written} cannot be read: {error.strerror}", hint, ERROR
+        return
+    try:
+        mode = file.stat().st_mode
+        empty = not read(file).reveal()
+    except OSError as error:
+        yield f"{file} cannot be read: {error.strerror}", "", ERROR
+        return
+    if empty:
+        yield f"{file} is empty", "write the secret into it", ERROR
+    if mode & stat.S_IROTH:
+        yield f"{file} can be read by everybody on this machine", f"chmod o= {file}", WARNING
+
+
+def secrets_of(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretPlace]]:
+    """Every secret that a configuration names, with the path of its key."""
+    if isinstance(value, SecretPlace):
+        yield path, value
+    elif isinstance(value, BaseModel):
+        for name in type(value).model_fields:
+            yield from secrets_of(getattr(value, name), (*path, name))
+    elif isinstance(value, dict):
+        for key, inner in value.items():
+            yield from secrets_of(inner, (*path, key))
+    elif isinstance(value, list | tuple):
+        for at, inner in enumerate(value):
+            yield from secrets_of(inner, (*path, at))
