@@ -10,9 +10,10 @@ from pathlib import Path
 import pytest
 
 from sipguard.screening.ruleset import Ruleset
-from sipguard.screening.trunk import Limits, Peer
+from sipguard.screening.trunk import Limits, Peer, Tls
 from sipguard.settings import READ, SKIP, Loaded, json_schema, load
 from sipguard.settings.units import octets, percent, seconds
+from tests.pki import Pki
 
 GOOD = """\
 site: dc1
@@ -84,6 +85,87 @@ def test_a_good_configuration_loads(tmp_path: Path) -> None:
     assert plain.emergency.psap_callers == {"12025550190"}
     identity = plain.settings["identity"]
     assert (identity.freshness_s, identity.budget_s, identity.x5u_ports) == (90.0, 0.25, (443, 9443))  # type: ignore[attr-defined]
+
+
+THREE = """\
+  tcp: {address: 127.0.0.1, port: 5060, transport: tcp, dscp: 24, connections: {idle: 10m}}
+  far: {address: "::1", transport: tcp}
+trunks:
+"""
+PEERS = """\
+    listeners: [main, tcp]
+    udp_max: 1300
+    peers:
+      - 127.0.0.1
+      - {host: 127.0.0.2, transport: tcp}
+      - {host: "2001:db8::9", port: 5080, listener: far, names: [SIP.Example.com]}
+"""
+
+
+def test_a_peer_leaves_by_a_listener_of_its_transport(tmp_path: Path) -> None:
+    config = GOOD.replace("trunks:\n", THREE, 1).replace('    peers: ["127.0.0.1:5070", 192.0.2.9]\n', PEERS)
+    plain = load(write(tmp_path, config.replace("    route: core\n", "    route: core\n    listener: tcp\n"))).ruleset
+    assert plain is not None
+    core = plain.trunks["core"]
+    assert (core.listeners, core.udp_max) == (("main", "tcp"), 1300)
+    assert core.peers == (
+        Peer("127.0.0.1", 5060),
+        Peer("127.0.0.2", 5060, "tcp", "tcp"),
+        Peer("2001:db8::9", 5080, "tcp", "far", ("sip.example.com",)),
+    )
+    tcp = plain.listeners["tcp"]
+    assert (tcp.transport, tcp.dscp, tcp.connections.idle_s, tcp.connections.most) == ("tcp", 24, 600.0, 10_000)
+
+
+def tls_listener(directory: Path, mode: int = 0o600) -> str:
+    """A configuration with a TLS listener, whose files lie in `directory`."""
+    pki = Pki()
+    leaf = pki.web()
+    (directory / "edge.pem").write_bytes(leaf.pem)
+    key = directory / "edge.key"
+    key.write_bytes(leaf.key_pem)
+    key.chmod(mode)
+    (directory / "ca.pem").write_bytes(pki.root.pem)
+    tls = "{certificate: edge.pem, key: edge.key, ca: ca.pem, clients: required}"
+    return GOOD.replace("port: 5060}", f"transport: tls, tls: {tls}}}").replace(
+        "    route: core\n", "    route: core\n    tls_names: [sip.Example.com]\n"
+    )
+
+
+def test_a_tls_listener_has_files_and_trunks_have_names(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, tls_listener(tmp_path)))
+    assert len(loaded.problems) == 1, "that there are no anchors"
+    plain = loaded.ruleset
+    assert plain is not None
+    files = (str(tmp_path / file) for file in ("edge.pem", "edge.key", "ca.pem"))
+    assert plain.listeners["main"].tls == Tls(*files, clients="required")
+    assert plain.trunks["carrier-a"].tls_names == ("sip.example.com",)
+    assert plain.trunks["core"].peers[1] == Peer("192.0.2.9", 5061, "tls")
+    assert b"PRIVATE" not in pickle.dumps(plain)
+
+
+def test_another_certificate_is_another_revision(tmp_path: Path) -> None:
+    path = write(tmp_path, tls_listener(tmp_path))
+    before = load(path).ruleset
+    tls_listener(tmp_path)
+    after = load(path).ruleset
+    assert before is not None and after is not None
+    assert before.revision != after.revision
+
+
+def test_a_key_that_others_may_read_is_warned_of(tmp_path: Path) -> None:
+    said = problems(load(write(tmp_path, tls_listener(tmp_path, 0o644))), tmp_path)
+    what = "warning: listeners.main.tls.key: edge.key can be read by everybody on this machine; chmod o= edge.key"
+    assert said[0] == f"sipguard.yaml:4:75: {what}"
+
+
+def test_a_key_of_another_certificate_is_an_error(tmp_path: Path) -> None:
+    path = write(tmp_path, tls_listener(tmp_path))
+    (tmp_path / "edge.key").write_bytes(Pki().web().key_pem)
+    said = problems(load(path), tmp_path)
+    assert said[0].startswith(
+        "sipguard.yaml:4:75: listeners.main.tls.key: edge.key cannot be used with the certificate"
+    )
 
 
 def test_the_settings_of_the_service(tmp_path: Path) -> None:
@@ -288,6 +370,52 @@ MISTAKES = {
         "policy: policy.yaml",
         "policy: polcy.yaml",
         "21:1: policy: polcy.yaml cannot be used",
+    ),
+    "peer without its transport": (
+        "192.0.2.9]",
+        "{host: 192.0.2.9, transport: tcp}]",
+        "8:31: trunks.core.peers[1]: no listener of this trunk speaks tcp; write its listener",
+    ),
+    "port of a peer": (
+        "192.0.2.9]",
+        "192.0.2.9:x]",
+        "8:31: trunks.core.peers[1]: 192.0.2.9:x has no port that exists; write 192.0.2.1:5060 or [2001:db8::1]:5060",
+    ),
+    "unknown key of a peer": (
+        "192.0.2.9]",
+        "{host: 192.0.2.9, transprt: tcp}]",
+        "8:49: trunks.core.peers[1].transprt: unknown key transprt; did you mean transport?",
+    ),
+    "listener and listeners": (
+        "    route: core\n",
+        "    route: core\n    listener: main\n    listeners: [main]\n",
+        "14:5: trunks.carrier-a.listeners: stands beside listener; write one of them",
+    ),
+    "unknown among listeners": (
+        "    route: core\n",
+        "    route: core\n    listeners: [main, mian]\n",
+        "13:23: trunks.carrier-a.listeners[1]: mian is no listener; did you mean main?",
+    ),
+    "names without certificates": (
+        "    route: core\n",
+        "    route: core\n    tls_names: [sip.example.com]\n",
+        "13:5: trunks.carrier-a.tls_names: no listener of this trunk asks for certificates: nobody can send; "
+        "write a TLS listener with clients: asked",
+    ),
+    "tls without a certificate": (
+        "port: 5060}",
+        "transport: tls}",
+        "4:3: listeners.main: has no certificate; write tls: {certificate: ..., key: ...}",
+    ),
+    "certificate that is not there": (
+        "port: 5060}",
+        "transport: tls, tls: {certificate: edge.pem}}",
+        "4:52: listeners.main.tls.certificate: edge.pem is not there",
+    ),
+    "certificate for datagrams": (
+        "port: 5060}",
+        "tls: {certificate: policy.yaml, key: policy.yaml}}",
+        "4:30: listeners.main.tls: is not for transport udp",
     ),
     "bad prefix": (
         "    route: core\n",

@@ -30,7 +30,7 @@ class Sources:
     def trunk_of(self, flow: Flow) -> Trunk | None:
         """The trunk whose sources hold this address, the narrowest network first; None for strangers.
 
-        A trunk with `tls_names` is only for whoever has shown a certificate for one of them.
+        A trunk with `tls_names` is only for whoever has shown a certificate for one of them; it goes before one without.
         """
         key: tuple[str, ...] = (flow.listener, flow.remote[0])
         if flow.tls_names:
@@ -45,15 +45,16 @@ class Sources:
 
     def _find(self, flow: Flow) -> Trunk | None:
         address = ip_address(flow.remote[0].partition("%")[0])
-        best, longest = None, -1
+        best, longest = None, (-1, False)
         for trunk in self._trunks:
             if flow.listener not in trunk.listeners:
                 continue
             if trunk.tls_names and not any(name in trunk.tls_names for name in flow.tls_names):
                 continue
             for network in trunk.sources:
-                if network.version == address.version and address in network and network.prefixlen > longest:
-                    best, longest = trunk, network.prefixlen
+                narrow = (network.prefixlen, bool(trunk.tls_names))
+                if network.version == address.version and address in network and narrow > longest:
+                    best, longest = trunk, narrow
         return best
 
     def knows(self, flow: Flow) -> bool:

@@ -16,6 +16,34 @@ KINDS: Final = ("interconnect", "origination", "telemarketing", "gateway", "emer
 
 
 @dataclass(frozen=True, slots=True)
+class Tls:
+    """Files of a TLS listener, absolute paths.
+
+    "" stands for a key in the file of the certificate, and for the authorities of the system. `clients`: ignored |
+    asked | required: what of certificates of those who connect.
+    """
+
+    certificate: str
+    key: str = ""
+    ca: str = ""
+    clients: str = "asked"
+
+
+@dataclass(frozen=True, slots=True)
+class Connections:
+    """Bounds on the connections of a listener; durations in seconds, 0.0 for no keep-alive."""
+
+    most: int = 10_000
+    unverified: int = 20  # of one address that only a certificate lets in
+    connect_s: float = 2.0
+    handshake_s: float = 5.0
+    message_s: float = 10.0  # from the first octet of a message to its last
+    idle_s: float = 1800.0
+    keepalive_s: float = 30.0
+    unread: int = 2**20  # octets that wait for the far end
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """A local socket: where it is bound, and the address that peers are told (Via, Contact)."""
 
@@ -25,6 +53,9 @@ class Listener:
     transport: str = "udp"
     advertised_host: str = ""
     advertised_port: int = 0
+    dscp: int = 0
+    tls: Tls | None = None
+    connections: Connections = Connections()
 
     @property
     def public_host(self) -> str:
@@ -111,3 +142,4 @@ class Trunk:
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
     upstream: Upstream = field(default_factory=Upstream)
     tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate
+    udp_max: int = 0  # octets; longer INVITEs to peers over UDP go by TCP (RFC 3261 §18.1.1), 0 for never

@@ -7,6 +7,7 @@ of checks and of the service. Must not: open files or report problems; `fits` do
 from __future__ import annotations
 
 from dataclasses import dataclass, fields
+from ipaddress import ip_address
 from pathlib import Path as File
 from typing import Any
 
@@ -15,8 +16,9 @@ from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress
 from sipguard.screening.ruleset import Overload
-from sipguard.screening.trunk import Limits, Listener, Peer, Trunk, Upstream, WriteRules
-from sipguard.settings.model import SET_ELSEWHERE, Config, TrunkShape
+from sipguard.screening.trunk import Connections, Limits, Listener, Peer, Tls, Trunk, Upstream, WriteRules
+from sipguard.settings import secret
+from sipguard.settings.model import SET_ELSEWHERE, Config, ConnectionsShape, PeerShape, TlsShape, TrunkShape
 
 
 @dataclass(frozen=True)
@@ -79,7 +81,7 @@ def at(base: File, path: str) -> File:
     return (base / path).resolve()
 
 
-def listeners(config: Config) -> dict[str, Listener]:
+def listeners(config: Config, base: File) -> dict[str, Listener]:
     """The local sockets by name."""
     return {
         name: Listener(
@@ -89,27 +91,75 @@ def listeners(config: Config) -> dict[str, Listener]:
             transport=shape.transport,
             advertised_host=shape.advertise.address or "",
             advertised_port=shape.advertise.port or 0,
+            dscp=shape.dscp,
+            tls=tls(shape.tls, base) if shape.tls is not None else None,
+            connections=_connections(shape.connections),
         )
         for name, shape in config.listeners.items()
     }
 
 
+def tls(shape: TlsShape, base: File) -> Tls:
+    """The files of a TLS listener. Raises OSError where its key is a credential and there are none."""
+    key = str(secret.place(base, shape.key)) if shape.key is not None else ""
+    return Tls(str(at(base, shape.certificate)), key, str(at(base, shape.ca)) if shape.ca else "", shape.clients)
+
+
+def _connections(shape: ConnectionsShape) -> Connections:
+    return Connections(
+        most=shape.most,
+        unverified=shape.unverified,
+        connect_s=shape.connect,
+        handshake_s=shape.handshake,
+        message_s=shape.message,
+        idle_s=shape.idle,
+        keepalive_s=shape.keepalive,
+        unread=shape.unread,
+    )
+
+
 def trunks(config: Config) -> dict[str, Trunk]:
     """The trunks by name."""
-    only = next(iter(config.listeners))
-    return {name: _trunk(name, shape, only) for name, shape in config.trunks.items()}
+    return {name: _trunk(name, shape, config) for name, shape in config.trunks.items()}
 
 
-def _trunk(name: str, shape: TrunkShape, listener: str) -> Trunk:
+def listeners_of(shape: TrunkShape, config: Config) -> tuple[str, ...]:
+    """Names of the listeners that a trunk uses, those that exist; the only one where it names none."""
+    named = shape.listeners or ([shape.listener] if shape.listener else [next(iter(config.listeners))])
+    return tuple(name for name in named if name in config.listeners)
+
+
+def way_to(peer: PeerShape, names: tuple[str, ...], config: Config) -> tuple[str, str]:
+    """(transport, listener) by which requests go to a peer of a trunk that uses these listeners; "" for no listener."""
+    mine = [peer.listener] if peer.listener else list(names)
+    version = ip_address(peer.host).version
+    fit = [name for name in mine if ip_address(config.listeners[name].address).version == version]
+    transport = peer.transport or config.listeners[(fit or mine)[0]].transport
+    return transport, next((name for name in fit if config.listeners[name].transport == transport), "")
+
+
+def _peer(shape: PeerShape, names: tuple[str, ...], config: Config) -> Peer:
+    transport, listener = way_to(shape, names, config)
+    return Peer(
+        host=shape.host,
+        port=shape.port or (5061 if transport == "tls" else 5060),
+        transport=transport,
+        listener="" if listener == names[0] else listener,
+        tls_names=tuple(shape.names),
+    )
+
+
+def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
     """One trunk."""
     headers = shape.attestation_headers
+    names = listeners_of(shape, config)
     return Trunk(
         name=name,
         kind=shape.kind,
         sources=tuple(shape.sources),
-        listeners=(shape.listener or listener,),
+        listeners=names,
         route=shape.route,
-        peers=tuple(Peer(host, port) for host, port in shape.peers),
+        peers=tuple(_peer(peer, names, config) for peer in shape.peers),
         try_timeout_s=shape.try_timeout,
         down_for_s=shape.down_for,
         limits=Limits(shape.limits.cps, shape.limits.calls),
@@ -127,6 +177,8 @@ def _trunk(name: str, shape: TrunkShape, listener: str) -> Trunk:
         attestation_headers=(headers.attestation, headers.origination) if headers is not None else None,
         block_location=shape.block_location,
         upstream=Upstream(**shape.upstream.model_dump()),
+        tls_names=tuple(shape.tls_names),
+        udp_max=shape.udp_max,
     )
 
 

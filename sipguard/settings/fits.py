@@ -12,6 +12,7 @@ from itertools import combinations
 
 from sipguard.screening.listspec import BINDINGS
 from sipguard.screening.policy.errors import WARNING, Path, meant
+from sipguard.settings.build import listeners_of, way_to
 from sipguard.settings.document import Document
 from sipguard.settings.model import Config, ListShape, TrunkShape
 from sipguard.settings.problems import Problem
@@ -37,27 +38,25 @@ def misfits(config: Config, document: Document) -> Iterator[Problem]:
 
 def _listeners(config: Config, document: Document) -> Iterator[Problem]:
     """Sockets that collide, or tell peers no address."""
-    places: dict[tuple[str, int], str] = {}
+    places: dict[tuple[str, int, bool], str] = {}
     for name, listener in config.listeners.items():
-        place = (listener.address, listener.port)
+        place = (listener.address, listener.port, listener.transport == "udp")
         if place in places:
             yield document.problem(("listeners", name), f"has the address and port of {places[place]}")
         places.setdefault(place, name)
         if ip_address(listener.address).is_unspecified and listener.advertise.address is None:
             what = f"{listener.address} cannot stand in Via and Contact"
             yield document.problem(("listeners", name, "address"), what, "write advertise: {address: ...}")
+        if listener.transport == "tls" and listener.tls is None:
+            yield document.problem(("listeners", name), "has no certificate", "write tls: {certificate: ..., key: ...}")
+        elif listener.transport != "tls" and listener.tls is not None:
+            yield document.problem(("listeners", name, "tls"), f"is not for transport {listener.transport}")
 
 
 def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
     """What is wrong with one trunk among the others."""
     path: Path = ("trunks", name)
-    if trunk.listener and trunk.listener not in config.listeners:
-        hint = meant(trunk.listener, config.listeners)
-        yield document.problem((*path, "listener"), f"{trunk.listener} is no listener", hint)
-    elif not trunk.listener and len(config.listeners) > 1:
-        yield document.problem(path, "does not say which listener it uses", meant("", config.listeners))
-    else:
-        yield from _families(name, trunk, config, document)
+    yield from _trunk_listeners(name, trunk, config, document)
     if trunk.route:
         yield from _route(trunk.route, (*path, "route"), config, document)
     elif trunk.sources:
@@ -73,18 +72,53 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
         yield document.problem((*path, "read", "tech_prefix"), f"is no regular expression: {error}")
 
 
+def _trunk_listeners(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
+    """Whether the listeners of a trunk exist and fit to it."""
+    path: Path = ("trunks", name)
+    if trunk.listener and trunk.listeners:
+        yield document.problem((*path, "listeners"), "stands beside listener", "write one of them")
+    named: list[tuple[Path, str]] = [((*path, "listeners", at), each) for at, each in enumerate(trunk.listeners)]
+    if trunk.listener:
+        named.append(((*path, "listener"), trunk.listener))
+    named += [((*path, "peers", at, "listener"), peer.listener) for at, peer in enumerate(trunk.peers) if peer.listener]
+    unknown = [(where, each) for where, each in named if each not in config.listeners]
+    for where, each in unknown:
+        yield document.problem(where, f"{each} is no listener", meant(each, config.listeners))
+    if not trunk.listener and not trunk.listeners and len(config.listeners) > 1:
+        yield document.problem(path, "does not say which listener it uses", meant("", config.listeners))
+    elif not unknown:
+        yield from _families(name, trunk, config, document)
+        yield from _names(name, trunk, config, document)
+
+
 def _families(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
-    """Peers and sources that the trunk's listener cannot reach: IPv4 and IPv6 do not mix on a socket."""
-    listener = config.listeners[trunk.listener or next(iter(config.listeners))]
-    version = ip_address(listener.address).version
-    for at, (host, _) in enumerate(trunk.peers):
-        if ip_address(host).version != version:
-            what = f"{host} cannot be reached from {listener.address}"
+    """Peers and sources that no listener of the trunk can reach: IPv4 and IPv6 do not mix on a socket."""
+    names = listeners_of(trunk, config)
+    addresses = [config.listeners[each].address for each in names]
+    versions = {ip_address(each).version for each in addresses}
+    for at, peer in enumerate(trunk.peers):
+        transport, listener = way_to(peer, names, config)
+        own = [config.listeners[peer.listener].address] if peer.listener else addresses
+        if ip_address(peer.host).version not in {ip_address(each).version for each in own}:
+            what = f"{peer.host} cannot be reached from {own[0]}"
             yield document.problem(("trunks", name, "peers", at), what, "write another listener for it")
+        elif not listener:
+            what = f"no listener of this trunk speaks {transport}"
+            yield document.problem(("trunks", name, "peers", at), what, "write its listener")
     for at, network in enumerate(trunk.sources):
-        if network.version != version:
-            what = f"nobody of {network} can send to {listener.address}"
+        if network.version not in versions:
+            what = f"nobody of {network} can send to {addresses[0]}"
             yield document.problem(("trunks", name, "sources", at), what, "write another listener for it")
+
+
+def _names(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
+    """Names that nobody is asked to show."""
+    if not trunk.tls_names:
+        return
+    shapes = [config.listeners[each] for each in listeners_of(trunk, config)]
+    if not any(shape.tls is not None and shape.tls.clients != "ignored" for shape in shapes):
+        what = "no listener of this trunk asks for certificates: nobody can send"
+        yield document.problem(("trunks", name, "tls_names"), what, "write a TLS listener with clients: asked")
 
 
 def _route(route: str, path: Path, config: Config, document: Document) -> Iterator[Problem]:
@@ -97,12 +131,16 @@ def _route(route: str, path: Path, config: Config, document: Document) -> Iterat
 
 
 def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
-    """Sources of two trunks on one listener: the same is an error, one inside the other a warning."""
-    only = next(iter(config.listeners))
+    """Sources of two trunks on one listener: the same is an error, one inside the other a warning.
+
+    Where names are asked for, they tell the trunks apart.
+    """
     sources = [
-        (trunk.listener or only, network, name, at)
+        (place, network, name, at)
         for name, trunk in config.trunks.items()
+        if not trunk.tls_names
         for at, network in enumerate(trunk.sources)
+        for place in listeners_of(trunk, config)
     ]
     for (place, first, name, _), (other_place, second, other, at) in combinations(sources, 2):
         if place != other_place or name == other or first.version != second.version:

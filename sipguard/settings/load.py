@@ -26,6 +26,7 @@ from sipguard.settings.model import Config, ListShape
 from sipguard.settings.problems import Problem
 from sipguard.settings.shape import read_shape
 from sipguard.settings.sources import BUILD, SKIP, ListBuilder, read_anchors, words_of
+from sipguard.settings.tls import public_part, tls_problems
 
 _OF_SERVICE: Final = frozenset(
     {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "identity.fetch"}
@@ -83,6 +84,7 @@ class _Load:
                 self._problem(path, what, hint, level)
         policy = self._policy()
         anchors = self._anchors()
+        self._tls_files()
         guard = self._emergency()
         lists = () if self.mode == SKIP else self._lists()
         service = None
@@ -102,7 +104,7 @@ class _Load:
             revision=self.digest.hexdigest()[:12],
             policy=policy,
             trunks=build.trunks(config),
-            listeners=build.listeners(config),
+            listeners=build.listeners(config, self.base),
             settings=build.check_settings(config),
             on_failure=build.on_failure(config),
             complete_percent=config.screening.complete,
@@ -168,6 +170,19 @@ class _Load:
         if ca_file and not build.at(self.base, ca_file).is_file():
             self._problem(("identity", "fetch", "ca_file"), f"there is no file {build.at(self.base, ca_file)}")
         return octets
+
+    def _tls_files(self) -> None:
+        """Looks at the files of TLS listeners; what of them is public goes into the revision."""
+        for name, listener in self.config.listeners.items():
+            if listener.tls is not None and listener.transport == "tls":
+                path: Path = ("listeners", name, "tls")
+                if any(problem.path == (*path, "key") and problem.level == ERROR for problem in self.problems):
+                    continue
+                for key, file, what in tls_problems(build.tls(listener.tls, self.base)):
+                    self._problem((*path, key), f"{file} {what}")
+                for file in (listener.tls.certificate, listener.tls.ca):
+                    if file and build.at(self.base, file).is_file():
+                        self.digest.update(public_part(build.at(self.base, file)))
 
     def _emergency(self) -> GuardSettings:
         """Numbers that always pass, and of those who call back."""

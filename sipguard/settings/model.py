@@ -9,7 +9,8 @@ from __future__ import annotations
 from dataclasses import fields
 from typing import Annotated, Any, Final, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, create_model
+from pydantic import BaseModel, ConfigDict, Field, GetJsonSchemaHandler, create_model, model_validator
+from pydantic_core import CoreSchema
 
 from sipguard.numbers.formats import FORMATS
 from sipguard.screening.checks import CHECKS
@@ -21,11 +22,13 @@ from sipguard.settings.values import (
     Name,
     NetworkText,
     NumberText,
-    PeerText,
     Port,
     RedressEmail,
     RedressTel,
     RedressUrl,
+    SecretFile,
+    TlsName,
+    peer_map,
 )
 
 
@@ -47,6 +50,40 @@ class Advertise(Shape):
     """Port written into Via and Contact; the bound one if left out."""
 
 
+class TlsShape(Shape):
+    """Certificates of a listener; the files are read again at each reload."""
+
+    certificate: str
+    """PEM file with its certificate and those between it and an authority."""
+    key: SecretFile | None = None
+    """PEM file with its private key, or credential:NAME; in the file of the certificate if left out."""
+    ca: str = ""
+    """PEM file with the authorities of those who connect and are connected to; those of the system if left out."""
+    clients: Literal["ignored", "asked", "required"] = "asked"
+    """What of certificates of those who connect; one that is shown must be valid."""
+
+
+class ConnectionsShape(Shape):
+    """Bounds on the connections of a listener, TCP and TLS."""
+
+    most: Annotated[int, Field(ge=1)] = 10_000
+    """Open at a time; more wait in the kernel."""
+    unverified: Annotated[int, Field(ge=1)] = 20
+    """From one address that only a certificate lets in, until it was shown."""
+    connect: Duration = 2.0
+    """Longest time for a connection to a peer, TLS handshake included."""
+    handshake: Duration = 5.0
+    """Longest time for the TLS handshake of who connects."""
+    message: Duration = 10.0
+    """Longest time from the first octet of a message to its last."""
+    idle: Duration = 1800.0
+    """A connection on which nothing comes or goes for so long is closed."""
+    keepalive: Duration = 30.0
+    """Silence after which the kernel asks whether the far end is still there; 0 for never."""
+    unread: Size = 2**20
+    """Octets that may wait for a far end that does not read; then the connection is closed."""
+
+
 class ListenerShape(Shape):
     """A local socket."""
 
@@ -54,10 +91,16 @@ class ListenerShape(Shape):
     """IPv4 or IPv6 address to bind."""
     port: Port = 5060
     """Port to bind."""
-    transport: Literal["udp"] = "udp"
-    """Transport."""
+    transport: Literal["udp", "tcp", "tls"] = "udp"
+    """Transport of what comes by it, and of what leaves by it."""
     advertise: Advertise = Advertise()
     """What peers are told instead."""
+    tls: TlsShape | None = None
+    """Certificates, where the transport is tls."""
+    dscp: Annotated[int, Field(ge=0, le=63)] = 0
+    """Class of its packets (RFC 2474); 24 is CS3, usual for signalling."""
+    connections: ConnectionsShape = ConnectionsShape()
+    """Bounds on its connections, TCP and TLS."""
 
 
 # ------------------------------------------------------------------------------------------ trunks
@@ -116,6 +159,30 @@ class UpstreamShape(Shape):
     """Mail address or number for traceback."""
 
 
+class PeerShape(Shape):
+    """One next hop; as a text it is HOST[:PORT]."""
+
+    host: Address
+    """IP address."""
+    port: Port | None = None
+    """5060 if left out, 5061 for TLS."""
+    transport: Literal["udp", "tcp", "tls"] | None = None
+    """Transport of requests to it; that of its listener if left out."""
+    listener: str = ""
+    """Listener that requests leave by; the trunk's first one with that transport if left out."""
+    names: list[TlsName] = []
+    """Its certificate must have one of these; the first is asked for (SNI). Its address if left out."""
+
+    @model_validator(mode="before")
+    @classmethod
+    def _of_text(cls, value: object) -> object:
+        return peer_map(value)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core))]}
+
+
 class TrunkShape(Shape):
     """A relation to a carrier or customer."""
 
@@ -123,12 +190,18 @@ class TrunkShape(Shape):
     """What kind of relation it is; policy asks it as trunk.kind."""
     listener: str = ""
     """Listener it uses; may be left out where there is only one."""
+    listeners: list[str] = []
+    """Listeners it uses, instead of one."""
     sources: list[NetworkText] = []
     """Addresses and networks that may send on it. Nobody else gets an answer."""
+    tls_names: list[TlsName] = []
+    """Who sends must have shown a certificate for one of these names; none asks for no certificate."""
     route: str = ""
     """Trunk that calls from here leave by."""
-    peers: list[PeerText] = []
+    peers: list[PeerShape] = []
     """Where calls to this trunk are sent, in order of preference."""
+    udp_max: Annotated[int, Field(ge=0)] = 0
+    """Longer INVITEs to peers over UDP go by TCP (RFC 3261 §18.1.1: 1300); 0 stays on UDP, as carriers do."""
     try_timeout: Duration = 4.0
     """How long a peer may stay silent before the next one is tried."""
     down_for: Duration = 30.0

@@ -45,18 +45,34 @@ def _network(value: object) -> Network:
     raise ValueError(f"{value} has bits set behind its prefix|did you mean {meant}?")
 
 
-def _peer(value: object) -> tuple[str, int]:
-    """(address, port) of `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`. Raises ValueError."""
-    text = str(value)
-    host, port = text, "5060"
+def peer_map(value: object) -> object:
+    """{host, port} of `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`; what is no text stays. Raises ValueError."""
+    if not isinstance(value, str):
+        return value
+    host, port = host_and_port(value)
+    return {"host": host} | ({"port": port} if port else {})
+
+
+def host_and_port(text: str) -> tuple[str, int]:
+    """Host and port of `HOST[:PORT]`, the host of IPv6 in brackets where a port follows; 0 for no port."""
+    host, port = text, ""
     if text.startswith("["):
         host, _, rest = text[1:].partition("]")
-        port = rest[1:] if rest.startswith(":") else ("" if rest else port)
+        port = rest[1:] if rest.startswith(":") else ("none" if rest else "")
     elif text.count(":") == 1:
         host, _, port = text.partition(":")
-    if not port.isascii() or not port.isdigit() or not 0 < int(port) < 65536:
-        raise ValueError(f"{value} has no port that exists|write 192.0.2.1:5060 or [2001:db8::1]:5060")
-    return _address(host), int(port)
+        port = port or "none"
+    if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
+        raise ValueError(f"{text} has no port that exists|write 192.0.2.1:5060 or [2001:db8::1]:5060")
+    return _address(host), int(port or 0)
+
+
+def _tls_name(value: object) -> str:
+    """A name as certificates hold it, lower case. Raises ValueError."""
+    text = str(value).lower()
+    if not text or not all("!" <= char <= "~" for char in text):
+        raise ValueError(f"{value} is no name of a certificate|write sip.carrier.example")
+    return text
 
 
 def _number_text(value: object) -> str:
@@ -110,7 +126,7 @@ def _is_item(text: str) -> bool:
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NetworkText = Annotated[Network, BeforeValidator(_network), WithJsonSchema(_TEXT)]
-PeerText = Annotated[tuple[str, int], BeforeValidator(_peer), WithJsonSchema(_TEXT)]
+TlsName = Annotated[str, BeforeValidator(_tls_name), WithJsonSchema(_TEXT)]
 NumberText = Annotated[str, BeforeValidator(_number_text), WithJsonSchema({"type": ["string", "integer"]})]
 SecretFile = Annotated[SecretPlace, PlainValidator(_secret_place), WithJsonSchema(_TEXT)]
 FileOrNumbers = Annotated[
