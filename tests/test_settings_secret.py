@@ -35,7 +35,8 @@ def test_a_path_is_relative_to_the_configuration(tmp_path: Path) -> None:
 def test_a_credential_is_given_by_systemd(tmp_path: Path) -> None:
     secret = SecretPlace("credential:trunk-a")
     assert place(tmp_path, secret, {DIRECTORY: "/run/credentials/x"}) == Path("/run/credentials/x/trunk-a")
-    (flaw,) = flaws(tmp_path, secret, {})
+    (flaw,) = flaws(tmp_path, secret, True, {})
+    assert [level for _, _, level in flaws(tmp_path, secret, False, {})] == ["warning"]
     assert flaw[0] == "credential:trunk-a cannot be read: there is no $CREDENTIALS_DIRECTORY"
     assert "LoadCredential" in flaw[1]
 
@@ -64,7 +65,7 @@ def test_what_is_wrong_with_a_file(
     if octets is not None:
         file.write_bytes(octets)
         file.chmod(mode)
-    found = [(what, level) for what, _, level in flaws(tmp_path, SecretPlace("a"), {})]
+    found = [(what, level) for what, _, level in flaws(tmp_path, SecretPlace("a"), True, {})]
     assert found == [(f"{file} {what}", level) for what, level in said]
 
 

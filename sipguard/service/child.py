@@ -87,6 +87,11 @@ class Child:
         if self._channel is not None:
             self._channel.send(*message)
 
+    def kill(self) -> None:
+        """Kills the process by its own pid; it is started again."""
+        if self.process is not None and self.process.returncode is None:
+            self.process.kill()
+
     async def stop(self, patience_s: float) -> None:
         """Asks the process to stop and waits; kills it by its own pid when it does not."""
         self._stopping = True

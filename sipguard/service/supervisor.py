@@ -26,12 +26,14 @@ from sipguard.service import control, desk, worker
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
+from sipguard.service.notify import Notify
 from sipguard.settings import Loaded, Service, load
 
 log: Final = structlog.get_logger("sipguard")
 
 READY_WITHIN_S: Final = 15.0
 CHILD_PATIENCE_S: Final = 10.0
+ASKED_EVERY_S: Final = 2.0  # whether the worker lives
 
 
 class Supervisor:
@@ -52,6 +54,8 @@ class Supervisor:
         self._swapping = asyncio.Lock()
         self._reloading: asyncio.Task[dict[str, Any]] | None = None
         self._draining = False
+        self._notify = Notify()
+        self._worker_up = False
 
     async def run(self) -> int:
         """Runs until stopped; answers the exit status."""
@@ -68,6 +72,7 @@ class Supervisor:
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
         self._watch_signals()
+        watching = asyncio.create_task(self._watch_worker())
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
             self._say_ready()
@@ -77,6 +82,7 @@ class Supervisor:
             log.error("worker_not_ready", seconds=READY_WITHIN_S)
             return 1
         finally:
+            watching.cancel()
             server.close()
             await self._worker.stop(CHILD_PATIENCE_S)
             await self._fetcher.stop(CHILD_PATIENCE_S)
@@ -131,6 +137,7 @@ class Supervisor:
             if mode != "enforce":
                 log.warning("mode", mode=mode, trunk=trunk or "all", advice="sipguard mode enforce ends this")
         log.info("ready", revision=self._ruleset.revision, trunks=len(self._ruleset.trunks))
+        self._notify.ready(f"Ruleset {self._ruleset.revision}")
 
     # ------------------------------------------------------------------ children
 
@@ -142,6 +149,7 @@ class Supervisor:
         elif what == "fetched":
             self._worker.tell("fetched", *rest)
         elif what == "ready":
+            self._worker_up = True
             self._ready.set()
             for number in list(self._asked_worker):  # what its predecessor was asked stood in its start message
                 self._worker_did(number, "")
@@ -154,6 +162,7 @@ class Supervisor:
 
     def _ended(self, child: Child, status: int) -> None:
         if child is self._worker:
+            self._worker_up = False
             self._drained.set()
             (self._service.run_directory / "worker-0.slots").unlink(missing_ok=True)  # no health without a worker
         if not self._stop_asked.is_set():
@@ -180,6 +189,18 @@ class Supervisor:
         finally:
             del self._asked_worker[number]
 
+    async def _watch_worker(self) -> None:
+        """Asks the worker again and again whether it lives: systemd hears of it; one that hangs is started again."""
+        every_s = min(self._notify.watchdog_s / 3 or ASKED_EVERY_S, ASKED_EVERY_S)
+        while True:
+            await asyncio.sleep(every_s)
+            asked, was_up = self._worker.starts, self._worker_up
+            if not await self._have_worker("ping"):
+                self._notify.alive()
+            elif was_up and self._worker.starts == asked:
+                log.error("worker_hangs", seconds=CHILD_PATIENCE_S, advice="it is killed and started again")
+                self._worker.kill()
+
     # ------------------------------------------------------------------ signals and wishes
 
     def _watch_signals(self) -> None:
@@ -202,6 +223,7 @@ class Supervisor:
         """No new calls; waits for the last to end, or for the deadline, then ends those that are left."""
         service = self._service
         self._draining = True
+        self._notify.stopping("draining", service.drain_deadline_s + 4 * CHILD_PATIENCE_S)
         log.info("draining", deadline_s=service.drain_deadline_s, advice="once more to hang up now")
         self._drained.clear()
         self._worker.tell("drain")
@@ -216,7 +238,10 @@ class Supervisor:
         what = asked["do"]
         if what == "reload":
             async with self._swapping:
-                return await self._reload()
+                self._notify.reloading()
+                answer = await self._reload()
+                self._notify.ready(f"Ruleset {self._ruleset.revision}")
+                return answer
         if what == "rollback":
             async with self._swapping:
                 return await self._rollback()

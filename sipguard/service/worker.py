@@ -132,6 +132,8 @@ class Worker:
             number, mode, trunk = rest
             commands = self._engine.control(Mode(mode, trunk), clock)
             self._channel.send("did", number, "")
+        elif what == "ping":
+            self._channel.send("did", rest[0], "")
         elif what == "drain":
             self._draining = True
             commands = self._engine.control(Drain(), clock)

@@ -80,7 +80,7 @@ class _Load:
             if not any(path[: len(problem.path)] == problem.path for path in wrong):
                 self.problems.append(problem)
         for path, each in secret.secrets_of(self.config):
-            for what, hint, level in secret.flaws(self.base, each):
+            for what, hint, level in secret.flaws(self.base, each, for_use=self.mode == BUILD):
                 self._problem(path, what, hint, level)
         policy = self._policy()
         anchors = self._anchors()

@@ -40,14 +40,17 @@ def read(file: File) -> Secret:
 
 
 def flaws(
-    base: File, secret: SecretPlace, environment: Mapping[str, str] = os.environ
+    base: File, secret: SecretPlace, for_use: bool, environment: Mapping[str, str] = os.environ
 ) -> Iterator[tuple[str, str, str]]:
-    """(what, hint, level) of each thing that is wrong with a secret."""
+    """(what, hint, level) of each thing that is wrong with a secret.
+
+    Credentials are there only for the running service: who only looks (not `for_use`) is warned.
+    """
     try:
         file = place(base, secret, environment)
     except OSError as error:
         hint = "write LoadCredential=NAME:FILE into the unit, or name a file here"
-        yield f"{secret.written} cannot be read: {error.strerror}", hint, ERROR
+        yield f"{secret.written} cannot be read: {error.strerror}", hint, ERROR if for_use else WARNING
         return
     try:
         mode = file.stat().st_mode

@@ -112,6 +112,7 @@ class Product:
         self.path = directory / "sipguard.yaml"
         self.log = directory / "product.log"
         self.process: subprocess.Popen[bytes] | None = None
+        self.environment: dict[str, str] = {}
         self.write()
 
     def write(self, **changed: object) -> None:
@@ -134,6 +135,7 @@ class Product:
                 stdout=log,
                 stderr=subprocess.STDOUT,
                 cwd=ROOT,
+                env={**os.environ, **self.environment},
             )
         process = self.process
         wait_for(
@@ -224,6 +226,20 @@ class Product:
         ]
         assert found, f"there is no metric {name} {labels}"
         return sum(found)
+
+    def pids(self) -> list[int]:
+        """All its processes, the supervisor first."""
+        assert self.process is not None
+        children = self.answer("status")["processes"].values()
+        return [self.process.pid, *(int(each["pid"]) for each in children)]
+
+    def kill(self) -> None:
+        """SIGKILL to all its processes at once, by their own pids."""
+        for pid in self.pids():
+            os.kill(pid, signal.SIGKILL)
+        assert self.process is not None
+        self.process.wait()
+        self.process = None
 
     def worker_pid(self) -> int:
         """The process that owns the calls."""
