@@ -216,9 +216,9 @@ class Storm:
         if end.final_status == 487 and "CANCEL" in caller.said:
             return {frames.CANCELLED}
         if end.final_status == 500:
-            last = end.tries[-1][1] if end.tries else 0
-            assert not last or any(side.final == last for side in callees)
-            return {frames.FAILED if last else frames.UNREACHABLE}
+            said = [status for _, status in end.tries if status]
+            assert not said or any(side.final == said[-1] for side in callees)
+            return {frames.FAILED if said else frames.UNREACHABLE}
         return {BY_STATUS[end.final_status]}
 
     def require_nothing_left(self) -> None:

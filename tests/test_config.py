@@ -85,7 +85,7 @@ def uncommented() -> Any:
     """The shipped file with its `#key: value` lines taken in."""
     lines = []
     for line in (SHIPPED / "sipguard.yaml").read_text().splitlines():
-        lines.append(re.sub(r'^(\s*)#(?=(?:  +)?[a-z_-]+:( |$)|- ["{])', r"\1", line))
+        lines.append(re.sub(r'^(\s*)#(?=(?:  +)?[a-z0-9_-]+:( |$)|- ["{])', r"\1", line))
     return YAML(typ="safe").load("\n".join(lines))
 
 

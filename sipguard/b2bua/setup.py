@@ -15,6 +15,7 @@ from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import bare_ack, relayed
+from sipguard.b2bua.failures import LAST_503, better
 from sipguard.b2bua.forwarding import invite
 from sipguard.b2bua.leg import B, Leg
 from sipguard.b2bua.setup_table import (
@@ -65,6 +66,7 @@ class Setup:
 
     __slots__ = (
         "attempt",
+        "best",  # Response | None: the failure of a peer that crosses if no other one does better
         "call",
         "client",
         "context",
@@ -99,6 +101,7 @@ class Setup:
         self.request = request
         self.server = server
         self.attempt = attempt
+        self.best: Response | None = None
         self.screening = screening
         self.context = context
         self.cseq = request.cseq
@@ -279,21 +282,27 @@ class Setup:
         b.learn(response, self.call.engine.flow)
 
     def _failed(self, response: Response) -> None:
-        """A final failure of a peer: the next one is tried where that may help, else it crosses to the caller."""
+        """A final failure of a peer: the next one is tried where that may help, else the best one crosses."""
         status = response.status
         call = self.call
         call.note_try(status)
         if call.peer is not None:
             call.engine.peers.answered(call.peer)
+        self.best = best = better(self.best, response)
         if status in NEXT_PEER_STATUS and self.peers and not self.relayed_ring and self.egress is not None:
             self._try_peer(self.egress)
             return
+        self._fail_with(best)
+
+    def _fail_with(self, response: Response) -> None:
+        """The failure of a peer crosses to the caller, but for a 503: ours would be read as our own overload."""
         self.state = ENDED
-        if status == 503:  # ours would be read as our own overload (RFC 3261 §16.7 step 6)
-            self.send_final(500, "Server Internal Error")
+        status = response.status
+        call, server = self.call, self.server
+        if status == 503 and call.trunk.last_503 != 503:  # RFC 3261 §16.7 step 6
+            self.send_final(call.trunk.last_503, LAST_503[call.trunk.last_503])
             call.close(frames.FAILED)
             return
-        server = self.server
         octets = relayed(response, server.head, server.to_line, self._tag_for(response.to_tag), "")
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
@@ -323,6 +332,9 @@ class Setup:
             if self.peers:
                 self._try_peer(self.egress)
                 return
+        if self.best is not None:
+            self._fail_with(self.best)
+            return
         self.state = ENDED
         self.send_final(500, "No Peer Reachable")
         call.close(frames.UNREACHABLE)

@@ -140,6 +140,7 @@ class Trunk:
     verstat: str = "plain"  # written TO this trunk: off | plain | suffix_all | suffix_bc
     attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
+    last_503: int = 500  # the answer to this trunk where the last peer has said 503
     upstream: Upstream = field(default_factory=Upstream)
     tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate
     udp_max: int = 0  # octets; longer INVITEs to peers over UDP go by TCP (RFC 3261 §18.1.1), 0 for never

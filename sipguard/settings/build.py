@@ -176,6 +176,7 @@ def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
         verstat=shape.verstat,
         attestation_headers=(headers.attestation, headers.origination) if headers is not None else None,
         block_location=shape.block_location,
+        last_503=shape.last_503,
         upstream=Upstream(**shape.upstream.model_dump()),
         tls_names=tuple(shape.tls_names),
         udp_max=shape.udp_max,
