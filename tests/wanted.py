@@ -14,6 +14,7 @@ from typing import Final
 WANTED: Final = {
     "sipp": ("sip-tester", "tests/e2e/test_sipp.py, tests/e2e/test_reload.py, tests/loadtest.py"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
+    "tshark": ("tshark", "tests/e2e/test_trace.py: captures read by others"),
 }
 
 

@@ -13,7 +13,7 @@ from typing import Final
 
 from sipguard.net.errors import CannotListen
 from sipguard.screening.trunk import Listener
-from sipguard.sip.flow import Flow
+from sipguard.sip.flow import Address, Flow
 
 BUFFER: Final = 8 * 1024 * 1024  # the kernel cuts it to net.core.rmem_max, unless we may administer the network
 SO_SNDBUFFORCE: Final = 32  # Linux socket(7); not named by the socket module
@@ -40,6 +40,17 @@ def open_socket(listener: Listener) -> socket.socket:
         raise CannotListen(listener.name, listener.host, listener.port, error) from error
     sock.setblocking(False)
     return sock
+
+
+def local_host(remote: Address) -> str:
+    """The address of this machine that datagrams to `remote` leave by; the unspecified one where none does."""
+    family = socket.AF_INET6 if ":" in remote[0] else socket.AF_INET
+    with socket.socket(family, socket.SOCK_DGRAM) as sock:
+        try:
+            sock.connect(remote)  # sends nothing
+        except OSError:
+            return "::" if family == socket.AF_INET6 else "0.0.0.0"
+        return str(sock.getsockname()[0])
 
 
 class Port:

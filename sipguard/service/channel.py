@@ -33,6 +33,11 @@ class Channel:
         octets = pickle.dumps(message, protocol=5)
         self._writer.write(_LENGTH.pack(len(octets)) + octets)
 
+    @property
+    def unsent(self) -> int:
+        """Octets that were queued and that the other end has not read yet, as far as they wait in this process."""
+        return self._writer.transport.get_write_buffer_size()
+
     async def receive(self) -> tuple[Any, ...] | None:
         """The next message, None where the other end is gone."""
         try:

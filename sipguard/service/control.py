@@ -1,4 +1,4 @@
-"""The control socket: one line of JSON in, one line of JSON out, for the commands of an operator.
+"""The control socket: one line of JSON in, one or many lines of JSON out, for the commands of an operator.
 
 Enters: connections on a Unix socket that only its owner and group may open. Leaves: what the supervisor answers.
 Must not: listen on a network.
@@ -8,15 +8,30 @@ from __future__ import annotations
 
 import asyncio
 import json
-from collections.abc import Awaitable, Callable
+from collections.abc import AsyncGenerator, Awaitable, Callable
 from pathlib import Path
-from typing import Any, Final
+from typing import Any, Final, Protocol
 
 from sipguard.service.errors import NotRunning
 
 LONGEST_LINE: Final = 1 << 20
 
-Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any]]]
+LAST_LINES_S: Final = 5.0
+
+Lines = AsyncGenerator[dict[str, Any], None]
+
+
+class Stream(Protocol):
+    """An answer of many lines."""
+
+    def lines(self) -> Lines:
+        """Each of them, up to the end."""
+
+    def stop(self) -> None:
+        """The reader wants no more; what ends the lines is still read."""
+
+
+Answer = Callable[[dict[str, Any]], Awaitable[dict[str, Any] | Stream]]
 
 
 async def serve(path: Path, answer: Answer) -> asyncio.Server:
@@ -32,8 +47,11 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
                     result = await answer(asked)
                 except (ValueError, KeyError, TypeError) as error:
                     result = {"ok": False, "error": f"not understood: {error}"}
-                writer.write(json.dumps(result).encode() + b"\n")
-                await writer.drain()
+                if isinstance(result, dict):
+                    writer.write(_line(result))
+                    await writer.drain()
+                else:
+                    await _write_lines(result, reader, writer)
         except ConnectionError:
             pass
         finally:
@@ -44,18 +62,61 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
     return server
 
 
+async def _write_lines(stream: Stream, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+    """Writes lines as they come, no faster than they are read, until they end or the other side wants no more."""
+    lines = stream.lines()
+
+    async def write() -> None:
+        async for line in lines:
+            writer.write(_line(line))
+            await writer.drain()
+
+    writing = asyncio.create_task(write())
+    leaving = asyncio.create_task(reader.read(1))
+    try:
+        await asyncio.wait((writing, leaving), return_when=asyncio.FIRST_COMPLETED)
+        stream.stop()
+        await asyncio.wait((writing,), timeout=LAST_LINES_S)
+    finally:
+        for task in (writing, leaving):
+            task.cancel()
+        await asyncio.gather(writing, leaving, return_exceptions=True)
+        await lines.aclose()
+
+
+def _line(value: dict[str, Any]) -> bytes:
+    return json.dumps(value).encode() + b"\n"
+
+
 async def ask(path: Path, what: str, **arguments: object) -> dict[str, Any]:
     """The answer of a running sipguard. Raises NotRunning."""
+    lines = listen(path, {"do": what, **arguments})
+    try:
+        async for answer in lines:
+            return answer
+    finally:
+        await lines.aclose()
+    raise NotRunning(path, OSError("the connection was closed"))
+
+
+async def listen(path: Path, asked: dict[str, Any], enough: asyncio.Event | None = None) -> Lines:
+    """Each line of an answer with many, up to the last one after `enough` is set. Raises NotRunning."""
     try:
         reader, writer = await asyncio.open_unix_connection(path, limit=LONGEST_LINE)
     except OSError as error:
         raise NotRunning(path, error) from error
     try:
-        writer.write(json.dumps({"do": what, **arguments}).encode() + b"\n")
-        line = await reader.readline()
+        writer.write(_line(asked))
+        leaving = asyncio.create_task(_leave(enough, writer)) if enough is not None else None
+        while line := await reader.readline():
+            yield json.loads(line)
+        if leaving is not None:
+            leaving.cancel()
     finally:
         writer.close()
-    if not line:
-        raise NotRunning(path, OSError("the connection was closed"))
-    answer: dict[str, Any] = json.loads(line)
-    return answer
+
+
+async def _leave(enough: asyncio.Event, writer: asyncio.StreamWriter) -> None:
+    """Says that no more is wanted, by closing one direction of the connection."""
+    await enough.wait()
+    writer.write_eof()

@@ -27,6 +27,7 @@ from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
+from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
 
 log: Final = structlog.get_logger("sipguard")
@@ -51,8 +52,9 @@ class Supervisor:
         self._ready = asyncio.Event()
         self._asked_worker: dict[int, asyncio.Future[str]] = {}  # by number of the message: what is not answered yet
         self._messages = 0
+        self._traces = Traces(self._tell_worker)
         self._swapping = asyncio.Lock()
-        self._reloading: asyncio.Task[dict[str, Any]] | None = None
+        self._reloading: asyncio.Task[dict[str, Any] | control.Stream] | None = None
         self._draining = False
         self._notify = Notify()
         self._worker_up = False
@@ -151,10 +153,15 @@ class Supervisor:
         elif what == "ready":
             self._worker_up = True
             self._ready.set()
+            self._traces.started()
             for number in list(self._asked_worker):  # what its predecessor was asked stood in its start message
                 self._worker_did(number, "")
         elif what == "did":
             self._worker_did(*rest)
+        elif what == "seen":
+            self._traces.seen(*rest)
+        elif what == "traced":
+            self._traces.ended(*rest)
         elif what == "drained":
             self._drained.set()
         elif what == "trouble":
@@ -167,6 +174,9 @@ class Supervisor:
             (self._service.run_directory / "worker-0.slots").unlink(missing_ok=True)  # no health without a worker
         if not self._stop_asked.is_set():
             log.error("process_ended", process=child.name, status=status, advice="it is started again")
+
+    def _tell_worker(self, *message: object) -> None:
+        self._worker.tell(*message)
 
     def _worker_did(self, number: int, problem: str) -> None:
         asked = self._asked_worker.get(number)
@@ -233,9 +243,11 @@ class Supervisor:
             log.warning("drain_deadline_passed", advice="calls that are still up are hung up")
         self._worker.tell("hangup", "")
 
-    async def _asked(self, asked: dict[str, Any]) -> dict[str, Any]:
+    async def _asked(self, asked: dict[str, Any]) -> dict[str, Any] | control.Stream:
         """Answers one request of the control socket."""
         what = asked["do"]
+        if what == "trace":
+            return self._trace(asked)
         if what == "reload":
             async with self._swapping:
                 self._notify.reloading()
@@ -254,6 +266,13 @@ class Supervisor:
             self._stop()
             return {"ok": True}
         return {"ok": False, "error": f"no such request: {what}"}
+
+    def _trace(self, asked: dict[str, Any]) -> dict[str, Any] | control.Stream:
+        """A trace that begins, or why it cannot."""
+        trunk = asked.get("trunk", "")
+        if trunk and trunk not in self._ruleset.trunks:
+            return {"ok": False, "error": f"no such trunk: {trunk}; there are {', '.join(self._ruleset.trunks)}"}
+        return self._traces.begin(asked["tn"], trunk, asked["for_s"], asked["messages"], asked["octets"])
 
     async def _reload(self) -> dict[str, Any]:
         """Loads the configuration again; a broken one changes nothing."""

@@ -22,6 +22,7 @@ import uvloop
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload
 from sipguard.b2bua.engine import Engine
+from sipguard.net.capture import Seen
 from sipguard.net.driver import Driver
 from sipguard.net.udp import Port
 from sipguard.numbers.errors import NumbersError
@@ -29,11 +30,13 @@ from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.service.channel import Channel
 from sipguard.service.metrics import WorkerSlots
+from sipguard.service.watch import Trace, Watch
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
 
 SAMPLE_S: Final = 1.0
+TRACE_BEHIND_BYTES: Final = 1 << 20  # more is not kept for a trace that is not read
 
 
 @dataclass(frozen=True)
@@ -74,6 +77,7 @@ class Worker:
             sock.setblocking(False)
             ports.append(Port(name, sock))
         self._driver = Driver(self._engine, ports, self._record, self._fetch, self._trouble)
+        self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
 
@@ -82,6 +86,31 @@ class Worker:
 
     def _fetch(self, need: Need) -> None:
         self._channel.send("fetch", need.kind, need.key)
+
+    def _give(self, trace: int, seen: Seen) -> bool:
+        """Hands a message of a trace over; False where the supervisor is behind: a call never waits for it."""
+        if self._channel.unsent > TRACE_BEHIND_BYTES:
+            return False
+        self._channel.send("seen", trace, seen)
+        return True
+
+    def _traced(self, trace: Trace, why: str) -> None:
+        """A trace is over."""
+        self._channel.send("traced", trace.number, why, trace.lost)
+        self._put_tap()
+
+    def _put_tap(self) -> None:
+        """The tap is on the driver only while somebody wants messages."""
+        self._driver.tap = self._watch if self._watch.wanted else None
+
+    def _trace(self, number: int, tn: str, trunk: str, messages: int, octets: int) -> None:
+        self._watch.traces[number] = Trace(number, tn, trunk, messages, octets)
+        self._put_tap()
+
+    def _end_trace(self, number: int) -> None:
+        trace = self._watch.traces.pop(number, None)
+        if trace is not None:
+            self._traced(trace, "")
 
     def _trouble(self, what: str) -> None:
         self._slots.trouble()
@@ -140,6 +169,10 @@ class Worker:
             self._tell_if_drained()
         elif what == "hangup":
             commands = self._engine.control(Hangup(*rest), clock)
+        elif what == "trace":
+            self._trace(*rest)
+        elif what == "end_trace":
+            self._end_trace(*rest)
         elif what == "stop":
             self._stopping.set()
         self._driver.execute(commands)
@@ -152,6 +185,8 @@ class Worker:
             await asyncio.sleep(SAMPLE_S)
             self._driver.execute(self._engine.second(self._driver.clock()))
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
+            if self._driver.tap is not None:
+                self._watch.sweep(time.time())
             if self._draining:
                 self._tell_if_drained()
 
