@@ -19,6 +19,7 @@ from sipguard.sip.uri import name_addr
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
     from sipguard.b2bua.exchange import Exchange
+    from sipguard.b2bua.lifetime import Lifetime
     from sipguard.b2bua.setup import Setup
     from sipguard.screening.ruleset import Ruleset
     from sipguard.screening.trunk import Peer, Trunk
@@ -32,12 +33,14 @@ class Call:
         "a",
         "answer_at",
         "b",
+        "egress",  # name of the trunk that it left by, once it is answered
         "emergency",  # why the guard admitted it, "" for no emergency
         "engine",
         "exchanges",
         "final",  # status, phrase and Reason of the final response to the caller
         "forward_us",
         "id",
+        "lifetime",  # Lifetime | None: once it is answered
         "listener",  # that the INVITE came by
         "peer",
         "received_at",
@@ -59,7 +62,8 @@ class Call:
         self.trunk = trunk
         self.id = engine.decision_id()
         self.setup: Setup | None = None
-        self.emergency = ""
+        self.emergency = self.egress = ""
+        self.lifetime: Lifetime | None = None
         self.peer: Peer | None = None
         self.tries: list[tuple[str, int]] = []
         self.final: tuple[int, str, str] = (0, "", "")
@@ -96,8 +100,7 @@ class Call:
         """Takes the far end's Contact (RFC 3261 §12.2); a frame says so where it has moved."""
         before = leg.target
         if leg.set_target(message) and leg.target != before:
-            engine = self.engine
-            engine.layer.out.append(Record(frames.TargetFrame(self.id, engine.clock.unix, leg.name, leg.target)))
+            self.record_change(leg)
 
     def note_try(self, status: int) -> None:
         """Keeps what the present peer came to, 0 for silence."""
@@ -149,7 +152,52 @@ class Call:
         if self.setup is not None:
             self.setup.close()
             self.setup = None
+        if self.lifetime is not None:
+            self.lifetime.close()
+            self.lifetime = None
         self.exchanges = []
+
+    # ------------------------------------------------------------------ frames
+
+    def record_answer(self, a: Leg, b: Leg) -> None:
+        """A frame with both dialogs, and all else that is needed to go on with the call after a crash."""
+        lifetime = self.lifetime
+        ends_at, interval_s = 0.0, 0
+        if lifetime is not None:
+            interval_s = lifetime.interval_s
+            if lifetime.ends_at:
+                clock = self.engine.clock
+                ends_at = clock.unix + lifetime.ends_at - clock.now
+        status, phrase, _ = self.final
+        self.engine.layer.out.append(
+            Record(
+                frames.AnswerFrame(
+                    self.id,
+                    self.answer_at,
+                    self.tries[-1][0] if self.tries else "",
+                    (a.snapshot(), b.snapshot()),
+                    self.received_at,
+                    self.trunk.name,
+                    self.egress,
+                    self.emergency,
+                    status,
+                    phrase,
+                    self.ring_at,
+                    self.tries,
+                    self.forward_us,
+                    ends_at,
+                    interval_s,
+                )
+            )
+        )
+
+    def record_change(self, leg: Leg) -> None:
+        """A frame that says where the far end of `leg` is now, and on which interval the ends agreed."""
+        interval_s = self.lifetime.interval_s if self.lifetime is not None else -1
+        frame = frames.TargetFrame(
+            self.id, self.engine.clock.unix, leg.name, leg.target, interval_s, leg.cseq, leg.remote_cseq
+        )
+        self.engine.layer.out.append(Record(frame))
 
     def record_end(self, disposition: str, bye_by: str = "", reason: str = "") -> None:
         """One frame that says how the call ended."""

@@ -81,6 +81,7 @@ EXCHANGE: Final[dict[tuple[str, str], tuple[str, str]]] = {
     (DONE, ABANDON): (IGNORE, DONE),
 }
 
+SESSION_REFRESH: Final = ("INVITE", "UPDATE")  # RFC 4028 §3
 GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is nothing left to end
 
 
@@ -146,6 +147,8 @@ class Exchange:
         refreshes = self.method in TARGET_REFRESH
         if refreshes and 200 <= status < 300 and self.other.call is not None:
             self.other.call.refresh_target(self.other, response)
+            if self.method in SESSION_REFRESH and self.other.call.lifetime is not None:
+                self.other.call.lifetime.refreshed(self.other, response)
         if self.method == "BYE" and status in GONE:
             self._answer(200, "OK", now)
             self._close()

@@ -31,6 +31,9 @@ LIMITED: Final = "limited"
 DRAINED: Final = "drained"
 ADMIN: Final = "admin"
 LOST: Final = "lost"
+OVERTIME: Final = "overtime"
+EXPIRED: Final = "expired"
+DEAD: Final = "dead"
 
 DISPOSITIONS: Final[dict[str, str]] = {
     ANSWERED: "it was answered and ended by a BYE",
@@ -46,6 +49,9 @@ DISPOSITIONS: Final[dict[str, str]] = {
     DRAINED: "it was still up when the drain deadline passed",
     ADMIN: "an operator hung it up",
     LOST: "the process ended while it was up and could not take it up again",
+    OVERTIME: "it lasted longer than `max_duration` of its trunk",
+    EXPIRED: "its session timer ran out: nobody refreshed it (RFC 4028)",
+    DEAD: "one side did not know it any more, or gave no sign of life when asked by OPTIONS",
 }
 
 
@@ -106,8 +112,10 @@ class LegState(msgspec.Struct, array_like=True, gc=False):
     remote_target: str
     local_uri: str
     remote_uri: str
-    address: str  # "ip:port" where requests of this leg go
+    address: str  # "ip:port" where requests of this leg go; over a connection, where a new one leads
     listener: str
+    transport: str = "udp"
+    tls_names: Sequence[str] = ()  # that the far end's certificate must hold one of
 
 
 class AnswerRow(msgspec.Struct, array_like=True, tag="answer", gc=False):
@@ -119,18 +127,36 @@ class AnswerRow(msgspec.Struct, array_like=True, tag="answer", gc=False):
 
 
 class AnswerFrame(AnswerRow, array_like=True, tag="answer", gc=False):
-    """The 2xx of the callee: both dialogs stand."""
+    """The 2xx of the callee: both dialogs stand. It says all that the call needs to go on after a crash.
+
+    One that was taken up again has another such frame, with the instant of its answer as before.
+    """
 
     legs: tuple[LegState, LegState]  # A, B
+    received_at: float = 0.0  # of the INVITE
+    trunk: str = ""  # name of the trunk it came from
+    egress: str = ""  # name of the trunk it left by
+    emergency: str = ""  # why the guard admitted it
+    final_status: int = 200
+    final_phrase: str = ""
+    ring_at: float = 0.0
+    tries: Sequence[tuple[str, int]] = ()
+    forward_us: int = 0
+    ends_at: float = 0.0  # the longest that it may last, 0.0 for no bound
+    interval_s: int = 0  # that the ends agreed on (RFC 4028), 0 for none
 
 
 class TargetFrame(msgspec.Struct, array_like=True, tag="target", gc=False):
-    """A target refresh (RFC 3261 §12.2) moved the far end of one leg."""
+    """A request within the dialogs changed them: the far end of a leg has moved (RFC 3261 §12.2), or the interval of
+    the session is another one (RFC 4028)."""
 
     decision_id: str
     at: float
     leg: str  # a | b
     remote_target: str
+    interval_s: int = -1  # -1 in journals that do not say it
+    local_cseq: int = 0
+    remote_cseq: int = -1
 
 
 class EndFrame(msgspec.Struct, array_like=True, tag="end", gc=False):

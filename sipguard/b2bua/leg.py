@@ -126,7 +126,8 @@ class Leg:
         return True
 
     def snapshot(self) -> LegState:
-        """The dialog as it is kept."""
+        """The dialog as it is kept, with the address where requests go once the connection of `flow` is gone."""
+        flow = self.anew if self.anew is not None else self.flow
         return LegState(
             self.call_id,
             self.local_tag,
@@ -137,8 +138,10 @@ class Leg:
             self.target,
             self.local,
             self.remote,
-            f"{self.flow.remote[0]}:{self.flow.remote[1]}",
-            self.flow.listener,
+            f"{flow.remote[0]}:{flow.remote[1]}",
+            flow.listener,
+            flow.transport,
+            flow.tls_names,
         )
 
     def _aim(self) -> None:

@@ -10,9 +10,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua import frames
+from sipguard.b2bua import frames, lifetime
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
-from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import bare_ack, relayed
 from sipguard.b2bua.failures import LAST_503, better
@@ -255,10 +254,12 @@ class Setup:
         call.note_try(response.status)
         if call.peer is not None:
             engine.peers.answered(call.peer)
-        legs = (a.snapshot(), b.snapshot())
-        engine.layer.out.append(Record(frames.AnswerFrame(call.id, call.answer_at, call.tries[-1][0], legs)))
-        octets = relayed(response, server.head, server.to_line, tag, a.contact)
         call.final = (response.status, response.phrase, "")
+        egress = self.egress
+        call.egress = egress.name if egress is not None else ""
+        lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, response)
+        call.record_answer(a, b)
+        octets = relayed(response, server.head, server.to_line, tag, a.contact)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.cseq, transaction, self.cseq, octets, server, now)
         server.user = None

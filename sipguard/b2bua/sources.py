@@ -30,7 +30,7 @@ class Sources:
     def trunk_of(self, flow: Flow) -> Trunk | None:
         """The trunk whose sources hold this address, the narrowest network first; None for strangers.
 
-        A trunk with `tls_names` is only for whoever has shown a certificate for one of them; it goes before one without.
+        A trunk with `tls_names` is only for whoever has shown a certificate for one; it goes before one without.
         """
         key: tuple[str, ...] = (flow.listener, flow.remote[0])
         if flow.tls_names:

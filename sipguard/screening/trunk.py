@@ -143,4 +143,6 @@ class Trunk:
     last_503: int = 500  # the answer to this trunk where the last peer has said 503
     upstream: Upstream = field(default_factory=Upstream)
     tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate
+    max_duration_s: float = 14_400.0  # of calls that come in by it, 0 for no bound; emergency calls have none
+    dead_call_check_s: float = 900.0  # how often this side of a call is asked whether it knows it, 0 for never
     udp_max: int = 0  # octets; longer INVITEs to peers over UDP go by TCP (RFC 3261 §18.1.1), 0 for never

@@ -163,6 +163,8 @@ def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
         try_timeout_s=shape.try_timeout,
         down_for_s=shape.down_for,
         limits=Limits(shape.limits.cps, shape.limits.calls),
+        max_duration_s=shape.max_duration,
+        dead_call_check_s=shape.dead_call_check,
         read=NumberRules(
             default_cc=shape.read.default_country,
             strip_prefix=shape.read.strip_prefix,

@@ -208,6 +208,11 @@ class TrunkShape(Shape):
     """How long a silent peer is passed over."""
     limits: LimitsShape = LimitsShape()
     """Bounds on its calls."""
+    max_duration: Duration = 14_400.0
+    """Longest duration of calls that come in by it, then both sides get a BYE; 0 for no bound. Emergency calls have
+    none."""
+    dead_call_check: Duration = 900.0
+    """How often its side of a call without session timer is asked by OPTIONS whether it knows the call; 0 for never."""
     read: ReadShape = ReadShape()
     """How its numbers are read."""
     write: WriteShape = WriteShape()
