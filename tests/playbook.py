@@ -353,6 +353,10 @@ class Playbook:
         self.now = end
         return column
 
+    def second(self) -> list[str]:
+        """What the engine does about once a second."""
+        return self.carry(self.engine.second(self.clock))
+
     def control(self, what: Control) -> list[str]:
         """An operator's wish."""
         return self.carry(self.engine.control(what, self.clock))

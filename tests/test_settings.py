@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipguard.screening.ruleset import Ruleset
-from sipguard.screening.trunk import Limits, Peer, Tls
+from sipguard.screening.trunk import Limits, Peer, Route, Tls
 from sipguard.settings import READ, SKIP, Loaded, json_schema, load
 from sipguard.settings.units import octets, percent, seconds
 from tests.pki import Pki
@@ -64,6 +64,24 @@ def problems(loaded: Loaded, directory: Path) -> list[str]:
 
 
 NO_ANCHORS = "sipguard.yaml:26:1: warning: identity.anchors: no anchors: no Identity header can pass"
+
+
+def test_routes_by_number(tmp_path: Path) -> None:
+    routes = 'route: [{prefix: ["+1212", 1646*], to: core}, {prefix: 1, to: [core]}, {to: core}]'
+    plain = load(write(tmp_path, GOOD.replace("route: core", routes))).ruleset
+    assert plain is not None
+    trunk = plain.trunks["carrier-a"]
+    assert trunk.route == ""
+    assert trunk.routes == (Route(("core",), ("1212", "1646")), Route(("core",), ("1",)), Route(("core",)))
+
+
+def test_numbers_without_a_route_are_a_warning(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, GOOD.replace("route: core", "route: [{prefix: 1, to: core}]")))
+    assert problems(loaded, tmp_path)[0] == (
+        "sipguard.yaml:12:5: warning: trunks.carrier-a.route: has no route for all other numbers; "
+        "write {to: TRUNK} at the end, or those calls are answered 404"
+    )
+    assert loaded.errors == ()
 
 
 def test_a_good_configuration_loads(tmp_path: Path) -> None:
@@ -309,6 +327,28 @@ MISTAKES = {
         '    peers: ["127.0.0.1:5070", 192.0.2.9]',
         "    sources: [203.0.113.1]\n    route: carrier-a",
         "9:5: trunks.core.route: trunk carrier-a has no peers, no call can go there; write its peers",
+    ),
+    "route by number to nowhere": (
+        "route: core",
+        "route: [{prefix: 1, to: [core, croe]}, {to: core}]",
+        "12:36: trunks.carrier-a.route[0].to[1]: croe is no trunk; did you mean core?",
+    ),
+    "two routes for a prefix": (
+        "route: core",
+        'route: [{prefix: "+1212", to: core}, {prefix: ["1646", "1212"], to: core}, {to: core}]',
+        "12:42: trunks.carrier-a.route[1]: +1212 has a route already; one of them is trunks.carrier-a.route[0]",
+    ),
+    "two routes for all": (
+        "route: core",
+        "route: [{to: core}, {to: core}]",
+        "12:25: trunks.carrier-a.route[1]: is a second route for all other numbers; "
+        "one of them is trunks.carrier-a.route[0]",
+    ),
+    "prefix of letters": (
+        "route: core",
+        "route: [{prefix: north, to: core}, {to: core}]",
+        "12:14: trunks.carrier-a.route[0].prefix[0]: north is no prefix of numbers; "
+        'write country code and digits, such as "+1202"',
     ),
     "no route": (
         "    route: core\n",

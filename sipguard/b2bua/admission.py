@@ -19,6 +19,7 @@ from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.finding import Waiting
 from sipguard.screening.pipeline import Screening, fail, screen, skip
+from sipguard.screening.route import Way
 from sipguard.screening.verdict import (
     ALLOW,
     BYPASS,
@@ -55,7 +56,8 @@ _BYPASS: Final = Verdict(ALLOW, BYPASS_RULE)
 _LIMITED: Final = Verdict(  # a 5xx would be read as our own trouble
     REJECT, LIMIT_RULE, status=480, phrase="Trunk Limit Reached"
 )
-NO_ROUTE: Final = (500, "No Peer Reachable")
+NO_PEER: Final = (500, "No Peer Reachable")
+NO_ROUTE: Final = (404, "No Route To Number")
 
 
 def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Trunk) -> None:
@@ -166,31 +168,48 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     passes = verdict.goes_on or mode != ENFORCE
     if mode == REPORT and not verdict.goes_on:
         engine.counts[_REPORTED] += 1
-    route = _route(call, verdict, mode)
-    egress = call.ruleset.trunks.get(route)
-    if passes and egress is not None:
-        prepare_lines(setup, egress, verdict.label if mode == ENFORCE else None, untouched=mode == BYPASS)
-    _record(engine, setup, verdict, mode, route if passes else "")
+    way = _way(setup, verdict, mode) if passes else None
+    hops = engine.peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []
+    egress = hops[0][0] if hops else way.trunks[0] if way is not None and way.trunks else None
+    if egress is not None:
+        setup.label = verdict.label if mode == ENFORCE else None
+        setup.untouched = mode == BYPASS
+        prepare_lines(setup, egress)
+    _record(engine, setup, verdict, mode, egress.name if egress is not None else "")
     if not passes:
         setup.refuse(verdict.status, verdict.phrase, tuple(verdict.header_lines(call.id)))
         call.close("")
         return
-    peers = engine.peers.to_try(egress, engine.clock.now, bool(call.emergency)) if egress is not None else []
-    if egress is None or not peers:
-        setup.refuse(*NO_ROUTE)
+    if not hops:
+        setup.refuse(*(NO_ROUTE if way is None else NO_PEER))
         call.close(frames.UNREACHABLE)
         return
-    setup.forward(egress, peers)
+    setup.forward(hops)
 
 
-def _route(call: Call, verdict: Verdict, mode: str) -> str:
-    """Name of the trunk that the call leaves by."""
+def _way(setup: Setup, verdict: Verdict, mode: str) -> Way | None:
+    """The trunks that the call may leave by, None where there is no route for its number."""
+    call = setup.call
     ruleset = call.ruleset
-    if call.emergency and ruleset.emergency_route:
-        return ruleset.emergency_route
+    if call.emergency:
+        return _emergency_way(setup)
     if verdict.redirect is not None and verdict.redirect.route and mode == ENFORCE:
-        return verdict.redirect.route
-    return call.trunk.route
+        return ruleset.ways.get(verdict.redirect.route)
+    return ruleset.routes[call.trunk.name].find(setup.attempt.callee.tn)
+
+
+def _emergency_way(setup: Setup) -> Way | None:
+    """For an emergency call everything is tried: its own route, that of its number, then all others of its trunk."""
+    ruleset = setup.call.ruleset
+    table = ruleset.routes[setup.call.trunk.name]
+    own = table.find(setup.attempt.callee.tn)
+    if own is not None and own.trunks == tuple(table.every) and not ruleset.emergency_route:
+        return own
+    trunks = [ruleset.trunks[ruleset.emergency_route]] if ruleset.emergency_route else []
+    for trunk in [*(own.trunks if own is not None else ()), *table.every]:
+        if trunk not in trunks:
+            trunks.append(trunk)
+    return Way(trunks) if trunks else None
 
 
 def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: str) -> None:

@@ -124,6 +124,10 @@ class Identifiers:
         self._at = at + 16
         return self.worker + self._pool[at : at + 16]
 
+    def below(self, n: int) -> int:
+        """A random number from 0 to n - 1, as good as evenly spread for any n that matters here."""
+        return int(self.token()[len(self.worker) :], 16) % n
+
     def branch(self) -> str:
         """A branch for a Via of ours (RFC 3261 §8.1.1.7)."""
         return "z9hG4bK" + self.token()

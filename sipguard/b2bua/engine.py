@@ -31,10 +31,11 @@ from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.crossing import bare_ack, in_dialog
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.outside import outside
+from sipguard.b2bua.peers import Peers
 from sipguard.b2bua.place import Place
-from sipguard.b2bua.routing import Peers, TrunkLoad
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.sources import Sources
+from sipguard.b2bua.trunk_load import TrunkLoad
 from sipguard.b2bua.within import ack, cancel, within
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context, Need
@@ -97,7 +98,7 @@ class Engine:
         self.layer = Layer()
         self.legs: dict[str, Leg] = {}
         self.calls: dict[str, Call] = {}
-        self.peers = Peers()
+        self.peers = Peers(self.ids.below)
         self.draining = False
         self.modes: dict[str, str] = {}
         self.clock = Clock(0.0, 0.0)
@@ -394,8 +395,20 @@ class Engine:
             if url not in self._waiting:
                 self._waiting[url] = []
                 out.append(Fetch(Need("certificate", url, 0.0)))
+        self._note_peers(clock)
         self._levels(clock.now)
         return out
+
+    def _note_peers(self, clock: Clock) -> None:
+        """Writes down which peers are passed over from now on, and which no longer."""
+        peers = self.peers
+        peers.expire(clock.now)
+        for change in peers.changes:
+            kind = "peer_down" if change.why else "peer_up"
+            text = f"{change.trunk}: {change.peer}" + (f": {change.why}" if change.why else "")
+            self.layer.out.append(Record(frames.NoteFrame(clock.unix, kind, text, self.ruleset.revision)))
+        if peers.changes:
+            peers.changes = []
 
     def _levels(self, now: float) -> None:
         counts, layer = self.counts, self.layer

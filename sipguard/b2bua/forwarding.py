@@ -23,24 +23,20 @@ if TYPE_CHECKING:
     from sipguard.b2bua.leg import Leg
     from sipguard.b2bua.setup import Setup
     from sipguard.screening.trunk import Peer, Trunk, WriteRules
-    from sipguard.screening.verdict import Label
 
 ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
 
 
-def prepare_lines(setup: Setup, egress: Trunk, label: Label | None, untouched: bool) -> None:
-    """Sets `lines` and `from_...` of `setup`: what all tries of this call carry.
-
-    `untouched` is for bypass: nothing but what each leg has of its own is changed.
-    """
+def prepare_lines(setup: Setup, egress: Trunk) -> None:
+    """Sets `lines` and `from_...` of `setup`: what all tries of this call at `egress` carry."""
     request = setup.request
     kept = kept_lines(request)
     shown = request.from_value
-    if not untouched:
+    if not setup.untouched:
         if b"verstat" in request.head.lower():
             kept = [without_verstat(line) for line in kept]
             shown = without_verstat(shown)
-        shown = _mark(setup, egress, label, kept, shown)
+        shown = _mark(setup, egress, kept, shown)
     setup.lines = "\r\n".join(kept)
     display, uri, rest = name_addr(shown)
     setup.from_display = f"{display} " if display else ""
@@ -48,8 +44,9 @@ def prepare_lines(setup: Setup, egress: Trunk, label: Label | None, untouched: b
     setup.from_rest = _without_tag(rest)
 
 
-def _mark(setup: Setup, egress: Trunk, label: Label | None, kept: list[str], shown: str) -> str:
+def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str) -> str:
     """Writes verstat, attestation and label into `kept`; answers the From value with what belongs there."""
+    label = setup.label
     facts = setup.screening.facts
     result, attest = facts.get("identity.result"), facts.get("identity.attest")
     verstat = verstat_of(egress.verstat, result, attest) if setup.call.trunk.verify else ""

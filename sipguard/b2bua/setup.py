@@ -15,8 +15,9 @@ from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import bare_ack, relayed
 from sipguard.b2bua.failures import LAST_503, better
-from sipguard.b2bua.forwarding import invite
+from sipguard.b2bua.forwarding import invite, prepare_lines
 from sipguard.b2bua.leg import B, Leg
+from sipguard.b2bua.retry_after import retry_after_of
 from sipguard.b2bua.setup_table import (
     ANSWER,
     CLOSE,
@@ -48,10 +49,12 @@ from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransa
 
 if TYPE_CHECKING:
     from sipguard.b2bua.call import Call
+    from sipguard.b2bua.peers import Hop
     from sipguard.screening.attempt import CallAttempt
     from sipguard.screening.finding import Context, Need
     from sipguard.screening.pipeline import Screening
     from sipguard.screening.trunk import Peer, Trunk
+    from sipguard.screening.verdict import Label
 
 BUSY_STATUS: Final = frozenset({486, 600, 603})
 NO_ANSWER_STATUS: Final = frozenset({408, 480, 487})
@@ -75,15 +78,17 @@ class Setup:
         "from_display",
         "from_rest",
         "from_uri",
+        "hops",  # peers that are left to try, each with its trunk
+        "label",
         "late_for",  # Need | None: what a check waits for
         "lines",  # header lines that cross in the forwarded INVITE
-        "peers",
         "relayed_ring",
         "request",
         "screening",
         "server",
         "state",
         "tag_by_remote",
+        "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
     )
 
@@ -107,7 +112,9 @@ class Setup:
         self.client: ClientTransaction | None = None
         self.state = SCREENING
         self.egress: Trunk | None = None
-        self.peers: list[Peer] = []
+        self.hops: list[Hop] = []
+        self.label: Label | None = None
+        self.untouched = False
         self.lines = self.verstat = ""
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None
@@ -137,21 +144,25 @@ class Setup:
         """What a check waits for did not come within its budget."""
         self.call.engine.late(self)
 
-    def forward(self, egress: Trunk, peers: list[Peer]) -> None:
-        """Sends the INVITE to the first of `peers`."""
+    def forward(self, hops: list[Hop]) -> None:
+        """Sends the INVITE to the first of `hops` that does not fail; takes from it."""
         action, self.state = SETUP[self.state, FORWARD]
         if action == TRY:
-            self.egress = egress
-            self.peers = peers
-            self._try_peer(egress)
+            self.hops = hops
+            self._try_peer()
 
-    def _try_peer(self, egress: Trunk) -> None:
+    def _try_peer(self) -> None:
         """Sends the INVITE to the next peer, on a fresh B leg."""
         call = self.call
         engine = call.engine
         if call.b is not None:
             self._abandon_try(call.b)
-        call.peer = peer = self.peers.pop(0)
+        egress, peer = self.hops.pop(0)
+        if egress is not self.egress:
+            if self.egress is not None:
+                prepare_lines(self, egress)  # another trunk wants numbers, verstat and attestation in its own way
+            self.egress = egress
+        call.peer = peer
         leg = self._new_b(egress, peer)
         branch = engine.ids.branch()
         octets = invite(self, leg, egress, peer, branch)
@@ -287,11 +298,11 @@ class Setup:
         status = response.status
         call = self.call
         call.note_try(status)
-        if call.peer is not None:
-            call.engine.peers.answered(call.peer)
+        if call.peer is not None and self.egress is not None:
+            self._note_failure(call.peer, self.egress, response)
         self.best = best = better(self.best, response)
-        if status in NEXT_PEER_STATUS and self.peers and not self.relayed_ring and self.egress is not None:
-            self._try_peer(self.egress)
+        if status in NEXT_PEER_STATUS and self.hops and not self.relayed_ring:
+            self._try_peer()
             return
         self._fail_with(best)
 
@@ -308,6 +319,13 @@ class Setup:
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
         call.close(_disposition_of(status))
+
+    def _note_failure(self, peer: Peer, egress: Trunk, response: Response) -> None:
+        peers = self.call.engine.peers
+        if response.status == 503:
+            peers.refused(peer, egress, retry_after_of(response), self.call.engine.clock.now)
+        else:
+            peers.answered(peer)
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
         """The peer did not react, or rings for too long."""
@@ -330,8 +348,8 @@ class Setup:
         self.client = None
         if call.peer is not None and self.egress is not None:
             call.engine.peers.failed(call.peer, self.egress, call.engine.clock.now)
-            if self.peers:
-                self._try_peer(self.egress)
+            if self.hops:
+                self._try_peer()
                 return
         if self.best is not None:
             self._fail_with(self.best)

@@ -17,6 +17,7 @@ from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
+from sipguard.screening.route import RouteTable, Way
 from sipguard.screening.trunk import Listener, Trunk
 from sipguard.stir.certificate import Anchors
 
@@ -68,6 +69,10 @@ class Ruleset(_Snapshot):
     lists: Lists
     anchors: Anchors
     policies: Mapping[str, CompiledPolicy]
+    routes: Mapping[str, RouteTable] = field(
+        default_factory=dict
+    )  # name of the trunk that calls come from -> where they leave
+    ways: Mapping[str, Way] = field(default_factory=dict)  # name of a trunk -> the way by it alone
 
     def compiled(self, trunk_name: str) -> CompiledPolicy:
         """The policy as it stands for calls from this trunk. KeyError where there is no such trunk."""
@@ -86,5 +91,7 @@ class Ruleset(_Snapshot):
             lists=Lists.open(plain.lists),
             anchors=Anchors.read(plain.anchors),
             policies=policies,
+            routes={name: RouteTable(trunk, plain.trunks) for name, trunk in plain.trunks.items()},
+            ways={name: Way([trunk]) for name, trunk in plain.trunks.items()},
             **common,
         )

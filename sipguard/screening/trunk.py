@@ -82,11 +82,27 @@ class Peer:
     transport: str = "udp"
     listener: str = ""
     tls_names: tuple[str, ...] = ()
+    priority: int = 0  # smaller ones are tried first
+    weight: int = 0  # share among those of the same priority (RFC 2782); 0 for all: in the order written
+    key: str = field(init=False, repr=False, compare=False, default="")  # what is known of it is kept under this
     uri_host: str = field(init=False, repr=False, compare=False, default="")  # as in a SIP URI, without the port 5060
 
     def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
         object.__setattr__(self, "uri_host", host if self.port == 5060 else f"{host}:{self.port}")
+        by = f"@{self.listener}" if self.listener else ""
+        object.__setattr__(self, "key", f"{host}:{self.port}/{self.transport}{by}")
+
+
+@dataclass(frozen=True, slots=True)
+class Route:
+    """Where calls to numbers that begin so leave: names of trunks, tried in order.
+
+    `prefixes` are the first digits of canonical TNs; () is for all numbers that no other prefix fits.
+    """
+
+    to: tuple[str, ...]
+    prefixes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -127,7 +143,7 @@ class Trunk:
     kind: str
     sources: tuple[IPv4Network | IPv6Network, ...] = ()
     listeners: tuple[str, ...] = ("main",)  # it is heard on all of them
-    route: str = ""  # name of the trunk that calls from here leave by
+    route: str = ""  # name of the trunk that calls from here leave by where `routes` say nothing else
     peers: tuple[Peer, ...] = ()
     try_timeout_s: float = 4.0
     down_for_s: float = 30.0
@@ -142,6 +158,8 @@ class Trunk:
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
     last_503: int = 500  # the answer to this trunk where the last peer has said 503
     upstream: Upstream = field(default_factory=Upstream)
+    routes: tuple[Route, ...] = ()  # by called number; the longest prefix counts
+    retry_after_limit_s: float = 60.0  # longest time for which a Retry-After in a 503 of a peer is honoured
     tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate
     max_duration_s: float = 14_400.0  # of calls that come in by it, 0 for no bound; emergency calls have none
     dead_call_check_s: float = 900.0  # how often this side of a call is asked whether it knows it, 0 for never

@@ -16,7 +16,7 @@ from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress
 from sipguard.screening.ruleset import Overload
-from sipguard.screening.trunk import Connections, Limits, Listener, Peer, Tls, Trunk, Upstream, WriteRules
+from sipguard.screening.trunk import Connections, Limits, Listener, Peer, Route, Tls, Trunk, Upstream, WriteRules
 from sipguard.settings import secret
 from sipguard.settings.model import SET_ELSEWHERE, Config, ConnectionsShape, PeerShape, TlsShape, TrunkShape
 
@@ -146,6 +146,8 @@ def _peer(shape: PeerShape, names: tuple[str, ...], config: Config) -> Peer:
         transport=transport,
         listener="" if listener == names[0] else listener,
         tls_names=tuple(shape.names),
+        priority=shape.priority,
+        weight=shape.weight,
     )
 
 
@@ -158,10 +160,11 @@ def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
         kind=shape.kind,
         sources=tuple(shape.sources),
         listeners=names,
-        route=shape.route,
+        **_routes(shape),
         peers=tuple(_peer(peer, names, config) for peer in shape.peers),
         try_timeout_s=shape.try_timeout,
         down_for_s=shape.down_for,
+        retry_after_limit_s=shape.retry_after_limit,
         limits=Limits(shape.limits.cps, shape.limits.calls),
         max_duration_s=shape.max_duration,
         dead_call_check_s=shape.dead_call_check,
@@ -183,6 +186,14 @@ def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
         tls_names=tuple(shape.tls_names),
         udp_max=shape.udp_max,
     )
+
+
+def _routes(shape: TrunkShape) -> dict[str, Any]:
+    """Fields of a Trunk that say where its calls leave."""
+    routes = tuple(Route(tuple(each.to), tuple(each.prefix)) for each in shape.route)
+    if len(routes) == 1 and not routes[0].prefixes and len(routes[0].to) == 1:
+        return {"route": routes[0].to[0]}
+    return {"routes": routes}
 
 
 def check_settings(config: Config) -> dict[str, object]:

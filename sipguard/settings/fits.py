@@ -11,7 +11,7 @@ from ipaddress import ip_address
 from itertools import combinations
 
 from sipguard.screening.listspec import BINDINGS
-from sipguard.screening.policy.errors import WARNING, Path, meant
+from sipguard.screening.policy.errors import WARNING, Path, dotted, meant
 from sipguard.settings.build import listeners_of, way_to
 from sipguard.settings.document import Document
 from sipguard.settings.model import Config, ListShape, TrunkShape
@@ -58,7 +58,7 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
     path: Path = ("trunks", name)
     yield from _trunk_listeners(name, trunk, config, document)
     if trunk.route:
-        yield from _route(trunk.route, (*path, "route"), config, document)
+        yield from _routes(trunk, (*path, "route"), config, document)
     elif trunk.sources:
         yield document.problem(path, "calls from here have no route", "write route: TRUNK")
     if not trunk.sources and not trunk.peers:
@@ -119,6 +119,27 @@ def _names(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
     if not any(shape.tls is not None and shape.tls.clients != "ignored" for shape in shapes):
         what = "no listener of this trunk asks for certificates: nobody can send"
         yield document.problem(("trunks", name, "tls_names"), what, "write a TLS listener with clients: asked")
+
+
+def _routes(trunk: TrunkShape, path: Path, config: Config, document: Document) -> Iterator[Problem]:
+    """Routes must lead to trunks that have peers, and no number may have two."""
+    written = document.plain["trunks"][path[1]]["route"]
+    seen: dict[str, int] = {}
+    for n, route in enumerate(trunk.route):
+        at: Path = path if isinstance(written, str) else (*path, n)
+        for m, name in enumerate(route.to):
+            where: Path = at if isinstance(written, str) else (*at, "to")
+            if not isinstance(written, str) and isinstance(written[n]["to"], list):
+                where = (*where, m)
+            yield from _route(name, where, config, document)
+        for prefix in route.prefix or [""]:
+            if prefix in seen:
+                what = f"+{prefix} has a route already" if prefix else "is a second route for all other numbers"
+                yield document.problem(at, what, f"one of them is {dotted((*path, seen[prefix]))}")
+            seen.setdefault(prefix, n)
+    if "" not in seen:
+        hint = "write {to: TRUNK} at the end, or those calls are answered 404"
+        yield document.problem(path, "has no route for all other numbers", hint, WARNING)
 
 
 def _route(route: str, path: Path, config: Config, document: Document) -> Iterator[Problem]:

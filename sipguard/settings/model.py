@@ -16,6 +16,7 @@ from sipguard.numbers.formats import FORMATS
 from sipguard.screening.checks import CHECKS
 from sipguard.settings.units import Duration, Percent, Size
 from sipguard.settings.values import (
+    ROUTES,
     Address,
     FileOrMap,
     FileOrNumbers,
@@ -23,11 +24,13 @@ from sipguard.settings.values import (
     NetworkText,
     NumberText,
     Port,
+    Prefixes,
     RedressEmail,
     RedressTel,
     RedressUrl,
     SecretFile,
     TlsName,
+    TrunkNames,
     peer_map,
 )
 
@@ -172,6 +175,10 @@ class PeerShape(Shape):
     """Listener that requests leave by; the trunk's first one with that transport if left out."""
     names: list[TlsName] = []
     """Its certificate must have one of these; the first is asked for (SNI). Its address if left out."""
+    priority: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Peers with a smaller one are tried before."""
+    weight: Annotated[int, Field(ge=0, le=65535)] = 0
+    """Share of calls that try it first among peers of its priority (RFC 2782); all 0: as they are written."""
 
     @model_validator(mode="before")
     @classmethod
@@ -181,6 +188,15 @@ class PeerShape(Shape):
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
         return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core))]}
+
+
+class RouteShape(Shape):
+    """Where calls to some numbers leave."""
+
+    prefix: Prefixes = []
+    """First digits of the called numbers in canonical form, such as "+1202"; for all others if left out."""
+    to: TrunkNames
+    """Trunk that they leave by, or a list of trunks that are tried in order."""
 
 
 class TrunkShape(Shape):
@@ -196,8 +212,8 @@ class TrunkShape(Shape):
     """Addresses and networks that may send on it. Nobody else gets an answer."""
     tls_names: list[TlsName] = []
     """Who sends must have shown a certificate for one of these names; none asks for no certificate."""
-    route: str = ""
-    """Trunk that calls from here leave by."""
+    route: Annotated[list[RouteShape], *ROUTES] = []
+    """Trunk that calls from here leave by; or a list by called number, of which the longest prefix counts."""
     peers: list[PeerShape] = []
     """Where calls to this trunk are sent, in order of preference."""
     udp_max: Annotated[int, Field(ge=0)] = 0
@@ -206,6 +222,8 @@ class TrunkShape(Shape):
     """How long a peer may stay silent before the next one is tried."""
     down_for: Duration = 30.0
     """How long a silent peer is passed over."""
+    retry_after_limit: Duration = 60.0
+    """Longest time for which the Retry-After of a peer's 503 is honoured; 0 for not at all."""
     limits: LimitsShape = LimitsShape()
     """Bounds on its calls."""
     max_duration: Duration = 14_400.0

@@ -10,7 +10,8 @@ from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final
 
-from pydantic import BeforeValidator, Field, PlainValidator, WithJsonSchema
+from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
+from pydantic_core import CoreSchema
 
 Network = IPv4Network | IPv6Network
 _TEXT: Final = {"type": "string"}
@@ -75,6 +76,29 @@ def _tls_name(value: object) -> str:
     return text
 
 
+def _routes(value: object) -> object:
+    """Routes as a list of maps, from a trunk's name or from what is such a list already."""
+    if isinstance(value, str):
+        return [{"to": value}] if value else []
+    if isinstance(value, list):
+        return value
+    raise ValueError("is neither a trunk nor a list|write a trunk's name, or a list of {prefix: [...], to: TRUNK}")
+
+
+def _names(value: object) -> object:
+    """Names as a list, from one name or from what is such a list already."""
+    return [value] if isinstance(value, str | int) else value
+
+
+def _prefix(value: object) -> str:
+    """The first digits of canonical numbers, without the + that may stand before them. Raises ValueError."""
+    text = str(value) if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    digits = text.removeprefix("+").removesuffix("*")
+    if not digits.isascii() or not digits.isdigit() or len(digits) > 15:
+        raise ValueError(f'{value} is no prefix of numbers|write country code and digits, such as "+1202"')
+    return digits
+
+
 def _number_text(value: object) -> str:
     """A telephone number; YAML reads digits as a number, which is as good here. Raises ValueError."""
     if isinstance(value, bool) or not isinstance(value, str | int):
@@ -123,10 +147,30 @@ def _is_item(text: str) -> bool:
     return all("!" <= char <= "~" and char not in '";\\<>' for char in text)
 
 
+class _OrText:
+    """In the JSON Schema: a text may stand there too."""
+
+    def __get_pydantic_json_schema__(self, core_schema: CoreSchema, schema_of: GetJsonSchemaHandler) -> dict[str, Any]:
+        return {"oneOf": [_TEXT, schema_of(core_schema)]}
+
+
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NetworkText = Annotated[Network, BeforeValidator(_network), WithJsonSchema(_TEXT)]
 TlsName = Annotated[str, BeforeValidator(_tls_name), WithJsonSchema(_TEXT)]
+TrunkNames = Annotated[
+    list[str],
+    BeforeValidator(_names),
+    Field(min_length=1),
+    WithJsonSchema({"oneOf": [_TEXT, {"type": "array", "items": _TEXT, "minItems": 1}]}),
+]
+_PREFIX: Final = {"type": ["string", "integer"]}
+Prefixes = Annotated[
+    list[Annotated[str, BeforeValidator(_prefix)]],
+    BeforeValidator(_names),
+    WithJsonSchema({"oneOf": [_PREFIX, {"type": "array", "items": _PREFIX}]}),
+]
+ROUTES = (BeforeValidator(_routes), _OrText())
 NumberText = Annotated[str, BeforeValidator(_number_text), WithJsonSchema({"type": ["string", "integer"]})]
 SecretFile = Annotated[SecretPlace, PlainValidator(_secret_place), WithJsonSchema(_TEXT)]
 FileOrNumbers = Annotated[

@@ -123,7 +123,7 @@ def test_redirected_by_route(play: Play) -> None:
 
 def test_no_route(play: Play) -> None:
     book = play(carrier={"route": ""})
-    assert book.a.invite() == ["a 500 No Peer Reachable"]
+    assert book.a.invite() == ["a 404 No Route To Number"]
     book.a.ack()
     assert book.ends() == ["unreachable"]
 

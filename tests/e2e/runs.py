@@ -40,12 +40,18 @@ class Runs:
             number = name[:3]
             outer, inner = setup.listeners
             peers = [_shown(self.b_place(name))]
-            if setup.first_peer:
+            route: Any = f"to-{number}"
+            if setup.first_trunk:
+                route = [{"prefix": "+1202", "to": [f"before-{number}", route]}, {"to": route}]
+                config["trunks"][f"before-{number}"] = {
+                    "kind": "interconnect", "listener": inner, "peers": [_shown(self.first_place(name))],
+                }  # fmt: skip
+            elif setup.first_peer:
                 peers.insert(0, _shown(self.first_place(name)))
             config["trunks"] |= {
                 f"from-{number}": {
                     "kind": "interconnect", "listener": outer, "sources": [self.a_host(name)],
-                    "route": f"to-{number}", "trust_pai": True, **setup.trunk,
+                    "route": route, "trust_pai": True, **setup.trunk,
                 },
                 f"to-{number}": {"kind": "interconnect", "listener": inner, "peers": peers, **setup.egress},
             }  # fmt: skip

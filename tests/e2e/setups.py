@@ -98,6 +98,7 @@ class Setup:
     egress: dict[str, Any] = field(default_factory=dict)
     listeners: tuple[str, str] = ("outer", "inner")
     first_peer: str = ""
+    first_trunk: bool = False  # the first peer has a trunk of its own, from which the route goes on
     draining: bool = False
     uac: tuple[str, ...] = ()  # options of SIPp; -nr: it does not judge what is a retransmission
     uas: tuple[str, ...] = ()
@@ -125,4 +126,5 @@ SETUPS: Final = {
     "040_body_of_60_kib": Setup(check=_octets),
     "041_draining": Setup(draining=True),
     "046_late_answer_after_failover": Setup(first_peer="late", egress={"try_timeout": "1s"}, check=_dismissed),
+    "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
 }

@@ -36,7 +36,8 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 def test_every_pair_stands_in_the_table() -> None:
     files = {path.stem for path in SCENARIOS.glob("*.xml")}
     assert files == {f"{name}_{side}" for name in TABLE for side in ("uac", "uas")}
-    assert [int(name[:3]) for name in TABLE] == list(range(1, len(TABLE) + 1))
+    numbers = [int(name[:3]) for name in TABLE]
+    assert numbers == sorted(set(numbers))
     assert set(SETUPS) <= set(TABLE)
     assert all(all(cells) for cells in TABLE.values())
 

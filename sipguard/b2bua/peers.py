@@ -1,0 +1,154 @@
+"""What is known of peers: which are passed over, until when and why.
+
+Enters: what calls and probes saw. Leaves: the order in which a call tries them; changes, for the journal.
+Must not: send, read a clock, be random by itself.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+
+from sipguard.screening.route import Way, in_order, is_fixed
+from sipguard.screening.trunk import Peer, Trunk
+
+SILENT = "silent"  # no answer within try_timeout, or not reachable
+RETRY_AFTER = "retry_after"  # it asked to be left alone (RFC 3261 §21.5.4)
+PROBED = "probed"  # it does not answer OPTIONS
+
+Hop = tuple[Trunk, Peer]
+
+
+class Mark:
+    """That a peer is passed over: until when (monotonic seconds), why, and for which trunk it was seen."""
+
+    __slots__ = ("trunk", "until", "why")
+
+    def __init__(self, until: float, why: str, trunk: str) -> None:
+        self.until = until
+        self.why = why
+        self.trunk = trunk
+
+
+class Change:
+    """A peer that is passed over from now on, or (`why` is "") no longer is."""
+
+    __slots__ = ("peer", "trunk", "why")
+
+    def __init__(self, trunk: str, peer: str, why: str) -> None:
+        self.trunk = trunk
+        self.peer = peer
+        self.why = why
+
+
+class Peers:
+    """The peers of one worker. `below(n)` answers a random number from 0 to n-1."""
+
+    __slots__ = ("_below", "_marks", "changes")
+
+    def __init__(self, below: Callable[[int], int]) -> None:
+        self._below = below
+        self._marks: dict[str, Mark] = {}  # by Peer.key
+        self.changes: list[Change] = []  # since they were taken
+
+    def to_try(self, way: Way, now: float, emergency: bool) -> list[Hop]:
+        """The peers of a way in the order of this call, those that are passed over left out.
+
+        An emergency call may try them too, after the others.
+        """
+        hops: Sequence[Hop] = way.hops or self._ordered(way)
+        if not self._marks:
+            return list(hops)
+        up = [hop for hop in hops if self._is_up(hop[1], now)]
+        return up + [hop for hop in hops if not self._is_up(hop[1], now)] if emergency else up
+
+    def _is_up(self, peer: Peer, now: float) -> bool:
+        mark = self._marks.get(peer.key)
+        return mark is None or mark.until <= now
+
+    def _ordered(self, way: Way) -> list[Hop]:
+        """The hops of a way whose order is drawn for each call."""
+        return [(trunk, peer) for trunk in way.trunks for peer in self._drawn(trunk.peers)]
+
+    def _drawn(self, peers: Sequence[Peer]) -> list[Peer]:
+        """By priority; among the same, by weights (RFC 2782), or as written where there are none."""
+        found: list[Peer] = []
+        left = list(in_order(peers))
+        while left:
+            group = [peer for peer in left if peer.priority == left[0].priority]
+            del left[: len(group)]
+            found += group if is_fixed(group) else self._by_weight(group)
+        return found
+
+    def _by_weight(self, group: list[Peer]) -> list[Peer]:
+        """A random order in which the chance to be next is as the weights (RFC 2782, "Weight")."""
+        left = sorted(group, key=lambda peer: peer.weight > 0)  # those of weight 0 first, for their small chance
+        found: list[Peer] = []
+        while len(left) > 1:
+            chosen = self._below(sum(peer.weight for peer in left) + 1)
+            at = 0
+            while chosen > left[at].weight:
+                chosen -= left[at].weight
+                at += 1
+            found.append(left.pop(at))
+        return found + left
+
+    # ------------------------------------------------------------------ what was seen
+
+    def failed(self, peer: Peer, trunk: Trunk, now: float) -> None:
+        """The peer did not react in time or cannot be reached."""
+        self._mark(peer, now + trunk.down_for_s, SILENT, trunk)
+
+    def refused(self, peer: Peer, trunk: Trunk, retry_after_s: float, now: float) -> None:
+        """The peer answered 503, and how long it asked to be left alone; 0.0 where it did not.
+
+        Without Retry-After a 503 says no more than a 500 would (RFC 3261 §21.5.4): the next call tries it again.
+        """
+        wait_s = min(retry_after_s, trunk.retry_after_limit_s)
+        if wait_s > 0:
+            self._mark(peer, now + wait_s, RETRY_AFTER, trunk)
+        else:
+            self.answered(peer)
+
+    def answered(self, peer: Peer) -> None:
+        """The peer reacted. What it asked for by Retry-After stands, since this may be to a request of before."""
+        if self._marks:
+            mark = self._marks.get(peer.key)
+            if mark is not None and mark.why != RETRY_AFTER:
+                self._unmark(peer.key)
+
+    def probed_down(self, peer: Peer, trunk: Trunk) -> None:
+        """Probes find the peer down: until they find it up."""
+        self._mark(peer, float("inf"), PROBED, trunk)
+
+    def forget_absent(self, keys: set[str]) -> None:
+        """Lets go of peers that no trunk has any more."""
+        for key in self._marks.keys() - keys:
+            self._unmark(key)
+
+    def expire(self, now: float) -> None:
+        """Lets go of what is over."""
+        for key in [key for key, mark in self._marks.items() if mark.until <= now]:
+            self._unmark(key)
+
+    def _mark(self, peer: Peer, until: float, why: str, trunk: Trunk) -> None:
+        before = self._marks.get(peer.key)
+        if before is not None and before.why == PROBED:
+            return
+        self._marks[peer.key] = Mark(until, why, trunk.name)
+        if before is None or before.why != why:
+            self.changes.append(Change(trunk.name, peer.key, why))
+
+    def _unmark(self, key: str) -> None:
+        mark = self._marks.pop(key)
+        self.changes.append(Change(mark.trunk, key, ""))
+
+    # ------------------------------------------------------------------ questions
+
+    def why_down(self, peer: Peer, now: float) -> str:
+        """Why the peer is passed over now, "" where it is not."""
+        mark = self._marks.get(peer.key)
+        return mark.why if mark is not None and mark.until > now else ""
+
+    def down(self, now: float) -> int:
+        """How many peers are passed over."""
+        return sum(1 for mark in self._marks.values() if mark.until > now)
