@@ -151,13 +151,40 @@ class Engine:
             server.disconnected()
         return out
 
-    def closed(self, flow: Flow, clock: Clock) -> list[Command]:
-        """A connection that requests of ours were sent by is gone: those without any response go another way."""
+    def unframed(self, flow: Flow, head: bytes, why: MalformedMessage, clock: Clock) -> list[Command]:
+        """A stream whose next message has no end that can be told: it is refused where its head can be read (§18.3)."""
+        out = self._turn(clock)
+        self.flow = flow
+        self.counts[MALFORMED] += 1
+        if head:
+            try:
+                why.message = parse(head + b"\r\n\r\n")
+            except MalformedMessage as error:
+                why = error
+            self._malformed(flow, why)
+        return out
+
+    def closed(self, flow: Flow, stood: bool, clock: Clock) -> list[Command]:
+        """A connection that requests of ours were sent by is gone: those without any response go another way.
+
+        `stood` is whether it was ever open. Where it never was, nobody is there: the same is not tried again.
+        """
         out = self._turn(clock)
         for client in list(self.layer.clients.values()):
-            if client.flow.reliable and client.flow.remote == flow.remote and client.flow.listener == flow.listener:
+            gone = client.flow
+            if gone.reliable and gone.remote == flow.remote and gone.listener == flow.listener:
+                if not stood and client.anew is not None and client.anew.remote == flow.remote:
+                    client.anew = None
                 client.unreachable(clock.now)
         return out
+
+    def admits(self, flow: Flow) -> str:
+        """address | certificate | "": whether somebody may connect, by an address alone or by a name as well."""
+        return self.sources.admits(flow)
+
+    def knows(self, flow: Flow) -> bool:
+        """Whether who has shown these names may send."""
+        return self.sources.knows(flow)
 
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over have gone on without it."""

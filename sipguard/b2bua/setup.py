@@ -171,7 +171,7 @@ class Setup:
             self.server.expect(engine.clock.now)
             call.forward_us = int((engine.stopwatch() - call.received_mono) * 1e6)
         self.client = ClientTransaction(
-            engine.layer, "INVITE", branch, leg.flow, octets, self, engine.clock.now, egress.try_timeout_s
+            engine.layer, "INVITE", branch, leg.flow, octets, self, engine.clock.now, egress.try_timeout_s, leg.anew
         )
 
     def _abandon_try(self, leg: Leg) -> None:
@@ -189,6 +189,8 @@ class Setup:
         listener = peer.listener or egress.listeners[0]
         flow = Flow(0, peer.transport, listener, (peer.host, peer.port), peer.tls_names)
         leg = Leg(B, call, engine.listeners[listener], flow)
+        if flow.reliable:
+            leg.anew = flow  # a connection that stood may be gone when it is used: then one is made
         leg.call_id = engine.ids.token() + engine.ids.token()
         leg.local_tag = engine.ids.token()
         leg.cseq = self.cseq

@@ -57,6 +57,17 @@ class Sources:
                     best, longest = trunk, narrow
         return best
 
+    def admits(self, flow: Flow) -> str:
+        """Whether somebody may connect: by the `address` alone, by a `certificate` as well, or not ("")."""
+        if self.knows(flow):
+            return "address"
+        address = ip_address(flow.remote[0].partition("%")[0])
+        for trunk in self._trunks:
+            near = flow.listener in trunk.listeners and trunk.tls_names
+            if near and any(one.version == address.version and address in one for one in trunk.sources):
+                return "certificate"
+        return ""
+
     def knows(self, flow: Flow) -> bool:
         """Whether the sender is a source or a peer of a trunk; a peer may not call, but shares dialogs."""
         return self.trunk_of(flow) is not None or (flow.listener, flow.remote[0]) in self._peers

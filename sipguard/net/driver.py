@@ -1,6 +1,7 @@
 """The shell around the engine: sockets, the one timer, execution of commands.
 
-Enters: readiness of sockets, the clock. Leaves: datagrams, journal frames, needs. Must not: know SIP.
+Enters: readiness of sockets, what comes by connections, the clock. Leaves: messages, journal frames, needs.
+Must not: know SIP.
 """
 
 from __future__ import annotations
@@ -10,11 +11,14 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from sipguard.b2bua.commands import Clock, Command, Fetch, Record
+from sipguard.b2bua.commands import Clock, Command, Fetch, Record, Reuse
 from sipguard.b2bua.frames import Frame
+from sipguard.net.connections import Connections
 from sipguard.net.udp import Port
 from sipguard.screening.finding import Need
+from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Flow, Send
+from sipguard.sip.framing import Framer
 
 DRAIN: Final = 64  # datagrams a wake; then the loop looks at its timers and other sockets
 
@@ -23,7 +27,19 @@ class Door(Protocol):
     """What the driver asks of an engine."""
 
     def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
-        """A datagram."""
+        """A datagram, or a message of a stream."""
+
+    def unframed(self, flow: Flow, head: bytes, why: MalformedMessage, clock: Clock) -> list[Command]:
+        """A stream that cannot be read on; its connection is closed afterwards."""
+
+    def closed(self, flow: Flow, stood: bool, clock: Clock) -> list[Command]:
+        """A connection that requests left by is gone."""
+
+    def admits(self, flow: Flow) -> str:
+        """address | certificate | "": whether somebody may connect."""
+
+    def knows(self, flow: Flow) -> bool:
+        """Whether who has shown these names may send."""
 
     def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
         """A Send that the network refused."""
@@ -55,6 +71,7 @@ class Driver:
         record: Callable[[Frame], None],
         fetch: Callable[[Need], None],
         trouble: Callable[[str], None],
+        connections: Connections | None = None,
     ) -> None:
         self._engine = engine
         self._ports = {port.listener: port for port in ports}
@@ -68,8 +85,11 @@ class Driver:
         self.longest_turn_s = 0.0
         self.unsent = 0  # datagrams that the kernel had no room for
         self.tap: Tap | None = None
+        self.connections = connections
         for port in ports:
             self._loop.add_reader(port.sock.fileno(), self._readable, port)
+        if connections is not None:
+            connections.begin(self)
 
     def clock(self) -> Clock:
         """The time of this turn."""
@@ -102,6 +122,47 @@ class Driver:
                 self._busy_since = clock.now
         self.execute(commands)  # all at once: who is woken by the first datagram is awake for the others
         self._turned(clock.now)
+
+    # ------------------------------------------------------------------ what connections ask
+
+    def admits(self, flow: Flow) -> str:
+        """address | certificate | "": whether somebody may connect."""
+        return self._engine.admits(flow)
+
+    def knows(self, flow: Flow) -> bool:
+        """Whether who has shown these names may send."""
+        return self._engine.knows(flow)
+
+    def heard(self, flow: Flow, messages: list[bytes], framer: Framer) -> None:
+        """Messages of a stream; `framer` says whether what follows them can be read."""
+        clock = self.clock()
+        if self.connections is not None and self.connections.lag_s > clock.backlog_s:
+            clock = Clock(clock.now, clock.unix, self.connections.lag_s)
+        commands: list[Command] = []
+        for octets in messages:
+            try:
+                found = self._engine.received(flow, octets, clock)
+                commands += found
+                if self.tap is not None:
+                    self.tap.received(flow, octets, clock.unix, found)
+            except Exception as error:  # noqa: BLE001 - as for datagrams
+                self._trouble(f"{type(error).__name__}: {error}")
+        if framer.broken is not None:
+            commands += self._engine.unframed(flow, framer.head, framer.broken, clock)
+        self.execute(commands)
+        self._turned(clock.now)
+
+    def lost(self, flow: Flow, stood: bool) -> None:
+        """A connection that requests left by is gone."""
+        clock = self.clock()
+        self.execute(self._engine.closed(flow, stood, clock))
+        self.arm(clock.now)
+
+    def failed(self, send_id: str) -> None:
+        """A response did not leave by its connection."""
+        self.execute(self._engine.send_failed(send_id, "connection lost", self.clock()))
+
+    # ------------------------------------------------------------------ time and commands
 
     def _timer(self) -> None:
         self._handle = None
@@ -140,8 +201,15 @@ class Driver:
                 self._record(command.frame)  # type: ignore[union-attr]
             elif kind is Fetch:
                 self._fetch(command.need)  # type: ignore[union-attr]
+            elif kind is Reuse and self.connections is not None:
+                self.connections.reuse(command.flow, command.address)  # type: ignore[union-attr]
+        if self.connections is not None and self.connections.unwritten:
+            self.connections.flush()
 
     def _send(self, send: Send) -> None:
+        if send.flow.reliable:
+            self._send_by_stream(send)
+            return
         try:
             self._ports[send.flow.listener].sock.sendto(send.octets, send.flow.remote)
         except BlockingIOError:
@@ -154,8 +222,17 @@ class Driver:
             if self.tap is not None:
                 self.tap.sent(send.flow, send.octets, time.time())
 
+    def _send_by_stream(self, send: Send) -> None:
+        if self.connections is not None and self.connections.send(send):
+            if self.tap is not None:
+                self.tap.sent(send.flow, send.octets, time.time())
+        elif send.send_id:
+            self.execute(self._engine.send_failed(send.send_id, "no connection", self.clock()))
+
     def close(self) -> None:
-        """Stops reading and the timer; the sockets belong to who opened them."""
+        """Stops reading and the timer, closes connections; the sockets belong to who opened them."""
+        if self.connections is not None:
+            self.connections.close()
         for port in self._ports.values():
             self._loop.remove_reader(port.sock.fileno())
         if self._handle is not None:

@@ -34,6 +34,8 @@ def open_socket(listener: Listener) -> socket.socket:
                 sock.setsockopt(socket.SOL_SOCKET, forced, BUFFER)
             except PermissionError:
                 sock.setsockopt(socket.SOL_SOCKET, option, BUFFER)
+        if listener.dscp:
+            set_class(sock, listener.dscp)
         sock.bind((listener.host, listener.port))
     except OSError as error:
         sock.close()
@@ -51,6 +53,14 @@ def local_host(remote: Address) -> str:
         except OSError:
             return "::" if family == socket.AF_INET6 else "0.0.0.0"
         return str(sock.getsockname()[0])
+
+
+def set_class(sock: socket.socket, dscp: int) -> None:
+    """Marks the packets of a socket (RFC 2474)."""
+    if sock.family == socket.AF_INET6:
+        sock.setsockopt(socket.IPPROTO_IPV6, socket.IPV6_TCLASS, dscp << 2)
+    else:
+        sock.setsockopt(socket.IPPROTO_IP, socket.IP_TOS, dscp << 2)
 
 
 class Port:

@@ -19,6 +19,7 @@ from typing import Any, Final
 import structlog
 
 from sipguard.net.errors import CannotListen
+from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.verdict import MODES
@@ -29,6 +30,7 @@ from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
+from sipguard.sip.flow import UDP
 
 log: Final = structlog.get_logger("sipguard")
 
@@ -69,7 +71,7 @@ class Supervisor:
         self._rulesets = Rulesets(service.state_directory)
         self._rulesets.add(self._ruleset)
         for name, listener in self._ruleset.listeners.items():
-            self._sockets[name] = open_socket(listener)
+            self._sockets[name] = open_socket(listener) if listener.transport == UDP else open_listening(listener)
         self._make_children()
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
@@ -134,7 +136,9 @@ class Supervisor:
 
     def _say_ready(self) -> None:
         for name, listener in self._ruleset.listeners.items():
-            log.info("listening", listener=name, address=listener.host, port=listener.port, transport="udp")
+            log.info(
+                "listening", listener=name, address=listener.host, port=listener.port, transport=listener.transport
+            )
         for trunk, mode in self._modes.by_trunk.items():
             if mode != "enforce":
                 log.warning("mode", mode=mode, trunk=trunk or "all", advice="sipguard mode enforce ends this")
@@ -296,8 +300,13 @@ class Supervisor:
     def _needs_restart(self, loaded: Loaded) -> str:
         """What of the new configuration cannot be taken up while running, or ""."""
         assert loaded.ruleset is not None
-        if dict(loaded.ruleset.listeners) != dict(self._ruleset.listeners):
-            return f"{self._path}: listeners: a changed listener needs a restart of sipguard; nothing was changed"
+        before, after = (
+            {name: (each.host, each.port, each.transport, each.dscp) for name, each in ruleset.listeners.items()}
+            for ruleset in (self._ruleset, loaded.ruleset)
+        )
+        if before != after:
+            what = "another address, port, transport or dscp needs a restart of sipguard; nothing was changed"
+            return f"{self._path}: listeners: {what}"
         return ""
 
     def _only_after_restart(self, service: Service) -> list[str]:

@@ -1,7 +1,7 @@
 """A SIP worker: one event loop, one engine, its own journal.
 
 Enters: a start message over the channel, listening sockets by descriptor. Leaves: SIP, journal frames, requests
-for certificates. Must not: read files or parse YAML after its start, wait for a disk, a query or a lock.
+for certificates. Must not: read files after its start but at a reload, parse YAML, wait for a disk, a query or a lock.
 """
 
 from __future__ import annotations
@@ -23,6 +23,7 @@ from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload
 from sipguard.b2bua.engine import Engine
 from sipguard.net.capture import Seen
+from sipguard.net.connections import Connections, raise_limit
 from sipguard.net.driver import Driver
 from sipguard.net.udp import Port
 from sipguard.numbers.errors import NumbersError
@@ -31,6 +32,7 @@ from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.service.channel import Channel
 from sipguard.service.metrics import WorkerSlots
 from sipguard.service.watch import Trace, Watch
+from sipguard.sip.flow import UDP
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
@@ -71,15 +73,26 @@ class Worker:
         )
         self._engine.modes.update(start.modes)
         self._engine.draining = start.draining
-        ports = []
-        for name, descriptor in start.sockets.items():
-            sock = socket.socket(fileno=descriptor)
-            sock.setblocking(False)
-            ports.append(Port(name, sock))
-        self._driver = Driver(self._engine, ports, self._record, self._fetch, self._trouble)
+        self._connections, ports = self._take_sockets(start)
+        self._driver = Driver(self._engine, ports, self._record, self._fetch, self._trouble, self._connections)
         self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
+
+    @staticmethod
+    def _take_sockets(start: Start) -> tuple[Connections | None, list[Port]]:
+        """The inherited sockets: connections where there is a listener for them, and ports for datagrams."""
+        ports = []
+        listening = {}
+        listeners = start.ruleset.listeners
+        for name, descriptor in start.sockets.items():
+            sock = socket.socket(fileno=descriptor)
+            sock.setblocking(False)
+            if listeners[name].transport == UDP:
+                ports.append(Port(name, sock))
+            else:
+                listening[name] = sock
+        return Connections(listeners, listening) if listening else None, ports
 
     def _record(self, frame: frames.Frame) -> None:
         self._journal.append(frames.encode(frame))
@@ -152,6 +165,8 @@ class Worker:
             number, plain = rest
             try:
                 ruleset = Ruleset.open(plain)
+                if self._connections is not None:
+                    self._connections.use(plain.listeners)
             except (NumbersError, StirError, OSError) as error:  # a file that changed since it was checked
                 self._channel.send("did", number, str(error))
                 return
@@ -205,6 +220,7 @@ async def _main(descriptor: int) -> None:
 
 def main() -> None:
     """Entry point of the process: `python -m sipguard.service.worker DESCRIPTOR`. Signals are the supervisor's."""
+    raise_limit()
     for each in (signal.SIGINT, signal.SIGTERM, signal.SIGHUP):
         signal.signal(each, signal.SIG_IGN)
     uvloop.run(_main(int(sys.argv[1])))

@@ -12,7 +12,7 @@ from concurrent.futures import Future, ThreadPoolExecutor
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.product import CALLER_HOST, HOP_HOST, Product, configuration, free_port, wait_for
+from tests.e2e.product import CALLER_HOST, HOP_HOST, INNER, OUTER, Product, configuration, free_port, wait_for
 from tests.e2e.setups import NOTHING, SETUPS, Run, Setup
 from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
 from tests.standin import SDP, Caller, Endpoint, NextHop, reply
@@ -35,6 +35,9 @@ class Runs:
         config = configuration(self.hop_port)
         for name in ("outer6", "outer6to4", "inner6"):
             config["listeners"][name] = {"address": "::1", "port": free_port("::1")}
+        for name, host in (("outer", OUTER), ("inner", INNER), ("outer6", "::1"), ("inner6", "::1")):
+            port = free_port(host, socket.SOCK_STREAM)
+            config["listeners"][f"{name}-tcp"] = {"address": host, "port": port, "transport": "tcp"}
         for name in TABLE:
             setup = SETUPS.get(name, Setup())
             number = name[:3]
@@ -65,7 +68,7 @@ class Runs:
 
     def b_place(self, name: str) -> tuple[str, int]:
         """Where its next hop sits."""
-        v6 = SETUPS.get(name, Setup()).listeners[1] == "inner6"
+        v6 = SETUPS.get(name, Setup()).listeners[1].startswith("inner6")
         return ("::1", self.hop_port) if v6 else (f"127.0.43.{int(name[:3])}", self.hop_port)
 
     def first_place(self, name: str) -> tuple[str, int]:
@@ -116,8 +119,8 @@ class Runs:
         b_place = self.b_place(name)
         a_place = (a_host, free_port(a_host))
         outer, inner = (product.address(each) for each in setup.listeners)
-        uas = Sipp(f"{name}_uas", directory, b_place, None, *setup.uas).start()
-        uac = Sipp(f"{name}_uac", directory, a_place, outer, *setup.uac).start()
+        uas = Sipp(f"{name}_uas", directory, b_place, None, *setup.uas, over=setup.over[1]).start()
+        uac = Sipp(f"{name}_uac", directory, a_place, outer, *setup.uac, over=setup.over[0]).start()
         try:
             status = uac.wait()
             if TABLE[name][2] == NOTHING:

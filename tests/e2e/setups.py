@@ -100,6 +100,7 @@ class Setup:
     first_peer: str = ""
     first_trunk: bool = False  # the first peer has a trunk of its own, from which the route goes on
     draining: bool = False
+    over: tuple[str, str] = ("udp", "udp")  # what each side speaks; see SPOKEN in tests/e2e/sipp.py
     uac: tuple[str, ...] = ()  # options of SIPp; -nr: it does not judge what is a retransmission
     uas: tuple[str, ...] = ()
     check: Callable[[Run], None] | None = None
@@ -127,4 +128,7 @@ SETUPS: Final = {
     "041_draining": Setup(draining=True),
     "046_late_answer_after_failover": Setup(first_peer="late", egress={"try_timeout": "1s"}, check=_dismissed),
     "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
+    "100_tcp": Setup(listeners=("outer-tcp", "inner-tcp"), over=("tcp", "tcp")),
+    "101_tcp_to_udp": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp")),
+    "102_ipv6_tcp": Setup(listeners=("outer6-tcp", "inner6-tcp"), over=("tcp", "tcp")),
 }

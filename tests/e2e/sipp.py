@@ -16,10 +16,14 @@ from tests.standin import header, headers
 
 SCENARIOS: Final = ROOT / "sipp_scenarios"
 LONGEST_S: Final = 60
+SPOKEN: Final = {  # options of SIPp: one connection for all calls
+    "udp": (),
+    "tcp": ("-t", "t1", "-max_socket", "200"),
+}
 CONTROL_HOST: Final = "127.0.0.1"  # SIPp listens for commands, over IPv4 only
 
 _HEAD: Final = re.compile(
-    r"^-{20,} [0-9].*\n(?:UDP) message (sent|received) (?:\(\d+ bytes\)|\[\d+\] bytes)[ :]*\n\n", re.MULTILINE
+    r"^-{20,} [0-9].*\n(?:UDP|TCP|TLS) message (sent|received) (?:\(\d+ bytes\)|\[\d+\] bytes)[ :]*\n\n", re.MULTILINE
 )
 
 
@@ -98,6 +102,7 @@ class Sipp:
         remote: tuple[str, int] | None,
         *more: str,
         calls: int = 1,
+        over: str = "udp",
     ) -> None:
         self.errors = directory / f"{scenario}.errors"
         self.log = directory / f"{scenario}.messages"
@@ -106,9 +111,9 @@ class Sipp:
         self._directory = directory
         self._command = [
             "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port),
-            "-ci", CONTROL_HOST, "-cp", str(free_port(CONTROL_HOST)), "-mp", str(20000 + 4 * (port % 5000)),
+            "-ci", CONTROL_HOST, "-cp", str(free_port(CONTROL_HOST)), "-mp", str(20000 + 4 * ((port + 37 * int(scenario[:3])) % 5000)),
             "-m", str(calls), "-nostdin", "-timeout", f"{LONGEST_S}s", "-timeout_error",
-            "-trace_err", "-error_file", str(self.errors), *more,
+            "-trace_err", "-error_file", str(self.errors), *SPOKEN[over], *more,
         ]  # fmt: skip
         if calls == 1:
             self._command += ["-trace_msg", "-message_file", str(self.log)]
@@ -153,6 +158,6 @@ def _shown(host: str) -> str:
 
 
 def _bound(local: tuple[str, int]) -> bool:
-    """Whether a UDP socket is bound to this port."""
-    table = Path("/proc/net/udp6" if ":" in local[0] else "/proc/net/udp").read_text()
-    return f":{local[1]:04X} " in table
+    """Whether a socket is bound to this port, UDP or TCP."""
+    six = "6" if ":" in local[0] else ""
+    return any(f":{local[1]:04X} " in Path(f"/proc/net/{kind}{six}").read_text() for kind in ("udp", "tcp"))
