@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import ast
+import itertools
 import re
 import tomllib
 from collections.abc import Iterator
@@ -16,6 +18,7 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from sipguard.b2bua.crossing import EXPOSED
+from sipguard.b2bua.extensions import END_TO_END, NOT_END_TO_END
 from sipguard.b2bua.frames import DISPOSITIONS
 from sipguard.cli.main import main
 from sipguard.numbers.canonical import CLASSES
@@ -33,7 +36,7 @@ from tests.playbook import Playbook
 from tests.screening.build import attempt
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/policy.md")
+DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/policy.md", "docs/sip.md")
 
 
 @cache
@@ -178,6 +181,42 @@ def reason_rows() -> list[list[str]]:
     """The table of reasons, with its backquotes."""
     lines = text("docs/policy.md").split("| status | reasons |\n")[1].splitlines()[1:]
     return [line.strip("|").split("|") for line in lines if line.startswith("|")]
+
+
+# ------------------------------------------------------------------------------------------ SIP
+
+
+def written_answers() -> set[tuple[int, str]]:
+    """(status, phrase) of every final answer that call control and the parser hold, found in their source."""
+    found = set()
+    for file in [*(ROOT / "sipguard/b2bua").glob("*.py"), *(ROOT / "sipguard/sip").glob("*.py")]:
+        for node in ast.walk(ast.parse(file.read_text())):
+            if isinstance(node, ast.Dict):
+                found |= {_answer(key, value) for key, value in zip(node.keys, node.values, strict=True)}
+            values = node.args + [k.value for k in node.keywords] if isinstance(node, ast.Call) else []
+            values = node.elts if isinstance(node, ast.Tuple) else values
+            values = node.args.defaults if isinstance(node, ast.FunctionDef) else values
+            found |= {_answer(one, other) for one, other in itertools.pairwise(values)}
+    return {answer for answer in found if answer is not None}
+
+
+def _answer(one: ast.expr | None, other: ast.expr) -> tuple[int, str] | None:
+    """The answer of two neighbouring constants, None where they are none."""
+    if not isinstance(one, ast.Constant) or not isinstance(other, ast.Constant) or type(one.value) is not int:
+        return None
+    fits = 200 <= one.value < 700 and isinstance(other.value, str) and other.value[:1].isupper()
+    return (one.value, str(other.value)) if fits else None
+
+
+def test_our_answers_are_documented_and_exist() -> None:
+    told = [(int(row[0][:3]), row[0][4:]) for row in table("docs/sip.md", "answer")]
+    assert told == sorted(set(told))
+    assert set(told) == written_answers() | {(503, "Draining"), (503, "Overloaded")}
+
+
+@pytest.mark.parametrize(("first", "tags"), [("option tag", END_TO_END), ("option tag refused", NOT_END_TO_END)])
+def test_option_tags_are_documented(first: str, tags: dict[str, str]) -> None:
+    assert {row[0]: row[1] for row in table("docs/sip.md", first)} == tags
 
 
 # ------------------------------------------------------------------------------------------ commands

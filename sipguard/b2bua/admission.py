@@ -12,7 +12,9 @@ from sipguard.b2bua import frames
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.forwarding import prepare_lines
+from sipguard.b2bua.loops import is_loop
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
 from sipguard.screening import guard
@@ -64,12 +66,19 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     """Screens a new INVITE and does what the verdict says."""
     counts = engine.counts
     counts[_INVITES] += 1
+    if is_loop(engine, request, trunk):
+        engine.answer(server, request, 482, "Loop Detected")
+        return
     attempt = _attempt(engine, request, trunk)
     ruleset = engine.ruleset
     emergency = guard.admit(attempt, ruleset.emergency)
     if emergency:
         counts[_EMERGENCIES] += 1
     else:
+        unknown = unknown_extensions(request)  # an emergency call is for who answers it to judge
+        if unknown:
+            engine.answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+            return
         turned_away = _turned_away(engine)
         if turned_away:
             octets = local_response(server.head, server.to_line, engine.ids.token(), 503, turned_away)

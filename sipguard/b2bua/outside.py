@@ -9,21 +9,30 @@ from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import admission
 from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
+    from sipguard.sip.transaction import ServerTransaction
 
 ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
-END_TO_END: Final = frozenset(  # option tags that concern the two ends
-    {
-        "100rel", "timer", "replaces", "norefersub", "histinfo", "resource-priority", "precondition", "early-session",
-        "from-change", "tdialog", "join", "multiple-refer", "recipient-list-invite", "sec-agree", "answermode",
-        "policy", "199", "uui",
-    }
-)  # fmt: skip
 SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")
+
+REFUSED: Final = {  # method outside a dialog -> status, phrase; any other is 501 (RFC 3261 §21.5.2)
+    "BYE": (481, "Call/Transaction Does Not Exist"),  # RFC 3261 §15.1.2
+    "INFO": (481, "Call/Transaction Does Not Exist"),  # RFC 6086 §4.2.1: it belongs to a dialog
+    "NOTIFY": (481, "Subscription Does Not Exist"),  # RFC 6665 §4.1.3
+    "PRACK": (481, "Call/Transaction Does Not Exist"),  # RFC 3262 §3
+    "UPDATE": (481, "Call/Transaction Does Not Exist"),  # RFC 3311 §5.1: it belongs to a dialog
+    "MESSAGE": (405, "Method Not Allowed"),  # RFC 3261 §8.2.1, as the following
+    "PUBLISH": (405, "Method Not Allowed"),
+    "REFER": (405, "Method Not Allowed"),
+    "REGISTER": (405, "Method Not Allowed"),
+    "SUBSCRIBE": (405, "Method Not Allowed"),
+}
+NOT_IMPLEMENTED: Final = (501, "Not Implemented")
 _UNKNOWN: Final = INDEX["unknown_source"]
 
 
@@ -35,39 +44,30 @@ def outside(engine: Engine, flow: Flow, request: Request, key: str) -> None:
         return
     server = engine.server_for(flow, request, key)
     method = request.method
-    if method in ("INVITE", "OPTIONS"):
-        unknown = unknown_extensions(request)
+    if method == "INVITE":
         if not request.uri.lower().startswith(SCHEMES):
             engine.answer(server, request, 416, "Unsupported URI Scheme")
-            return
-        if unknown:
-            engine.answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
-            return
-    if method == "INVITE":
-        if request.hops == 0:
+        elif request.hops == 0:
             engine.answer(server, request, 483, "Too Many Hops")
         else:
             admission.begin(engine, request, server, trunk)
     elif method == "OPTIONS":
-        engine.counts[INDEX["options"]] += 1
-        if engine.draining:
-            engine.answer(server, request, 503, "Draining")
-        else:
-            engine.answer(server, request, 200, "OK", ALLOW, "Accept: application/sdp", "Supported: 100rel, timer")
-    elif method == "NOTIFY":
-        engine.answer(server, request, 481, "Subscription Does Not Exist")
+        _options(engine, request, server)
     else:
         engine.counts[INDEX["refused_methods"]] += 1
-        engine.answer(server, request, 405, "Method Not Allowed", ALLOW)
+        status, phrase = REFUSED.get(method, NOT_IMPLEMENTED)
+        engine.answer(server, request, status, phrase, *((ALLOW,) if status == 405 else ()))
 
 
-def unknown_extensions(request: Request) -> str:
-    """Option tags of Require and Proxy-Require that do not pass through us, or "" (RFC 3261 §8.2.2.3)."""
-    if "require" not in request.at and "proxy-require" not in request.at:
-        return ""
-    wanted = [
-        tag
-        for value in request.values("require") + request.values("proxy-require")
-        for tag in map(str.strip, value.split(","))
-    ]
-    return ", ".join(tag for tag in wanted if tag and tag.lower() not in END_TO_END)
+def _options(engine: Engine, request: Request, server: ServerTransaction) -> None:
+    """Whether we are there, and would take an INVITE (§11.2). Max-Forwards 0 is for us too, as we go no further."""
+    engine.counts[INDEX["options"]] += 1
+    unknown = unknown_extensions(request)
+    if not request.uri.lower().startswith(SCHEMES):
+        engine.answer(server, request, 416, "Unsupported URI Scheme")
+    elif unknown:
+        engine.answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+    elif engine.draining:
+        engine.answer(server, request, 503, "Draining")
+    else:
+        engine.answer(server, request, 200, "OK", ALLOW, "Accept: application/sdp", "Supported: 100rel, timer")

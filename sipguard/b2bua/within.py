@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.exchange import Exchange
+from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.setup import Setup
 from sipguard.sip.compose import local_response
@@ -56,6 +57,10 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
         engine.answer(server, request, 481, "Call/Transaction Does Not Exist")
         return
     leg.remote_cseq = request.cseq
+    unknown = unknown_extensions(request)
+    if unknown:
+        engine.answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+        return
     _cross(engine, call, leg, other, request, server)
 
 

@@ -88,23 +88,6 @@ def test_options_while_draining(book: Playbook) -> None:
     assert book.of(frames.NoteFrame)[0].kind == "drain"
 
 
-@pytest.mark.parametrize("method", ["REGISTER", "SUBSCRIBE", "MESSAGE", "PUBLISH", "INFO", "FROBNICATE"])
-def test_other_methods(book: Playbook, method: str) -> None:
-    """§8.2.1: 405 with Allow."""
-    assert outside(book, method) == ["a 405 Method Not Allowed"]
-    allowed = value(book.a.last("405"), "Allow").split(", ")
-    assert method not in allowed
-    assert {"INVITE", "ACK", "BYE", "CANCEL", "OPTIONS"} <= set(allowed)
-    assert book.count("refused_methods") == 1
-
-
-def test_notify_outside(book: Playbook) -> None:
-    """RFC 6665 §4.1.3."""
-    assert outside(book, "NOTIFY", "Event: refer", "Subscription-State: active") == [
-        "a 481 Subscription Does Not Exist"
-    ]
-
-
 @pytest.mark.parametrize("header", ["Require", "Proxy-Require"])
 def test_unknown_extension(book: Playbook, header: str) -> None:
     """§8.2.2.3: 420, and what was not understood."""
