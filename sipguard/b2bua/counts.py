@@ -17,6 +17,7 @@ NAMES: Final = (
     "fetches", "fetches_late", "fetches_failed",
     "answered", "ended", "failovers", "calls_active", "dialogs", "transactions", "timers", "peers_down",
     "dead_call_checks",
+    "probes", "probes_failed",
 )  # fmt: skip
 
 INDEX: Final = {name: n for n, name in enumerate(NAMES)}

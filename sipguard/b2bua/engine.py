@@ -33,6 +33,7 @@ from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.outside import outside
 from sipguard.b2bua.peers import Peers
 from sipguard.b2bua.place import Place
+from sipguard.b2bua.probing import Probes
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.sources import Sources
 from sipguard.b2bua.trunk_load import TrunkLoad
@@ -99,6 +100,7 @@ class Engine:
         self.legs: dict[str, Leg] = {}
         self.calls: dict[str, Call] = {}
         self.peers = Peers(self.ids.below)
+        self._probes = Probes()
         self.draining = False
         self.modes: dict[str, str] = {}
         self.clock = Clock(0.0, 0.0)
@@ -119,6 +121,7 @@ class Engine:
         for name, each in ruleset.listeners.items():  # calls of before may need one that is gone
             self.listeners[name] = Place(each, self.ids.worker)
         self.sources = Sources(ruleset)
+        self._probes.use(self, ruleset)
 
     # ------------------------------------------------------------------ inputs
 
@@ -422,6 +425,7 @@ class Engine:
             if url not in self._waiting:
                 self._waiting[url] = []
                 out.append(Fetch(Need("certificate", url, 0.0)))
+        self._probes.second(self, clock.now)
         self._note_peers(clock)
         self._levels(clock.now)
         return out
@@ -436,6 +440,10 @@ class Engine:
             self.layer.out.append(Record(frames.NoteFrame(clock.unix, kind, text, self.ruleset.revision)))
         if peers.changes:
             peers.changes = []
+
+    def peer_states(self, clock: Clock) -> list[tuple[str, str, str]]:
+        """(trunk, peer, why it is passed over or "") of all peers."""
+        return self.peers.states(self.ruleset.trunks, clock.now)
 
     def _levels(self, now: float) -> None:
         counts, layer = self.counts, self.layer

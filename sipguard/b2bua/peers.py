@@ -6,14 +6,16 @@ Must not: send, read a clock, be random by itself.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Collection, Mapping, Sequence
+from typing import Final
 
 from sipguard.screening.route import Way, in_order, is_fixed
 from sipguard.screening.trunk import Peer, Trunk
 
-SILENT = "silent"  # no answer within try_timeout, or not reachable
-RETRY_AFTER = "retry_after"  # it asked to be left alone (RFC 3261 §21.5.4)
-PROBED = "probed"  # it does not answer OPTIONS
+SILENT: Final = "silent"  # no answer within try_timeout, or not reachable
+RETRY_AFTER: Final = "retry_after"  # it asked to be left alone (RFC 3261 §21.5.4)
+PROBED: Final = "probed"  # it does not answer OPTIONS
+_FOREVER: Final = float("inf")
 
 Hop = tuple[Trunk, Peer]
 
@@ -118,11 +120,15 @@ class Peers:
 
     def probed_down(self, peer: Peer, trunk: Trunk) -> None:
         """Probes find the peer down: until they find it up."""
-        self._mark(peer, float("inf"), PROBED, trunk)
+        self._mark(peer, _FOREVER, PROBED, trunk)
 
-    def forget_absent(self, keys: set[str]) -> None:
-        """Lets go of peers that no trunk has any more."""
-        for key in self._marks.keys() - keys:
+    def probed_up(self, peer: Peer) -> None:
+        """Probes find the peer up: it is tried again, before `down_for` is over too."""
+        self.answered(peer)
+
+    def forget(self, why: str, keep: Collection[str]) -> None:
+        """Lets go of marks that have this reason, but for the peers of the keys in `keep`."""
+        for key in [key for key, mark in self._marks.items() if mark.why == why and key not in keep]:
             self._unmark(key)
 
     def expire(self, now: float) -> None:
@@ -148,6 +154,16 @@ class Peers:
         """Why the peer is passed over now, "" where it is not."""
         mark = self._marks.get(peer.key)
         return mark.why if mark is not None and mark.until > now else ""
+
+    def every(self, trunk: Trunk) -> Sequence[Peer]:
+        """All peers of a trunk."""
+        return trunk.peers
+
+    def states(self, trunks: Mapping[str, Trunk], now: float) -> list[tuple[str, str, str]]:
+        """(trunk, peer, why it is passed over or "") of all peers of all trunks."""
+        return [
+            (name, peer.key, self.why_down(peer, now)) for name, trunk in trunks.items() for peer in self.every(trunk)
+        ]
 
     def down(self, now: float) -> int:
         """How many peers are passed over."""

@@ -35,7 +35,7 @@ def run(config: Path) -> None:
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> None:
-    """Show what runs: Ruleset, modes, processes."""
+    """Show what runs: Ruleset, modes, peers, processes."""
     answer = ask(config, "status")
     if as_json:
         print_json(answer)
@@ -43,6 +43,9 @@ def status(config: Path, as_json: bool) -> None:
     click.echo(f"revision  {answer['revision']}")
     for trunk, mode in answer["modes"].items():
         click.echo(f"mode      {mode} ({trunk or 'all trunks'})")
+    for peer in answer["peers"]:
+        state = f"passed over ({peer['passed_over']})" if peer["passed_over"] else "tried"
+        click.echo(f"peer      {peer['trunk']} {peer['peer']} {state}")
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
         click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")

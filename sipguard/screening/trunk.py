@@ -106,6 +106,16 @@ class Route:
 
 
 @dataclass(frozen=True, slots=True)
+class ProbeRules:
+    """How peers are asked by OPTIONS whether they are there; an interval of 0 asks nobody."""
+
+    interval_s: float = 0.0
+    timeout_s: float = 4.0
+    down_after: int = 3  # failures in a row
+    up_after: int = 1  # answers in a row
+
+
+@dataclass(frozen=True, slots=True)
 class Limits:
     """Bounds on a trunk's calls; 0 means none. Emergency calls do not count against them."""
 
@@ -159,6 +169,7 @@ class Trunk:
     last_503: int = 500  # the answer to this trunk where the last peer has said 503
     upstream: Upstream = field(default_factory=Upstream)
     routes: tuple[Route, ...] = ()  # by called number; the longest prefix counts
+    probe: ProbeRules = ProbeRules()
     retry_after_limit_s: float = 60.0  # longest time for which a Retry-After in a 503 of a peer is honoured
     tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate
     max_duration_s: float = 14_400.0  # of calls that come in by it, 0 for no bound; emergency calls have none

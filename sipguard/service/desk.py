@@ -40,6 +40,7 @@ class Start:
     service: Service
     workers: int
     modes: dict[str, str]
+    peers: list[tuple[str, str, str]]
 
 
 def _call_log(service: Service) -> CallLog | None:
@@ -58,6 +59,7 @@ class Desk:
         self._run_directory: Path = service.run_directory
         self._workers = start.workers
         self._modes = dict(start.modes)
+        self._peers = start.peers
         self._address, self._port = service.metrics_host, service.metrics_port
         self._slots = DeskSlots.create(self._run_directory / "desk.slots")
         self._store = SqliteStore(service.database)
@@ -90,6 +92,8 @@ class Desk:
         what, *rest = message
         if what == "modes":
             self._modes = dict(rest[0])
+        elif what == "peers":
+            self._peers = rest[0]
 
     async def _serve(self) -> web.AppRunner | None:
         """Metrics and health; without them everything else goes on."""
@@ -120,7 +124,7 @@ class Desk:
             )
             if each is not None
         ]
-        return web.Response(body=render(scraped, self._modes), headers={"Content-Type": CONTENT_TYPE})
+        return web.Response(body=render(scraped, self._modes, self._peers), headers={"Content-Type": CONTENT_TYPE})
 
     async def _health(self, _: web.Request) -> web.Response:
         """200 while the worker publishes its levels; a load balancer may rely on it."""

@@ -160,6 +160,8 @@ METRICS: Final = (
     _one("sipguard_transactions_active", GAUGE, "transactions", "transactions now"),
     _one("sipguard_timers_active", GAUGE, "timers", "timers now"),
     _one("sipguard_peers_down", GAUGE, "peers_down", "peers that are passed over now"),
+    _one("sipguard_probes_total", COUNTER, "probes", "OPTIONS sent to peers"),
+    _one("sipguard_failed_probes_total", COUNTER, "probes_failed", "OPTIONS that no peer answered, or with 408 or 503"),
     _one("sipguard_troubles_total", COUNTER, "troubles", "errors of the program that the loop survived"),
     _one("sipguard_unsent_datagrams_total", COUNTER, "unsent", "datagrams the kernel had no room for"),
     _one("sipguard_journal_bytes_total", COUNTER, "journal_bytes", "octets of frames written to the journal"),

@@ -139,9 +139,12 @@ class Scraped:
 class SlotsCollector(Collector):
     """Renders cells as metrics of Prometheus, each with the label `process`."""
 
-    def __init__(self, scraped: Sequence[Scraped], modes: Mapping[str, str]) -> None:
+    def __init__(
+        self, scraped: Sequence[Scraped], modes: Mapping[str, str], peers: Sequence[tuple[str, str, str]]
+    ) -> None:
         self._scraped = scraped
         self._modes = modes
+        self._peers = peers
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of the table."""
@@ -191,12 +194,19 @@ class SlotsCollector(Collector):
             for name in MODES:
                 mode.add_metric([trunk, name], name == in_force)
         yield mode
+        up = GaugeMetricFamily("sipguard_peer_up", "0 for a peer that is passed over", labels=["trunk", "peer"])
+        for trunk, peer, why in self._peers:
+            up.add_metric([trunk, peer], not why)
+        yield up
 
 
-def render(scraped: Sequence[Scraped], modes: Mapping[str, str]) -> bytes:
-    """The text that Prometheus reads. `modes`: mode by trunk name, "" for all trunks."""
+def render(scraped: Sequence[Scraped], modes: Mapping[str, str], peers: Sequence[tuple[str, str, str]] = ()) -> bytes:
+    """The text that Prometheus reads.
+
+    `modes`: mode by trunk name, "" for all trunks. `peers`: (trunk, peer, why it is passed over or "").
+    """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SlotsCollector(scraped, modes))
+    registry.register(SlotsCollector(scraped, modes, peers))
     return generate_latest(registry)
 
 

@@ -58,6 +58,7 @@ class Supervisor:
         self._swapping = asyncio.Lock()
         self._reloading: asyncio.Task[dict[str, Any] | control.Stream] | None = None
         self._draining = False
+        self._peers: list[tuple[str, str, str]] = []  # trunk, peer, why it is passed over or ""
         self._notify = Notify()
         self._worker_up = False
 
@@ -132,7 +133,7 @@ class Supervisor:
         )
 
     def _desk_start(self) -> desk.Start:
-        return desk.Start(service=self._service, workers=1, modes=self._all_modes())
+        return desk.Start(service=self._service, workers=1, modes=self._all_modes(), peers=self._peers)
 
     def _say_ready(self) -> None:
         for name, listener in self._ruleset.listeners.items():
@@ -154,6 +155,8 @@ class Supervisor:
             self._fetcher.tell("fetch", rest[1])
         elif what == "fetched":
             self._worker.tell("fetched", *rest)
+        elif what == "peers":
+            self._note_peers(rest[0])
         elif what == "ready":
             self._worker_up = True
             self._ready.set()
@@ -170,6 +173,18 @@ class Supervisor:
             self._drained.set()
         elif what == "trouble":
             log.error("trouble", process=child.name, what=rest[0])
+
+    def _note_peers(self, states: list[tuple[str, str, str]]) -> None:
+        """Which peers are passed over has changed."""
+        before = {(trunk, peer): why for trunk, peer, why in self._peers}
+        self._peers = states
+        self._desk.tell("peers", states)
+        for trunk, peer, why in states:
+            if why != before.get((trunk, peer), ""):
+                if why:
+                    log.warning("peer_down", trunk=trunk, peer=peer, why=why)
+                else:
+                    log.info("peer_up", trunk=trunk, peer=peer)
 
     def _ended(self, child: Child, status: int) -> None:
         if child is self._worker:
@@ -365,6 +380,7 @@ class Supervisor:
             "ok": True,
             "revision": self._ruleset.revision,
             "modes": self._all_modes(),
+            "peers": [{"trunk": trunk, "peer": peer, "passed_over": why} for trunk, peer, why in self._peers],
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,

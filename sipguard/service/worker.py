@@ -78,6 +78,7 @@ class Worker:
         self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
+        self._told_peers: list[tuple[str, str, str]] = []
 
     @staticmethod
     def _take_sockets(start: Start) -> tuple[Connections | None, list[Port]]:
@@ -198,12 +199,21 @@ class Worker:
         slots = self._slots
         while True:
             await asyncio.sleep(SAMPLE_S)
-            self._driver.execute(self._engine.second(self._driver.clock()))
+            clock = self._driver.clock()
+            self._driver.execute(self._engine.second(clock))
+            self._driver.arm(clock.now)
+            self._tell_peers(self._engine.peer_states(clock))
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
             if self._driver.tap is not None:
                 self._watch.sweep(time.time())
             if self._draining:
                 self._tell_if_drained()
+
+    def _tell_peers(self, states: list[tuple[str, str, str]]) -> None:
+        """Which peers are passed over, where that has changed."""
+        if states != self._told_peers:
+            self._told_peers = states
+            self._channel.send("peers", states)
 
     def _tell_if_drained(self) -> None:
         if not self._engine.calls:

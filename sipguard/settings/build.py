@@ -16,7 +16,18 @@ from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress
 from sipguard.screening.ruleset import Overload
-from sipguard.screening.trunk import Connections, Limits, Listener, Peer, Route, Tls, Trunk, Upstream, WriteRules
+from sipguard.screening.trunk import (
+    Connections,
+    Limits,
+    Listener,
+    Peer,
+    ProbeRules,
+    Route,
+    Tls,
+    Trunk,
+    Upstream,
+    WriteRules,
+)
 from sipguard.settings import secret
 from sipguard.settings.model import SET_ELSEWHERE, Config, ConnectionsShape, PeerShape, TlsShape, TrunkShape
 
@@ -164,6 +175,7 @@ def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
         peers=tuple(_peer(peer, names, config) for peer in shape.peers),
         try_timeout_s=shape.try_timeout,
         down_for_s=shape.down_for,
+        probe=ProbeRules(shape.probe.interval, shape.probe.timeout, shape.probe.down_after, shape.probe.up_after),
         retry_after_limit_s=shape.retry_after_limit,
         limits=Limits(shape.limits.cps, shape.limits.calls),
         max_duration_s=shape.max_duration,

@@ -199,6 +199,19 @@ class RouteShape(Shape):
     """Trunk that they leave by, or a list of trunks that are tried in order."""
 
 
+class ProbeShape(Shape):
+    """Asking peers by OPTIONS whether they are there."""
+
+    interval: Duration = 0.0
+    """How often each peer is asked; 0 for never. Some peers do not answer OPTIONS, and would be taken for down."""
+    timeout: Annotated[Duration, Field(gt=0)] = 4.0
+    """How long it may take to answer. Anything but 408 and 503 is a sign of life."""
+    down_after: Annotated[int, Field(ge=1)] = 3
+    """Failures in a row after which a peer is passed over."""
+    up_after: Annotated[int, Field(ge=1)] = 1
+    """Answers in a row after which it is tried again."""
+
+
 class TrunkShape(Shape):
     """A relation to a carrier or customer."""
 
@@ -222,6 +235,8 @@ class TrunkShape(Shape):
     """How long a peer may stay silent before the next one is tried."""
     down_for: Duration = 30.0
     """How long a silent peer is passed over."""
+    probe: ProbeShape = ProbeShape()
+    """Asking its peers by OPTIONS whether they are there."""
     retry_after_limit: Duration = 60.0
     """Longest time for which the Retry-After of a peer's 503 is honoured; 0 for not at all."""
     limits: LimitsShape = LimitsShape()
