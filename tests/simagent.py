@@ -42,10 +42,13 @@ class Plan:
     """What becomes of one call. Instants are seconds after the INVITE, the answer, or whatever comes before."""
 
     n: int
-    callee: tuple[str, ...] = ("answers",)  # of each peer: answers | busy | declines | redirects | silent | rings | 503
+    callee: tuple[str, ...] = (
+        "answers",
+    )  # of each peer: answers | forks | busy | declines | redirects | silent | rings | 503
     ring_after: float = 0.05
     answer_after: float = 0.5
     cancel_after: float = 0.0
+    early_bye: bool = False  # gives up by BYE where it may (§15), instead of by CANCEL
     reliable: bool = False  # 183 with 100rel before the 180
     bye_after: tuple[float, float] = (0.0, 0.0)  # of the caller, of the callee; 0 for never
     requests: tuple[tuple[str, str, float], ...] = ()  # (caller | callee, method, seconds after the answer)
@@ -107,11 +110,12 @@ class Asking:
 class Answering:
     """A request received: a server transaction (§17.2)."""
 
-    __slots__ = ("acked", "final", "request", "response", "side")
+    __slots__ = ("acked", "final", "fork", "request", "response", "side")
 
     def __init__(self, request: Message) -> None:
         self.request = request
         self.side: Side | None = None  # of an initial INVITE
+        self.fork: Answering | None = None  # of another end that the same INVITE has reached
         self.response = ""
         self.final = 0
         self.acked = False
@@ -140,6 +144,8 @@ class Side:
         self.said: set[str] = set()  # BYE, CANCEL: what this end did
         self.heard_bye = self.was_up = False
         self.gave_up = False  # by the clock of this end, without a final response
+        self.unheard = 0  # requests and 2xx of this end that nobody reacted to
+        self.over_at = 0.0
         self.fine: list[int] = []  # final statuses of requests within the dialog
 
     # ------------------------------------------------------------------ composing
@@ -223,6 +229,11 @@ class Side:
             asking.cancelled = True  # as soon as there is one
             return
         self.said.add("CANCEL")
+        self.net.later(GIVE_UP_S, self.give_up, asking)
+        if self.plan.early_bye and self.state == EARLY:
+            self.said.add("EARLY BYE")
+            self.ask("BYE", self.done)
+            return
         head = asking.message.split("\r\n")
         kept = [line for line in head if line.startswith(("Via:", "Max-F", "From:", "To:", "Call-ID:", "Content-L"))]
         cseq = Message(asking.message).cseq
@@ -230,7 +241,6 @@ class Side:
         text = "\r\n".join([head[0].replace("INVITE", "CANCEL", 1), *kept, f"CSeq: {cseq} CANCEL", "", ""])
         branch = parameter(kept[0], "branch")
         self.agent.ask(branch, Asking(self, "CANCEL", text, lambda status, message: None))
-        self.net.later(GIVE_UP_S, self.give_up, asking)
 
     def give_up(self, asking: Asking) -> None:
         """64*T1 after a CANCEL there is no answer any more."""
@@ -266,8 +276,10 @@ class Side:
             self.invite = None
         if response is None or status >= 300:
             self.gave_up = response is None
-            self.state = OVER
+            self.end()
             return
+        if not first and not self.gave_up and response.tag("to") != parameter(self.remote, "tag"):
+            self.agent.complaints.append(f"a second answer: {response.text}")
         unwanted = self.state == OVER and "BYE" not in self.said and not self.heard_bye
         if first or unwanted:
             self.take(response)
@@ -309,6 +321,7 @@ class Side:
 
     def answered(self, method: str, status: int, response: Message | None, again: bool) -> None:
         """A final response to a request within the dialog."""
+        self.unheard += response is None
         if method == "INVITE":
             if self.invite is not None and self.invite.final:
                 self.invite = None
@@ -325,7 +338,13 @@ class Side:
             self.net.later(2.2 if self.caller else 1.1, self.send_request, method, False)
 
     def done(self, status: int, response: Message | None) -> None:
-        """A final response that matters to nobody."""
+        """A final response that nothing follows from."""
+        self.unheard += response is None
+
+    def end(self) -> None:
+        """For this end the call is over."""
+        self.state = OVER
+        self.over_at = self.net.now
 
     def bye(self) -> None:
         """Hangs up; a callee waits for the ACK of its answer (§15)."""
@@ -334,7 +353,7 @@ class Side:
         if not self.caller and any(not each.acked for each in self.unacknowledged.values()):
             self.net.later(0.5, self.bye)
             return
-        self.state = OVER
+        self.end()
         self.said.add("BYE")
         self.ask("BYE", self.done)
 
@@ -355,7 +374,7 @@ class Side:
             later(self.plan.ring_after, self.refuse, answering, 302, "Moved Temporarily")
         else:
             later(self.plan.ring_after, self.show, answering)
-            if how == "answers":
+            if how in ("answers", "forks"):
                 later(self.plan.answer_after, self.pick_up, answering)
             later(RINGS_S, self.refuse, answering, 480, "Nobody At Home")
 
@@ -385,7 +404,7 @@ class Side:
         if answering is self.invited:
             self.invited = None
         if self.state in (NEW, EARLY):
-            self.state = OVER
+            self.end()
             self.final = status
         self.agent.repeat(
             answering.response, T1, T2, self.net.now + GIVE_UP_S, lambda: not answering.acked, lambda: None
@@ -418,6 +437,7 @@ class Side:
     def not_acknowledged(self, cseq: int) -> None:
         """64*T1 without an ACK: the dialog is ended."""
         self.unacknowledged.pop(cseq, None)
+        self.unheard += 1
         self.bye()
 
     # ------------------------------------------------------------------ requests that come
@@ -434,7 +454,7 @@ class Side:
         elif method == "BYE":
             self.heard_bye = True
             self.respond(answering, 200, "OK")
-            self.state = OVER
+            self.end()
             self.unacknowledged.clear()
             if self.invited is not None:
                 self.refuse(self.invited, 487, "Request Terminated")
@@ -633,14 +653,23 @@ class Agent:
     def invited(self, message: Message, answering: Answering) -> None:
         """A call for this agent, or for nobody: a silent peer has read nothing."""
         plan = self.plan_of(int(message.at["x-call"]))
-        if plan.callee[min(self.place, len(plan.callee) - 1)] == "silent":
+        how = plan.callee[min(self.place, len(plan.callee) - 1)]
+        if how == "silent":
             return
+        self.ring(plan, message, answering)
+        if how == "forks":
+            answering.fork = Answering(message)
+            self.ring(plan, message, answering.fork)
+
+    def ring(self, plan: Plan, message: Message, answering: Answering) -> None:
+        """One more side that rings."""
         side = Side(self, plan, False, message.at["call-id"])
         side.local = f"{message.at['to']};tag={side.tag}"
         side.remote = message.at["from"]
         side.target = uri_in(message.at["contact"])
         side.heard_cseq = message.cseq
-        self.sides[side.call_id, side.tag] = answering.side = side
+        self.sides[side.call_id, side.tag] = side
+        answering.side = side
         side.ring(answering)
 
     def plan_of(self, n: int) -> Plan:
@@ -659,3 +688,7 @@ class Agent:
             return
         side.respond(answering, 200, "OK")
         side.refuse(invite, 487, "Request Terminated")
+        fork = invite.fork
+        if fork is not None and fork.side is not None and not fork.final:
+            fork.final = 487  # which the proxy keeps for itself
+            fork.side.end()

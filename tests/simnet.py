@@ -4,6 +4,7 @@
     storm.blow()             # all calls are placed and planned things happen, in bad weather
     storm.calm()             # in good weather everything comes to its end
     storm.judge()            # up on both legs or over on both; the records say which
+    storm.given_up()         # how often somebody was not heard, however often he repeated himself
     storm.hang_up()          # what is up is asked both ways, and hung up
     storm.require_nothing_left()
 
@@ -31,7 +32,7 @@ from sipguard.screening.ruleset import Ruleset
 from sipguard.sip.flow import Flow, Send
 from sipguard.stir.certificate import CertificateStore
 from tests.playbook import A_AT, B_AT, C_AT, START_AT, ruleset
-from tests.simagent import GIVE_UP_S, OVER, UP, Agent, Plan, Side
+from tests.simagent import GIVE_UP_S, OVER, UP, Agent, Message, Plan, Side
 
 BLOWS_S: Final = 40.0  # calls are placed in this time
 ROW: Final = 5  # copies of one message that are lost in a row at most
@@ -70,6 +71,7 @@ class Storm:
         self._lost: Counter[tuple[tuple[str, int], str]] = Counter()
         hop = {"down_for_s": random.choice((0.0, 0.0, 5.0)), "try_timeout_s": random.choice((2.0, 4.0, 8.0))}
         self.engine = Engine(Ruleset.open(ruleset(hop=hop)), CertificateStore(), self._octets, lambda: self.now)
+        self.acknowledged: set[tuple[str, str]] = set()  # Call-ID and To-tag of dialogs that we acknowledged
         self.frames: dict[str, list[frames.Frame]] = {}
         self.plans = [planned(n, random) for n in range(calls)]
         self.a = Ended(self, "a", "+12025550101", A_AT, "192.0.2.1")
@@ -130,11 +132,22 @@ class Storm:
                 agent = self.agents[command.flow.remote]
                 assert command.flow.listener == agent.flow.listener
                 text = command.octets.decode("latin-1")
+                self._look(agent, text)
                 self._blown(agent.address, text, agent.heard, text)
             elif isinstance(command, Record):
                 frame = command.frame
                 if not isinstance(frame, frames.NoteFrame):
                     self.frames.setdefault(frame.decision_id, []).append(frame)
+
+    def _look(self, agent: Agent, text: str) -> None:
+        """What the order of messages must be as they leave: no BYE before the ACK of the 2xx (RFC 3261 §15)."""
+        if text.startswith(("ACK ", "BYE ")):
+            message = Message(text)
+            dialog = (message.at["call-id"], message.tag("to"))
+            if message.method == "ACK":
+                self.acknowledged.add(dialog)
+            elif agent is not self.a:
+                assert dialog in self.acknowledged, f"a BYE before the ACK: {text}"
 
     def _blown(self, place: tuple[str, int], text: str, what: Callable[..., None], *arguments: Any) -> None:
         weather, random = self.weather, self.random
@@ -212,7 +225,7 @@ class Storm:
         if end.answer_at:
             fits = {frames.ACK_LOST}
             ending = [caller] if end.bye_by == "a" else callees
-            return fits | {frames.ANSWERED} if any("BYE" in side.said for side in ending) else fits
+            return fits | {frames.ANSWERED} if any(side.said & {"BYE", "EARLY BYE"} for side in ending) else fits
         if end.final_status == 487 and "CANCEL" in caller.said:
             return {frames.CANCELLED}
         if end.final_status == 500:
@@ -228,6 +241,21 @@ class Storm:
         assert not any(left), left
         assert len(engine.layer.wheel) == 0
         assert sum(load.calls for load in engine._loads.values()) == 0
+
+    def given_up(self) -> int:
+        """How often nobody reacted to a request or an answer, however often it was repeated."""
+        sides = [side for agent in self.agents.values() for side in agent.sides.values()]
+        return self.endings[frames.ACK_LOST] + sum(side.unheard for side in sides)
+
+    def rings_of_nobody(self) -> list[Plan]:
+        """Calls whose callee rang on for long after the caller's end of it was over."""
+        over_at = {side.plan.n: side.over_at for side in self.callers if side.state == OVER}
+        return [
+            side.plan
+            for agent in (self.b, self.c)
+            for side in agent.sides.values()
+            if side.final == 480 and side.over_at - over_at.get(side.plan.n, side.over_at) > GIVE_UP_S
+        ]
 
     # ------------------------------------------------------------------ the end
 
@@ -265,10 +293,10 @@ def planned(n: int, random: Random) -> Plan:
     """What becomes of a call; every kind is often enough in a few hundred."""
     callee = random.choices(
         (
-            ("answers",), ("answers", "answers"), ("busy",), ("declines",), ("redirects",), ("rings",),
+            ("answers",), ("answers", "answers"), ("forks",), ("busy",), ("declines",), ("redirects",), ("rings",),
             ("silent", "answers"), ("503", "answers"), ("503", "busy"), ("silent",), ("503",),
         ),
-        (30, 20, 6, 3, 3, 6, 8, 8, 3, 4, 4),
+        (30, 20, 6, 6, 3, 3, 6, 8, 8, 3, 4, 4),
     )[0]  # fmt: skip
     ways: Sequence[tuple[float, float]] = ((0.0, 0.0), (6.0, 0.0), (0.0, 6.0), (6.0, 6.0), (0.3, 0.0), (12.0, 12.02))
     kinds = ("INVITE", "INVITE", "INFO", "UPDATE", "OPTIONS")
@@ -282,7 +310,8 @@ def planned(n: int, random: Random) -> Plan:
         ring_after=random.choice((0.01, 0.1, 0.3, 1.0)),
         answer_after=random.choice((0.02, 0.5, 2.0, 6.0)),
         cancel_after=random.choice((0.0, 0.0, 0.0, 0.05, 0.5, 2.0)),
-        reliable=random.random() < 0.25,
+        early_bye=random.random() < 0.2,
+        reliable=callee != ("forks",) and random.random() < 0.25,
         bye_after=random.choice(ways),
         requests=requests,
     )

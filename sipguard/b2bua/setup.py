@@ -11,6 +11,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import frames, lifetime
+from sipguard.b2bua.abandoned import Abandoned
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import bare_ack, relayed
@@ -331,6 +332,10 @@ class Setup:
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
         """The peer did not react, or rings for too long."""
+        until = self._timer_b(transaction)
+        if why == "timeout" and until > now:
+            self.client = None
+            transaction.go_on(Abandoned(self.call.engine), until, now)
         action, self.state = SETUP[self.state, OVERDUE if why == "no_answer" else LOST]
         if action == NEXT:
             self._lost_peer()
@@ -340,7 +345,6 @@ class Setup:
             self.call.record_end(frames.NO_ANSWER)
             self._send_cancel()
         elif action == CLOSE:
-            transaction.close()
             self.call.close("")
 
     def _lost_peer(self) -> None:
@@ -382,6 +386,13 @@ class Setup:
         call.record_end(disposition)
         if action == TERMINATE_AND_CANCEL:
             self._send_cancel()
+        elif self.client is not None:  # it may ring there, its 180 lost: only a repeat of the INVITE finds that out
+            self.client.until = self._timer_b(self.client)
+
+    def _timer_b(self, client: ClientTransaction) -> float:
+        """When the INVITE `client` has been sent long enough, whatever the peer's `try_timeout` says."""
+        tried_s = self.egress.try_timeout_s if self.egress is not None else GIVE_UP_S
+        return max(client.until, client.until - tried_s + GIVE_UP_S)
 
     def _send_cancel(self) -> None:
         """Cancels the INVITE at the peer; within 64*T1 it must have ended (RFC 3261 §9.1)."""

@@ -491,6 +491,14 @@ class ClientTransaction:
         self.until = at
         self.layer.wheel.set(self, at)
 
+    def go_on(self, user: ClientUser, until: float, now: float) -> None:
+        """An INVITE that nobody answered in the time that it was given goes on, for `user` now, until Timer B."""
+        self.state = CALLING
+        self.user = user
+        self.until = until
+        self.layer.clients[self.key] = self
+        self.layer.wheel.set(self, self.until if self.flow.reliable else now + self.interval)
+
     def acknowledge(self, octets: bytes) -> None:
         """Sends the ACK of a 2xx and keeps it for repeats of that 2xx (§13.2.2.4)."""
         self.octets = octets

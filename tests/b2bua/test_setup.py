@@ -317,15 +317,47 @@ def test_answer_of_an_abandoned_try(play: Play) -> None:
     assert tag_in(value(b.last("BYE"), "To")) == b.tag
     assert b.reply("200 OK", to="BYE") == []
     answered_by_c(book)
-    assert book.count("stray_responses") == 1
     assert len(c.all("INVITE")) == 1
 
 
 def test_ringing_of_an_abandoned_try(play: Play) -> None:
+    """Nobody waits for it any more: it is cancelled, once (§9.1)."""
+    book = play(hop={"try_timeout_s": 1.0})
+    b = book.b
+    book.a.invite()
+    book.wait(1.1)
+    assert b.reply("180 Ringing") == ["b CANCEL"]
+    assert b.reply("180 Ringing") == []
+    assert b.reply("200 OK", to="CANCEL") == []
+    assert b.reply("487 Request Terminated") == ["b ACK"]
+    answered_by_c(book)
+
+
+def test_ringing_of_an_abandoned_try_that_was_lost(play: Play) -> None:
+    """The INVITE goes on until Timer B, else a peer whose 180 was lost would ring on (§17.1.1.2)."""
     book = play(hop={"try_timeout_s": 1.0})
     book.a.invite()
     book.wait(1.1)
-    assert book.b.reply("180 Ringing") == []
+    answered_by_c(book)
+    assert set(book.wait(40.0)) == {"b INVITE"}
+    assert len(book.b.all("INVITE")) == 6
+
+
+def test_an_abandoned_try_fails(play: Play) -> None:
+    book = play(hop={"try_timeout_s": 1.0})
+    book.a.invite()
+    book.wait(1.1)
+    assert book.b.reply("486 Busy Here") == ["b ACK"]
+    answered_by_c(book)
+
+
+def test_an_abandoned_try_is_answered_although_it_was_cancelled(play: Play) -> None:
+    book = play(hop={"try_timeout_s": 1.0})
+    book.a.invite()
+    book.wait(1.1)
+    assert book.b.reply("180 Ringing") == ["b CANCEL"]
+    assert book.b.reply("200 OK") == ["b ACK", "b BYE"]
+    assert book.b.reply("200 OK", to="BYE") == []
     answered_by_c(book)
 
 
@@ -379,13 +411,15 @@ def test_cancel_before_any_answer(book: Playbook) -> None:
 
 
 def test_cancel_and_the_peer_never_answers(play: Play) -> None:
-    """Without a provisional response there is nothing to cancel; the try times out."""
+    """Without a provisional response there is nothing to cancel; it is asked for one until Timer B (§17.1.1.2)."""
     book = play(hop={"try_timeout_s": 2.0})
     book.a.invite()
     book.a.cancel()
     book.a.ack()
-    assert book.wait(5.0) == ["b INVITE", "b INVITE"]
+    assert book.wait(5.0) == ["b INVITE", "b INVITE", "b INVITE"]
     assert book.ends() == ["cancelled"]
+    assert book.wait(28.0) == ["b INVITE", "b INVITE", "b INVITE"]
+    assert book.engine.calls == {}
 
 
 def test_cancel_while_ringing(book: Playbook) -> None:

@@ -15,6 +15,8 @@ def weathered(storm: Storm) -> Storm:
     storm.blow()
     storm.calm()
     storm.judge()
+    assert storm.given_up() <= len(storm.plans) // 50, "who repeats himself is heard, but for bad luck"
+    assert len(storm.rings_of_nobody()) <= len(storm.plans) // 100
     storm.hang_up()
     storm.require_nothing_left()
     return storm
