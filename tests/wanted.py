@@ -15,6 +15,7 @@ WANTED: Final = {
     "sipp": ("sip-tester", "tests/e2e/test_sipp.py, tests/e2e/test_reload.py, tests/loadtest.py"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
     "tshark": ("tshark", "tests/e2e/test_trace.py: captures read by others"),
+    "sngrep": ("sngrep", "tests/e2e/test_hep.py: HEP3 decoded by others"),
 }
 
 

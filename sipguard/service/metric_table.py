@@ -29,7 +29,8 @@ STATUSES: Final = (
 
 WORKER_NAMES: Final = (
     *ENGINE_NAMES,
-    "troubles", "unsent", "journal_bytes", "journal_lost", "longest_turn_us", "gc2", "memory_bytes", "cpu_us",
+    "troubles", "unsent", "journal_bytes", "journal_lost", "longest_turn_us", "gc2", "hep_sent", "hep_dropped",
+    "memory_bytes", "cpu_us",
 )  # fmt: skip
 DESK_NAMES: Final = (
     *(f"basis_{basis}" for basis in BASES),
@@ -136,6 +137,14 @@ METRICS: Final = (
         "worker",
         _prefixed(ENGINE_NAMES, "fetches_"),
         "why",
+    ),
+    Family(
+        "sipguard_hep_packets_total",
+        COUNTER,
+        "copies for a capture server: sent, or dropped for want of room or of a way",
+        "worker",
+        _prefixed(WORKER_NAMES, "hep_"),
+        "result",
     ),
     _one("sipguard_fetches_total", COUNTER, "fetches", "certificates that calls waited for"),
     _one("sipguard_datagrams_total", COUNTER, "datagrams", "datagrams received"),

@@ -49,6 +49,13 @@ class Written(Protocol):
     frames_lost: int
 
 
+class Exported(Protocol):
+    """What a sample reads of an exporter."""
+
+    sent: int
+    dropped: int
+
+
 class WorkerSlots:
     """The cells of a worker. The engine counts in `counts`, its indices come first."""
 
@@ -77,6 +84,12 @@ class WorkerSlots:
         if slots.text != revision:
             slots.set_text(revision)
         publish_process(slots)
+
+    def exported(self, export: Exported) -> None:
+        """Counts copies for a capture server since the last time; those of an exporter begin at 0."""
+        self._slots.add("hep_sent", export.sent)
+        self._slots.add("hep_dropped", export.dropped)
+        export.sent = export.dropped = 0
 
 
 def publish_process(slots: Slots) -> None:

@@ -31,6 +31,7 @@ from sipguard.service.notify import Notify
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
 from sipguard.sip.flow import UDP
+from sipguard.settings.secret import read as read_secret
 
 log: Final = structlog.get_logger("sipguard")
 
@@ -160,6 +161,7 @@ class Supervisor:
         elif what == "ready":
             self._worker_up = True
             self._ready.set()
+            self._say_hep()
             self._traces.started()
             for number in list(self._asked_worker):  # what its predecessor was asked stood in its start message
                 self._worker_did(number, "")
@@ -196,6 +198,18 @@ class Supervisor:
 
     def _tell_worker(self, *message: object) -> None:
         self._worker.tell(*message)
+
+    def _say_hep(self) -> None:
+        """Tells the worker where copies go, with the password as it is now."""
+        hep = self._service.hep
+        password = None
+        if hep is not None and hep.password_file:
+            try:
+                password = read_secret(Path(hep.password_file))
+            except OSError as error:
+                log.error("hep_password_unread", file=hep.password_file, why=error.strerror, advice="nothing is copied")
+                hep = None
+        self._worker.tell("hep", hep, password)
 
     def _worker_did(self, number: int, problem: str) -> None:
         asked = self._asked_worker.get(number)
@@ -308,8 +322,12 @@ class Supervisor:
             self._fetcher.tell("settings", loaded.service.fetch)
         problems += self._only_after_restart(loaded.service)
         self._service = replace(
-            self._service, fetch=loaded.service.fetch, drain_deadline_s=loaded.service.drain_deadline_s
+            self._service,
+            fetch=loaded.service.fetch,
+            drain_deadline_s=loaded.service.drain_deadline_s,
+            hep=loaded.service.hep,
         )
+        self._say_hep()
         return await self._swap(loaded.ruleset, "reload", problems)
 
     def _needs_restart(self, loaded: Loaded) -> str:
@@ -326,7 +344,7 @@ class Supervisor:
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""
-        taken = {"fetch", "drain_deadline_s"}
+        taken = {"fetch", "drain_deadline_s", "hep"}
         changed = [
             field.name
             for field in fields(Service)

@@ -14,10 +14,13 @@ from collections.abc import Callable
 from ipaddress import ip_address
 from typing import Final
 
+from msgspec.json import encode
+
 from sipguard.b2bua.commands import Command, Record
 from sipguard.b2bua.engine import KEEP_ALIVE, Engine
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.net.capture import Seen
+from sipguard.net.hep import Exporter
 from sipguard.net.udp import local_host
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.trunk import Trunk
@@ -30,6 +33,11 @@ from sipguard.sip.uri import name_addr, tag_of
 KEPT_S: Final = 40.0  # 64*T1 and some more: so long after its end, messages of a call may still come (RFC 3261 §17)
 CALL_IDS_KEPT: Final = 200_000  # calls beyond are not followed
 ADDRESSES_KEPT: Final = 10_000
+EXPORTED: Final = (  # of a verdict frame
+    "decision_id", "call_id_a", "site", "node", "trunk", "route", "shown", "asserted", "caller", "callee", "action",
+    "rule", "basis", "status", "mode", "emergency", "revision", "attest", "identity", "screen_us", "facts", "tags",
+    "matched", "reported", "unscreened",
+)  # fmt: skip
 STRANGER: Final = Trunk("", "interconnect")  # whose INVITEs are read as those of no trunk
 
 
@@ -76,6 +84,7 @@ class Watch:
         self._give = give
         self._full = full
         self.traces: dict[int, Trace] = {}
+        self.export: Exporter | None = None
         self._threads: dict[str, Thread] = {}  # by Call-ID
         self._by_decision: dict[str, Thread] = {}
         self._due: deque[tuple[float, Thread]] = deque()
@@ -84,7 +93,7 @@ class Watch:
     @property
     def wanted(self) -> bool:
         """Whether anybody wants messages."""
-        return bool(self.traces)
+        return bool(self.traces) or (self.export is not None and self.export.settings.sip)
 
     # ------------------------------------------------------------------ the tap
 
@@ -110,12 +119,14 @@ class Watch:
 
     def _pass(self, thread: Thread | None, seen: Seen) -> None:
         """Gives a message to whoever wants it."""
-        if thread is None:
-            return
-        for trace in thread.traces:
+        if thread is not None and thread.decision_id:
+            seen = seen._replace(decision_id=thread.decision_id)
+        if self.export is not None and self.export.settings.sip:
+            self.export.message(seen)
+        for trace in thread.traces if thread is not None else ():
             if trace.number not in self.traces:
                 continue
-            if not self._give(trace.number, seen._replace(decision_id=thread.decision_id)):
+            if not self._give(trace.number, seen):
                 trace.lost += 1
                 continue
             trace.messages -= 1
@@ -123,6 +134,17 @@ class Watch:
             if trace.messages <= 0 or trace.octets <= 0:
                 del self.traces[trace.number]
                 self._full(trace, "messages" if trace.messages <= 0 else "size")
+
+    def decided(self, verdict: VerdictFrame) -> None:
+        """Exports a verdict, as JSON and with the addresses of its INVITE."""
+        if self.export is None or not self.export.settings.verdicts:
+            return
+        host, _, port = verdict.source.rpartition(":")
+        flow = Flow(0, verdict.transport, verdict.listener, (host.strip("[]"), int(port)))
+        written = {"type": "verdict", **{name: getattr(verdict, name) for name in EXPORTED}}
+        self.export.verdict(
+            verdict.at, flow.transport, flow.remote, self._local_of(flow), verdict.decision_id, encode(written)
+        )
 
     # ------------------------------------------------------------------ whose it is
 

@@ -25,6 +25,7 @@ from sipguard.b2bua.engine import Engine
 from sipguard.net.capture import Seen
 from sipguard.net.connections import Connections, raise_limit
 from sipguard.net.driver import Driver
+from sipguard.net.hep import Exporter, HepSettings
 from sipguard.net.udp import Port
 from sipguard.numbers.errors import NumbersError
 from sipguard.screening.finding import Need
@@ -33,6 +34,7 @@ from sipguard.service.channel import Channel
 from sipguard.service.metrics import WorkerSlots
 from sipguard.service.watch import Trace, Watch
 from sipguard.sip.flow import UDP
+from sipguard.sip.secret import Secret
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
@@ -97,6 +99,8 @@ class Worker:
 
     def _record(self, frame: frames.Frame) -> None:
         self._journal.append(frames.encode(frame))
+        if self._watch.export is not None and type(frame) is frames.VerdictFrame:
+            self._watch.decided(frame)
 
     def _fetch(self, need: Need) -> None:
         self._channel.send("fetch", need.kind, need.key)
@@ -116,6 +120,14 @@ class Worker:
     def _put_tap(self) -> None:
         """The tap is on the driver only while somebody wants messages."""
         self._driver.tap = self._watch if self._watch.wanted else None
+
+    def _export(self, settings: HepSettings | None, password: Secret | None) -> None:
+        """Copies go to another collector, or to none."""
+        watch = self._watch
+        if watch.export is not None:
+            watch.export.close()
+        watch.export = Exporter(settings, password) if settings is not None else None
+        self._put_tap()
 
     def _trace(self, number: int, tn: str, trunk: str, messages: int, octets: int) -> None:
         self._watch.traces[number] = Trace(number, tn, trunk, messages, octets)
@@ -185,6 +197,8 @@ class Worker:
             self._tell_if_drained()
         elif what == "hangup":
             commands = self._engine.control(Hangup(*rest), clock)
+        elif what == "hep":
+            self._export(*rest)
         elif what == "trace":
             self._trace(*rest)
         elif what == "end_trace":
@@ -204,6 +218,8 @@ class Worker:
             self._driver.arm(clock.now)
             self._tell_peers(self._engine.peer_states(clock))
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
+            if self._watch.export is not None:
+                slots.exported(self._watch.export)
             if self._driver.tap is not None:
                 self._watch.sweep(time.time())
             if self._draining:

@@ -12,6 +12,7 @@ from pathlib import Path as File
 from typing import Any
 
 from sipguard.net.fetch import FetchSettings
+from sipguard.net.hep import HepSettings
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress
@@ -53,6 +54,7 @@ class Service:
     logs_mask: bool
     drain_deadline_s: float
     fetch: FetchSettings
+    hep: HepSettings | None
 
 
 def service(config: Config, base: File) -> Service:
@@ -84,6 +86,27 @@ def service(config: Config, base: File) -> Service:
             deadline_s=fetch.deadline,
             per_host=fetch.per_host,
         ),
+        hep=_hep(config, base),
+    )
+
+
+def _hep(config: Config, base: File) -> HepSettings | None:
+    """Where copies for a capture server go. A password that is out of reach here is nobody's here."""
+    shape = config.hep
+    if shape.address is None:
+        return None
+    try:
+        password = str(secret.place(base, shape.password)) if shape.password is not None else ""
+    except OSError:  # a credential outside of systemd
+        password = ""
+    return HepSettings(
+        address=shape.address,
+        port=shape.port,
+        capture_id=shape.capture_id,
+        node=shape.node or config.node,
+        sip="sip" in shape.what,
+        verdicts="verdict" in shape.what,
+        password_file=password,
     )
 
 

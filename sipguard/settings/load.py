@@ -29,7 +29,7 @@ from sipguard.settings.sources import BUILD, SKIP, ListBuilder, read_anchors, wo
 from sipguard.settings.tls import public_part, tls_problems
 
 _OF_SERVICE: Final = frozenset(
-    {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "identity.fetch"}
+    {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "hep", "identity.fetch"}
 )
 
 

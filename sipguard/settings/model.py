@@ -422,6 +422,23 @@ class MetricsShape(Shape):
     """Port to serve on."""
 
 
+class HepShape(Shape):
+    """Copies of messages and verdicts for a capture server such as Homer: HEP3 over UDP."""
+
+    address: Address | None = None
+    """Address of the collector; nothing is copied if left out."""
+    port: Port = 9060
+    """Port of the collector."""
+    capture_id: Annotated[int, Field(ge=0, lt=2**32)] = 1
+    """Capture agent id that stands in each packet."""
+    node: str = ""
+    """Name of the capture node; `node` if left out."""
+    password: SecretFile | None = None
+    """File with the password that the collector wants, or credential:NAME."""
+    what: list[Literal["sip", "verdict"]] = ["sip", "verdict"]
+    """sip: every message; verdict: each verdict with its facts, as JSON (protocol type 100)."""
+
+
 class LogsShape(Shape):
     """Log lines, JSON on standard output."""
 
@@ -482,6 +499,8 @@ class Config(Shape):
     """The database of calls."""
     metrics: MetricsShape = MetricsShape()
     """Prometheus metrics and health."""
+    hep: HepShape = HepShape()
+    """Copies for a capture server."""
     logs: LogsShape = LogsShape()
     """Log lines."""
     run: RunShape = RunShape()

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import json
+import socket
+from collections.abc import Callable, Iterator
 from typing import Any
 
 import pytest
@@ -11,9 +13,11 @@ from sipguard.b2bua.commands import Clock, Command
 from sipguard.b2bua.engine import Engine
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.net.capture import Seen
+from sipguard.net.hep import Exporter, HepSettings
 from sipguard.screening.policy.model import OneOf, Rule
 from sipguard.service.watch import KEPT_S, Trace, Watch, call_id_of
 from sipguard.sip.flow import Flow, Send
+from tests import hep
 from tests.playbook import CALLEE, CALLER, Playbook
 
 OTHER = "+12025550177"
@@ -218,3 +222,49 @@ def test_keep_alives_and_garbage_pass_by() -> None:
     for text in ("", "\r\n\r\n", "\0", "INVITE", "INVITE x\r\n\r\n", "SIP/2.0 200 OK\r\n\r\n"):
         book.a.send(text)
     assert book.given == []
+
+
+@pytest.fixture
+def collector() -> Iterator[socket.socket]:
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as sock:
+        sock.bind(("127.0.0.1", 0))
+        sock.settimeout(5)
+        yield sock
+
+
+def export(book: Watched, collector: socket.socket, sip: bool = True, verdicts: bool = True) -> None:
+    """Copies of what the book's engine hears and says go to the collector."""
+    settings = HepSettings("127.0.0.1", collector.getsockname()[1], 1, "node-1", sip, verdicts)
+    book.watch.export = Exporter(settings, None)
+
+
+def test_copies_of_both_legs_and_of_the_verdict_are_joined_by_the_decision_id(collector: socket.socket) -> None:
+    book = Watched()
+    export(book, collector)
+    assert book.watch.wanted
+    book.establish()
+    (frame,) = book.of(VerdictFrame)
+    book.watch.decided(frame)
+    packets = [hep.read(collector.recv(65_535)) for _ in range(len(ESTABLISHED) + 1)]
+    assert {packet.chunks[17] for packet in packets} == {frame.decision_id}
+    verdict = packets.pop()
+    assert (verdict.source, verdict.target) == (packets[0].source, packets[0].target)
+    written = json.loads(verdict.chunks[15])
+    assert (written["type"], written["action"], written["caller"]) == ("verdict", "allow", CALLER.lstrip("+"))
+    assert written["call_id_a"] in packets[0].chunks[15].decode()
+    assert [first_word(packet.chunks[15]) for packet in packets] == [line.split()[2] for line in ESTABLISHED]
+
+
+def test_only_what_was_asked_for_is_copied(collector: socket.socket) -> None:
+    book = Watched()
+    export(book, collector, sip=False)
+    assert not book.watch.wanted
+    book.establish()
+    (frame,) = book.of(VerdictFrame)
+    book.watch.decided(frame)
+    assert hep.read(collector.recv(65_535)).chunks[11] == 100
+    export(book, collector, verdicts=False)
+    book.watch.decided(frame)
+    book.stranger.send("OPTIONS sip:192.0.2.1 SIP/2.0\r\nCall-ID: one\r\n\r\n")
+    packet = hep.read(collector.recv(65_535))
+    assert (packet.chunks[11], 17 in packet.chunks) == (1, False)
