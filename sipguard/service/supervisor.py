@@ -30,8 +30,8 @@ from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
-from sipguard.sip.flow import UDP
 from sipguard.settings.secret import read as read_secret
+from sipguard.sip.flow import UDP
 
 log: Final = structlog.get_logger("sipguard")
 
