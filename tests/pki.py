@@ -163,18 +163,27 @@ class Pki:
         subject = name(f"SHAKEN {spc}", organisation)
         return self.issue(issuer or self.root, subject, key or new_key(), chosen, opens or self.now - 10 * DAY, days)
 
+    def write_tls(self, directory: Path, name: str, hosts: Iterable[str]) -> None:
+        """NAME.pem, NAME.key and ca.pem in a directory: a certificate for these hosts, and who issued it."""
+        holder = self.web(hosts)
+        (directory / f"{name}.pem").write_bytes(holder.pem)
+        (directory / "ca.pem").write_bytes(self.root.pem)
+        key = directory / f"{name}.key"
+        key.touch(0o600)
+        key.write_bytes(holder.key_pem)
+
     def web(self, hosts: Iterable[str] = ("127.0.0.1", "localhost")) -> Holder:
-        """A TLS server certificate for these addresses and names, issued by the root."""
+        """A TLS certificate for these addresses, names and sip: URIs, issued by the root."""
         names: list[x509.GeneralName] = []
         for host in hosts:
             try:
                 names.append(x509.IPAddress(ipaddress.ip_address(host)))
             except ValueError:
-                names.append(x509.DNSName(host))
+                names.append(x509.UniformResourceIdentifier(host) if ":" in host else x509.DNSName(host))
         extensions: list[Extension] = [
             (x509.BasicConstraints(False, None), True),
             (usage(digital_signature=True), True),
-            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH]), False),
+            (x509.ExtendedKeyUsage([ExtendedKeyUsageOID.SERVER_AUTH, ExtendedKeyUsageOID.CLIENT_AUTH]), False),
             (x509.SubjectAlternativeName(names), False),
         ]
         return self.issue(self.root, name("certs.example"), new_key(), extensions, self.now - DAY, 30)

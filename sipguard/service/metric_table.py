@@ -12,6 +12,7 @@ from typing import Final
 
 from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
 from sipguard.b2bua.frames import DISPOSITIONS
+from sipguard.net.connections import NAMES as CONNECTION_NAMES
 from sipguard.screening.policy.model import BASES
 
 COUNTER: Final = "counter"
@@ -29,6 +30,7 @@ STATUSES: Final = (
 
 WORKER_NAMES: Final = (
     *ENGINE_NAMES,
+    *(f"connections_{name}" for name in CONNECTION_NAMES),
     "troubles", "unsent", "journal_bytes", "journal_lost", "longest_turn_us", "gc2", "hep_sent", "hep_dropped",
     "memory_bytes", "cpu_us",
 )  # fmt: skip
@@ -145,6 +147,46 @@ METRICS: Final = (
         "worker",
         _prefixed(WORKER_NAMES, "hep_"),
         "result",
+    ),
+    Family(
+        "sipguard_connections_open",
+        GAUGE,
+        "connections now",
+        "worker",
+        _prefixed(WORKER_NAMES, "connections_open_"),
+        "transport",
+    ),
+    Family(
+        "sipguard_connections_total",
+        COUNTER,
+        "connections that were accepted, and that we began",
+        "worker",
+        (("accepted", "connections_accepted"), ("made", "connections_made")),
+        "by",
+    ),
+    Family(
+        "sipguard_connections_refused_total",
+        COUNTER,
+        "connections cut off at once: of nobody's source, or of none of the names, or for want of room",
+        "worker",
+        _prefixed(WORKER_NAMES, "connections_refused_"),
+        "why",
+    ),
+    Family(
+        "sipguard_connections_failed_total",
+        COUNTER,
+        "connections to peers that did not come about, and TLS handshakes that failed",
+        "worker",
+        _prefixed(WORKER_NAMES, "connections_failed_"),
+        "step",
+    ),
+    Family(
+        "sipguard_connections_closed_total",
+        COUNTER,
+        "connections that stood and ended",
+        "worker",
+        _prefixed(WORKER_NAMES, "connections_closed_"),
+        "why",
     ),
     _one("sipguard_fetches_total", COUNTER, "fetches", "certificates that calls waited for"),
     _one("sipguard_datagrams_total", COUNTER, "datagrams", "datagrams received"),

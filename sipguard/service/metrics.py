@@ -91,6 +91,11 @@ class WorkerSlots:
         self._slots.add("hep_dropped", export.dropped)
         export.sent = export.dropped = 0
 
+    def sample_connections(self, counts: Mapping[str, int]) -> None:
+        """Publishes the counts of connections; once a second."""
+        for name, count in counts.items():
+            self._slots.set(f"connections_{name}", count)
+
 
 def publish_process(slots: Slots) -> None:
     """Publishes memory and processor time of this process."""

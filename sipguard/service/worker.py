@@ -220,6 +220,8 @@ class Worker:
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
             if self._watch.export is not None:
                 slots.exported(self._watch.export)
+            if self._connections is not None:
+                slots.sample_connections(self._connections.counts)
             if self._driver.tap is not None:
                 self._watch.sweep(time.time())
             if self._draining:

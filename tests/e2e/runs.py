@@ -9,15 +9,19 @@ import socket
 import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.product import CALLER_HOST, HOP_HOST, INNER, OUTER, Product, configuration, free_port, wait_for
 from tests.e2e.setups import NOTHING, SETUPS, Run, Setup
 from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
+from tests.pki import Pki
 from tests.standin import SDP, Caller, Endpoint, NextHop, reply
+from tests.tlsrelay import Place, TlsRelay, context
 
 AT_ONCE: Final = 8
+TLS_FILES: Final = {"certificate": "edge.pem", "key": "edge.key", "ca": "ca.pem"}
 
 
 class Runs:
@@ -25,6 +29,7 @@ class Runs:
 
     def __init__(self, directory: Path) -> None:
         self.directory = directory
+        self.pki = Pki("Example Transport ROOT")
         self.hop_port = free_port(HOP_HOST)
         self.product = Product(directory / "product", self._configuration())
         self._pool = ThreadPoolExecutor(AT_ONCE)
@@ -38,11 +43,19 @@ class Runs:
         for name, host in (("outer", OUTER), ("inner", INNER), ("outer6", "::1"), ("inner6", "::1")):
             port = free_port(host, socket.SOCK_STREAM)
             config["listeners"][f"{name}-tcp"] = {"address": host, "port": port, "transport": "tcp"}
+        self.pki.write_tls(self.directory, "edge", (OUTER, INNER, "edge.example"))
+        files = {kind: str(self.directory / file) for kind, file in TLS_FILES.items()}
+        for name, host in (("outer-tls", OUTER), ("inner-tls", INNER)):
+            port = free_port(host, socket.SOCK_STREAM)
+            config["listeners"][name] = {"address": host, "port": port, "transport": "tls", "tls": files}
         for name in TABLE:
             setup = SETUPS.get(name, Setup())
             number = name[:3]
             outer, inner = setup.listeners
-            peers = [_shown(self.b_place(name))]
+            b_place = self.b_place(name)
+            peers: list[Any] = [
+                {"host": b_place[0], "port": b_place[1], **setup.peer} if setup.peer else _shown(b_place)
+            ]
             route: Any = f"to-{number}"
             if setup.first_trunk:
                 route = [{"prefix": "+1202", "to": [f"before-{number}", route]}, {"to": route}]
@@ -56,7 +69,10 @@ class Runs:
                     "kind": "interconnect", "listener": outer, "sources": [self.a_host(name)],
                     "route": route, "trust_pai": True, **setup.trunk,
                 },
-                f"to-{number}": {"kind": "interconnect", "listener": inner, "peers": peers, **setup.egress},
+                f"to-{number}": {
+                    "kind": "interconnect", "peers": peers,
+                    **({} if "listeners" in setup.egress else {"listener": inner}), **setup.egress,
+                },
             }  # fmt: skip
         return config
 
@@ -90,6 +106,7 @@ class Runs:
         setup = SETUPS.get(name, Setup())
         directory = self.directory / name
         directory.mkdir()
+        self.pki.write_tls(directory, "side", ("a.example", "hop.example"))
         if setup.draining:
             with Draining(directory) as product:
                 return self._both(name, setup, directory, product)
@@ -119,6 +136,30 @@ class Runs:
         b_place = self.b_place(name)
         a_place = (a_host, free_port(a_host))
         outer, inner = (product.address(each) for each in setup.listeners)
+        with ExitStack() as relays:
+            uas_place, uac_remote = b_place, outer
+            if setup.over[1] == "tls":
+                uas_place = (b_place[0], free_port(b_place[0], socket.SOCK_STREAM))
+                tls = context(directory, "side", server=True)
+                relays.enter_context(TlsRelay(b_place, uas_place, tls, into=False, source=b_place[0]))
+            if setup.over[0] == "tls":
+                uac_remote = (a_host, free_port(a_host, socket.SOCK_STREAM))
+                tls = context(directory, "side", server=False)
+                relays.enter_context(TlsRelay(uac_remote, outer, tls, into=True, source=a_host, name="edge.example"))
+            statuses, uac, uas = self._sides(name, setup, directory, (a_place, uac_remote), uas_place)
+        v6 = a_host == b_place[0]
+        places = [[_shown(one) if v6 else one[0] for one in pair] for pair in ((a_place, outer), (b_place, inner))]
+        return Run(
+            name, product, statuses, uac.complaint() + uas.complaint(), uac.messages(), uas.messages(),
+            (places[0], places[1]),
+        )  # fmt: skip
+
+    @staticmethod
+    def _sides(
+        name: str, setup: Setup, directory: Path, a_way: tuple[Place, Place], b_place: Place
+    ) -> tuple[tuple[int, int], Sipp, Sipp]:
+        """Exit statuses of A and B, and both."""
+        a_place, outer = a_way
         uas = Sipp(f"{name}_uas", directory, b_place, None, *setup.uas, over=setup.over[1]).start()
         uac = Sipp(f"{name}_uac", directory, a_place, outer, *setup.uac, over=setup.over[0]).start()
         try:
@@ -135,12 +176,7 @@ class Runs:
         finally:
             uac.stop()
             uas.stop()
-        v6 = a_host == b_place[0]
-        places = [[_shown(one) if v6 else one[0] for one in pair] for pair in ((a_place, outer), (b_place, inner))]
-        return Run(
-            name, product, statuses, uac.complaint() + uas.complaint(), uac.messages(), uas.messages(),
-            (places[0], places[1]),
-        )  # fmt: skip
+        return statuses, uac, uas
 
     def close(self) -> None:
         """Stops everything."""

@@ -96,6 +96,7 @@ class Setup:
 
     trunk: dict[str, Any] = field(default_factory=dict)
     egress: dict[str, Any] = field(default_factory=dict)
+    peer: dict[str, Any] = field(default_factory=dict)
     listeners: tuple[str, str] = ("outer", "inner")
     first_peer: str = ""
     first_trunk: bool = False  # the first peer has a trunk of its own, from which the route goes on
@@ -130,5 +131,7 @@ SETUPS: Final = {
     "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
     "100_tcp": Setup(listeners=("outer-tcp", "inner-tcp"), over=("tcp", "tcp")),
     "101_tcp_to_udp": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp")),
+    "103_udp_to_tls": Setup(listeners=("outer", "inner-tls"), over=("udp", "tls"), peer={"names": ["hop.example"]}),
+    "104_tls_by_name": Setup(listeners=("outer-tls", "inner"), over=("tls", "udp"), trunk={"tls_names": ["a.example"]}),
     "102_ipv6_tcp": Setup(listeners=("outer6-tcp", "inner6-tcp"), over=("tcp", "tcp")),
 }

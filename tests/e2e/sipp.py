@@ -19,6 +19,7 @@ LONGEST_S: Final = 60
 SPOKEN: Final = {  # options of SIPp: one connection for all calls
     "udp": (),
     "tcp": ("-t", "t1", "-max_socket", "200"),
+    "tls": ("-t", "t1", "-max_socket", "200"),  # Debian's has no TLS: tests/tlsrelay.py stands before it
 }
 CONTROL_HOST: Final = "127.0.0.1"  # SIPp listens for commands, over IPv4 only
 
@@ -108,10 +109,11 @@ class Sipp:
         self.log = directory / f"{scenario}.messages"
         self.local = local
         host, port = local
+        media = 20000 + 4 * ((port + 37 * int(scenario[:3])) % 5000)  # two sides may have the same port
         self._directory = directory
         self._command = [
             "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port),
-            "-ci", CONTROL_HOST, "-cp", str(free_port(CONTROL_HOST)), "-mp", str(20000 + 4 * ((port + 37 * int(scenario[:3])) % 5000)),
+            "-ci", CONTROL_HOST, "-cp", str(free_port(CONTROL_HOST)), "-mp", str(media),
             "-m", str(calls), "-nostdin", "-timeout", f"{LONGEST_S}s", "-timeout_error",
             "-trace_err", "-error_file", str(self.errors), *SPOKEN[over], *more,
         ]  # fmt: skip
