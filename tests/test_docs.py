@@ -36,7 +36,15 @@ from tests.playbook import Playbook
 from tests.screening.build import attempt
 
 ROOT = Path(__file__).parent.parent
-DOCUMENTS = ("README.md", "ARCHITECTURE.md", "CONTRIBUTING.md", "CHANGELOG.md", "docs/policy.md", "docs/sip.md")
+DOCUMENTS = (
+    "README.md",
+    "ARCHITECTURE.md",
+    "CONTRIBUTING.md",
+    "CHANGELOG.md",
+    "docs/policy.md",
+    "docs/sip.md",
+    "docs/insert-and-bypass.md",
+)
 
 
 @cache

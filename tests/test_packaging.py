@@ -41,6 +41,18 @@ def test_the_directories_of_the_unit_are_those_of_the_settings() -> None:
     assert {"/run/sipguard", "/var/lib/sipguard", "/etc/sipguard", "/etc/sipguard/conf.d"} <= set(made)
 
 
+def test_the_unit_for_several_differs_in_names_only() -> None:
+    one, several = (
+        (SYSTEMD / name).read_text().partition("[Unit]")[2] for name in ("sipguard.service", "sipguard@.service")
+    )
+    for named, plain in (
+        (" %i,", ","), ("sipguard/%i.yaml", "sipguard/sipguard.yaml"), ("Directory=sipguard/%i", "Directory=sipguard")
+    ):  # fmt: skip
+        assert named in several
+        several = several.replace(named, plain)
+    assert several == one
+
+
 @pytest.mark.skipif(shutil.which("systemd-analyze") is None, reason="systemd-analyze is missing")
 @pytest.mark.parametrize("ask", [["verify", "--man=no"], ["security", "--offline=true", "--threshold=25"]])
 def test_systemd_accepts_the_unit(tmp_path: Path, ask: list[str]) -> None:

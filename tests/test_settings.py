@@ -462,6 +462,11 @@ MISTAKES = {
         '    route: core\n    read: {tech_prefix: "["}\n',
         "13:12: trunks.carrier-a.read.tech_prefix: is no regular expression: unterminated character set at position 0",
     ),
+    "notice longer than the drain": (
+        "run: {",
+        "drain: {deadline: 5s, notice: 6s}\nrun: {",
+        "27:23: drain.notice: is longer than deadline; write a longer deadline",
+    ),
 }
 
 

@@ -52,6 +52,7 @@ class Supervisor:
         self._sockets: dict[str, socket.socket] = {}
         self._stop_asked = asyncio.Event()
         self._drained = asyncio.Event()
+        self._hurried = asyncio.Event()
         self._ready = asyncio.Event()
         self._asked_worker: dict[int, asyncio.Future[str]] = {}  # by number of the message: what is not answered yet
         self._messages = 0
@@ -259,7 +260,7 @@ class Supervisor:
     def _stop(self) -> None:
         """The first time drains, the second time hangs up."""
         if self._stop_asked.is_set():
-            self._drained.set()
+            self._hurried.set()
         self._stop_asked.set()
 
     async def _drain(self) -> None:
@@ -268,13 +269,23 @@ class Supervisor:
         self._draining = True
         self._notify.stopping("draining", service.drain_deadline_s + 4 * CHILD_PATIENCE_S)
         log.info("draining", deadline_s=service.drain_deadline_s, advice="once more to hang up now")
-        self._drained.clear()
         self._worker.tell("drain")
         try:
-            await asyncio.wait_for(self._drained.wait(), service.drain_deadline_s)
+            await asyncio.wait_for(self._hurried.wait(), service.drain_notice_s)
         except TimeoutError:
-            log.warning("drain_deadline_passed", advice="calls that are still up are hung up")
+            await self._until_the_last_call(service.drain_deadline_s - service.drain_notice_s)
         self._worker.tell("hangup", "")
+
+    async def _until_the_last_call(self, patience_s: float) -> None:
+        """Waits for the end of the last call, the deadline, or somebody who asks for a stop once more."""
+        self._drained.clear()  # the worker says it again each second
+        self._worker.tell("drain")
+        waiting = [asyncio.create_task(event.wait()) for event in (self._drained, self._hurried)]
+        done, left = await asyncio.wait(waiting, timeout=patience_s, return_when=asyncio.FIRST_COMPLETED)
+        for task in left:
+            task.cancel()
+        if not done:
+            log.warning("drain_deadline_passed", advice="calls that are still up are hung up")
 
     async def _asked(self, asked: dict[str, Any]) -> dict[str, Any] | control.Stream:
         """Answers one request of the control socket."""
@@ -326,6 +337,7 @@ class Supervisor:
             fetch=loaded.service.fetch,
             drain_deadline_s=loaded.service.drain_deadline_s,
             hep=loaded.service.hep,
+            drain_notice_s=loaded.service.drain_notice_s,
         )
         self._say_hep()
         return await self._swap(loaded.ruleset, "reload", problems)
@@ -344,7 +356,7 @@ class Supervisor:
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""
-        taken = {"fetch", "drain_deadline_s", "hep"}
+        taken = {"fetch", "drain_deadline_s", "hep", "drain_notice_s"}
         changed = [
             field.name
             for field in fields(Service)

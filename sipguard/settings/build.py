@@ -53,6 +53,7 @@ class Service:
     logs_sample: float  # share of calls, 0 to 1
     logs_mask: bool
     drain_deadline_s: float
+    drain_notice_s: float
     fetch: FetchSettings
     hep: HepSettings | None
 
@@ -78,6 +79,7 @@ def service(config: Config, base: File) -> Service:
         logs_sample=config.logs.sample / 100.0,
         logs_mask=config.logs.mask,
         drain_deadline_s=config.drain.deadline,
+        drain_notice_s=config.drain.notice,
         fetch=FetchSettings(
             ports=tuple(fetch.ports),
             allow_networks=tuple(fetch.allow_networks),

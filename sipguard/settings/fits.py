@@ -34,6 +34,8 @@ def misfits(config: Config, document: Document) -> Iterator[Problem]:
             "comes before skip_verification_after",
             "write the longer duration here",
         )
+    if config.drain.notice > config.drain.deadline:
+        yield document.problem(("drain", "notice"), "is longer than deadline", "write a longer deadline")
 
 
 def _listeners(config: Config, document: Document) -> Iterator[Problem]:

@@ -389,6 +389,8 @@ class DrainShape(Shape):
 
     deadline: Duration = 60.0
     """How long calls may go on before they are ended."""
+    notice: Duration = 0.0
+    """How long it answers 503 at least, so that a load balancer that probes it has noticed before it ends."""
 
 
 class JournalShape(Shape):
