@@ -171,6 +171,13 @@ class Party:
             self.invited = self.asked
         return self.send(self.asked)
 
+    def turn_to(self, own: str = "", far: str = "") -> None:
+        """Another early dialog of the same INVITE: the tag that this party has there, or the one it sees."""
+        if own:
+            self.local = f"{self.local.partition(';tag=')[0]};tag={own}"
+        if far:
+            self.remote = f"{self.remote.partition(';tag=')[0]};tag={far}"
+
     def ack(self, *headers: str, body: str = "") -> list[str]:
         """The ACK of a final response to the last INVITE: end to end for a 2xx, else of the transaction."""
         final = next(m for m in reversed(self.got) if m.startswith("SIP/2.0 ") and "INVITE" in value(m, "CSeq"))

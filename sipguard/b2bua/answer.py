@@ -14,6 +14,7 @@ from typing import TYPE_CHECKING
 from sipguard.b2bua.crossing import bare_ack, hops_left, in_dialog, request_lines
 from sipguard.b2bua.frames import ACK_LOST
 from sipguard.b2bua.leg import Leg
+from sipguard.sip.flow import Send
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S, T1, T2, TICK_S
 from sipguard.sip.transaction import ClientTransaction, ServerTransaction
@@ -31,18 +32,28 @@ def acknowledge(client: ClientTransaction, leg: Leg, octets: bytes) -> None:
 class Repeats:
     """The user of an INVITE's client transaction once its 2xx is known; it outlives the call."""
 
-    __slots__ = ("engine", "remote_tag")
+    __slots__ = ("acks", "engine", "remote_tag")
 
     def __init__(self, engine: Engine, remote_tag: str) -> None:
         self.engine = engine
         self.remote_tag = remote_tag
+        self.acks: dict[str, Send] | None = None  # of further forks, by their To-tags
 
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A repeat gets the ACK again, if it was sent yet; the 2xx of another fork is acknowledged and ended."""
-        if response.to_tag == self.remote_tag:
+        remote_tag = response.to_tag
+        if remote_tag == self.remote_tag:
             transaction.acknowledge_again()
-        else:
-            self.engine.dismiss_stray(response, transaction.flow)
+            return
+        if self.acks is None:
+            self.acks = {}
+        sent = self.acks.get(remote_tag)
+        if sent is not None:
+            transaction.layer.out.append(sent)
+            return
+        sent = self.engine.dismiss_stray(response, transaction.flow)
+        if sent is not None:
+            self.acks[remote_tag] = sent
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
         """It was answered."""

@@ -13,8 +13,8 @@ from typing import TYPE_CHECKING
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.leg import A, Leg
+from sipguard.sip.flow import Flow
 from sipguard.sip.message import Message, Request
-from sipguard.sip.uri import name_addr
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -77,29 +77,24 @@ class Call:
         remote = flow.remote
         self.source = f"{remote[0]}:{remote[1]}"
         self.b: Leg | None = None
-        self.a = a = Leg(A, self, engine.listeners[server.flow.listener], server.flow)
-        a.call_id = request.call_id
+        self.a = self.caller_leg(request, server.flow)
+
+    def caller_leg(self, invite: Request, flow: Flow) -> Leg:
+        """An A leg with a To-tag of its own: the call's, and one for each early dialog beside it."""
+        engine = self.engine
+        a = Leg(A, self, engine.listeners[flow.listener], flow)
+        a.call_id = invite.call_id
         a.local_tag = engine.ids.token()
-        a.remote_tag = request.from_tag
-        a.local = f"{request.to_value};tag={a.local_tag}"
-        a.remote = request.from_value
-        a.remote_cseq = request.cseq
-
-    def prepare(self, request: Request) -> bool:
-        """Takes the A leg's route set and target; False where the INVITE has no Contact that can be read."""
-        a = self.a
-        if "contact" not in request.at and not request.from_tag:
-            return a.aim_at(name_addr(request.from_value)[1])  # RFC 2543 asked for no Contact
-        return a.set_target(request) and a.set_routes(request, reverse=False)
-
-    def other(self, leg: Leg) -> Leg | None:
-        """The other leg."""
-        return self.b if leg.name == A else self.a
+        a.remote_tag = invite.from_tag
+        a.local = f"{invite.to_value};tag={a.local_tag}"
+        a.remote = invite.from_value
+        a.remote_cseq = invite.cseq
+        return a
 
     def refresh_target(self, leg: Leg, message: Message) -> None:
-        """Takes the far end's Contact (RFC 3261 §12.2); a frame says so where it has moved."""
+        """Takes the far end's Contact (RFC 3261 §12.2); a frame says so where it has moved after the answer."""
         before = leg.target
-        if leg.set_target(message) and leg.target != before:
+        if leg.set_target(message) and leg.target != before and self.answer_at:
             self.record_change(leg)
 
     def note_try(self, status: int) -> None:
@@ -147,8 +142,7 @@ class Call:
             if leg is not None:
                 if leg.answer is not None:
                     leg.answer.close()
-                leg.inviting = None
-                leg.call = None
+                leg.part()
         if self.setup is not None:
             self.setup.close()
             self.setup = None

@@ -317,22 +317,25 @@ class Engine:
         if own and success and self.sources.knows(self.flow):
             self.dismiss_stray(response, self.flow)
 
-    def dismiss_stray(self, response: Response, flow: Flow) -> None:
+    def dismiss_stray(self, response: Response, flow: Flow) -> Send | None:
         """Acknowledges and ends the dialog of a 2xx that no call waits for, out of the response alone.
 
-        It comes from a fork, or from a peer that answered after it was given up (RFC 3261 §13.2.2.4).
+        It comes from a fork, or from a peer that answered after it was given up (RFC 3261 §13.2.2.4). Answers the
+        ACK, for repeats; None where the response does not say where to.
         """
         place = self.listeners.get(flow.listener)
         if place is None:
-            return
+            return None
         leg = Leg("b", None, place, flow)
         leg.call_id = response.value("call-id")
         leg.local, leg.remote = response.value("from"), response.value("to")
         if not leg.set_target(response) or not leg.set_routes(response, reverse=True):
-            return
+            return None
         leg.cseq = response.cseq
-        self.layer.out.append(Send(leg.flow, bare_ack(leg, leg.cseq, self.ids.branch())))
+        ack_ = Send(leg.flow, bare_ack(leg, leg.cseq, self.ids.branch()))
+        self.layer.out.append(ack_)
         self.send_bye(leg, "")
+        return ack_
 
     # ------------------------------------------------------------------ for calls
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
-from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed, request_lines
+from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
@@ -88,11 +88,19 @@ GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is n
 class Exchange:
     """One request from leg `source` on its way to leg `other`."""
 
-    __slots__ = ("client", "client_cseq", "cseq", "engine", "method", "other", "server", "source", "state")
+    __slots__ = ("client", "client_cseq", "cseq", "engine", "method", "offers", "other", "server", "source", "state")
 
     def __init__(
-        self, engine: Engine, source: Leg, other: Leg, request: Request, server: ServerTransaction, now: float
+        self,
+        engine: Engine,
+        source: Leg,
+        other: Leg,
+        request: Request,
+        lines: str,
+        server: ServerTransaction,
+        now: float,
     ) -> None:
+        """`lines` are the header lines that cross."""
         self.engine = engine
         self.source = source
         self.other = other
@@ -102,29 +110,21 @@ class Exchange:
         self.state = WAITING
         other.cseq += 1
         self.client_cseq = other.cseq
+        self.offers = bool(request.body) or method == "INVITE"  # an INVITE without an offer asks for one
         if method == "INVITE":
             source.inviting = self
+            other.invited_by, other.invited_as = request.cseq, other.cseq
             server.user = self
             server.expect(now)
+        elif method == "UPDATE":
+            source.updating = self
         if method != "BYE" and other.call is not None:
             other.call.exchanges.append(self)
         branch = engine.ids.branch()
-        hops, lines = hops_left(request), request_lines(request)
-        if method == "PRACK" and source.inviting is not None:
-            lines = source.inviting.with_own_rack(lines)
-        octets = in_dialog(other, method, other.cseq, branch, hops, lines, request.body)
+        octets = in_dialog(other, method, other.cseq, branch, hops_left(request), lines, request.body)
         self.client: ClientTransaction | None = ClientTransaction(
             engine.layer, method, branch, other.flow, octets, self, now, GIVE_UP_S, other.anew
         )
-
-    def with_own_rack(self, lines: str) -> str:
-        """The lines of a PRACK with the CSeq number that this INVITE has on the other leg (RFC 3262 §7.2)."""
-        kept = lines.split("\r\n")
-        for n, line in enumerate(kept):
-            name, _, rack = line.partition(":")
-            if name.strip().lower() == "rack":
-                kept[n] = f"{name}: {rack.split()[0] if rack.split() else '0'} {self.client_cseq} INVITE"
-        return "\r\n".join(kept)
 
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response of the other side."""
@@ -217,6 +217,8 @@ class Exchange:
     def _close(self) -> None:
         if self.source.inviting is self:
             self.source.inviting = None
+        if self.source.updating is self:
+            self.source.updating = None
         if self.server is not None:
             self.server.user = None
             self.server = None

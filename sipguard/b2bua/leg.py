@@ -1,7 +1,7 @@
 """A leg: one side of a call, with the dialog it has there.
 
 Enters: the headers of the messages that make a dialog. Leaves: the lines that our requests in it carry.
-Must not: know the other leg, send, keep time.
+Must not: ask anything of the other leg, send, keep time.
 """
 
 from __future__ import annotations
@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import TLS, UDP, Flow
-from sipguard.sip.message import Message
+from sipguard.sip.message import Message, Request
 from sipguard.sip.uri import host_port_of, name_addr, split_outside
 
 if TYPE_CHECKING:
@@ -36,10 +36,13 @@ class Leg:
         "contact",  # our Contact line with its end
         "cseq",  # of our last request
         "flow",  # by which our requests go
+        "invited_as",  # CSeq number of the last INVITE that crossed to here
+        "invited_by",  # the one that it came with on the other leg
         "inviting",  # Exchange | None: a re-INVITE that came from here and is not finished
         "local",
         "local_tag",
         "name",
+        "other",  # Leg | None: the leg that requests of this dialog cross to
         "remote",
         "remote_cseq",  # of the last request from here, -1 before the first
         "remote_tag",
@@ -47,6 +50,7 @@ class Leg:
         "route_lines",
         "routes",
         "target",
+        "updating",  # Exchange | None: an UPDATE that came from here and is not finished
         "via",  # our Via line up to and including "branch="
     )
 
@@ -66,6 +70,15 @@ class Leg:
         self.remote_cseq = -1
         self.answer: Answer | None = None
         self.inviting: Exchange | None = None
+        self.updating: Exchange | None = None
+        self.other: Leg | None = None
+        self.invited_by = self.invited_as = 0
+
+    def prepare(self, invite: Request) -> bool:
+        """Takes route set and target of the caller; False where its INVITE has no Contact that can be read."""
+        if "contact" not in invite.at and not invite.from_tag:
+            return self.aim_at(name_addr(invite.from_value)[1])  # RFC 2543 asked for no Contact
+        return self.set_target(invite) and self.set_routes(invite, reverse=False)
 
     def set_routes(self, message: Message, reverse: bool) -> bool:
         """Takes the route set out of Record-Route, reversed on the calling side (RFC 3261 §12.1).
@@ -113,10 +126,18 @@ class Leg:
         self.set_routes(response, reverse=True)
         self.set_target(response)
 
-    def forget_routes(self) -> None:
-        """Another fork has answered: the route set of the one before is not its own."""
-        self.routes = []
-        self._aim()
+    def pair_with(self, other: Leg) -> None:
+        """Requests of this dialog cross to `other`, and back."""
+        self.other = other
+        other.other = self
+
+    def part(self) -> None:
+        """The dialog is over: nothing crosses any more, and nothing refers in a circle."""
+        if self.other is not None:
+            self.other.other = None
+            self.other = None
+        self.inviting = self.updating = None
+        self.call = None
 
     def aim_at(self, uri: str) -> bool:
         """Takes `uri` as the remote target; True, for whoever asks whether there is one."""

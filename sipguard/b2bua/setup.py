@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua import frames, lifetime
+from sipguard.b2bua import early, frames, lifetime
 from sipguard.b2bua.abandoned import Abandoned
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.counts import INDEX
@@ -76,6 +76,7 @@ class Setup:
         "cseq",  # of the INVITE, the same on both legs, so that a RAck crosses as it is (RFC 3262 §7.2)
         "due",
         "egress",
+        "forks",  # list[Leg] | None: B legs of further early dialogs, see `early`
         "from_display",
         "from_rest",
         "from_uri",
@@ -83,12 +84,12 @@ class Setup:
         "label",
         "late_for",  # Need | None: what a check waits for
         "lines",  # header lines that cross in the forwarded INVITE
+        "parting",  # the caller has sent a BYE in one early dialog of several
         "relayed_ring",
         "request",
         "screening",
         "server",
         "state",
-        "tag_by_remote",
         "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
     )
@@ -120,8 +121,8 @@ class Setup:
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None
         self.due = 0
-        self.relayed_ring = False
-        self.tag_by_remote: dict[str, str] | None = None
+        self.relayed_ring = self.parting = False
+        self.forks: list[Leg] | None = None
         server.user = self
         call.setup = self
 
@@ -157,7 +158,10 @@ class Setup:
         call = self.call
         engine = call.engine
         if call.b is not None:
-            self._abandon_try(call.b)
+            engine.counts[_FAILOVERS] += 1
+            early.renew(self)
+            if self.client is not None:
+                self.client.user = None
         egress, peer = self.hops.pop(0)
         if egress is not self.egress:
             if self.egress is not None:
@@ -175,14 +179,6 @@ class Setup:
             engine.layer, "INVITE", branch, leg.flow, octets, self, engine.clock.now, egress.try_timeout_s, leg.anew
         )
 
-    def _abandon_try(self, leg: Leg) -> None:
-        engine = self.call.engine
-        engine.counts[_FAILOVERS] += 1
-        engine.legs.pop(leg.local_tag, None)
-        leg.call = None
-        if self.client is not None:
-            self.client.user = None
-
     def _new_b(self, egress: Trunk, peer: Peer) -> Leg:
         """A B leg with its own Call-ID and tag."""
         call = self.call
@@ -196,6 +192,7 @@ class Setup:
         leg.local_tag = engine.ids.token()
         leg.cseq = self.cseq
         call.b = leg
+        call.a.pair_with(leg)
         return leg
 
     # ------------------------------------------------------------------ from the B leg
@@ -203,25 +200,22 @@ class Setup:
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response to the forwarded INVITE."""
         status = response.status
-        b = self.call.b
-        if b is None:
-            return
         event = PROVISIONAL if status < 200 else SUCCESS if status < 300 else FAILURE
         action, self.state = SETUP[self.state, event]
         if action == RELAY:
-            self._relay_provisional(b, response, now)
+            self._relay_provisional(response, now)
         elif action == JOIN:
-            self._join(b, transaction, response, now)
+            self._join(transaction, response, now)
         elif action == NEXT:
             self._failed(response)
         elif action == SEND_CANCEL:
             self._send_cancel()
         elif action == DISMISS:
-            self._dismiss(b, transaction, response)
+            self._dismiss(transaction, response)
         elif action == CLOSE:
             self.call.close("")
 
-    def _relay_provisional(self, b: Leg, response: Response, now: float) -> None:
+    def _relay_provisional(self, response: Response, now: float) -> None:
         call = self.call
         if call.peer is not None:
             call.engine.peers.answered(call.peer)
@@ -229,40 +223,25 @@ class Setup:
             return
         if not call.ring_at:
             call.ring_at = call.engine.clock.unix
-        tag = ""
-        remote_tag = response.to_tag
-        if remote_tag:
-            tag = self._tag_for(remote_tag)
-            if not b.remote_tag:
-                b.remote_tag = remote_tag
-                b.remote = response.value("to")
-            if b.remote_tag == remote_tag:
-                b.learn(response, call.engine.flow)
+        leg = early.leg_for(self, response, call.engine.flow)
+        a = leg.other if leg is not None else None
+        if a is None:
+            return
         self.relayed_ring = True
         server = self.server
-        server.respond(response.status, relayed(response, server.head, server.to_line, tag, call.a.contact), now)
+        server.respond(response.status, relayed(response, server.head, server.to_line, a.local_tag, a.contact), now)
 
-    def _tag_for(self, remote_tag: str) -> str:
-        """Our To-tag on the A leg for a To-tag of the B leg: each early dialog has its own."""
-        tags = self.tag_by_remote
-        own = self.call.a.local_tag
-        if tags is None:
-            self.tag_by_remote = {remote_tag: own}
-            return own
-        tag = tags.get(remote_tag)
-        if tag is None:
-            tags[remote_tag] = tag = self.call.engine.ids.token()
-        return tag
-
-    def _join(self, b: Leg, transaction: ClientTransaction, response: Response, now: float) -> None:
+    def _join(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """The callee answered: both dialogs stand, the 2xx goes to the caller."""
         call, server = self.call, self.server
         engine = call.engine
-        a = call.a
-        tag = self._tag_for(response.to_tag)
-        if tag != a.local_tag:
-            self._take_tag(a, tag)
-        self._take_fork(b, response)
+        b = early.leg_for(self, response, engine.flow)
+        a = b.other if b is not None else None
+        if a is None or b is None:
+            return
+        early.confirm(self, b)
+        b.learn(response, engine.flow)
+        b.remote = response.value("to")
         call.answer_at = engine.clock.unix
         engine.counts[_ANSWERED] += 1
         call.note_try(response.status)
@@ -273,28 +252,11 @@ class Setup:
         call.egress = egress.name if egress is not None else ""
         lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, response)
         call.record_answer(a, b)
-        octets = relayed(response, server.head, server.to_line, tag, a.contact)
+        octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact)
         server.respond(response.status, octets, now)
-        Answer(engine, a, b, self.cseq, transaction, self.cseq, octets, server, now)
+        Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None
         call.setup = None
-
-    def _take_tag(self, a: Leg, tag: str) -> None:
-        """Makes the dialog of the fork that answered that of the A leg."""
-        legs = self.call.engine.legs
-        legs.pop(a.local_tag, None)
-        a.local_tag = tag
-        a.local = f"{self.request.to_value};tag={tag}"
-        legs[tag] = a
-
-    def _take_fork(self, b: Leg, response: Response) -> None:
-        """Makes the dialog of this response that of the B leg."""
-        remote_tag = response.to_tag
-        if b.remote_tag != remote_tag:
-            b.forget_routes()
-            b.remote_tag = remote_tag
-        b.remote = response.value("to")
-        b.learn(response, self.call.engine.flow)
 
     def _failed(self, response: Response) -> None:
         """A final failure of a peer: the next one is tried where that may help, else the best one crosses."""
@@ -318,10 +280,10 @@ class Setup:
             self.send_final(call.trunk.last_503, LAST_503[call.trunk.last_503])
             call.close(frames.FAILED)
             return
-        octets = relayed(response, server.head, server.to_line, self._tag_for(response.to_tag), "")
+        octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "")
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
-        call.close(_disposition_of(status))
+        call.close(frames.CANCELLED if self.parting and status == 487 else _disposition_of(status))
 
     def _note_failure(self, peer: Peer, egress: Trunk, response: Response) -> None:
         peers = self.call.engine.peers
@@ -354,7 +316,7 @@ class Setup:
         self.client = None
         if call.peer is not None and self.egress is not None:
             call.engine.peers.failed(call.peer, self.egress, call.engine.clock.now)
-            if self.hops:
+            if self.hops and not self.relayed_ring:
                 self._try_peer()
                 return
         if self.best is not None:
@@ -405,11 +367,15 @@ class Setup:
         engine.send_cancel(client, cancel_of(client.octets, f"Reason: {reason}" if reason else ""), now)
         client.end_by(now + GIVE_UP_S)
 
-    def _dismiss(self, b: Leg, transaction: ClientTransaction, response: Response) -> None:
+    def _dismiss(self, transaction: ClientTransaction, response: Response) -> None:
         """A 2xx crossed the CANCEL: it is acknowledged and the dialog ended at once (RFC 3261 §15)."""
         engine = self.call.engine
-        self._take_fork(b, response)
-        acknowledge(transaction, b, bare_ack(b, self.cseq, engine.ids.branch()))
+        b = early.leg_for(self, response, engine.flow)
+        if b is None:
+            return
+        b.learn(response, engine.flow)
+        b.remote = response.value("to")
+        acknowledge(transaction, b, bare_ack(b, response.cseq, engine.ids.branch()))
         engine.send_bye(b, "")
         transaction.user = Repeats(engine, b.remote_tag)
         self.client = None
@@ -421,6 +387,7 @@ class Setup:
     def close(self) -> None:
         """Lets go of the transactions; they end by their own timers."""
         self.state = ENDED
+        early.forget_forks(self)
         self.server.user = None
         if self.client is not None:
             self.client.user = None

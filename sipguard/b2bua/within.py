@@ -10,11 +10,15 @@ from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.crossing import request_lines
+from sipguard.b2bua.early import fork_key
 from sipguard.b2bua.exchange import Exchange
 from sipguard.b2bua.extensions import unknown_extensions
-from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.leg import A, B, Leg
+from sipguard.b2bua.naming import NAMING, renamed_lines
 from sipguard.b2bua.setup import Setup
 from sipguard.sip.compose import local_response
+from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 from sipguard.sip.transaction import ServerTransaction, cancelled_key
@@ -28,7 +32,9 @@ _UNKNOWN: Final = INDEX["unknown_source"]
 def leg_of(engine: Engine, request: Request) -> Leg | None:
     """The leg whose dialog a request names by Call-ID and both tags (RFC 3261 §12), None for no dialog of ours."""
     leg = engine.legs.get(request.to_tag)
-    if leg is None or leg.call_id != request.call_id or leg.remote_tag != request.from_tag:
+    if leg is not None and leg.remote_tag != request.from_tag:
+        leg = engine.legs.get(fork_key(request.to_tag, request.from_tag))
+    if leg is None or leg.call_id != request.call_id:
         return None
     return leg
 
@@ -52,7 +58,7 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
         engine.answer(server, request, 500, "CSeq Out Of Order")
         return
     call = leg.call
-    other = call.other(leg) if call is not None else None
+    other = leg.other
     if call is None or other is None or not (other.remote_tag or call.answer_at):
         engine.answer(server, request, 481, "Call/Transaction Does Not Exist")
         return
@@ -66,30 +72,59 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
 
 def _cross(engine: Engine, call: Call, leg: Leg, other: Leg, request: Request, server: ServerTransaction) -> None:
     method = request.method
-    now = engine.clock.now
-    if method == "INVITE":
-        if leg.inviting is not None:
-            engine.answer(server, request, 500, "INVITE In Progress", "Retry-After: 3")  # §14.2
+    early = call.setup
+    if method in ("INVITE", "UPDATE"):
+        if _in_the_way(engine, call, leg, other, request, server):
             return
-        if other.inviting is not None or other.answer is not None or leg.answer is not None or not call.answer_at:
-            engine.answer(server, request, 491, "Request Pending")
-            return
+    elif method == "BYE" and early is not None and (leg.name == B or early.forks is None):
+        _early_bye(engine, early, leg, request, server)
+        return
+    try:
+        lines = request_lines(request) if NAMING.isdisjoint(request.at) else renamed_lines(request, other)
+    except MalformedMessage as error:
+        engine.answer(server, request, error.status, error.phrase)
+        return
+    if method in ("INVITE", "UPDATE"):
         call.refresh_target(leg, request)
-    elif method == "UPDATE":
-        call.refresh_target(leg, request)
+    elif method == "BYE" and early is not None:
+        early.parting = True
     elif method == "BYE":
-        if call.setup is not None:
-            _early_bye(engine, call.setup, leg, request, server)
-            return
         call.settle()
-    Exchange(engine, leg, other, request, server, now)
-    if method == "BYE":
+    Exchange(engine, leg, other, request, lines, server, engine.clock.now)
+    if method == "BYE" and early is None:
         call.bye(leg, request)
 
 
+def _in_the_way(engine: Engine, call: Call, leg: Leg, other: Leg, request: Request, server: ServerTransaction) -> bool:
+    """Answers an INVITE or UPDATE that must wait for another one (RFC 3261 §14.2, RFC 3311 §5.2).
+
+    Its sender has asked twice: 500. The other side has asked: 491. Whether an offer in an INVITE or a PRACK was
+    answered meanwhile only the two ends know, and they judge it themselves.
+    """
+    inviting = request.method == "INVITE"
+    if inviting and (leg.inviting is not None or (call.setup is not None and leg.name == A)):
+        twice, glare = True, False
+    elif inviting:
+        twice = False
+        glare = other.inviting is not None or other.answer is not None or leg.answer is not None
+        glare = glare or call.setup is not None
+    else:
+        twice, glare = leg.updating is not None, False
+    if not twice and not glare and (inviting or request.body):
+        twice = leg.updating is not None and leg.updating.offers
+        glare = other.updating is not None and other.updating.offers
+    if twice:
+        status, phrase = (500, "INVITE In Progress") if inviting else (500, "UPDATE In Progress")
+        engine.answer(server, request, status, phrase, f"Retry-After: {engine.ids.below(11)}")
+    elif glare:
+        engine.answer(server, request, 491, "Request Pending")
+    return twice or glare
+
+
 def _early_bye(engine: Engine, setup: Setup, leg: Leg, request: Request, server: ServerTransaction) -> None:
-    """A BYE before the answer ends the early dialog (RFC 3261 §15): the caller's is as good as a CANCEL."""
-    if leg.name == "a":
+    """A BYE before the answer: the caller's ends the one early dialog there is, and is as good as a CANCEL (RFC 3261
+    §15); where there are several it crosses, since it ends one of them only. The callee must not send any."""
+    if leg.name == A:
         engine.answer(server, request, 200, "OK")
         setup.cancelled(request, engine.clock.now)
     else:

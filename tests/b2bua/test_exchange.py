@@ -316,3 +316,104 @@ def test_bye_while_an_info_is_out(book: Playbook) -> None:
     assert a.request("BYE") == ["b BYE", "a 481 Call/Transaction Does Not Exist"]
     b.reply("200 OK", to="INFO")
     assert b.reply("200 OK", to="BYE") == ["a 200 OK"]
+
+
+# ------------------------------------------------------------------------------------------ UPDATE
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_update_while_one_is_pending(book: Playbook, side: str) -> None:
+    """RFC 3311 §5.2: 500 with a Retry-After between 0 and 10 seconds."""
+    book.establish()
+    here, there = sides(book, side)
+    here.request("UPDATE", body=SDP)
+    assert here.request("UPDATE") == [f"{here.name} 500 UPDATE In Progress"]
+    assert 0 <= int(value(here.last("500"), "Retry-After")) <= 10
+    there.reply("200 OK", to="UPDATE", body=ANSWER_SDP)
+    assert here.request("UPDATE") == [f"{there.name} UPDATE"]
+    there.reply("200 OK", to="UPDATE")
+    book.bye()
+
+
+@pytest.mark.parametrize("first", ["UPDATE", "INVITE"])
+@pytest.mark.parametrize("second", ["UPDATE", "INVITE"])
+def test_offers_that_cross(book: Playbook, first: str, second: str) -> None:
+    """RFC 3311 §5.2, RFC 3261 §14.2: 491 for the second offer. An UPDATE against an INVITE is for the ends to judge:
+    they know whether its offer was answered in a provisional response."""
+    a, b = book.a, book.b
+    book.establish()
+    a.request(first, body=SDP)
+    if (first, second) == ("INVITE", "UPDATE"):
+        assert b.request(second, body=SDP) == ["a UPDATE"]
+        assert a.reply("491 Request Pending", to="UPDATE") == ["b 491 Request Pending"]
+    else:
+        assert b.request(second, body=SDP) == ["b 491 Request Pending"]
+        if second == "INVITE":
+            b.ack()
+    b.reply("200 OK", request=b.last_request(first), body=ANSWER_SDP)
+    if first == "INVITE":
+        assert a.ack() == ["b ACK"]
+    book.bye()
+
+
+def test_updates_without_an_offer_cross_each_other(book: Playbook) -> None:
+    """Nothing is negotiated, so nothing collides (RFC 3311 §5.2)."""
+    a, b = book.a, book.b
+    book.establish()
+    assert a.request("UPDATE") == ["b UPDATE"]
+    assert b.request("UPDATE") == ["a UPDATE"]
+    b.reply("200 OK", to="UPDATE")
+    a.reply("200 OK", to="UPDATE")
+    book.bye()
+
+
+def test_reinvite_after_an_offer_of_ones_own(book: Playbook) -> None:
+    """RFC 3311 §5.2 as for a second UPDATE: the offer before it is not answered yet."""
+    a, b = book.a, book.b
+    book.establish()
+    a.request("UPDATE", body=SDP)
+    assert a.request("INVITE", body=SDP) == ["a 500 INVITE In Progress"]
+    a.ack()
+    b.reply("200 OK", to="UPDATE", body=ANSWER_SDP)
+    book.bye()
+
+
+def test_refused_update(book: Playbook) -> None:
+    """What the other side says of it crosses, with its Retry-After."""
+    book.establish()
+    book.a.request("UPDATE", body=SDP)
+    assert book.b.reply("500 Busy", "Retry-After: 4", to="UPDATE") == ["a 500 Busy"]
+    assert value(book.a.last("500"), "Retry-After") == "4"
+    book.bye()
+
+
+# ------------------------------------------------------------------------------------------ T.38, order
+
+
+@pytest.mark.parametrize("side", SIDES)
+def test_switch_to_fax(book: Playbook, side: str) -> None:
+    """A T.38 offer and its answer cross octet for octet (RFC 3264, ITU-T T.38 Annex D)."""
+    book.establish()
+    here, there = sides(book, side)
+    fax = SDP.replace("m=audio 20000 RTP/AVP 0", "m=audio 0 RTP/AVP 0\r\nm=image 20004 udptl t38\r\na=T38FaxVersion:0")
+    back = fax.replace("20004", "30004")
+    assert here.request("INVITE", body=fax) == [f"{there.name} INVITE"]
+    assert body_of(there.last("INVITE")) == fax
+    assert there.reply("200 OK", body=back) == [f"{here.name} 200 OK"]
+    assert body_of(here.last("200")) == back
+    assert here.ack() == [f"{there.name} ACK"]
+    book.bye()
+
+
+@pytest.mark.parametrize("method", ["INFO", "INVITE", "BYE"])
+def test_older_cseq(book: Playbook, method: str) -> None:
+    """§12.2.2: out of order, 500; the call goes on."""
+    a, b = book.a, book.b
+    book.establish()
+    a.request("INFO", cseq=7)
+    b.reply("200 OK", to="INFO")
+    assert a.request(method, cseq=6) == ["a 500 CSeq Out Of Order"]
+    if method == "INVITE":
+        a.ack()
+    a.cseq = 7
+    book.bye()
