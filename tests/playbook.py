@@ -45,6 +45,8 @@ from sipguard.b2bua.commands import (
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import EXPOSED
 from sipguard.b2bua.engine import Engine
+from sipguard.b2bua.recovery import Remains
+from sipguard.records.record import ends_call
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
 from sipguard.screening.policy.model import Policy, Rule
@@ -321,6 +323,7 @@ class Playbook:
         self.engine = Engine(
             Ruleset.open(self.plain), CertificateStore(), self._octets, lambda: float(next(self._stopwatch))
         )
+        self.before: list[Engine] = []
         self.frames: list[frames.Frame] = []
         self.wanted: list[Need] = []
         self.last_commands: list[Command] = []
@@ -372,6 +375,17 @@ class Playbook:
         """Another Ruleset, revision r2 unless said otherwise."""
         self.plain = ruleset(*rules, **{"revision": "r2", **more})
         return self.control(Reload(Ruleset.open(self.plain)))
+
+    def crash(self, gone_s: float = 0.0, plain: PlainRuleset | None = None) -> list[str]:
+        """The process is killed and started again `gone_s` later, maybe with another Ruleset; frames are all it has."""
+        alive_at = self.clock.unix
+        self.now += gone_s
+        self.before.append(self.engine)  # not for the collector: its calls point to each other for ever
+        self.plain = plain or self.plain
+        self.engine = Engine(
+            Ruleset.open(self.plain), CertificateStore(), self._octets, lambda: float(next(self._stopwatch))
+        )
+        return self.carry(self.engine.recover(remains_of(self.frames), alive_at, self.clock))
 
     def drain(self) -> list[str]:
         """No new calls."""
@@ -527,7 +541,23 @@ def require_complete(all_frames: Sequence[frames.Frame]) -> None:
             end = own[-1]
             assert isinstance(end, frames.EndFrame), f"{decision_id}: {kinds}"
             assert end.disposition in frames.DISPOSITIONS
-            assert kinds.count(frames.AnswerFrame) == bool(end.answer_at), f"{decision_id}: {kinds}"
+            answers = [frame for frame in own if isinstance(frame, frames.AnswerFrame)]  # another after each crash
+            assert bool(answers) == bool(end.answer_at), f"{decision_id}: {kinds}"
+            assert {frame.at for frame in answers} <= {end.answer_at}, f"{decision_id}: {kinds}"
+
+
+def remains_of(all_frames: Sequence[frames.Frame]) -> list[Remains]:
+    """The calls that have no end, with the frames that are kept in sight of them."""
+    found: dict[str, Remains] = {}
+    for frame in all_frames:
+        if isinstance(frame, frames.AnswerFrame) or (isinstance(frame, frames.VerdictFrame) and not ends_call(frame)):
+            found[frame.decision_id] = Remains(frame.decision_id, frame)
+        elif isinstance(frame, frames.TargetFrame) and frame.decision_id in found:
+            of = found[frame.decision_id]
+            of.changes = [*(each for each in of.changes if each.leg != frame.leg), frame]
+        elif isinstance(frame, frames.EndFrame):
+            found.pop(frame.decision_id, None)
+    return list(found.values())
 
 
 def require_no_cycles() -> None:

@@ -84,7 +84,8 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
             octets = local_response(server.head, server.to_line, engine.ids.token(), 503, turned_away)
             server.respond(503, octets, engine.clock.now)
             return
-    call = Call(engine, ruleset, trunk, request, server)
+    call = Call(engine, ruleset, trunk, engine.flow, server.flow)
+    call.invited(request)
     call.emergency = emergency
     setup = Setup(call, request, server, attempt, Screening(emergency), engine.context)
     limit = "" if emergency else engine.load_of(trunk).admit(trunk.limits, engine.clock.now)

@@ -13,7 +13,6 @@ from typing import TYPE_CHECKING
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.leg import A, Leg
-from sipguard.sip.flow import Flow
 from sipguard.sip.message import Message, Request
 
 if TYPE_CHECKING:
@@ -23,7 +22,7 @@ if TYPE_CHECKING:
     from sipguard.b2bua.setup import Setup
     from sipguard.screening.ruleset import Ruleset
     from sipguard.screening.trunk import Peer, Trunk
-    from sipguard.sip.transaction import ServerTransaction
+    from sipguard.sip.flow import Flow
 
 
 class Call:
@@ -54,9 +53,8 @@ class Call:
         "trunk",
     )
 
-    def __init__(
-        self, engine: Engine, ruleset: Ruleset, trunk: Trunk, request: Request, server: ServerTransaction
-    ) -> None:
+    def __init__(self, engine: Engine, ruleset: Ruleset, trunk: Trunk, came_by: Flow, back: Flow) -> None:
+        """`came_by` is the flow of the INVITE, `back` that of its responses; the A leg has no dialog yet."""
         self.engine = engine
         self.ruleset = ruleset
         self.trunk = trunk
@@ -72,24 +70,29 @@ class Call:
         self.ring_at = self.answer_at = 0.0
         self.forward_us = 0
         self.exchanges: list[Exchange] = []
-        flow = engine.flow
-        self.transport, self.listener = flow.transport, flow.listener
-        remote = flow.remote
+        self.transport, self.listener = came_by.transport, came_by.listener
+        remote = came_by.remote
         self.source = f"{remote[0]}:{remote[1]}"
         self.b: Leg | None = None
-        self.a = self.caller_leg(request, server.flow)
+        self.a = Leg(A, self, engine.listeners[back.listener], back)
+
+    def invited(self, invite: Request) -> None:
+        """Begins the dialog of the A leg."""
+        self._begin(self.a, invite)
 
     def caller_leg(self, invite: Request, flow: Flow) -> Leg:
-        """An A leg with a To-tag of its own: the call's, and one for each early dialog beside it."""
-        engine = self.engine
-        a = Leg(A, self, engine.listeners[flow.listener], flow)
+        """An A leg with a To-tag of its own, for an early dialog beside the call's."""
+        a = Leg(A, self, self.engine.listeners[flow.listener], flow)
+        self._begin(a, invite)
+        return a
+
+    def _begin(self, a: Leg, invite: Request) -> None:
         a.call_id = invite.call_id
-        a.local_tag = engine.ids.token()
+        a.local_tag = self.engine.ids.token()
         a.remote_tag = invite.from_tag
         a.local = f"{invite.to_value};tag={a.local_tag}"
         a.remote = invite.from_value
         a.remote_cseq = invite.cseq
-        return a
 
     def refresh_target(self, leg: Leg, message: Message) -> None:
         """Takes the far end's Contact (RFC 3261 §12.2); a frame says so where it has moved after the answer."""
@@ -193,15 +196,15 @@ class Call:
         )
         self.engine.layer.out.append(Record(frame))
 
-    def record_end(self, disposition: str, bye_by: str = "", reason: str = "") -> None:
-        """One frame that says how the call ended."""
+    def record_end(self, disposition: str, bye_by: str = "", reason: str = "", at: float = 0.0) -> None:
+        """One frame that says how the call ended; now unless `at` says otherwise."""
         status, phrase, why = self.final
         peer = self.peer
         self.engine.layer.out.append(
             Record(
                 frames.EndFrame(
                     self.id,
-                    self.engine.clock.unix,
+                    at or self.engine.clock.unix,
                     disposition,
                     status,
                     phrase,

@@ -6,7 +6,7 @@ Leaves: list[Command] in the order of execution. Must not: do I/O, read a clock,
 
 from __future__ import annotations
 
-from collections.abc import Callable, MutableSequence
+from collections.abc import Callable, Iterable, MutableSequence
 from hashlib import sha256
 from typing import Final
 
@@ -34,6 +34,7 @@ from sipguard.b2bua.outside import outside
 from sipguard.b2bua.peers import Peers
 from sipguard.b2bua.place import Place
 from sipguard.b2bua.probing import Probes
+from sipguard.b2bua.recovery import Remains, take_up
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.sources import Sources
 from sipguard.b2bua.trunk_load import TrunkLoad
@@ -55,6 +56,7 @@ from sipguard.sip.transaction import (
     client_key,
     server_key,
 )
+from sipguard.sip.uri import name_addr, tag_of
 from sipguard.sip.via import has_alias
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
@@ -230,6 +232,15 @@ class Engine:
                     call.hang_up(disposition, clock.now)
         return out
 
+    def recover(self, remains: Iterable[Remains], alive_at: float, clock: Clock) -> list[Command]:
+        """What a predecessor left without an end, which was seen alive last at `alive_at` (Unix seconds).
+
+        To be given before anything else comes in.
+        """
+        out = self._turn(clock)
+        take_up(self, remains, alive_at)
+        return out
+
     def timer(self, clock: Clock) -> list[Command]:
         """The time of `next_timer` has come."""
         out = self._turn(clock)
@@ -320,9 +331,15 @@ class Engine:
     def dismiss_stray(self, response: Response, flow: Flow) -> Send | None:
         """Acknowledges and ends the dialog of a 2xx that no call waits for, out of the response alone.
 
-        It comes from a fork, or from a peer that answered after it was given up (RFC 3261 §13.2.2.4). Answers the
-        ACK, for repeats; None where the response does not say where to.
+        It comes from a fork, or from a peer that answered after it was given up (RFC 3261 §13.2.2.4). Where its
+        dialog stands, its transaction was lost in a crash: then it is acknowledged only. Answers the ACK, for
+        repeats; None where the response does not say where to.
         """
+        known = self._dialog_of(response)
+        if known is not None:
+            again = Send(known.flow, bare_ack(known, response.cseq, self.ids.branch()))
+            self.layer.out.append(again)
+            return again
         place = self.listeners.get(flow.listener)
         if place is None:
             return None
@@ -336,6 +353,16 @@ class Engine:
         self.layer.out.append(ack_)
         self.send_bye(leg, "")
         return ack_
+
+    def _dialog_of(self, response: Response) -> Leg | None:
+        """The leg whose established dialog a response to a request of ours belongs to."""
+        try:
+            leg = self.legs.get(tag_of(name_addr(response.value("from"))[2]))
+        except MalformedMessage:
+            return None
+        if leg is None or leg.call_id != response.value("call-id") or leg.remote_tag != response.to_tag:
+            return None
+        return leg if leg.call is not None and leg.call.answer_at else None
 
     # ------------------------------------------------------------------ for calls
 

@@ -205,6 +205,8 @@ METRICS: Final = (
     _one("sipguard_answered_calls_total", COUNTER, "answered", "calls that were answered"),
     _one("sipguard_closed_calls_total", COUNTER, "ended", "calls that left the tables"),
     _one("sipguard_failovers_total", COUNTER, "failovers", "tries of another peer"),
+    _one("sipguard_recovered_calls_total", COUNTER, "recovered", "calls of a process that crashed, taken up again"),
+    _one("sipguard_lost_calls_total", COUNTER, "lost", "calls of a process that crashed, not taken up again"),
     _one("sipguard_dead_call_checks_total", COUNTER, "dead_call_checks", "OPTIONS of ours within dialogs"),
     _one("sipguard_calls_active", GAUGE, "calls_active", "calls now"),
     _one("sipguard_dialogs_active", GAUGE, "dialogs", "dialogs now"),

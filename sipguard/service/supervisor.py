@@ -174,6 +174,8 @@ class Supervisor:
             self._traces.ended(*rest)
         elif what == "drained":
             self._drained.set()
+        elif what == "recovered":
+            log.warning("calls_recovered", calls=rest[0], of=rest[1], advice="the worker before ended unexpectedly")
         elif what == "trouble":
             log.error("trouble", process=child.name, what=rest[0])
 

@@ -32,14 +32,17 @@ from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.service.channel import Channel
 from sipguard.service.metrics import WorkerSlots
+from sipguard.service.remains import Left, left_in
 from sipguard.service.watch import Trace, Watch
 from sipguard.sip.flow import UDP
 from sipguard.sip.secret import Secret
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
+from sipguard.store.live import Live
 
 SAMPLE_S: Final = 1.0
+LIVE_LEAST: Final = 4096  # calls that can be taken up after a crash, however few are allowed at a time
 TRACE_BEHIND_BYTES: Final = 1 << 20  # more is not kept for a trace that is not read
 
 
@@ -64,6 +67,8 @@ class Worker:
         self._channel = channel
         self._slots = WorkerSlots.create(start.slots)
         self._journal = Writer(start.journal, start.segment_bytes)
+        left = left_in(start.journal)
+        self._live = Live(start.journal, max(LIVE_LEAST, 2 * start.ruleset.overload.max_calls))
         self._certificates = CertificateStore()
         self._engine = Engine(
             Ruleset.open(start.ruleset),
@@ -81,6 +86,19 @@ class Worker:
         self._stopping = asyncio.Event()
         self._draining = start.draining
         self._told_peers: list[tuple[str, str, str]] = []
+        self._recover(left)
+
+    def _recover(self, left: Left) -> None:
+        """Takes up the calls of a predecessor that crashed, before a socket is read."""
+        if left.trouble:
+            self._trouble(left.trouble)
+        clock = self._driver.clock()
+        self._driver.execute(self._engine.recover(left.remains, left.alive_at, clock))
+        self._driver.arm(clock.now)
+        self._live.alive(clock.unix)
+        self._live.publish()
+        if left.remains:
+            self._channel.send("recovered", len(self._engine.calls), len(left.remains))
 
     @staticmethod
     def _take_sockets(start: Start) -> tuple[Connections | None, list[Port]]:
@@ -98,7 +116,8 @@ class Worker:
         return Connections(listeners, listening) if listening else None, ports
 
     def _record(self, frame: frames.Frame) -> None:
-        self._journal.append(frames.encode(frame))
+        segment, offset = self._journal.append(frames.encode(frame))
+        self._live.note(frame, segment, offset)
         if self._watch.export is not None and type(frame) is frames.VerdictFrame:
             self._watch.decided(frame)
 
@@ -155,6 +174,7 @@ class Worker:
             task.cancel()
         self._driver.close()
         self._journal.close()
+        self._live.close()
         await self._channel.flush()
 
     async def _listen(self) -> None:
@@ -217,6 +237,7 @@ class Worker:
             self._driver.execute(self._engine.second(clock))
             self._driver.arm(clock.now)
             self._tell_peers(self._engine.peer_states(clock))
+            self._live.alive(clock.unix)
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
             if self._watch.export is not None:
                 slots.exported(self._watch.export)

@@ -1,0 +1,99 @@
+"""A killed process: calls that are up go on after the next start, those that were not answered get their end."""
+
+from __future__ import annotations
+
+import json
+import os
+import signal
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+import pytest
+
+from tests.e2e.calls import CALLEE, CALLER, Calls, own_rows
+from tests.e2e.conftest import MakeProduct
+from tests.e2e.product import CALLER_HOST, HOP_HOST, Product, free_port, wait_for
+from tests.e2e.sipp import Sipp
+from tests.wanted import reason
+
+pytestmark = pytest.mark.e2e
+
+CALLS: Final = 50
+LASTS_S: Final = 5.0  # as the scenario says
+
+
+def kill_worker(product: Product) -> None:
+    """Of the running sipguard; its supervisor starts another one."""
+    os.kill(product.worker_pid(), signal.SIGKILL)
+    wait_for(lambda: product.answer("status")["processes"]["worker"]["starts"] == 2, "a new worker")
+
+
+def kill_all(product: Product) -> None:
+    """Supervisor, worker, fetcher and desk at once; then sipguard is started anew."""
+    process = product.process
+    assert process is not None
+    pids = [each["pid"] for each in product.answer("status")["processes"].values()]
+    for pid in (process.pid, *pids):
+        os.kill(pid, signal.SIGKILL)
+    process.wait(10)
+    for pid in pids:
+        wait_for(lambda pid=pid: not Path(f"/proc/{pid}/cmdline").exists() or _is_gone(pid), "it is gone")  # type: ignore[misc]
+    product.start()
+
+
+def _is_gone(pid: int) -> bool:
+    """Whether a process has ended, even where nobody has asked for its status yet."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] == "Z"
+    except FileNotFoundError:
+        return True
+
+
+@pytest.mark.skipif(bool(reason("sipp")), reason=reason("sipp") or "sipp is there")
+@pytest.mark.parametrize("kill", [kill_worker, kill_all])
+def test_calls_go_on_after_a_crash(make_product: MakeProduct, tmp_path: Path, kill: Callable[[Product], None]) -> None:
+    hop_port = free_port(HOP_HOST)
+    product = make_product(start=False)
+    product.config["trunks"]["hop"]["peers"] = [f"{HOP_HOST}:{hop_port}"]
+    product.write()
+    product.start()
+    uas = Sipp("070_call_over_a_crash_uas", tmp_path, (HOP_HOST, hop_port), None, calls=CALLS).start()
+    place = (CALLER_HOST, free_port(CALLER_HOST))
+    uac = Sipp("070_call_over_a_crash_uac", tmp_path, place, product.address(), "-r", str(CALLS), calls=CALLS)
+    try:
+        uac.start()
+        wait_for(lambda: product.metric("sipguard_answered_calls_total") == CALLS, "all calls are up")
+        kill(product)
+        wait_for(lambda: b'"event": "calls_recovered"' in product.log.read_bytes(), "they are taken up")
+        assert uac.wait() == 0, uac.complaint()
+        assert uas.wait() == 0, uas.complaint()
+    finally:
+        uac.stop()
+        uas.stop()
+    (told,) = [json.loads(line) for line in product.log.read_text().splitlines() if "calls_recovered" in line]
+    assert (told["calls"], told["of"]) == (CALLS, CALLS)
+    rows = own_rows(product, CALLS)
+    assert {row["disposition"] for row in rows} == {"answered"}
+    assert {row["final_status"] for row in rows} == {200}
+    lasted = [row["end_at"] - row["answer_at"] for row in rows]
+    assert [each for each in lasted if not LASTS_S - 0.5 <= each <= LASTS_S + 35.0] == [], (
+        "from the answer before the crash to the BYE after it"
+    )
+    assert product.metric("sipguard_recovered_calls_total") == CALLS
+    assert product.metric("sipguard_lost_calls_total") == 0
+    wait_for(lambda: product.metric("sipguard_calls_active") == 0, "the tables are empty")
+    assert product.metric("sipguard_troubles_total") == 0
+
+
+def test_a_call_that_rang_is_lost(own: Product, calls: Calls) -> None:
+    """Every record says how its call ended."""
+    ringing = calls.place(CALLER, CALLEE[:-2] + "51", hang_up=False, wait_s=1.0)
+    assert ringing.provisional
+    kill_worker(own)
+    (row,) = own_rows(own, 1)
+    assert (row["disposition"], row["answer_at"]) == ("lost", 0.0)
+    assert row["end_at"] >= row["at"]
+    wait_for(lambda: own.healthy(), "the worker publishes its levels")
+    assert own.metric("sipguard_lost_calls_total") == 1
+    assert calls.status() == 200
