@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipguard.screening.ruleset import Ruleset
-from sipguard.screening.trunk import Limits, Peer, Route, Tls
+from sipguard.screening.trunk import Limits, Peer, RedirectRules, Route, Tls
 from sipguard.settings import READ, SKIP, Loaded, json_schema, load
 from sipguard.settings.units import octets, percent, seconds
 from tests.pki import Pki
@@ -633,3 +633,15 @@ def test_the_schema_describes_every_key() -> None:
     assert all("description" in each for each in trunk.values())
     assert trunk["try_timeout"]["pattern"].startswith("^")
     assert schema["$defs"]["Check_identity"]["properties"]["on_failure"]["enum"] == ["open", "closed"]
+
+
+def test_redirect_listener_needs_no_route_where_it_knows_where_to(tmp_path: Path) -> None:
+    asked = GOOD.replace("port: 5060}", "port: 5060, redirect: {contact: switch.example}}").replace(
+        "    route: core\n", ""
+    )
+    plain = load(write(tmp_path, asked)).ruleset
+    assert plain is not None
+    assert plain.listeners["main"].redirect == RedirectRules(302, "switch.example")
+    to_peers = asked.replace("contact: switch.example", "go_on: 302")
+    loaded = load(write(tmp_path, to_peers))
+    assert [problem.what for problem in loaded.errors] == ["calls from here have no route"]

@@ -15,6 +15,7 @@ from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.forwarding import prepare_lines
 from sipguard.b2bua.loops import is_loop
+from sipguard.b2bua.redirecting import given_back
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
 from sipguard.screening import guard
@@ -40,7 +41,8 @@ from sipguard.sip.transaction import ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
-    from sipguard.screening.trunk import Trunk
+    from sipguard.b2bua.peers import Hop
+    from sipguard.screening.trunk import RedirectRules, Trunk
 
 _INVITES: Final = INDEX["invites"]
 _EMERGENCIES: Final = INDEX["emergencies"]
@@ -181,10 +183,15 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     way = _way(setup, verdict, mode) if passes else None
     hops = engine.peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []
     egress = hops[0][0] if hops else way.trunks[0] if way is not None and way.trunks else None
-    if egress is not None:
-        setup.label = verdict.label if mode == ENFORCE else None
-        setup.untouched = mode == BYPASS
-        prepare_lines(setup, egress)
+    setup.label = verdict.label if mode == ENFORCE else None
+    setup.untouched = mode == BYPASS
+    if passes:
+        rules = engine.listeners[call.listener].listener.redirect
+        if rules is not None:
+            _give_back(engine, setup, verdict, mode, rules, hops)
+            return
+        if egress is not None:
+            prepare_lines(setup, egress)
     _record(engine, setup, verdict, mode, egress.name if egress is not None else "")
     if not passes:
         setup.refuse(verdict.status, verdict.phrase, tuple(verdict.header_lines(call.id)))
@@ -197,6 +204,23 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     setup.forward(hops)
 
 
+def _give_back(
+    engine: Engine, setup: Setup, verdict: Verdict, mode: str, rules: RedirectRules, hops: list[Hop]
+) -> None:
+    """Answers a call of a redirect listener, which goes on at who asked; then records it."""
+    call = setup.call
+    to_peers = rules.status == 302 and (setup.elsewhere or not rules.contact)
+    if to_peers and not hops:
+        _record(engine, setup, verdict, mode, "")
+        setup.refuse(*NO_PEER)
+        call.close(frames.UNREACHABLE)
+        return
+    answer = given_back(setup, rules, hops)
+    _record(engine, setup, verdict, mode, hops[0][0].name if to_peers else "")
+    setup.refuse(*answer)
+    call.close(frames.REDIRECTED)
+
+
 def _way(setup: Setup, verdict: Verdict, mode: str) -> Way | None:
     """The trunks that the call may leave by, None where there is no route for its number."""
     call = setup.call
@@ -204,6 +228,7 @@ def _way(setup: Setup, verdict: Verdict, mode: str) -> Way | None:
     if call.emergency:
         return _emergency_way(setup)
     if verdict.redirect is not None and verdict.redirect.route and mode == ENFORCE:
+        setup.elsewhere = True
         return ruleset.ways.get(verdict.redirect.route)
     return ruleset.routes[call.trunk.name].find(setup.attempt.callee.tn)
 

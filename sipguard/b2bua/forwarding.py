@@ -29,19 +29,26 @@ ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
 
 def prepare_lines(setup: Setup, egress: Trunk) -> None:
     """Sets `lines` and `from_...` of `setup`: what all tries of this call at `egress` carry."""
-    request = setup.request
-    kept = kept_lines(request)
-    shown = request.from_value
-    if not setup.untouched:
-        if b"verstat" in request.head.lower():
-            kept = [without_verstat(line) for line in kept]
-            shown = without_verstat(shown)
-        shown = _mark(setup, egress, kept, shown)
+    kept, shown, _ = marked_lines(setup, egress)
     setup.lines = "\r\n".join(kept)
     display, uri, rest = name_addr(shown)
     setup.from_display = f"{display} " if display else ""
     setup.from_uri = uri
     setup.from_rest = _without_tag(rest)
+
+
+def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
+    """(lines that cross, From value, how many lines are of the INVITE) as `egress` wants them; sets `verstat`."""
+    request = setup.request
+    kept = kept_lines(request)
+    shown = request.from_value
+    own = len(kept)
+    if not setup.untouched:
+        if b"verstat" in request.head.lower():
+            kept = [without_verstat(line) for line in kept]
+            shown = without_verstat(shown)
+        shown = _mark(setup, egress, kept, shown)
+    return kept, shown, own
 
 
 def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str) -> str:
@@ -95,12 +102,12 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     if from_uri[:3].lower() == "sip" and host_of(from_uri) != ANONYMOUS_HOST:
         from_uri = with_host(from_uri, setup.call.engine.listeners[leg.flow.listener].own_host)
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
-    uri = _written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
+    uri = written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
     display, to_uri, to_rest = name_addr(request.to_value)
     if to_uri == request.uri and not egress.write.prefix:
         to_uri = uri
     else:
-        to_uri = _written(to_uri, egress.write, peer.uri_host, "")
+        to_uri = written(to_uri, egress.write, peer.uri_host, "")
     leg.remote = f"{display} <{to_uri}>{to_rest}" if display else f"<{to_uri}>{to_rest}"
     leg.target = leg.request_uri = uri
     text = (
@@ -111,7 +118,7 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     return text.encode("latin-1") + request.body
 
 
-def _written(uri: str, rules: WriteRules, host: str, prefix: str) -> str:
+def written(uri: str, rules: WriteRules, host: str, prefix: str) -> str:
     """A URI at `host`, its number as the trunk wants it written; by default the digits are untouched."""
     if uri[:3].lower() != "sip":
         return uri

@@ -38,7 +38,7 @@ DEAD: Final = "dead"
 DISPOSITIONS: Final[dict[str, str]] = {
     ANSWERED: "it was answered and ended by a BYE",
     REJECTED: "the verdict rejected it",
-    REDIRECTED: "it was sent elsewhere by a 3xx",
+    REDIRECTED: "it was sent elsewhere by a 3xx, or given back by a redirect listener",
     BUSY: "the callee was busy or declined (486, 600, 603)",
     FAILED: "the next hop refused it",
     CANCELLED: "the caller gave up before an answer",

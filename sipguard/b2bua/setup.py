@@ -76,6 +76,7 @@ class Setup:
         "cseq",  # of the INVITE, the same on both legs, so that a RAck crosses as it is (RFC 3262 §7.2)
         "due",
         "egress",
+        "elsewhere",  # a rule sends the call by another trunk
         "forks",  # list[Leg] | None: B legs of further early dialogs, see `early`
         "from_display",
         "from_rest",
@@ -116,7 +117,7 @@ class Setup:
         self.egress: Trunk | None = None
         self.hops: list[Hop] = []
         self.label: Label | None = None
-        self.untouched = False
+        self.untouched = self.elsewhere = False
         self.lines = self.verstat = ""
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None

@@ -44,6 +44,17 @@ class Connections:
 
 
 @dataclass(frozen=True, slots=True)
+class RedirectRules:
+    """How calls of a redirect listener are given back: 302, 404 or 503; and the host of Contact in a 302.
+
+    `contact` is host[:port], "" for the peers of the call's route.
+    """
+
+    status: int = 302
+    contact: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Listener:
     """A local socket: where it is bound, and the address that peers are told (Via, Contact)."""
 
@@ -54,6 +65,7 @@ class Listener:
     advertised_host: str = ""
     advertised_port: int = 0
     dscp: int = 0
+    redirect: RedirectRules | None = None  # its calls are screened and given back, not forwarded
     tls: Tls | None = None
     connections: Connections = Connections()
 

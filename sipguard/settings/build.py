@@ -23,6 +23,7 @@ from sipguard.screening.trunk import (
     Listener,
     Peer,
     ProbeRules,
+    RedirectRules,
     Route,
     Tls,
     Trunk,
@@ -30,7 +31,15 @@ from sipguard.screening.trunk import (
     WriteRules,
 )
 from sipguard.settings import secret
-from sipguard.settings.model import SET_ELSEWHERE, Config, ConnectionsShape, PeerShape, TlsShape, TrunkShape
+from sipguard.settings.model import (
+    SET_ELSEWHERE,
+    Config,
+    ConnectionsShape,
+    PeerShape,
+    RedirectShape,
+    TlsShape,
+    TrunkShape,
+)
 
 
 @dataclass(frozen=True)
@@ -128,11 +137,16 @@ def listeners(config: Config, base: File) -> dict[str, Listener]:
             advertised_host=shape.advertise.address or "",
             advertised_port=shape.advertise.port or 0,
             dscp=shape.dscp,
+            redirect=_redirect(shape.redirect),
             tls=tls(shape.tls, base) if shape.tls is not None else None,
             connections=_connections(shape.connections),
         )
         for name, shape in config.listeners.items()
     }
+
+
+def _redirect(shape: RedirectShape | None) -> RedirectRules | None:
+    return RedirectRules(shape.go_on, shape.contact) if shape is not None else None
 
 
 def tls(shape: TlsShape, base: File) -> Tls:

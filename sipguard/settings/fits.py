@@ -61,7 +61,7 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
     yield from _trunk_listeners(name, trunk, config, document)
     if trunk.route:
         yield from _routes(trunk, (*path, "route"), config, document)
-    elif trunk.sources:
+    elif trunk.sources and not _given_back(trunk, config):
         yield document.problem(path, "calls from here have no route", "write route: TRUNK")
     if not trunk.sources and not trunk.peers:
         yield document.problem(path, "has no sources and no peers: no call can use it", level=WARNING)
@@ -72,6 +72,12 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
         re.compile(trunk.read.tech_prefix)
     except re.error as error:
         yield document.problem((*path, "read", "tech_prefix"), f"is no regular expression: {error}")
+
+
+def _given_back(trunk: TrunkShape, config: Config) -> bool:
+    """Whether no call of a trunk needs a route: its listeners give all back, and know where to."""
+    shapes = [config.listeners[each].redirect for each in listeners_of(trunk, config)]
+    return all(shape is not None and (shape.go_on != 302 or bool(shape.contact)) for shape in shapes)
 
 
 def _trunk_listeners(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:

@@ -20,6 +20,7 @@ from sipguard.settings.values import (
     Address,
     FileOrMap,
     FileOrNumbers,
+    HostPort,
     Name,
     NetworkText,
     NumberText,
@@ -87,6 +88,15 @@ class ConnectionsShape(Shape):
     """Octets that may wait for a far end that does not read; then the connection is closed."""
 
 
+class RedirectShape(Shape):
+    """Screening for those who keep their calls: each INVITE is answered, none is forwarded."""
+
+    go_on: Literal[302, 404, 503] = 302
+    """Answer to a call that may go on, with what was verified; a 302 says where to go too."""
+    contact: HostPort = ""
+    """Host of the Contact in a 302, such as that of the switch behind; the peers of the call's route if left out."""
+
+
 class ListenerShape(Shape):
     """A local socket."""
 
@@ -100,6 +110,8 @@ class ListenerShape(Shape):
     """What peers are told instead."""
     tls: TlsShape | None = None
     """Certificates, where the transport is tls."""
+    redirect: RedirectShape | None = None
+    """Its calls are screened and given back to who asked, by a 302, 404 or 503; left out, they are forwarded."""
     dscp: Annotated[int, Field(ge=0, le=63)] = 0
     """Class of its packets (RFC 2474); 24 is CS3, usual for signalling."""
     connections: ConnectionsShape = ConnectionsShape()

@@ -68,6 +68,16 @@ def host_and_port(text: str) -> tuple[str, int]:
     return _address(host), int(port or 0)
 
 
+def _host_port(value: object) -> str:
+    """HOST[:PORT] as it stands in a SIP URI, "" for none. Raises ValueError."""
+    text = str(value)
+    host, _, port = text.rpartition(":") if text[-1:].isdigit() and ":" in text and text[-1] != "]" else (text, "", "")
+    right = all(char.isascii() and (char.isalnum() or char in "-.[]:") for char in host)
+    if not right or (port and not (port.isdigit() and 0 < int(port) < 65536)):
+        raise ValueError(f"{value} is no host|write sip.carrier.example or 192.0.2.1:5060")
+    return text
+
+
 def _tls_name(value: object) -> str:
     """A name as certificates hold it, lower case. Raises ValueError."""
     text = str(value).lower()
@@ -154,6 +164,7 @@ class _OrText:
         return {"oneOf": [_TEXT, schema_of(core_schema)]}
 
 
+HostPort = Annotated[str, BeforeValidator(_host_port), WithJsonSchema(_TEXT)]
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NetworkText = Annotated[Network, BeforeValidator(_network), WithJsonSchema(_TEXT)]

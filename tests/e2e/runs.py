@@ -48,6 +48,8 @@ class Runs:
         for name, host in (("outer-tls", OUTER), ("inner-tls", INNER)):
             port = free_port(host, socket.SOCK_STREAM)
             config["listeners"][name] = {"address": host, "port": port, "transport": "tls", "tls": files}
+        for name, redirect in (("asked", {"contact": "switch.example"}), ("asked404", {"go_on": 404})):
+            config["listeners"][name] = {"address": OUTER, "port": free_port(OUTER), "redirect": redirect}
         for name in TABLE:
             setup = SETUPS.get(name, Setup())
             number = name[:3]
