@@ -1,7 +1,9 @@
 """What must survive a restart of the service: the modes an operator set, and the last Rulesets.
 
 Enters: modes, Rulesets in their plain form. Leaves: the same after a restart. Must not: hold secrets; the files
-are readable by their owner only all the same.
+are readable by their owner only all the same. Must not: take up what another version wrote in another shape.
+
+A kept Ruleset is a line of JSON, {"format": 1, "shapes": {class: [names of its fields]}}, and the pickled values.
 """
 
 from __future__ import annotations
@@ -9,12 +11,16 @@ from __future__ import annotations
 import json
 import os
 import pickle
+from collections.abc import Iterator, Mapping
+from dataclasses import fields, is_dataclass
 from pathlib import Path
 from typing import Final
 
 from sipguard.screening.ruleset import PlainRuleset
+from sipguard.screening.verdict import MODES
 
 KEPT: Final = 20
+FORMAT: Final = 1
 
 
 def write_atomically(path: Path, octets: bytes) -> None:
@@ -39,7 +45,7 @@ class Modes:
         except (FileNotFoundError, ValueError):
             kept = {}
         if isinstance(kept, dict):
-            self.by_trunk = {str(trunk): str(mode) for trunk, mode in kept.items()}
+            self.by_trunk = {str(trunk): mode for trunk, mode in kept.items() if mode in MODES}
 
     def set(self, mode: str, trunk: str) -> None:
         """Sets the mode of one trunk, or of all; a mode for all forgets what was set for single trunks."""
@@ -63,7 +69,7 @@ class Rulesets:
         """Keeps a Ruleset as the newest."""
         files = self._files()
         number = int(files[-1].stem) + 1 if files else 1
-        write_atomically(self._directory / f"{number:08d}.ruleset", pickle.dumps(ruleset, protocol=5))
+        write_atomically(self._directory / f"{number:08d}.ruleset", _written(ruleset))
         for old in self._files()[:-KEPT]:
             old.unlink(missing_ok=True)
 
@@ -71,13 +77,43 @@ class Rulesets:
         """The newest kept Ruleset older than the newest one with `revision`; None where there is none."""
         found = False
         for path in reversed(self._files()):
-            try:
-                ruleset = pickle.loads(path.read_bytes())
-            except (OSError, pickle.UnpicklingError, AttributeError, ImportError, EOFError):
-                continue  # written by another version
-            if not isinstance(ruleset, PlainRuleset):
+            ruleset = _read(path)
+            if ruleset is None:
                 continue
             if found and ruleset.revision != revision:
                 return ruleset
             found = found or ruleset.revision == revision
         return None
+
+
+def _written(ruleset: PlainRuleset) -> bytes:
+    """The octets of a kept Ruleset."""
+    head = {"format": FORMAT, "shapes": dict(_shapes(ruleset))}
+    return json.dumps(head).encode() + b"\n" + pickle.dumps(ruleset, protocol=5)
+
+
+def _read(path: Path) -> PlainRuleset | None:
+    """A kept Ruleset, None where a version wrote it whose classes had other fields: a pickle would mix them up."""
+    try:
+        head, _, values = path.read_bytes().partition(b"\n")
+        told = json.loads(head)
+        ruleset = pickle.loads(values) if told["format"] == FORMAT else None
+        fits = isinstance(ruleset, PlainRuleset) and all(told["shapes"][name] == now for name, now in _shapes(ruleset))
+    except (OSError, ValueError, LookupError, TypeError, AttributeError, ImportError, EOFError, pickle.UnpicklingError):
+        return None
+    return ruleset if fits else None
+
+
+def _shapes(value: object) -> Iterator[tuple[str, list[str]]]:
+    """(class, names of its fields) of each dataclass within a value, the same one again and again."""
+    if is_dataclass(value):
+        names = [field.name for field in fields(value)]
+        yield f"{type(value).__module__}.{type(value).__qualname__}", names
+        for name in names:
+            yield from _shapes(getattr(value, name, None))
+    elif isinstance(value, Mapping):
+        for inner in value.values():
+            yield from _shapes(inner)
+    elif isinstance(value, list | tuple | frozenset):
+        for inner in value:
+            yield from _shapes(inner)

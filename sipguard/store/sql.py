@@ -6,11 +6,10 @@ Must not: connect to anything.
 
 from __future__ import annotations
 
-from dataclasses import fields
-from typing import Final
+from typing import Final, NamedTuple
 
 from sipguard.records.filter import Filter
-from sipguard.records.record import ANSWER_COLUMNS, COLUMNS, END_COLUMNS, Record
+from sipguard.records.record import ANSWER_COLUMNS, COLUMNS, END_COLUMNS
 
 Query = tuple[str, list[object]]
 
@@ -22,17 +21,34 @@ PRAGMAS: Final = (
     "PRAGMA wal_autocheckpoint = 4000",
 )
 
-_TYPES: Final = {"str": "TEXT", "int": "INTEGER", "float": "REAL"}
-_CALL_COLUMNS: Final = ",\n  ".join(
-    f"{field.name} {_TYPES[str(field.type)]} NOT NULL" for field in fields(Record) if field.name in COLUMNS
-)
 
-# Each entry: what it does, and its statements. An entry that was released is never changed.
-MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
-    (
+class Migration(NamedTuple):
+    """One step of the schema. A step that was released is never changed: its SQL is written out, not derived.
+
+    `additive`: what a program without this step does still works, so it may use the database: new tables and indexes,
+    new columns with a default.
+    """
+
+    what: str
+    additive: bool
+    statements: tuple[str, ...]
+
+
+MIGRATIONS: Final = (
+    Migration(
         "calls, notes, positions of the journals",
+        False,
         (
-            f"CREATE TABLE call (\n  id INTEGER PRIMARY KEY,\n  {_CALL_COLUMNS}\n)",
+            "CREATE TABLE call ("
+            " id INTEGER PRIMARY KEY,"
+            " decision_id TEXT NOT NULL, at REAL NOT NULL, site TEXT NOT NULL, node TEXT NOT NULL,"
+            " journal TEXT NOT NULL, trunk TEXT NOT NULL, route TEXT NOT NULL, shown TEXT NOT NULL,"
+            " caller TEXT NOT NULL, callee TEXT NOT NULL, action TEXT NOT NULL, rule TEXT NOT NULL,"
+            " basis TEXT NOT NULL, status INTEGER NOT NULL, mode TEXT NOT NULL, emergency TEXT NOT NULL,"
+            " revision TEXT NOT NULL, attest TEXT NOT NULL, identity TEXT NOT NULL, screen_us INTEGER NOT NULL,"
+            " verdict_place INTEGER NOT NULL, disposition TEXT NOT NULL, final_status INTEGER NOT NULL,"
+            " peer TEXT NOT NULL, ring_at REAL NOT NULL, answer_at REAL NOT NULL, end_at REAL NOT NULL,"
+            " forward_us INTEGER NOT NULL, answer_place INTEGER NOT NULL, end_place INTEGER NOT NULL)",
             "CREATE UNIQUE INDEX call_decision ON call (decision_id)",
             "CREATE INDEX call_at ON call (at)",
             "CREATE INDEX call_caller ON call (caller, at)",
@@ -45,6 +61,8 @@ MIGRATIONS: Final[tuple[tuple[str, tuple[str, ...]], ...]] = (
         ),
     ),
 )
+# The lowest schema version that a program must know to use the database: that of the last step that is not additive.
+NEEDED_VERSION: Final = "PRAGMA user_version"
 CREATE_MIGRATION: Final = (
     "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL, what TEXT NOT NULL)"
 )

@@ -58,9 +58,11 @@ class SqliteStore:
             self._path.parent.mkdir(parents=True, exist_ok=True)
             db = await aiosqlite.connect(self._path, isolation_level=None)
             try:
+                row = await (await db.execute(sql.NEEDED_VERSION)).fetchone()
+                _must_know(self._path, row)
                 for pragma in sql.PRAGMAS:
                     await db.execute(pragma)
-                await _migrate(db, self._path)
+                await _migrate(db)
                 self._inode = self._path.stat().st_ino
             except BaseException:
                 await db.close()
@@ -153,20 +155,30 @@ class SqliteStore:
                 raise
 
 
-async def _migrate(db: aiosqlite.Connection, path: Path) -> None:
-    """Applies the migrations that lack, each in a transaction. Raises StoreTooNew."""
+def _must_know(path: Path, row: Iterable[Any] | None) -> None:
+    """Raises StoreTooNew where a database needs more than this program knows; nothing was changed then."""
+    needed = int(next(iter(row or (0,))))
+    if needed > len(sql.MIGRATIONS):
+        raise StoreTooNew(
+            f"{path}: a newer sipguard has changed this database to schema version {needed}, this one knows "
+            f"{len(sql.MIGRATIONS)}; nothing was changed; start the newer one, or restore a backup from before"
+        )
+
+
+async def _migrate(db: aiosqlite.Connection) -> None:
+    """Applies the migrations that lack, each in a transaction. Additive ones of a newer program are left alone."""
     await db.execute(sql.CREATE_MIGRATION)
     cursor = await db.execute(sql.MIGRATION_VERSION)
     row = await cursor.fetchone()
     stands_at = int(row[0]) if row else 0
-    if stands_at > len(sql.MIGRATIONS):
-        raise StoreTooNew(f"{path}: schema version {stands_at}, this release knows {len(sql.MIGRATIONS)}")
     for version in range(stands_at + 1, len(sql.MIGRATIONS) + 1):
-        what, statements = sql.MIGRATIONS[version - 1]
+        step = sql.MIGRATIONS[version - 1]
         await db.execute("BEGIN IMMEDIATE")
-        for statement in statements:
+        for statement in step.statements:
             await db.execute(statement)
-        await db.execute(sql.INSERT_MIGRATION, (version, time.time(), what))
+        await db.execute(sql.INSERT_MIGRATION, (version, time.time(), step.what))
+        if not step.additive:
+            await db.execute(f"{sql.NEEDED_VERSION} = {version}")
         await db.execute("COMMIT")
 
 
@@ -210,13 +222,15 @@ def _follows(batch: Batch, rows: Iterable[sqlite3.Row]) -> bool:
 class SqliteReading:
     """A SQLite file of calls for reading only, without a loop. A context manager.
 
-    Raises StoreUnavailable, also where there is no such file yet.
+    Raises StoreUnavailable, also where there is no such file yet, and StoreTooNew.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         with _translated(path):
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
+            needed = self._db.execute(sql.NEEDED_VERSION).fetchone()
+        _must_know(path, needed)
 
     def __enter__(self) -> SqliteReading:
         return self

@@ -203,13 +203,31 @@ async def test_a_database_that_was_moved_away_is_not_written_any_more(store: Sql
         assert [record.decision_id for record in reading.find(Filter())] == ["d-4"]
 
 
-async def test_a_database_of_a_later_release_is_left_alone(store: SqliteStore, tmp_path: Path) -> None:
+async def test_a_database_that_needs_a_later_release_is_left_alone(store: SqliteStore, tmp_path: Path) -> None:
+    await store.close()
+    database = tmp_path / "calls.db"
+    with sqlite3.connect(database) as other:
+        other.execute("PRAGMA journal_mode = DELETE")
+        other.execute(sql.INSERT_MIGRATION, (99, 0.0, "from the future"))
+        other.execute(f"{sql.NEEDED_VERSION} = 99")
+    other.close()
+    before = database.read_bytes()
+    with pytest.raises(StoreTooNew, match=r"version 99, this one knows \d+; nothing was changed; start the newer one"):
+        await store.open()
+    with pytest.raises(StoreTooNew):
+        SqliteReading(database)
+    assert database.read_bytes() == before
+
+
+async def test_what_a_later_release_has_added_is_no_matter(store: SqliteStore, tmp_path: Path) -> None:
     await store.close()
     with sqlite3.connect(tmp_path / "calls.db") as other:
-        other.execute(sql.INSERT_MIGRATION, (99, 0.0, "from the future"))
+        other.execute("ALTER TABLE call ADD COLUMN later TEXT NOT NULL DEFAULT ''")
+        other.execute(sql.INSERT_MIGRATION, (99, 0.0, "a column with a default"))
     other.close()
-    with pytest.raises(StoreTooNew):
-        await store.open()
+    await store.load(batch_of((0, 0), (1, 900), *CALLS))
+    with SqliteReading(tmp_path / "calls.db") as reading:
+        assert len(reading.find(Filter())) == 3
 
 
 async def test_opening_again_migrates_nothing(store: SqliteStore, tmp_path: Path) -> None:
