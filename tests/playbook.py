@@ -41,6 +41,7 @@ from sipguard.b2bua.commands import (
     Mode,
     Record,
     Reload,
+    Reuse,
 )
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import EXPOSED
@@ -240,9 +241,9 @@ class Party:
             self.target = uri_in(value(message, "Contact"))
 
     def _composed(self, method: str, headers: Sequence[str], body: str, leave_out: Sequence[str], branch: str) -> str:
-        n = next(self.book.numbers)
+        branch = branch or f"z9hG4bK-{self.name}-{next(self.book.numbers)}"
         mine = [
-            f"Via: SIP/2.0/UDP {self.host}:{self.address[1]};branch={branch or f'z9hG4bK-{self.name}-{n}'};rport",
+            f"Via: SIP/2.0/{self.flow.transport.upper()} {self.host}:{self.address[1]};branch={branch};rport",
             *(f"Route: {route}" for route in self.routes),
             "Max-Forwards: 70",
             f"From: {self.local}",
@@ -404,6 +405,10 @@ class Playbook:
         outcome = Fetched(result) if isinstance(result, bytes) else FetchFailed(result)
         return self.carry(self.engine.answered(need or self.wanted[-1], outcome, self.clock))
 
+    def closed(self, flow: Flow, stood: bool = True) -> list[str]:
+        """A connection is gone; `stood` is whether it was ever open."""
+        return self.carry(self.engine.closed(flow, stood, self.clock))
+
     def refused(self, who: Party) -> list[str]:
         """The network refuses what was sent to `who` last."""
         send = next(s for s in reversed(self.sends) if s.flow.remote == who.address)
@@ -419,6 +424,8 @@ class Playbook:
             elif isinstance(command, Fetch):
                 self.wanted.append(command.need)
                 column.append(f"fetch {command.need.key}")
+            elif isinstance(command, Reuse):
+                column.append(f"reuse {command.address[0]}:{command.address[1]}")
             else:
                 assert isinstance(command, Send)
                 self.sends.append(command)
@@ -429,7 +436,8 @@ class Playbook:
         message = send.octets.decode("latin-1")
         for party in self.parties:
             if party.address == send.flow.remote:
-                assert send.flow.listener == party.flow.listener, f"{shown(message)} left by {send.flow.listener}"
+                place = self.plain.listeners[send.flow.listener].host
+                assert place == self.plain.listeners[party.flow.listener].host, f"{shown(message)} left by {place}"
                 party.hears(message)
                 return f"{party.name} {shown(message)}"
         return f"{send.flow.remote[0]}:{send.flow.remote[1]} {shown(message)}"
@@ -499,15 +507,20 @@ def require_hidden(parties: Sequence[Party]) -> None:
     """No address, tag or Call-ID of one side stands in a message to the other, but where EXPOSED says (and bodies)."""
     for here in parties:
         for there in parties:
-            if here.flow.listener != there.flow.listener:
+            if side_of(here) != side_of(there):
                 secrets = _secrets(there)
                 for message in here.got:
                     _require_none_of(secrets, message, f"{here.name} sees {there.name}")
 
 
+def side_of(party: Party) -> str:
+    """outside, inside, or whatever its listener is called before the transport."""
+    return party.flow.listener.partition("-")[0]
+
+
 def _secrets(party: Party) -> set[str]:
     """Address, Call-IDs and tags of one side, its own and those that it was shown by us."""
-    found = {party.address[0], OUTSIDE.host if party.flow.listener == "outside" else INSIDE.host}
+    found = {party.address[0], OUTSIDE.host if side_of(party) == "outside" else INSIDE.host}
     for message in party.got + party.sent:
         found |= {value(message, "Call-ID"), tag_in(value(message, "From")), tag_in(value(message, "To"))}
     return found - {""}

@@ -32,7 +32,7 @@ from sipguard.b2bua.crossing import bare_ack, in_dialog
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.outside import outside
 from sipguard.b2bua.peers import Peers
-from sipguard.b2bua.place import Place
+from sipguard.b2bua.place import Place, places_of
 from sipguard.b2bua.probing import Probes
 from sipguard.b2bua.recovery import Remains, take_up
 from sipguard.b2bua.setup import Setup
@@ -120,8 +120,7 @@ class Engine:
         self.overload = ruleset.overload
         self._certificates = self._certificates.with_anchors(ruleset.anchors)
         self.context = Context(ruleset.lists, self._counters, self._certificates)
-        for name, each in ruleset.listeners.items():  # calls of before may need one that is gone
-            self.listeners[name] = Place(each, self.ids.worker)
+        self.listeners |= places_of(ruleset.listeners, self.ids.worker)  # calls of before may need one that is gone
         self.sources = Sources(ruleset)
         self._probes.use(self, ruleset)
 
@@ -165,7 +164,7 @@ class Engine:
             try:
                 why.message = parse(head + b"\r\n\r\n")
             except MalformedMessage as error:
-                why = error
+                why.message = error.message
             self._malformed(flow, why)
         return out
 

@@ -17,7 +17,7 @@ from sipguard.b2bua.label import (
     without_verstat,
 )
 from sipguard.sip.message import Request
-from sipguard.sip.uri import host_of, name_addr, user_of, with_host
+from sipguard.sip.uri import host_of, name_addr, user_of, with_host, without_transport
 
 if TYPE_CHECKING:
     from sipguard.b2bua.leg import Leg
@@ -103,6 +103,8 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
         from_uri = with_host(from_uri, setup.call.engine.listeners[leg.flow.listener].own_host)
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
+    if "transport=" in uri:  # it was said of the way to us
+        uri = without_transport(uri)
     display, to_uri, to_rest = name_addr(request.to_value)
     if to_uri == request.uri and not egress.write.prefix:
         to_uri = uri

@@ -12,7 +12,7 @@ from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import TLS, UDP, Flow
 from sipguard.sip.message import Message, Request
-from sipguard.sip.uri import host_port_of, name_addr, split_outside
+from sipguard.sip.uri import host_port_of, name_addr, split_outside, transport_of
 
 if TYPE_CHECKING:
     from sipguard.b2bua.answer import Answer
@@ -31,6 +31,7 @@ class Leg:
     __slots__ = (
         "anew",  # Flow | None: where our requests go once the connection of `flow` is gone
         "answer",  # Answer | None: a 2xx that we sent here and that awaits its ACK
+        "beside",  # transport -> (listener, its Via) on the same address: a target may want another transport
         "call",
         "call_id",
         "contact",  # our Contact line with its end
@@ -58,6 +59,7 @@ class Leg:
         self.name = name
         self.call = call
         self.via = place.via
+        self.beside = place.beside
         self.contact = place.contact
         self.flow = flow
         self.anew: Flow | None = None
@@ -185,20 +187,32 @@ class Leg:
     def _resolve(self, uri: str) -> None:
         """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before.
 
-        A connection that stands is used as long as it does, as its neighbour is the same.
+        It is reached by the transport that the URI says, else by that of the leg, since its neighbour was heard over
+        it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does.
         """
         host, port = host_port_of(uri)
         host = host.strip("[]")
         if not host or not (":" in host or host.replace(".", "").isdigit()):
             return
         flow = self.flow
-        if not flow.reliable:
-            self.flow = Flow(0, UDP, flow.listener, (host, port or 5060))
+        transport, listener = transport_of(uri) or flow.transport, flow.listener
+        if transport != flow.transport:
+            if transport in self.beside:
+                listener, self.via = self.beside[transport]
+            else:  # no listener for it: the neighbour must do with what it used itself
+                transport = flow.transport
+        if transport == UDP:
+            self.flow, self.anew = Flow(0, UDP, listener, (host, port or 5060)), None
             return
-        anew = Flow(
-            0, flow.transport, flow.listener, (host, port or (5061 if flow.transport == TLS else 5060)), flow.tls_names
-        )
-        if flow.id:
-            self.anew = anew
-        else:
+        names = flow.tls_names if transport == flow.transport else ()
+        self.anew = anew = Flow(0, transport, listener, (host, port or (5061 if transport == TLS else 5060)), names)
+        if not flow.id or transport != flow.transport or flow.remote[0] != host:
             self.flow = anew
+
+    def go_by(self, transport: str) -> bool:
+        """Lets the first request leave by another transport to the same place; False where no listener speaks it."""
+        if transport not in self.beside:
+            return False
+        listener, self.via = self.beside[transport]
+        self.flow = Flow(0, transport, listener, self.flow.remote)
+        return True

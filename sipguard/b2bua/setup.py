@@ -43,7 +43,7 @@ from sipguard.b2bua.setup_table import (
     TRY,
 )
 from sipguard.sip.compose import cancel_of, local_response
-from sipguard.sip.flow import Flow
+from sipguard.sip.flow import TCP, UDP, Flow
 from sipguard.sip.message import Request, Response, line_value
 from sipguard.sip.timers import GIVE_UP_S
 from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
@@ -85,6 +85,7 @@ class Setup:
         "label",
         "late_for",  # Need | None: what a check waits for
         "lines",  # header lines that cross in the forwarded INVITE
+        "no_tcp",  # Peer | None: it did not take a long INVITE by TCP
         "parting",  # the caller has sent a BYE in one early dialog of several
         "relayed_ring",
         "request",
@@ -124,6 +125,7 @@ class Setup:
         self.due = 0
         self.relayed_ring = self.parting = False
         self.forks: list[Leg] | None = None
+        self.no_tcp: Peer | None = None
         server.user = self
         call.setup = self
 
@@ -172,6 +174,8 @@ class Setup:
         leg = self._new_b(egress, peer)
         branch = engine.ids.branch()
         octets = invite(self, leg, egress, peer, branch)
+        if egress.udp_max and len(octets) > egress.udp_max and self._goes_by_tcp(leg, peer):
+            octets = invite(self, leg, egress, peer, branch)
         engine.legs[leg.local_tag] = leg
         if not call.forward_us:
             self.server.expect(engine.clock.now)
@@ -179,6 +183,10 @@ class Setup:
         self.client = ClientTransaction(
             engine.layer, "INVITE", branch, leg.flow, octets, self, engine.clock.now, egress.try_timeout_s, leg.anew
         )
+
+    def _goes_by_tcp(self, leg: Leg, peer: Peer) -> bool:
+        """Whether an INVITE that is too long for a datagram goes by TCP, which its peer has not refused (§18.1.1)."""
+        return peer.transport == UDP and self.no_tcp is not peer and leg.go_by(TCP)
 
     def _new_b(self, egress: Trunk, peer: Peer) -> Leg:
         """A B leg with its own Call-ID and tag."""
@@ -301,7 +309,7 @@ class Setup:
             transaction.go_on(Abandoned(self.call.engine), until, now)
         action, self.state = SETUP[self.state, OVERDUE if why == "no_answer" else LOST]
         if action == NEXT:
-            self._lost_peer()
+            self._lost_peer(why)
         elif action == TERMINATE_AND_CANCEL:
             self.call.note_try(0)
             self.send_final(408, "Request Timeout")
@@ -310,11 +318,21 @@ class Setup:
         elif action == CLOSE:
             self.call.close("")
 
-    def _lost_peer(self) -> None:
-        """The peer gave no answer at all: it is marked down and the next one is tried."""
+    def _lost_peer(self, why: str) -> None:
+        """The peer gave no answer at all: it is marked down and the next one is tried.
+
+        One that speaks no TCP is tried by UDP, however long the INVITE is (RFC 3261 §18.1.1).
+        """
         call = self.call
-        call.note_try(0)
         self.client = None
+        peer, egress = call.peer, self.egress
+        by_tcp = call.b is not None and call.b.flow.reliable
+        if why == "unreachable" and by_tcp and peer is not None and peer.transport == UDP and egress is not None:
+            self.no_tcp = peer
+            self.hops.insert(0, (egress, peer))
+            self._try_peer()
+            return
+        call.note_try(0)
         if call.peer is not None and self.egress is not None:
             call.engine.peers.failed(call.peer, self.egress, call.engine.clock.now)
             if self.hops and not self.relayed_ring:

@@ -193,6 +193,26 @@ def host_port_of(uri: str) -> tuple[str, int]:
     return host, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
 
 
+def transport_of(uri: str) -> str:
+    """udp, tcp or tls where a sip: or sips: URI asks for one of them, else "" (RFC 3261 §19.1.1, RFC 3263 §4.1)."""
+    if uri[:5].lower() == "sips:":
+        return "tls"
+    if uri[:4].lower() != "sip:" or uri.lower().find("transport=") < 0:
+        return ""
+    for piece in uri[_host_at(uri) :].partition("?")[0].lower().split(";")[1:]:
+        if piece[:10] == "transport=" and piece[10:] in ("udp", "tcp", "tls"):
+            return piece[10:]
+    return ""
+
+
+def without_transport(uri: str) -> str:
+    """The same sip: or sips: URI without its transport parameter."""
+    start = _host_at(uri)
+    host, mark, headers = uri[start:].partition("?")
+    kept = [piece for piece in host.split(";") if piece[:10].lower() != "transport="]
+    return uri[:start] + ";".join(kept) + mark + headers
+
+
 def with_host(uri: str, host_port: str) -> str:
     """The same sip: URI at another host; user part, parameters and headers are kept as they are."""
     start = _host_at(uri)

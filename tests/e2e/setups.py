@@ -128,6 +128,8 @@ SETUPS: Final = {
     "040_body_of_60_kib": Setup(check=_octets),
     "041_draining": Setup(draining=True),
     "046_late_answer_after_failover": Setup(first_peer="late", egress={"try_timeout": "1s"}, check=_dismissed),
+    "105_long_invite_by_tcp": Setup(over=("udp", "tcp"), egress={"listeners": ["inner", "inner-tcp"], "udp_max": 1300}),
+    "106_lost_connection": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp"), uac=("-t", "tn")),
     "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
     "100_tcp": Setup(listeners=("outer-tcp", "inner-tcp"), over=("tcp", "tcp")),
     "101_tcp_to_udp": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp")),

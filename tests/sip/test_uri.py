@@ -16,8 +16,10 @@ from sipguard.sip.uri import (
     require_scheme,
     split_outside,
     tag_of,
+    transport_of,
     user_of,
     with_host,
+    without_transport,
 )
 
 NAME_ADDR = {
@@ -265,3 +267,31 @@ def test_no_request_uri(uri: str) -> None:
 @pytest.mark.parametrize(("uri", "scheme"), [("SIP:a@h", "sip"), ("x-y+1.z:b", "x-y+1.z"), ("tel:+1", "tel")])
 def test_scheme(uri: str, scheme: str) -> None:
     assert require_scheme(uri) == scheme
+
+
+@pytest.mark.parametrize(
+    ("uri", "transport"),
+    [
+        ("sip:a@h", ""),
+        ("sip:a@h;transport=tcp", "tcp"),
+        ("sip:a@h:5060;lr;Transport=TLS?x=y", "tls"),
+        ("sip:a;transport=tcp@h", ""),  # of the user
+        ("sip:a@h?transport=tcp", ""),
+        ("sip:a@h;transport=ws", ""),
+        ("sips:a@h;transport=tcp", "tls"),  # RFC 3261 §26.2.2: TLS over TCP
+        ("tel:+12025550101;transport=tcp", ""),
+    ],
+)
+def test_the_transport_that_a_uri_asks_for(uri: str, transport: str) -> None:
+    assert transport_of(uri) == transport
+
+
+@pytest.mark.parametrize(
+    ("uri", "without"),
+    [
+        ("sip:a;transport=tcp@h;lr;transport=tcp;x", "sip:a;transport=tcp@h;lr;x"),
+        ("sip:a@h;TRANSPORT=udp?transport=tcp", "sip:a@h?transport=tcp"),
+    ],
+)
+def test_the_transport_taken_out(uri: str, without: str) -> None:
+    assert without_transport(uri) == without
