@@ -54,6 +54,7 @@ from sipguard.screening.policy.model import Policy, Rule
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.trunk import Listener, Peer, Trunk
 from sipguard.sip.flow import Flow, Send
+from sipguard.sip.secret import Account
 from sipguard.stir.certificate import CertificateStore
 
 START_AT = 1_760_000_000.0  # Unix seconds when a book begins; monotonic time begins at 1000
@@ -312,17 +313,26 @@ class Playbook:
     """An engine with a tiny Ruleset, its parties and its time. `b` and `c` are the peers of trunk `hop`, in order."""
 
     def __init__(
-        self, *rules: Rule, carrier: dict[str, Any] | None = None, hop: dict[str, Any] | None = None, **more: Any
+        self,
+        *rules: Rule,
+        carrier: dict[str, Any] | None = None,
+        hop: dict[str, Any] | None = None,
+        accounts: dict[str, Account] | None = None,
+        **more: Any,
     ) -> None:
-        """`carrier` and `hop` replace fields of the two trunks, `more` those of the Ruleset."""
+        """`carrier` and `hop` replace fields of the two trunks, `more` those of the Ruleset; `accounts` by trunk."""
         self.numbers = itertools.count(1)
         self._random = itertools.count(1)
         self._stopwatch = itertools.count(1000)
         self.now, self.backlog_s = 1000.0, 0.0
         self.plain = ruleset(*rules, carrier=carrier, hop=hop, **more)
+        self.accounts = accounts
         gc.collect()
         self.engine = Engine(
-            Ruleset.open(self.plain), CertificateStore(), self._octets, lambda: float(next(self._stopwatch))
+            Ruleset.open(self.plain, self.accounts),
+            CertificateStore(),
+            self._octets,
+            lambda: float(next(self._stopwatch)),
         )
         self.before: list[Engine] = []
         self.frames: list[frames.Frame] = []
@@ -375,7 +385,7 @@ class Playbook:
     def reload(self, *rules: Rule, **more: Any) -> list[str]:
         """Another Ruleset, revision r2 unless said otherwise."""
         self.plain = ruleset(*rules, **{"revision": "r2", **more})
-        return self.control(Reload(Ruleset.open(self.plain)))
+        return self.control(Reload(Ruleset.open(self.plain, self.accounts)))
 
     def crash(self, gone_s: float = 0.0, plain: PlainRuleset | None = None) -> list[str]:
         """The process is killed and started again `gone_s` later, maybe with another Ruleset; frames are all it has."""
@@ -384,7 +394,10 @@ class Playbook:
         self.before.append(self.engine)  # not for the collector: its calls point to each other for ever
         self.plain = plain or self.plain
         self.engine = Engine(
-            Ruleset.open(self.plain), CertificateStore(), self._octets, lambda: float(next(self._stopwatch))
+            Ruleset.open(self.plain, self.accounts),
+            CertificateStore(),
+            self._octets,
+            lambda: float(next(self._stopwatch)),
         )
         return self.carry(self.engine.recover(remains_of(self.frames), alive_at, self.clock))
 

@@ -13,7 +13,7 @@ from typing import Final
 # program -> (Debian package, tests that need it)
 WANTED: Final = {
     "sipp": ("sip-tester", "tests/e2e/test_sipp.py, tests/e2e/test_reload.py, tests/loadtest.py"),
-    "kamailio": ("kamailio", "tests/e2e/test_insert.py: the load balancer in front"),
+    "kamailio": ("kamailio", "tests/e2e/test_insert.py: the load balancer in front, tests/e2e/test_credentials.py"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
     "tshark": ("tshark", "tests/e2e/test_trace.py: captures read by others"),
     "sngrep": ("sngrep", "tests/e2e/test_hep.py: HEP3 decoded by others"),

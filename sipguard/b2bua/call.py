@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
+from sipguard.b2bua.credentials import log_in
 from sipguard.b2bua.leg import A, Leg
 from sipguard.sip.message import Message, Request
 
@@ -93,6 +94,7 @@ class Call:
         a.local = f"{invite.to_value};tag={a.local_tag}"
         a.remote = invite.from_value
         a.remote_cseq = invite.cseq
+        log_in(a, self.ruleset, self.trunk.name)
 
     def refresh_target(self, leg: Leg, message: Message) -> None:
         """Takes the far end's Contact (RFC 3261 §12.2); a frame says so where it has moved after the answer."""

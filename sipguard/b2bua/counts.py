@@ -16,7 +16,7 @@ NAMES: Final = (
     "identity_passed", "identity_failed", "identity_none", "identity_unsupported",
     "fetches", "fetches_late", "fetches_failed",
     "answered", "ended", "failovers", "calls_active", "dialogs", "transactions", "timers", "peers_down",
-    "dead_call_checks", "recovered", "lost",
+    "dead_call_checks", "recovered", "lost", "credentials_refused",
     "probes", "probes_failed",
 )  # fmt: skip
 

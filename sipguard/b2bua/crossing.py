@@ -83,6 +83,8 @@ def hops_left(request: Request) -> int:
 def in_dialog(leg: Leg, method: str, cseq: int, branch: str, hops: int, lines: str, body: bytes) -> bytes:
     """A request within the dialog of `leg` (RFC 3261 §12.2.1.1); `lines` are what crosses or our own."""
     contact = leg.contact if method in WITH_CONTACT else ""
+    if method == "ACK" and leg.login is not None:
+        contact += leg.login.invited  # RFC 3261 §22.1
     text = (
         f"{method} {leg.request_uri} SIP/2.0\r\n{leg.via}{branch};rport\r\n{leg.route_lines}"
         f"Max-Forwards: {hops}\r\nFrom: {leg.local}\r\nTo: {leg.remote}\r\n"

@@ -56,6 +56,7 @@ def _fork(setup: Setup, first: Leg, response: Response, flow: Flow, key: str) ->
     leg = Leg(B, call, engine.listeners[went_by.listener], went_by)
     leg.call_id, leg.local_tag, leg.local = first.call_id, first.local_tag, first.local
     leg.cseq = response.cseq
+    leg.login = first.login
     host, port = went_by.remote
     leg.aim_at(f"sip:[{host}]:{port}" if ":" in host else f"sip:{host}:{port}")
     _begin(setup, leg, response, flow)

@@ -28,6 +28,7 @@ from sipguard.b2bua.commands import (
     Reuse,
 )
 from sipguard.b2bua.counts import INDEX, NAMES
+from sipguard.b2bua.credentials import Own
 from sipguard.b2bua.crossing import bare_ack, in_dialog
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.outside import outside
@@ -51,6 +52,7 @@ from sipguard.sip.parse import parse
 from sipguard.sip.timers import GIVE_UP_S
 from sipguard.sip.transaction import (
     ClientTransaction,
+    ClientUser,
     Layer,
     ServerTransaction,
     client_key,
@@ -393,7 +395,11 @@ class Engine:
         branch = self.ids.branch()
         lines = f"Reason: {reason}\r\nContent-Length: 0" if reason else "Content-Length: 0"
         octets = in_dialog(leg, "BYE", leg.cseq, branch, 70, lines, b"")
-        ClientTransaction(self.layer, "BYE", branch, leg.flow, octets, NOBODY, self.clock.now, GIVE_UP_S, leg.anew)
+        user: ClientUser = NOBODY
+        if leg.login is not None:
+            user = Own(self, leg, octets)
+            octets = leg.login.signed(octets)
+        ClientTransaction(self.layer, "BYE", branch, leg.flow, octets, user, self.clock.now, GIVE_UP_S, leg.anew)
 
     def decision_id(self) -> str:
         """An id for a decision: sortable by time, unguessable, fit for a 603+ (facts of ATIS-1000099)."""

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
+from sipguard.b2bua.credentials import CHALLENGED, OURS, REFUSED, WRONG, once_more
 from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.compose import cancel_of, local_response
@@ -88,7 +89,11 @@ GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is n
 class Exchange:
     """One request from leg `source` on its way to leg `other`."""
 
-    __slots__ = ("client", "client_cseq", "cseq", "engine", "method", "offers", "other", "server", "source", "state")
+    __slots__ = (
+        "answered",  # how often a challenge was answered
+        "client", "client_cseq", "cseq", "engine", "method", "offers", "other", "server", "source", "state",
+        "unsigned",  # the request, where the other side may challenge it
+    )  # fmt: skip
 
     def __init__(
         self,
@@ -122,6 +127,11 @@ class Exchange:
             other.call.exchanges.append(self)
         branch = engine.ids.branch()
         octets = in_dialog(other, method, other.cseq, branch, hops_left(request), lines, request.body)
+        self.unsigned = b""
+        self.answered = 0
+        if other.login is not None:
+            self.unsigned = octets
+            octets = other.login.signed(octets)
         self.client: ClientTransaction | None = ClientTransaction(
             engine.layer, method, branch, other.flow, octets, self, now, GIVE_UP_S, other.anew
         )
@@ -129,6 +139,8 @@ class Exchange:
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A response of the other side."""
         event = PROVISIONAL if response.status < 200 else FINAL
+        if response.status in CHALLENGED and self.state in (WAITING, RINGING) and self._answers(response, now):
+            return
         action, self.state = EXCHANGE[self.state, event]
         if action == RELAY:
             self._relay(transaction, response, now)
@@ -138,6 +150,30 @@ class Exchange:
             if self.method == "INVITE" and response.status < 300:
                 self._accept_unwanted(transaction)
             self._close()
+
+    def _answers(self, response: Response, now: float) -> bool:
+        """Whether this challenge is for us to answer: then the request goes out once more."""
+        other, login = self.other, self.other.login
+        if login is None:
+            return False
+        outcome = login.challenged(self.engine, response, self.answered)
+        if outcome == REFUSED:
+            self._answer(*(WRONG if self.method != "BYE" else (200, "OK")), now)
+            self._close()
+        if outcome != OURS:
+            return outcome == REFUSED
+        self.answered += 1
+        other.cseq += 1
+        self.client_cseq = other.cseq
+        branch = self.engine.ids.branch()
+        octets = login.signed(once_more(self.unsigned, branch, other.cseq))
+        if self.client is not None:
+            self.client.user = None
+        self.state = WAITING
+        self.client = ClientTransaction(
+            self.engine.layer, self.method, branch, other.flow, octets, self, now, GIVE_UP_S, other.anew
+        )
+        return True
 
     def _relay(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         server, source = self.server, self.source

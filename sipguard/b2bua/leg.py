@@ -17,6 +17,7 @@ from sipguard.sip.uri import host_port_of, name_addr, split_outside, transport_o
 if TYPE_CHECKING:
     from sipguard.b2bua.answer import Answer
     from sipguard.b2bua.call import Call
+    from sipguard.b2bua.credentials import Login
     from sipguard.b2bua.exchange import Exchange
     from sipguard.b2bua.place import Place
 
@@ -42,6 +43,7 @@ class Leg:
         "inviting",  # Exchange | None: a re-INVITE that came from here and is not finished
         "local",
         "local_tag",
+        "login",  # Login | None: where its trunk has given us credentials
         "name",
         "other",  # Leg | None: the leg that requests of this dialog cross to
         "remote",
@@ -72,6 +74,7 @@ class Leg:
         self.remote_cseq = -1
         self.answer: Answer | None = None
         self.inviting: Exchange | None = None
+        self.login: Login | None = None
         self.updating: Exchange | None = None
         self.other: Leg | None = None
         self.invited_by = self.invited_as = 0

@@ -15,6 +15,7 @@ from sipguard.b2bua import frames
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.credentials import log_in
 from sipguard.b2bua.leg import B, Leg
 from sipguard.b2bua.lifetime import TOO_LONG, Lifetime
 from sipguard.screening.trunk import Peer, Trunk
@@ -95,6 +96,8 @@ def _resume(
     call.forward_us = frame.forward_us
     call.peer = _peer(frame.peer)
     call.a.pair_with(call.b)
+    log_in(call.a, ruleset, frame.trunk)
+    log_in(call.b, ruleset, frame.egress)
     engine.enter(call)
     engine.legs[call.b.local_tag] = call.b
     if 0.0 < frame.ends_at <= engine.clock.unix:

@@ -14,6 +14,7 @@ from sipguard.b2bua import early, frames, lifetime
 from sipguard.b2bua.abandoned import Abandoned
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.credentials import CHALLENGED, NOT_OURS, OURS, REFUSED, WRONG, Login, log_in, once_more
 from sipguard.b2bua.crossing import bare_ack, relayed
 from sipguard.b2bua.failures import LAST_503, better
 from sipguard.b2bua.forwarding import invite, prepare_lines
@@ -68,12 +69,13 @@ class Setup:
     """What a call needs until it is answered; the user of both INVITE transactions."""
 
     __slots__ = (
+        "answered",  # how often challenges of the present peer were answered
         "attempt",
         "best",  # Response | None: the failure of a peer that crosses if no other one does better
         "call",
         "client",
         "context",
-        "cseq",  # of the INVITE, the same on both legs, so that a RAck crosses as it is (RFC 3262 §7.2)
+        "cseq",  # of the INVITE, at first the same on both legs
         "due",
         "egress",
         "elsewhere",  # a rule sends the call by another trunk
@@ -92,6 +94,7 @@ class Setup:
         "screening",
         "server",
         "state",
+        "unsigned",  # the INVITE, where the present peer may challenge it
         "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
     )
@@ -109,6 +112,8 @@ class Setup:
         self.request = request
         self.server = server
         self.attempt = attempt
+        self.answered = 0
+        self.unsigned = b""
         self.best: Response | None = None
         self.screening = screening
         self.context = context
@@ -176,10 +181,16 @@ class Setup:
         octets = invite(self, leg, egress, peer, branch)
         if egress.udp_max and len(octets) > egress.udp_max and self._goes_by_tcp(leg, peer):
             octets = invite(self, leg, egress, peer, branch)
+        if leg.login is not None:
+            self.unsigned, self.answered = octets, 0
         engine.legs[leg.local_tag] = leg
         if not call.forward_us:
             self.server.expect(engine.clock.now)
             call.forward_us = int((engine.stopwatch() - call.received_mono) * 1e6)
+        self._send(leg, branch, octets, egress)
+
+    def _send(self, leg: Leg, branch: str, octets: bytes, egress: Trunk) -> None:
+        engine = self.call.engine
         self.client = ClientTransaction(
             engine.layer, "INVITE", branch, leg.flow, octets, self, engine.clock.now, egress.try_timeout_s, leg.anew
         )
@@ -187,6 +198,18 @@ class Setup:
     def _goes_by_tcp(self, leg: Leg, peer: Peer) -> bool:
         """Whether an INVITE that is too long for a datagram goes by TCP, which its peer has not refused (§18.1.1)."""
         return peer.transport == UDP and self.no_tcp is not peer and leg.go_by(TCP)
+
+    def _answer_challenge(self, leg: Leg, login: Login, response: Response) -> str:
+        """OURS where the INVITE went out once more, with the trunk's credentials (RFC 3261 §22.2)."""
+        engine = self.call.engine
+        outcome = login.challenged(engine, response, self.answered)
+        if outcome == OURS and self.client is not None and self.egress is not None:
+            self.answered += 1
+            self.client.user = None
+            leg.cseq += 1
+            branch = engine.ids.branch()
+            self._send(leg, branch, login.signed(once_more(self.unsigned, branch, leg.cseq)), self.egress)
+        return outcome
 
     def _new_b(self, egress: Trunk, peer: Peer) -> Leg:
         """A B leg with its own Call-ID and tag."""
@@ -200,6 +223,7 @@ class Setup:
         leg.call_id = engine.ids.token() + engine.ids.token()
         leg.local_tag = engine.ids.token()
         leg.cseq = self.cseq
+        log_in(leg, call.ruleset, egress.name)
         call.b = leg
         call.a.pair_with(leg)
         return leg
@@ -274,6 +298,15 @@ class Setup:
         call.note_try(status)
         if call.peer is not None and self.egress is not None:
             self._note_failure(call.peer, self.egress, response)
+        b = call.b
+        if b is not None and b.login is not None and status in CHALLENGED and not self.relayed_ring:
+            outcome = self._answer_challenge(b, b.login, response)
+            if outcome == REFUSED:
+                self.state = ENDED
+                self.send_final(*WRONG)
+                call.close(frames.FAILED)
+            if outcome != NOT_OURS:
+                return
         self.best = best = better(self.best, response)
         if status in NEXT_PEER_STATUS and self.hops and not self.relayed_ring:
             self._try_peer()

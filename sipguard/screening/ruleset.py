@@ -19,6 +19,7 @@ from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
 from sipguard.screening.route import RouteTable, Way
 from sipguard.screening.trunk import Listener, Trunk
+from sipguard.sip.secret import Account
 from sipguard.stir.certificate import Anchors
 
 OPEN: Final = "open"
@@ -69,6 +70,7 @@ class Ruleset(_Snapshot):
     lists: Lists
     anchors: Anchors
     policies: Mapping[str, CompiledPolicy]
+    accounts: Mapping[str, Account] = field(default_factory=dict)  # name of a trunk -> for its challenges
     routes: Mapping[str, RouteTable] = field(
         default_factory=dict
     )  # name of the trunk that calls come from -> where they leave
@@ -79,8 +81,8 @@ class Ruleset(_Snapshot):
         return self.policies[trunk_name]
 
     @classmethod
-    def open(cls, plain: PlainRuleset) -> Ruleset:
-        """Maps the lists, reads the anchors, compiles the policy.
+    def open(cls, plain: PlainRuleset, accounts: Mapping[str, Account] | None = None) -> Ruleset:
+        """Maps the lists, reads the anchors, compiles the policy. `accounts` were read from the files of secrets.
 
         Raises the errors of `Lists.open` and of `Anchors` where a file changed since it was checked.
         """
@@ -91,6 +93,7 @@ class Ruleset(_Snapshot):
             lists=Lists.open(plain.lists),
             anchors=Anchors.read(plain.anchors),
             policies=policies,
+            accounts=accounts or {},
             routes={name: RouteTable(trunk, plain.trunks) for name, trunk in plain.trunks.items()},
             ways={name: Way([trunk]) for name, trunk in plain.trunks.items()},
             **common,

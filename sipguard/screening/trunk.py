@@ -148,6 +148,15 @@ class WriteRules:
 
 
 @dataclass(frozen=True, slots=True)
+class Credentials:
+    """What a trunk's challenges are answered with; the password stands in a file. `realm` "": the first that asks."""
+
+    username: str
+    realm: str
+    password_file: str
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """Who sends on this trunk, as a traceback answer names it."""
 
@@ -179,6 +188,7 @@ class Trunk:
     attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
     last_503: int = 500  # the answer to this trunk where the last peer has said 503
+    credentials: Credentials | None = None  # for its 401 and 407; without them they cross to the other side
     upstream: Upstream = field(default_factory=Upstream)
     routes: tuple[Route, ...] = ()  # by called number; the longest prefix counts
     probe: ProbeRules = ProbeRules()

@@ -208,6 +208,9 @@ METRICS: Final = (
     _one("sipguard_recovered_calls_total", COUNTER, "recovered", "calls of a process that crashed, taken up again"),
     _one("sipguard_lost_calls_total", COUNTER, "lost", "calls of a process that crashed, not taken up again"),
     _one("sipguard_dead_call_checks_total", COUNTER, "dead_call_checks", "OPTIONS of ours within dialogs"),
+    _one(
+        "sipguard_refused_credentials_total", COUNTER, "credentials_refused", "credentials of trunks that were refused"
+    ),
     _one("sipguard_calls_active", GAUGE, "calls_active", "calls now"),
     _one("sipguard_dialogs_active", GAUGE, "dialogs", "dialogs now"),
     _one("sipguard_transactions_active", GAUGE, "transactions", "transactions now"),

@@ -30,6 +30,7 @@ from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
+from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
 from sipguard.sip.flow import UDP
 
@@ -123,6 +124,9 @@ class Supervisor:
 
     def _worker_start(self) -> worker.Start:
         service = self._service
+        found, problems = accounts(self._ruleset.trunks)
+        for problem in problems:
+            log.error("password_unread", problem=problem, advice="challenges of that trunk cross to the other side")
         return worker.Start(
             number=0,
             ruleset=self._ruleset,
@@ -132,6 +136,7 @@ class Supervisor:
             slots=service.run_directory / "worker-0.slots",
             modes=dict(self._modes.by_trunk),
             draining=self._draining,
+            accounts=found,
         )
 
     def _desk_start(self) -> desk.Start:
@@ -375,8 +380,9 @@ class Supervisor:
 
     async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
         before = self._ruleset
+        found, unread = accounts(ruleset.trunks)
         self._ruleset = ruleset
-        problem = await self._have_worker("reload", ruleset)
+        problem = unread[0] if unread else await self._have_worker("reload", ruleset, found)
         if problem:
             self._ruleset = before
             log.error(f"{why}_refused", problems=[problem])

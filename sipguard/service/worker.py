@@ -13,7 +13,7 @@ import signal
 import socket
 import sys
 import time
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -35,7 +35,7 @@ from sipguard.service.metrics import WorkerSlots
 from sipguard.service.remains import Left, left_in
 from sipguard.service.watch import Trace, Watch
 from sipguard.sip.flow import UDP
-from sipguard.sip.secret import Secret
+from sipguard.sip.secret import Account, Secret
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
@@ -58,6 +58,7 @@ class Start:
     slots: Path
     modes: dict[str, str]
     draining: bool = False
+    accounts: dict[str, Account] = field(default_factory=dict)  # of trunks, with their passwords
 
 
 class Worker:
@@ -71,7 +72,7 @@ class Worker:
         self._live = Live(start.journal, max(LIVE_LEAST, 2 * start.ruleset.overload.max_calls))
         self._certificates = CertificateStore()
         self._engine = Engine(
-            Ruleset.open(start.ruleset),
+            Ruleset.open(start.ruleset, start.accounts),
             self._certificates,
             os.urandom,
             time.monotonic,
@@ -195,9 +196,9 @@ class Worker:
             result = FetchFailed(reason) if reason else Fetched(octets, lifetime_s)
             commands = self._engine.answered(Need("certificate", key, 0.0), result, clock)
         elif what == "reload":
-            number, plain = rest
+            number, plain, accounts = rest
             try:
-                ruleset = Ruleset.open(plain)
+                ruleset = Ruleset.open(plain, accounts)
                 if self._connections is not None:
                     self._connections.use(plain.listeners)
             except (NumbersError, StirError, OSError) as error:  # a file that changed since it was checked

@@ -19,6 +19,7 @@ from sipguard.screening.policy.model import Redress
 from sipguard.screening.ruleset import Overload
 from sipguard.screening.trunk import (
     Connections,
+    Credentials,
     Limits,
     Listener,
     Peer,
@@ -35,6 +36,7 @@ from sipguard.settings.model import (
     SET_ELSEWHERE,
     Config,
     ConnectionsShape,
+    CredentialsShape,
     PeerShape,
     RedirectShape,
     TlsShape,
@@ -168,9 +170,9 @@ def _connections(shape: ConnectionsShape) -> Connections:
     )
 
 
-def trunks(config: Config) -> dict[str, Trunk]:
+def trunks(config: Config, base: File) -> dict[str, Trunk]:
     """The trunks by name."""
-    return {name: _trunk(name, shape, config) for name, shape in config.trunks.items()}
+    return {name: _trunk(name, shape, config, base) for name, shape in config.trunks.items()}
 
 
 def listeners_of(shape: TrunkShape, config: Config) -> tuple[str, ...]:
@@ -201,7 +203,7 @@ def _peer(shape: PeerShape, names: tuple[str, ...], config: Config) -> Peer:
     )
 
 
-def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
+def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
     """One trunk."""
     headers = shape.attestation_headers
     names = listeners_of(shape, config)
@@ -233,10 +235,20 @@ def _trunk(name: str, shape: TrunkShape, config: Config) -> Trunk:
         attestation_headers=(headers.attestation, headers.origination) if headers is not None else None,
         block_location=shape.block_location,
         last_503=shape.last_503,
+        credentials=_credentials(shape.credentials, base) if shape.credentials is not None else None,
         upstream=Upstream(**shape.upstream.model_dump()),
         tls_names=tuple(shape.tls_names),
         udp_max=shape.udp_max,
     )
+
+
+def _credentials(shape: CredentialsShape, base: File) -> Credentials:
+    """Where a trunk's password lies; a credential outside of systemd as it was written."""
+    try:
+        file = str(secret.place(base, shape.password))
+    except OSError:  # who only looks is warned of it, who runs is not let so far
+        file = shape.password.written
+    return Credentials(shape.username, shape.realm, file)
 
 
 def _routes(shape: TrunkShape) -> dict[str, Any]:

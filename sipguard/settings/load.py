@@ -103,7 +103,7 @@ class _Load:
         return PlainRuleset(
             revision=self.digest.hexdigest()[:12],
             policy=policy,
-            trunks=build.trunks(config),
+            trunks=build.trunks(config, self.base),
             listeners=build.listeners(config, self.base),
             settings=build.check_settings(config),
             on_failure=build.on_failure(config),

@@ -161,6 +161,17 @@ class AttestationHeaders(Shape):
     """Header for the origination identifier."""
 
 
+class CredentialsShape(Shape):
+    """User name and password for a trunk that challenges by 401 or 407."""
+
+    username: Annotated[str, Field(pattern=r"^[^\x00-\x1f:]+$")]
+    """User name."""
+    realm: str = ""
+    """The only realm that is answered; if left out, the first one that challenges a call."""
+    password: SecretFile
+    """File with the password, or credential:NAME."""
+
+
 class UpstreamShape(Shape):
     """Who sends on this trunk, as a traceback answer names it."""
 
@@ -276,6 +287,8 @@ class TrunkShape(Shape):
     """Location in the Reason of a 603+ sent to it (RFC 8606): LN, TN or RLN."""
     last_503: Literal[480, 500, 502, 503, 504] = 500
     """Answer to its calls where the last peer has said 503; 503 lets that pass, with its Retry-After."""
+    credentials: CredentialsShape | None = None
+    """What its 401 and 407 are answered with (RFC 7616, RFC 8760); if left out they cross to the other side."""
     upstream: UpstreamShape = UpstreamShape()
     """Who sends on it."""
 

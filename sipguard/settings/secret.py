@@ -16,8 +16,9 @@ from typing import Final
 from pydantic import BaseModel
 
 from sipguard.screening.policy.errors import ERROR, WARNING, Path
+from sipguard.screening.trunk import Trunk
 from sipguard.settings.values import CREDENTIAL, SecretPlace
-from sipguard.sip.secret import Secret
+from sipguard.sip.secret import Account, Secret
 
 LONGEST: Final = 64 * 1024
 DIRECTORY: Final = "CREDENTIALS_DIRECTORY"  # systemd.exec(5): where LoadCredential= puts its files
@@ -37,6 +38,19 @@ def read(file: File) -> Secret:
     """The octets of a file without the line end behind them. Raises OSError."""
     with file.open("rb") as octets:
         return Secret(octets.read(LONGEST).removesuffix(b"\n").removesuffix(b"\r"))
+
+
+def accounts(trunks: Mapping[str, Trunk]) -> tuple[dict[str, Account], list[str]]:
+    """Name of a trunk -> the account for its challenges, with the password that its file holds now; and problems."""
+    found, problems = {}, []
+    for name, trunk in trunks.items():
+        each = trunk.credentials
+        if each is not None:
+            try:
+                found[name] = Account(each.username, each.realm, read(File(each.password_file)))
+            except OSError as error:
+                problems.append(f"trunks.{name}.credentials: {each.password_file} cannot be read: {error.strerror}")
+    return found, problems
 
 
 def flaws(

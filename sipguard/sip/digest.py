@@ -1,7 +1,7 @@
 """Digest authentication as a client: challenges read, answers computed (RFC 7616, RFC 8760, RFC 3261 §22).
 
 Enters: values of WWW-Authenticate and Proxy-Authenticate, a user name, a password. Leaves: values of Authorization
-and Proxy-Authorization. Must not: keep a password, choose whom it is for.
+and Proxy-Authorization. Must not: show a password, choose whom it is for.
 
 Quoted values are carried as they stand between the quotes: that is what both sides hash (RFC 7616 §3.4.2 `unq`).
 """

@@ -1,4 +1,4 @@
-"""A password or key that does not show itself.
+"""A password or key that does not show itself, and the account that it belongs to.
 
 Enters: octets. Leaves: them, to who asks for them by name. Must not: stand in a repr, so not in a log line, a
 traceback or a bundle for support either.
@@ -30,3 +30,14 @@ class Secret:
 
     def __reduce__(self) -> tuple[type[Secret], tuple[bytes]]:
         return Secret, (self._octets,)
+
+
+class Account:
+    """A user name and password for one realm; "" for the first realm that asks."""
+
+    __slots__ = ("password", "realm", "username")
+
+    def __init__(self, username: str, realm: str, password: Secret) -> None:
+        self.username = username
+        self.realm = realm
+        self.password = password

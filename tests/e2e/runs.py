@@ -14,7 +14,7 @@ from pathlib import Path
 from typing import Any, Final
 
 from tests.e2e.product import CALLER_HOST, HOP_HOST, INNER, OUTER, Product, configuration, free_port, wait_for
-from tests.e2e.setups import NOTHING, SETUPS, Run, Setup
+from tests.e2e.setups import NOTHING, PASSWORD, PASSWORD_FILE, SETUPS, Run, Setup
 from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
 from tests.pki import Pki
 from tests.standin import SDP, Caller, Endpoint, NextHop, reply
@@ -32,6 +32,9 @@ class Runs:
         self.pki = Pki("Example Transport ROOT")
         self.hop_port = free_port(HOP_HOST)
         self.product = Product(directory / "product", self._configuration())
+        secret = self.product.directory / PASSWORD_FILE
+        secret.write_text(PASSWORD)
+        secret.chmod(0o600)
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._started: dict[str, Future[Run]] = {}
         self._silent: list[socket.socket] = []

@@ -12,6 +12,8 @@ from typing import Any, Final
 from tests.e2e.product import Product, wait_for
 from tests.e2e.sipp import Message
 
+PASSWORD_FILE: Final = "trunk.password"
+PASSWORD: Final = "open sesame"
 NOTHING: Final = "nothing"  # asserted at B: no message arrives
 
 
@@ -131,6 +133,7 @@ SETUPS: Final = {
     "105_long_invite_by_tcp": Setup(over=("udp", "tcp"), egress={"listeners": ["inner", "inner-tcp"], "udp_max": 1300}),
     "106_lost_connection": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp"), uac=("-t", "tn")),
     "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
+    "085_trunk_challenges": Setup(egress={"credentials": {"username": "sipguard", "password": PASSWORD_FILE}}),
     "100_tcp": Setup(listeners=("outer-tcp", "inner-tcp"), over=("tcp", "tcp")),
     "101_tcp_to_udp": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp")),
     "103_udp_to_tls": Setup(listeners=("outer", "inner-tls"), over=("udp", "tls"), peer={"names": ["hop.example"]}),
