@@ -53,14 +53,23 @@ class Document:
 
     def position(self, path: Path) -> tuple[int, int]:
         """(line, column), from 1, of the key or list item at `path`, or of what of it is there."""
-        node, place = self._tree, (1, 1)
+        places = self._places(path)
+        return places[-1] if places else (1, 1)
+
+    def depth(self, path: Path) -> int:
+        """How many keys of `path` are there."""
+        return len(self._places(path))
+
+    def _places(self, path: Path) -> list[tuple[int, int]]:
+        """(line, column) of each key of `path`, as far as it is there."""
+        node, places = self._tree, []
         for part in path:
             found = _place(node, part)
             if found is None:
                 break
-            place = found
+            places.append(found)
             node = node[part]
-        return place
+        return places
 
 
 def _place(node: Any, part: str | int) -> tuple[int, int] | None:

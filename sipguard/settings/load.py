@@ -1,4 +1,4 @@
-"""A configuration file, and the files it names, to a PlainRuleset and the settings of the service.
+"""A configuration file, those of `conf.d` beside it and those it names, to a PlainRuleset and the service's settings.
 
 Enters: a path. Leaves: what was loaded, and every problem at once. Must not: stop at the first problem, or
 give a Ruleset where there is an error.
@@ -22,6 +22,7 @@ from sipguard.screening.ruleset import PlainRuleset
 from sipguard.settings import build, secret
 from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
+from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config, ListShape
 from sipguard.settings.problems import Problem
 from sipguard.settings.shape import read_shape
@@ -48,15 +49,16 @@ class Loaded:
 
 
 def load(path: File, lists: str = BUILD) -> Loaded:
-    """The configuration in `path`, and everything that is wrong with it.
+    """The configuration in `path` and in `conf.d` beside it, and everything that is wrong with it.
 
     `lists`: build those that changed into the state directory, read them for their problems only, or skip
     them; without building there is no Ruleset that can be opened, and with skip there is none.
     """
-    document = Document(path)
-    if document.problems:
+    document = Merged(path)
+    if document.plain is None and document.problems:
         return Loaded(None, None, tuple(document.problems))
     config, problems = read_shape(document)
+    problems += document.problems
     if config is None:
         return Loaded(None, None, tuple(problems))
     return _Load(path, document, config, problems, lists).run()
