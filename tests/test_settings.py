@@ -13,6 +13,7 @@ from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Limits, Peer, RedirectRules, Route, Tls
 from sipguard.settings import READ, SKIP, Loaded, json_schema, load
 from sipguard.settings.units import octets, percent, seconds
+from sipguard.sip.locate import Query
 from tests.pki import Pki
 
 GOOD = """\
@@ -645,3 +646,22 @@ def test_redirect_listener_needs_no_route_where_it_knows_where_to(tmp_path: Path
     to_peers = asked.replace("contact: switch.example", "go_on: 302")
     loaded = load(write(tmp_path, to_peers))
     assert [problem.what for problem in loaded.errors] == ["calls from here have no route"]
+
+
+def test_peer_by_name_has_the_ways_of_its_listeners(tmp_path: Path) -> None:
+    peers = '["127.0.0.1:5070", sip.Core.example, {host: sbc.example, port: 5080, weight: 3, names: [edge.example]}]'
+    plain = load(write(tmp_path, GOOD.replace('["127.0.0.1:5070", 192.0.2.9]', peers))).ruleset
+    assert plain is not None
+    core = plain.trunks["core"]
+    assert core.peers == (Peer("127.0.0.1", 5070),)
+    first, second = core.named
+    assert first.query == Query("sip.core.example", 0, ("udp",), ((4,),))
+    assert first.listeners == (((4, "main"),),)
+    assert (first.rank, second.rank) == (1, 2)
+    assert (second.query.port, second.weight, second.tls_names) == (5080, 3, ("edge.example",))
+
+
+def test_host_names_are_looked_at(tmp_path: Path) -> None:
+    for wrong in ("sip..example", "-a.example", "a b.example", "192.0.2.256"):
+        loaded = load(write(tmp_path, GOOD.replace("192.0.2.9", f'"{wrong}"')))
+        assert [problem.path for problem in loaded.errors] == [("trunks", "core", "peers", 1, "host")], wrong

@@ -12,6 +12,7 @@ from sipguard.b2bua.frames import Frame
 from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import Ruleset
 from sipguard.sip.flow import Address, Flow, Send
+from sipguard.sip.locate import Answer, Query
 
 
 class Clock:
@@ -98,7 +99,17 @@ class Hangup:
     decision_id: str = ""
 
 
-Control = Reload | Drain | Mode | Hangup
+@dataclass(frozen=True, slots=True)
+class Resolved:
+    """Where a name of peers leads, for the calls that begin from now on; None where nobody could say: `why`."""
+
+    query: Query
+    answer: Answer | None
+    age_s: float = 0.0
+    why: str = ""
+
+
+Control = Resolved | Reload | Drain | Mode | Hangup
 
 
 class Identifiers:

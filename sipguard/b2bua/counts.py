@@ -17,7 +17,7 @@ NAMES: Final = (
     "fetches", "fetches_late", "fetches_failed",
     "answered", "ended", "failovers", "calls_active", "dialogs", "transactions", "timers", "peers_down",
     "dead_call_checks", "recovered", "lost", "credentials_refused",
-    "probes", "probes_failed",
+    "probes", "probes_failed", "names_unresolved", "names_stale", "resolutions_failed", "addresses_refused",
 )  # fmt: skip
 
 INDEX: Final = {name: n for n, name in enumerate(NAMES)}

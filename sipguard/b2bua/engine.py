@@ -25,6 +25,7 @@ from sipguard.b2bua.commands import (
     Mode,
     Record,
     Reload,
+    Resolved,
     Reuse,
 )
 from sipguard.b2bua.counts import INDEX, NAMES
@@ -123,8 +124,13 @@ class Engine:
         self._certificates = self._certificates.with_anchors(ruleset.anchors)
         self.context = Context(ruleset.lists, self._counters, self._certificates)
         self.listeners |= places_of(ruleset.listeners, self.ids.worker)  # calls of before may need one that is gone
-        self.sources = Sources(ruleset)
-        self._probes.use(self, ruleset)
+        self.peers.names.use(ruleset)
+        self._use_peers()
+
+    def _use_peers(self) -> None:
+        """Takes the peers of the Ruleset as they are now, those under names included."""
+        self.sources = Sources(self.ruleset, self.peers)
+        self._probes.use(self, self.ruleset)
 
     # ------------------------------------------------------------------ inputs
 
@@ -216,6 +222,8 @@ class Engine:
         if isinstance(what, Reload):
             self._use(what.ruleset)
             out.append(Record(frames.NoteFrame(clock.unix, "reload", "", what.ruleset.revision)))
+        elif isinstance(what, Resolved):
+            self._resolved(what, clock)
         elif isinstance(what, Drain):
             self.draining = True
             out.append(Record(frames.NoteFrame(clock.unix, "drain", "", self.ruleset.revision)))
@@ -241,6 +249,13 @@ class Engine:
         out = self._turn(clock)
         take_up(self, remains, alive_at)
         return out
+
+    def _resolved(self, what: Resolved, clock: Clock) -> None:
+        if what.answer is None:
+            self.counts[INDEX["resolutions_failed"]] += 1
+            return
+        if self.peers.names.resolved(what.query, what.answer, what.age_s, clock.now):
+            self._use_peers()
 
     def timer(self, clock: Clock) -> list[Command]:
         """The time of `next_timer` has come."""
@@ -460,6 +475,8 @@ class Engine:
             if url not in self._waiting:
                 self._waiting[url] = []
                 out.append(Fetch(Need("certificate", url, 0.0)))
+        if self.peers.names.second(clock.now):
+            self._use_peers()
         self._probes.second(self, clock.now)
         self._note_peers(clock)
         self._levels(clock.now)
@@ -486,5 +503,9 @@ class Engine:
         counts[INDEX["dialogs"]] = len(self.legs)
         counts[INDEX["transactions"]] = len(layer.servers) + len(layer.clients)
         counts[INDEX["timers"]] = len(layer.wheel)
+        names = self.peers.names
+        counts[INDEX["names_unresolved"]] = names.unresolved()
+        counts[INDEX["names_stale"]] = names.stale(now)
+        counts[INDEX["addresses_refused"]] = names.refused
         counts[INDEX["peers_down"]] = self.peers.down(now)
         counts[INDEX["retransmissions"]] = layer.retransmissions

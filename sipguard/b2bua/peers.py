@@ -9,15 +9,18 @@ from __future__ import annotations
 from collections.abc import Callable, Collection, Mapping, Sequence
 from typing import Final
 
-from sipguard.screening.route import Way, in_order, is_fixed
-from sipguard.screening.trunk import Peer, Trunk
+from sipguard.b2bua.peer_names import Names, Target
+from sipguard.screening.route import Way
+from sipguard.screening.trunk import NamedPeer, Peer, Trunk
 
 SILENT: Final = "silent"  # no answer within try_timeout, or not reachable
 RETRY_AFTER: Final = "retry_after"  # it asked to be left alone (RFC 3261 §21.5.4)
 PROBED: Final = "probed"  # it does not answer OPTIONS
+UNRESOLVED: Final = "unresolved"  # its name leads nowhere
 _FOREVER: Final = float("inf")
 
 Hop = tuple[Trunk, Peer]
+Entry = Peer | NamedPeer | Target
 
 
 class Mark:
@@ -45,12 +48,13 @@ class Change:
 class Peers:
     """The peers of one worker. `below(n)` answers a random number from 0 to n-1."""
 
-    __slots__ = ("_below", "_marks", "changes")
+    __slots__ = ("_below", "_marks", "changes", "names")
 
     def __init__(self, below: Callable[[int], int]) -> None:
         self._below = below
         self._marks: dict[str, Mark] = {}  # by Peer.key
         self.changes: list[Change] = []  # since they were taken
+        self.names = Names()
 
     def to_try(self, way: Way, now: float, emergency: bool) -> list[Hop]:
         """The peers of a way in the order of this call, those that are passed over left out.
@@ -69,24 +73,38 @@ class Peers:
 
     def _ordered(self, way: Way) -> list[Hop]:
         """The hops of a way whose order is drawn for each call."""
-        return [(trunk, peer) for trunk in way.trunks for peer in self._drawn(trunk.peers)]
+        hops: list[Hop] = []
+        for trunk in way.trunks:
+            written: list[Peer | NamedPeer] = [*trunk.peers, *trunk.named]
+            written.sort(key=lambda entry: entry.rank)
+            hops += [(trunk, peer) for entry in self._drawn([*written]) for peer in self._peers_of(entry)]
+        return hops
 
-    def _drawn(self, peers: Sequence[Peer]) -> list[Peer]:
-        """By priority; among the same, by weights (RFC 2782), or as written where there are none."""
-        found: list[Peer] = []
-        left = list(in_order(peers))
+    def _peers_of(self, entry: Entry) -> Sequence[Peer]:
+        """The peers that an entry stands for, in the order of this call."""
+        if isinstance(entry, Peer):
+            return (entry,)
+        if isinstance(entry, Target):
+            return entry.peers
+        targets: list[Entry] = [*self.names.targets.get(entry.key, ())]
+        return [peer for target in self._drawn(targets) for peer in self._peers_of(target)]
+
+    def _drawn(self, entries: list[Entry]) -> list[Entry]:
+        """By priority; among the same, by weights (RFC 2782), or as they stand where there are none."""
+        found: list[Entry] = []
+        left = sorted(entries, key=lambda entry: entry.priority)
         while left:
-            group = [peer for peer in left if peer.priority == left[0].priority]
+            group = [entry for entry in left if entry.priority == left[0].priority]
             del left[: len(group)]
-            found += group if is_fixed(group) else self._by_weight(group)
+            found += self._by_weight(group) if any(entry.weight for entry in group) else group
         return found
 
-    def _by_weight(self, group: list[Peer]) -> list[Peer]:
+    def _by_weight(self, group: list[Entry]) -> list[Entry]:
         """A random order in which the chance to be next is as the weights (RFC 2782, "Weight")."""
-        left = sorted(group, key=lambda peer: peer.weight > 0)  # those of weight 0 first, for their small chance
-        found: list[Peer] = []
+        left = sorted(group, key=lambda entry: entry.weight > 0)  # those of weight 0 first, for their small chance
+        found: list[Entry] = []
         while len(left) > 1:
-            chosen = self._below(sum(peer.weight for peer in left) + 1)
+            chosen = self._below(sum(entry.weight for entry in left) + 1)
             at = 0
             while chosen > left[at].weight:
                 chosen -= left[at].weight
@@ -156,14 +174,21 @@ class Peers:
         return mark.why if mark is not None and mark.until > now else ""
 
     def every(self, trunk: Trunk) -> Sequence[Peer]:
-        """All peers of a trunk."""
-        return trunk.peers
+        """All peers of a trunk, those too that its names lead to now."""
+        if not trunk.named:
+            return trunk.peers
+        targets = [target for named in trunk.named for target in self.names.targets.get(named.key, ())]
+        return [*trunk.peers, *(peer for target in targets for peer in target.peers)]
 
     def states(self, trunks: Mapping[str, Trunk], now: float) -> list[tuple[str, str, str]]:
-        """(trunk, peer, why it is passed over or "") of all peers of all trunks."""
-        return [
-            (name, peer.key, self.why_down(peer, now)) for name, trunk in trunks.items() for peer in self.every(trunk)
-        ]
+        """(trunk, peer, why it is passed over or "") of all peers of all trunks, and of names that lead nowhere."""
+        found = []
+        for name, trunk in trunks.items():
+            found += [(name, peer.key, self.why_down(peer, now)) for peer in self.every(trunk)]
+            found += [
+                (name, named.query.shown, UNRESOLVED) for named in trunk.named if not self.names.targets.get(named.key)
+            ]
+        return found
 
     def down(self, now: float) -> int:
         """How many peers are passed over."""

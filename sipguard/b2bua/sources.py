@@ -8,6 +8,7 @@ from __future__ import annotations
 from ipaddress import ip_address
 from typing import Final
 
+from sipguard.b2bua.peers import Peers
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.flow import Flow
@@ -20,11 +21,11 @@ class Sources:
 
     __slots__ = ("_found", "_peers", "_trunks")
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    def __init__(self, ruleset: Ruleset, peers: Peers) -> None:
         self._trunks = tuple(ruleset.trunks.values())
         self._found: dict[tuple[str, ...], Trunk | None] = {}
         self._peers = frozenset(
-            (peer.listener or trunk.listeners[0], peer.host) for trunk in self._trunks for peer in trunk.peers
+            (peer.listener or trunk.listeners[0], peer.host) for trunk in self._trunks for peer in peers.every(trunk)
         )
 
     def trunk_of(self, flow: Flow) -> Trunk | None:

@@ -21,7 +21,7 @@ class Way:
 
     def __init__(self, trunks: Sequence[Trunk]) -> None:
         self.trunks = tuple(trunks)
-        fixed = all(is_fixed(trunk.peers) for trunk in trunks)
+        fixed = not any(trunk.named for trunk in trunks) and all(is_fixed(trunk.peers) for trunk in trunks)
         hops = [(trunk, peer) for trunk in trunks for peer in in_order(trunk.peers)] if fixed else []
         self.hops: tuple[tuple[Trunk, Peer], ...] = tuple(hops)
 
@@ -31,9 +31,9 @@ def is_fixed(peers: Sequence[Peer]) -> bool:
     return not any(peer.weight for peer in peers)
 
 
-def in_order(peers: Sequence[Peer]) -> Sequence[Peer]:
+def in_order(peers: Sequence[Peer]) -> list[Peer]:
     """By priority, the smallest first; as written where it is the same."""
-    return sorted(peers, key=lambda peer: peer.priority)
+    return sorted(peers, key=lambda peer: (peer.priority, peer.rank))
 
 
 class RouteTable:

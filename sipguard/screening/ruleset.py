@@ -51,6 +51,7 @@ class _Snapshot:
     mode: str = "enforce"  # enforce | report | bypass, until an operator says otherwise
     redress: Redress = field(default_factory=Redress)
     overload: Overload = field(default_factory=Overload)
+    stale_s: float = 86_400.0  # how long what a name led to is used after its TTL, where DNS does not answer
     site: str = ""
     node: str = ""
 

@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from sipguard.numbers.rules import READ_AS_NANP, NumberRules
+from sipguard.sip.locate import Query
 
 KINDS: Final = ("interconnect", "origination", "telemarketing", "gateway", "emergency")
 
@@ -96,14 +97,37 @@ class Peer:
     tls_names: tuple[str, ...] = ()
     priority: int = 0  # smaller ones are tried first
     weight: int = 0  # share among those of the same priority (RFC 2782); 0 for all: in the order written
+    rank: int = field(compare=False, default=0)  # place in the order written
+    name: str = ""  # host[:port] in URIs where it was found by a name
     key: str = field(init=False, repr=False, compare=False, default="")  # what is known of it is kept under this
     uri_host: str = field(init=False, repr=False, compare=False, default="")  # as in a SIP URI, without the port 5060
 
     def __post_init__(self) -> None:
         host = f"[{self.host}]" if ":" in self.host else self.host
-        object.__setattr__(self, "uri_host", host if self.port == 5060 else f"{host}:{self.port}")
+        shown = self.name or (host if self.port == 5060 else f"{host}:{self.port}")
+        object.__setattr__(self, "uri_host", shown)
         by = f"@{self.listener}" if self.listener else ""
         object.__setattr__(self, "key", f"{host}:{self.port}/{self.transport}{by}")
+
+
+@dataclass(frozen=True, slots=True)
+class NamedPeer:
+    """Next hops of a trunk under a host name, which is resolved away from calls (RFC 3263).
+
+    `listeners`: for each transport of the query and each of its IP versions, the local socket to send from.
+    `tls_names`: as of a Peer; the host name where there is none (RFC 5922).
+    """
+
+    query: Query
+    listeners: tuple[tuple[tuple[int, str], ...], ...]
+    tls_names: tuple[str, ...] = ()
+    priority: int = 0
+    weight: int = 0
+    rank: int = field(compare=False, default=0)
+    key: str = field(init=False, repr=False, compare=False, default="")  # what it was resolved to is kept under this
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "key", f"{self.query} {self.listeners} {self.tls_names}")
 
 
 @dataclass(frozen=True, slots=True)
@@ -176,6 +200,7 @@ class Trunk:
     listeners: tuple[str, ...] = ("main",)  # it is heard on all of them
     route: str = ""  # name of the trunk that calls from here leave by where `routes` say nothing else
     peers: tuple[Peer, ...] = ()
+    named: tuple[NamedPeer, ...] = ()
     try_timeout_s: float = 4.0
     down_for_s: float = 30.0
     limits: Limits = Limits()

@@ -1,6 +1,7 @@
-"""The fetcher process: certificates over HTTPS, at lower priority and away from calls.
+"""The fetcher process: certificates over HTTPS, names of peers by DNS, at lower priority and away from calls.
 
-Enters: requests of the supervisor. Leaves: octets and lifetimes, or reasons. Must not: judge a certificate.
+Enters: requests of the supervisor. Leaves: octets and lifetimes, addresses and TTLs, or reasons. Must not: judge a
+certificate.
 """
 
 from __future__ import annotations
@@ -9,14 +10,28 @@ import asyncio
 import signal
 import socket
 import sys
+from dataclasses import dataclass
 from typing import Final
 
 import uvloop
 
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
+from sipguard.net.nameservers import DnsSettings
+from sipguard.net.resolve import Resolver
 from sipguard.service.channel import Channel
+from sipguard.service.names import Names
+from sipguard.sip.locate import Query
 
 AT_ONCE: Final = 256  # requests in work; single flight keeps them distinct
+
+
+@dataclass(frozen=True)
+class Start:
+    """What the fetcher is started with. `queries`: names of peers that are kept resolved."""
+
+    fetch: FetchSettings
+    dns: DnsSettings
+    queries: tuple[Query, ...]
 
 
 async def _fetch(fetcher: CertificateFetcher, channel: Channel, room: asyncio.Semaphore, url: str) -> None:
@@ -34,8 +49,10 @@ async def _main(descriptor: int) -> None:
     message = await channel.receive()
     if message is None:
         return
-    settings: FetchSettings = message[0]
-    fetcher = CertificateFetcher(settings)
+    start: Start = message[0]
+    fetcher = CertificateFetcher(start.fetch)
+    names = Names(Resolver(start.dns), lambda query, answer, why: channel.send("resolved", query, answer, why))
+    names.want(start.queries)
     room = asyncio.Semaphore(AT_ONCE)
     running: set[asyncio.Task[None]] = set()
     while (message := await channel.receive()) is not None:
@@ -47,8 +64,13 @@ async def _main(descriptor: int) -> None:
         elif what == "settings":
             await fetcher.close()
             fetcher = CertificateFetcher(rest[0])
+        elif what == "dns":
+            names.use(Resolver(rest[0]))
+        elif what == "names":
+            names.want(rest[0])
         elif what == "stop":
             break
+    names.want(())
     await fetcher.close()
 
 

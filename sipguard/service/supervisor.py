@@ -23,11 +23,12 @@ from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.verdict import MODES
-from sipguard.service import control, desk, worker
+from sipguard.service import control, desk, fetcher, worker
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
+from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
 from sipguard.settings.secret import accounts
@@ -61,6 +62,7 @@ class Supervisor:
         self._swapping = asyncio.Lock()
         self._reloading: asyncio.Task[dict[str, Any] | control.Stream] | None = None
         self._draining = False
+        self._resolutions = Resolutions()
         self._peers: list[tuple[str, str, str]] = []  # trunk, peer, why it is passed over or ""
         self._notify = Notify()
         self._worker_up = False
@@ -118,7 +120,7 @@ class Supervisor:
         keep = tuple(sock.fileno() for sock in self._sockets.values())
         self._worker = Child("worker", "sipguard.service.worker", self._worker_start, self._told, self._ended, keep)
         self._fetcher = Child(
-            "fetcher", "sipguard.service.fetcher", lambda: self._service.fetch, self._told, self._ended, niceness=5
+            "fetcher", "sipguard.service.fetcher", self._fetcher_start, self._told, self._ended, niceness=5
         )
         self._desk = Child("desk", "sipguard.service.desk", self._desk_start, self._told, self._ended, niceness=5)
 
@@ -137,7 +139,11 @@ class Supervisor:
             modes=dict(self._modes.by_trunk),
             draining=self._draining,
             accounts=found,
+            resolved=self._resolutions.with_age(),
         )
+
+    def _fetcher_start(self) -> fetcher.Start:
+        return fetcher.Start(self._service.fetch, self._service.dns, queries_of(self._ruleset))
 
     def _desk_start(self) -> desk.Start:
         return desk.Start(service=self._service, workers=1, modes=self._all_modes(), peers=self._peers)
@@ -162,6 +168,9 @@ class Supervisor:
             self._fetcher.tell("fetch", rest[1])
         elif what == "fetched":
             self._worker.tell("fetched", *rest)
+        elif what == "resolved":
+            self._worker.tell("resolved", *rest)
+            self._resolutions.note(*rest)
         elif what == "peers":
             self._note_peers(rest[0])
         elif what == "ready":
@@ -336,12 +345,15 @@ class Supervisor:
         if unlike:
             log.error("reload_refused", problems=[unlike])
             return {"ok": False, "problems": [unlike], "revision": self._ruleset.revision}
+        if loaded.service.dns != self._service.dns:
+            self._fetcher.tell("dns", loaded.service.dns)
         if loaded.service.fetch != self._service.fetch:
             self._fetcher.tell("settings", loaded.service.fetch)
         problems += self._only_after_restart(loaded.service)
         self._service = replace(
             self._service,
             fetch=loaded.service.fetch,
+            dns=loaded.service.dns,
             drain_deadline_s=loaded.service.drain_deadline_s,
             hep=loaded.service.hep,
             drain_notice_s=loaded.service.drain_notice_s,
@@ -363,7 +375,7 @@ class Supervisor:
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""
-        taken = {"fetch", "drain_deadline_s", "hep", "drain_notice_s"}
+        taken = {"fetch", "dns", "drain_deadline_s", "hep", "drain_notice_s"}
         changed = [
             field.name
             for field in fields(Service)
@@ -387,6 +399,9 @@ class Supervisor:
             self._ruleset = before
             log.error(f"{why}_refused", problems=[problem])
             return {"ok": False, "problems": [problem], "revision": before.revision}
+        queries = queries_of(ruleset)
+        self._resolutions.keep(queries)
+        self._fetcher.tell("names", queries)
         if why == "reload" and ruleset.revision != before.revision:
             self._rulesets.add(ruleset)
         log.info(why, before=before.revision, revision=ruleset.revision, warnings=problems)

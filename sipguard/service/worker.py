@@ -20,7 +20,7 @@ from typing import Any, Final
 import uvloop
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload
+from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload, Resolved
 from sipguard.b2bua.engine import Engine
 from sipguard.net.capture import Seen
 from sipguard.net.connections import Connections, raise_limit
@@ -35,6 +35,7 @@ from sipguard.service.metrics import WorkerSlots
 from sipguard.service.remains import Left, left_in
 from sipguard.service.watch import Trace, Watch
 from sipguard.sip.flow import UDP
+from sipguard.sip.locate import Answer, Query
 from sipguard.sip.secret import Account, Secret
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
@@ -59,6 +60,7 @@ class Start:
     modes: dict[str, str]
     draining: bool = False
     accounts: dict[str, Account] = field(default_factory=dict)  # of trunks, with their passwords
+    resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
 
 
 class Worker:
@@ -86,6 +88,8 @@ class Worker:
         self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
+        for query, answer, age_s in start.resolved:
+            self._engine.control(Resolved(query, answer, age_s), self._driver.clock())
         self._told_peers: list[tuple[str, str, str]] = []
         self._recover(left)
 
@@ -206,6 +210,9 @@ class Worker:
                 return
             commands = self._engine.control(Reload(ruleset), clock)
             self._channel.send("did", number, "")
+        elif what == "resolved":
+            query, answer, why = rest
+            commands = self._engine.control(Resolved(query, answer, 0.0, why), clock)
         elif what == "mode":
             number, mode, trunk = rest
             commands = self._engine.control(Mode(mode, trunk), clock)

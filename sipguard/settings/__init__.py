@@ -3,8 +3,8 @@
 Enters: a file, and the files it names. Leaves: a PlainRuleset, the settings of the service, problems; a JSON
 Schema for editors. Must not: start anything.
 
-It is a folder because it is long; the floors count it as one module. It takes one thing from its own floor:
-`net.fetch.FetchSettings`, the limits of the fetcher.
+It is a folder because it is long; the floors count it as one module. It takes a few values from its own floor: the
+settings of the fetcher (`net.fetch`, `net.nameservers`) and of copies for a capture server (`net.hep`).
 """
 
 from __future__ import annotations

@@ -13,6 +13,7 @@ from typing import Any
 
 from sipguard.net.fetch import FetchSettings
 from sipguard.net.hep import HepSettings
+from sipguard.net.nameservers import DnsSettings
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress
@@ -22,6 +23,7 @@ from sipguard.screening.trunk import (
     Credentials,
     Limits,
     Listener,
+    NamedPeer,
     Peer,
     ProbeRules,
     RedirectRules,
@@ -42,6 +44,7 @@ from sipguard.settings.model import (
     TlsShape,
     TrunkShape,
 )
+from sipguard.sip.locate import Query
 
 
 @dataclass(frozen=True)
@@ -66,6 +69,7 @@ class Service:
     drain_deadline_s: float
     drain_notice_s: float
     fetch: FetchSettings
+    dns: DnsSettings
     hep: HepSettings | None
 
 
@@ -98,6 +102,13 @@ def service(config: Config, base: File) -> Service:
             directory=str(at(base, fetch.cache) if fetch.cache else state / "certificates"),
             deadline_s=fetch.deadline,
             per_host=fetch.per_host,
+        ),
+        dns=DnsSettings(
+            servers=tuple(config.dns.servers),
+            deadline_s=config.dns.deadline,
+            shortest_ttl_s=config.dns.shortest_ttl,
+            longest_ttl_s=config.dns.longest_ttl,
+            allow_networks=tuple(config.dns.allow_networks),
         ),
         hep=_hep(config, base),
     )
@@ -190,7 +201,7 @@ def way_to(peer: PeerShape, names: tuple[str, ...], config: Config) -> tuple[str
     return transport, next((name for name in fit if config.listeners[name].transport == transport), "")
 
 
-def _peer(shape: PeerShape, names: tuple[str, ...], config: Config) -> Peer:
+def _peer(shape: PeerShape, names: tuple[str, ...], config: Config, rank: int) -> Peer:
     transport, listener = way_to(shape, names, config)
     return Peer(
         host=shape.host,
@@ -200,6 +211,7 @@ def _peer(shape: PeerShape, names: tuple[str, ...], config: Config) -> Peer:
         tls_names=tuple(shape.names),
         priority=shape.priority,
         weight=shape.weight,
+        rank=rank,
     )
 
 
@@ -213,7 +225,8 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         sources=tuple(shape.sources),
         listeners=names,
         **_routes(shape),
-        peers=tuple(_peer(peer, names, config) for peer in shape.peers),
+        peers=tuple(_peer(each, names, config, n) for n, each in enumerate(shape.peers) if not each.is_name),
+        named=tuple(_named(each, names, config, n) for n, each in enumerate(shape.peers) if each.is_name),
         try_timeout_s=shape.try_timeout,
         down_for_s=shape.down_for,
         probe=ProbeRules(shape.probe.interval, shape.probe.timeout, shape.probe.down_after, shape.probe.up_after),
@@ -249,6 +262,29 @@ def _credentials(shape: CredentialsShape, base: File) -> Credentials:
     except OSError:  # who only looks is warned of it, who runs is not let so far
         file = shape.password.written
     return Credentials(shape.username, shape.realm, file)
+
+
+def _named(shape: PeerShape, names: tuple[str, ...], config: Config, rank: int) -> NamedPeer:
+    """A peer under a host name, with the listeners by which each transport and family can be reached."""
+    ways: dict[str, dict[int, str]] = {}
+    for name in [shape.listener] if shape.listener else names:
+        listener = config.listeners[name]
+        if shape.transport in (None, listener.transport):
+            ways.setdefault(listener.transport, {}).setdefault(ip_address(listener.address).version, name)
+    return NamedPeer(
+        query=Query(
+            name=shape.host,
+            port=shape.port or 0,
+            transports=tuple(ways),
+            families=tuple(tuple(by_family) for by_family in ways.values()),
+            explicit=shape.transport is not None,
+        ),
+        listeners=tuple(tuple(by_family.items()) for by_family in ways.values()),
+        tls_names=tuple(shape.names),
+        priority=shape.priority,
+        weight=shape.weight,
+        rank=rank,
+    )
 
 
 def _routes(shape: TrunkShape) -> dict[str, Any]:

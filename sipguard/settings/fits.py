@@ -105,6 +105,12 @@ def _families(name: str, trunk: TrunkShape, config: Config, document: Document) 
     addresses = [config.listeners[each].address for each in names]
     versions = {ip_address(each).version for each in addresses}
     for at, peer in enumerate(trunk.peers):
+        if peer.is_name:
+            own = [peer.listener] if peer.listener else list(names)
+            if peer.transport and all(config.listeners[each].transport != peer.transport for each in own):
+                what = f"no listener of this trunk speaks {peer.transport}"
+                yield document.problem(("trunks", name, "peers", at), what, "write its listener")
+            continue
         transport, listener = way_to(peer, names, config)
         own = [config.listeners[peer.listener].address] if peer.listener else addresses
         if ip_address(peer.host).version not in {ip_address(each).version for each in own}:

@@ -30,7 +30,7 @@ from sipguard.settings.sources import BUILD, SKIP, ListBuilder, read_anchors, wo
 from sipguard.settings.tls import public_part, tls_problems
 
 _OF_SERVICE: Final = frozenset(
-    {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "hep", "identity.fetch"}
+    {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "hep", "dns", "identity.fetch"}
 )
 
 
@@ -115,6 +115,7 @@ class _Load:
             mode=config.mode,
             redress=build.redress(config),
             overload=build.overload(config),
+            stale_s=config.dns.stale_for,
             site=config.site,
             node=config.node,
             lists=lists,

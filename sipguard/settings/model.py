@@ -20,6 +20,7 @@ from sipguard.settings.values import (
     Address,
     FileOrMap,
     FileOrNumbers,
+    HostOrAddress,
     HostPort,
     Name,
     NetworkText,
@@ -30,6 +31,7 @@ from sipguard.settings.values import (
     RedressTel,
     RedressUrl,
     SecretFile,
+    ServerText,
     TlsName,
     TrunkNames,
     peer_map,
@@ -188,12 +190,12 @@ class UpstreamShape(Shape):
 class PeerShape(Shape):
     """One next hop; as a text it is HOST[:PORT]."""
 
-    host: Address
-    """IP address."""
+    host: HostOrAddress
+    """IP address, or a host name, which is resolved away from calls (RFC 3263)."""
     port: Port | None = None
-    """5060 if left out, 5061 for TLS."""
+    """5060 if left out, 5061 for TLS; of a host name, that of its SRV records."""
     transport: Literal["udp", "tcp", "tls"] | None = None
-    """Transport of requests to it; that of its listener if left out."""
+    """Transport of requests to it; that of its listener if left out, of a host name what its NAPTR records prefer."""
     listener: str = ""
     """Listener that requests leave by; the trunk's first one with that transport if left out."""
     names: list[TlsName] = []
@@ -202,6 +204,11 @@ class PeerShape(Shape):
     """Peers with a smaller one are tried before."""
     weight: Annotated[int, Field(ge=0, le=65535)] = 0
     """Share of calls that try it first among peers of its priority (RFC 2782); all 0: as they are written."""
+
+    @property
+    def is_name(self) -> bool:
+        """Whether it must be resolved."""
+        return not (":" in self.host or self.host.replace(".", "").isdigit())
 
     @model_validator(mode="before")
     @classmethod
@@ -398,6 +405,23 @@ class ScreeningShape(Shape):
 # ------------------------------------------------------------------------------------------ operation
 
 
+class DnsShape(Shape):
+    """How host names of peers are resolved, away from calls."""
+
+    servers: list[ServerText] = []
+    """Addresses of the servers that are asked; those of the system if left out."""
+    deadline: Annotated[Duration, Field(gt=0)] = 5.0
+    """Longest time for one name, all its questions included."""
+    shortest_ttl: Annotated[Duration, Field(ge=1)] = 30.0
+    """A shorter TTL counts as this."""
+    longest_ttl: Annotated[Duration, Field(ge=1)] = 3600.0
+    """A longer TTL counts as this."""
+    stale_for: Duration = 86_400.0
+    """How long an answer is used beyond its TTL while there is no new one."""
+    allow_networks: list[NetworkText] = []
+    """Special-purpose networks, such as loopback, that peers may be in all the same, for laboratories."""
+
+
 class OverloadShape(Shape):
     """When work is shed; the measure is for how long the socket was never empty."""
 
@@ -516,6 +540,8 @@ class Config(Shape):
     """Where blocked callers complain."""
     screening: ScreeningShape = ScreeningShape()
     """How calls are screened."""
+    dns: DnsShape = DnsShape()
+    """How host names of peers are resolved."""
     overload: OverloadShape = OverloadShape()
     """When work is shed."""
     drain: DrainShape = DrainShape()

@@ -65,7 +65,29 @@ def host_and_port(text: str) -> tuple[str, int]:
         port = port or "none"
     if port and not (port.isascii() and port.isdigit() and 0 < int(port) < 65536):
         raise ValueError(f"{text} has no port that exists|write 192.0.2.1:5060 or [2001:db8::1]:5060")
-    return _address(host), int(port or 0)
+    return host, int(port or 0)
+
+
+def _host_or_address(value: object) -> str:
+    """An IP address, or a host name in lower case (RFC 1123 §2.1). Raises ValueError."""
+    text = str(value).strip().lower().removesuffix(".")
+    labels = text.split(".")
+    if ":" in text or labels[-1].isdigit():
+        return _address(value)
+    if len(text) > 253 or not all(map(_is_label, labels)):
+        raise ValueError(f"{value} is no host name and no address|write sip.carrier.example or 192.0.2.1")
+    return text
+
+
+def _is_label(label: str) -> bool:
+    right = label.isascii() and label.replace("-", "").replace("_", "").isalnum()
+    return right and len(label) <= 63 and label[0] != "-" and label[-1] != "-"
+
+
+def _server(value: object) -> tuple[str, int]:
+    """(address, port) of a DNS server: `192.0.2.53`, `[2001:db8::53]:5353`. Raises ValueError."""
+    host, port = host_and_port(str(value))
+    return _address(host), port or 53
 
 
 def _host_port(value: object) -> str:
@@ -164,6 +186,8 @@ class _OrText:
         return {"oneOf": [_TEXT, schema_of(core_schema)]}
 
 
+HostOrAddress = Annotated[str, BeforeValidator(_host_or_address), WithJsonSchema(_TEXT)]
+ServerText = Annotated[tuple[str, int], BeforeValidator(_server), WithJsonSchema(_TEXT)]
 HostPort = Annotated[str, BeforeValidator(_host_port), WithJsonSchema(_TEXT)]
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
 Port = Annotated[int, Field(ge=1, le=65535)]

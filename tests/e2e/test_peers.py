@@ -2,14 +2,23 @@
 
 from __future__ import annotations
 
+import asyncio
+import os
+import signal
+import threading
+from collections.abc import Iterator
+
 import pytest
 
+from tests.dns_server import NameServer
 from tests.e2e.calls import Calls
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import HOP_HOST, Product, free_port, wait_for
 from tests.standin import NextHop
 
 pytestmark = pytest.mark.e2e
+
+NAME = "sip.hop.example"
 
 
 def passed_over(product: Product) -> list[str]:
@@ -36,4 +45,73 @@ def test_a_dead_peer_is_found_by_probes_and_comes_back(make_product: MakeProduct
     assert b'"event": "peer_up"' in product.log.read_bytes()
     assert any(text.startswith(f"OPTIONS sip:{HOP_HOST}:{port} ") for text in hop.requests)
     hop.close()
+    calls.caller.close()
+
+
+@pytest.fixture
+def server() -> Iterator[NameServer]:
+    """A name server in a thread."""
+    found = NameServer()
+    loop = asyncio.new_event_loop()
+    thread = threading.Thread(target=loop.run_forever, daemon=True)
+    thread.start()
+    asyncio.run_coroutine_threadsafe(found.__aenter__(), loop).result(5)
+    yield found
+    asyncio.run_coroutine_threadsafe(found.__aexit__(), loop).result(5)
+    loop.call_soon_threadsafe(loop.stop)
+    thread.join(5)
+    loop.close()
+
+
+def by_name(make_product: MakeProduct, server: NameServer, **dns: object) -> Product:
+    """A product whose next hop is a host name."""
+    product = make_product(start=False)
+    product.config["trunks"]["hop"] |= {"peers": [NAME]}
+    product.config["dns"] = {
+        "servers": [f"127.0.0.1:{server.port}"], "allow_networks": ["127.0.0.0/8"], "shortest_ttl": "1s",
+        "deadline": "1s", **dns,
+    }  # fmt: skip
+    product.write()
+    return product.start()
+
+
+def test_peers_by_name_move_and_outlive_the_name_server(
+    make_product: MakeProduct, server: NameServer, hop: NextHop
+) -> None:
+    server.add(f"_sip._udp.{NAME} 1 SRV 1 0 {hop.port} one.hop.example.")
+    server.add(f"one.hop.example 1 A {HOP_HOST}")
+    product = by_name(make_product, server)
+    calls = Calls(product)
+    wait_for(lambda: passed_over(product) == [""], "the name is resolved")
+    assert calls.status() == 200
+    arrived = hop.invite_for("+12025550131")
+    assert arrived is not None
+    assert arrived[0].startswith(f"INVITE sip:+12025550131@{NAME} ")
+    server.broken = "silent"
+    wait_for(lambda: product.metric("sipguard_stale_names") == 1, "the answer is stale")
+    assert calls.status() == 200, "and used on"
+    wait_for(lambda: b'"event": "name_not_resolved"' in product.log.read_bytes(), "the log says so")
+    worker = product.pids()[1]
+    os.kill(worker, signal.SIGKILL)
+    wait_for(lambda: product.pids()[1] != worker and passed_over(product) == [""], "a new worker knows the answer")
+    wait_for(lambda: calls.status() == 200, "and uses it")
+    server.broken = ""
+    server.records.clear()
+    other = NextHop("127.0.42.77")
+    server.add(f"_sip._udp.{NAME} 1 SRV 1 0 {other.port} two.hop.example.")
+    server.add(f"two.hop.example 1 A {other.host}")
+    wait_for(lambda: calls.status() == 200 and bool(other.invites), "calls follow the name", 40)
+    other.close()
+    calls.caller.close()
+
+
+def test_before_the_first_answer_a_name_has_no_peers_and_nobody_waits(
+    make_product: MakeProduct, server: NameServer
+) -> None:
+    server.broken = "servfail"
+    product = by_name(make_product, server)
+    calls = Calls(product)
+    assert calls.status() == 500
+    wait_for(lambda: passed_over(product) == ["unresolved"], "status says so")
+    wait_for(lambda: product.metric("sipguard_unresolved_names") == 1, "the metric says so")
     calls.caller.close()
