@@ -12,6 +12,7 @@ import os
 import signal
 import socket
 import time
+from collections import deque
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -39,6 +40,7 @@ log: Final = structlog.get_logger("sipguard")
 
 READY_WITHIN_S: Final = 15.0
 CHILD_PATIENCE_S: Final = 10.0
+TROUBLES_KEPT: Final = 20
 ASKED_EVERY_S: Final = 2.0  # whether the worker lives
 
 
@@ -58,6 +60,7 @@ class Supervisor:
         self._ready = asyncio.Event()
         self._asked_worker: dict[int, asyncio.Future[str]] = {}  # by number of the message: what is not answered yet
         self._messages = 0
+        self._troubles: deque[dict[str, Any]] = deque(maxlen=TROUBLES_KEPT)
         self._traces = Traces(self._tell_worker)
         self._swapping = asyncio.Lock()
         self._reloading: asyncio.Task[dict[str, Any] | control.Stream] | None = None
@@ -192,6 +195,7 @@ class Supervisor:
             log.warning("calls_recovered", calls=rest[0], of=rest[1], advice="the worker before ended unexpectedly")
         elif what == "trouble":
             log.error("trouble", process=child.name, what=rest[0])
+            self._troubles.append({"at": round(time.time(), 3), "process": child.name, "what": rest[0]})
 
     def _note_peers(self, states: list[tuple[str, str, str]]) -> None:
         """Which peers are passed over has changed."""
@@ -437,6 +441,7 @@ class Supervisor:
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,
+            "troubles": list(self._troubles),
         }
 
 

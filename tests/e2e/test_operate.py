@@ -3,15 +3,18 @@
 from __future__ import annotations
 
 import copy
+import json
 import os
 import signal
 import socket
+import tarfile
 import time
+from pathlib import Path
 from typing import Any
 
 import pytest
 
-from tests.e2e.calls import BLOCKED, CALLEE, Calls, own_rows
+from tests.e2e.calls import BLOCKED, CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import Product, wait_for
 from tests.standin import NextHop, header
@@ -206,3 +209,27 @@ def test_a_killed_worker_is_started_again(own: Product, calls: Calls) -> None:
     assert own.worker_pid() != pid
     assert calls.caller.call(invite).status == 200, "the mode and the sockets stayed"
     assert len(own_rows(own, 2)) == 2, "what was in the journal is loaded"
+
+
+# ------------------------------------------------------------------ doctor
+
+
+def test_the_doctor_knows_the_running_product(own: Product, calls: Calls, tmp_path: Path) -> None:
+    calls.status()
+    own_rows(own, 1)
+    bundle = tmp_path / "support.tar.gz"
+    done = own.command("doctor", "--bundle", str(bundle), "--log", str(own.log))
+    assert done.returncode == 0, done.stdout
+    for name in (*own.config["listeners"], "metrics"):
+        (line,) = [line for line in done.stdout.splitlines() if f"{name}:" in line.split(" port")[0]]
+        assert line.startswith("ok ") and "is bound by the running sipguard" in line
+    assert "sipguard: runs for" in done.stdout
+    with tarfile.open(bundle) as archive:
+        parts = {
+            member.name.rpartition("/")[2]: archive.extractfile(member).read().decode()  # type: ignore[union-attr]
+            for member in archive.getmembers()
+        }
+    assert "sipguard_invites_total" in parts["metrics.txt"]
+    assert json.loads(parts["status.json"])["processes"]["worker"]["pid"] == own.worker_pid()
+    assert '"event": "ready"' in parts["log.txt"]
+    assert not any(CALLER.lstrip("+") in text for text in parts.values())

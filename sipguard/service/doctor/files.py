@@ -1,0 +1,169 @@
+"""The files of a configuration: its own problems, anchors and their expiry, ages of lists, who may read secrets.
+
+Enters: a configuration and the files that it names. Leaves: diagnoses. Must not: show what stands in a secret.
+"""
+
+from __future__ import annotations
+
+import stat
+import time
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Final
+
+from cryptography import x509
+
+from sipguard.service.capacity import DAY_S
+from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
+from sipguard.settings import READ, load
+from sipguard.settings.problems import ERROR
+from sipguard.settings.secret import place, secrets_of
+
+EXPIRES_SOON_S: Final = 30 * DAY_S
+REGISTRY: Final = "ftc"  # format of lists that come from the Do-Not-Call registry
+REGISTRY_DAYS: Final = 31  # no older than this before a call (16 CFR 310.4(b)(3)(iv))
+REGISTRY_WARN_DAYS: Final = 28
+
+
+def examine(case: Case) -> Iterator[Diagnosis]:
+    """Everything that files say."""
+    yield from _configuration(case.path)
+    yield from _anchors(case)
+    yield from _certificates(case)
+    yield from _lists(case)
+    yield from _secrets(case)
+    yield from _records(case)
+
+
+def _configuration(path: Path) -> Iterator[Diagnosis]:
+    loaded = load(path, READ)
+    for problem in loaded.problems:
+        level = PROBLEM if problem.level == ERROR else WARNING
+        yield Diagnosis("configuration", level, str(problem))
+    if not loaded.problems:
+        yield Diagnosis("configuration", OK, f"{path}: no problems")
+
+
+# ------------------------------------------------------------------ certificates
+
+
+def _anchors(case: Case) -> Iterator[Diagnosis]:
+    if case.config is None:
+        return
+    count, now_at = 0, time.time()
+    for given in case.config.identity.anchors:
+        file = (case.base / given).resolve()
+        for each in sorted(file.glob("*.pem")) if file.is_dir() else [file]:
+            for diagnosis in _expiries(each, "anchor", now_at):
+                count += diagnosis.level == OK
+                yield diagnosis
+    if not count:
+        yield Diagnosis(
+            "anchors", WARNING, "none that is good: no Identity header can pass", "put the authorities you trust there"
+        )
+
+
+def _certificates(case: Case) -> Iterator[Diagnosis]:
+    if case.config is None:
+        return
+    for name, listener in case.config.listeners.items():
+        if listener.tls is not None:
+            file = (case.base / listener.tls.certificate).resolve()
+            yield from _expiries(file, f"certificate of listener {name}", time.time())
+
+
+def _expiries(file: Path, subject: str, now_at: float) -> Iterator[Diagnosis]:
+    """Each certificate of a PEM file."""
+    try:
+        found = x509.load_pem_x509_certificates(file.read_bytes())
+    except (OSError, ValueError) as error:
+        what = error.strerror if isinstance(error, OSError) else "no PEM certificates"
+        yield Diagnosis(subject, PROBLEM, f"{file}: {what}", "correct the path, or the file")
+        return
+    for certificate in found:
+        end_at = certificate.not_valid_after_utc.timestamp()
+        name = certificate.subject.rfc4514_string()
+        until = time.strftime("%Y-%m-%d", time.gmtime(end_at))
+        if end_at < now_at:
+            yield Diagnosis(subject, PROBLEM, f"{name} in {file} expired on {until}", "replace it")
+        elif end_at < now_at + EXPIRES_SOON_S:
+            yield Diagnosis(subject, WARNING, f"{name} in {file} expires on {until}", "replace it before that day")
+        else:
+            yield Diagnosis(subject, OK, f"{name} is good until {until}")
+
+
+# ------------------------------------------------------------------ lists
+
+
+def _lists(case: Case) -> Iterator[Diagnosis]:
+    """Lists of the registry each for itself; how old others may be, nobody but their owner knows."""
+    if case.config is None:
+        return
+    others: list[tuple[float, str]] = []
+    for name, shape in case.config.lists.items():
+        if not shape.file:
+            continue
+        try:
+            days = (time.time() - (case.base / shape.file).stat().st_mtime) / DAY_S
+        except OSError:
+            continue  # a problem of the configuration already
+        if shape.format == REGISTRY:
+            yield _registry(name, days)
+        else:
+            others.append((days, name))
+    if others:
+        days, name = max(others)
+        yield Diagnosis("lists", OK, f"{len(others)} file(s), the oldest is {name}: {days:.0f} days")
+
+
+def _registry(name: str, days: float) -> Diagnosis:
+    what = f"{days:.0f} days old"
+    advice = f"fetch it from the registry anew; at most {REGISTRY_DAYS} days are allowed (16 CFR 310.4)"
+    if days > REGISTRY_DAYS:
+        return Diagnosis(f"list {name}", PROBLEM, what, advice)
+    if days > REGISTRY_WARN_DAYS:
+        return Diagnosis(f"list {name}", WARNING, what, advice)
+    return Diagnosis(f"list {name}", OK, what)
+
+
+# ------------------------------------------------------------------ who may read what
+
+
+def _secrets(case: Case) -> Iterator[Diagnosis]:
+    """Files with secrets: nobody but their owner and group may read them, nobody but their owner write."""
+    if case.config is None:
+        return
+    for path, secret in secrets_of(case.config):
+        subject = f"secret {'.'.join(map(str, path))}"
+        try:
+            file = place(case.base, secret)
+            mode = file.stat().st_mode
+        except OSError:
+            continue  # a problem of the configuration already, or a credential that only the service sees
+        if mode & (stat.S_IROTH | stat.S_IWOTH | stat.S_IWGRP):
+            who = "everybody may read it" if mode & stat.S_IROTH else "others than its owner may write it"
+            yield Diagnosis(subject, PROBLEM, f"{file} has mode {stat.S_IMODE(mode):04o}: {who}", f"chmod 640 {file}")
+        else:
+            yield Diagnosis(subject, OK, f"{file} has mode {stat.S_IMODE(mode):04o}")
+
+
+def _records(case: Case) -> Iterator[Diagnosis]:
+    """Records of calls hold who called whom."""
+    if case.service is None:
+        return
+    open_to_all = [
+        path
+        for path in (case.service.database, case.service.journal_directory)
+        if path.exists() and all(_others_pass(each) for each in (path, *path.parents))
+    ]
+    if open_to_all:
+        what = f"everybody on this machine may read {' and '.join(map(str, open_to_all))}"
+        yield Diagnosis("records", WARNING, what, f"chmod o= {' '.join(map(str, open_to_all))}; UMask=0027 in the unit")
+    else:
+        yield Diagnosis("records", OK, "closed to other users")
+
+
+def _others_pass(path: Path) -> bool:
+    """Whether others may read a file, or go through a directory."""
+    mode = path.stat().st_mode
+    return bool(mode & (stat.S_IXOTH if stat.S_ISDIR(mode) else stat.S_IROTH))
