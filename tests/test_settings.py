@@ -10,7 +10,7 @@ from pathlib import Path
 import pytest
 
 from sipguard.screening.ruleset import Ruleset
-from sipguard.screening.trunk import Limits, Peer, RedirectRules, Route, Tls
+from sipguard.screening.trunk import Limits, Peer, RedirectRules, RefreshTimer, Route, Tls
 from sipguard.settings import READ, SKIP, Loaded, json_schema, load
 from sipguard.settings.units import octets, percent, seconds
 from sipguard.sip.locate import Query
@@ -104,6 +104,29 @@ def test_a_good_configuration_loads(tmp_path: Path) -> None:
     assert plain.emergency.psap_callers == {"12025550190"}
     identity = plain.settings["identity"]
     assert (identity.freshness_s, identity.budget_s, identity.x5u_ports) == (90.0, 0.25, (443, 9443))  # type: ignore[attr-defined]
+
+
+def test_what_ends_calls_that_nobody_hangs_up(tmp_path: Path) -> None:
+    timers = "max_duration: 2h, dead_call_check: 0, session_timer: {want: 20m}"
+    plain = load(write(tmp_path, GOOD.replace("limits: {cps: 5, calls: 50}", timers.replace(", ", "\n    ")))).ruleset
+    assert plain is not None
+    trunk, other = plain.trunks["carrier-a"], plain.trunks["core"]
+    assert (trunk.max_duration_s, trunk.dead_call_check_s, trunk.session_timer) == (7200.0, 0.0, RefreshTimer(1200, 90))
+    assert (other.max_duration_s, other.dead_call_check_s, other.session_timer) == (14_400.0, 900.0, None)
+
+
+@pytest.mark.parametrize(
+    ("timer", "problem"),
+    [
+        ("{min: 60s}", ".min: is shorter than RFC 4028 allows; write 90s or more"),
+        ("{want: 100s, min: 2m}", ".want: is shorter than min; write the longer duration here"),
+        ("{want: 90500ms}", ".want: is no number of whole seconds; write it without a fraction"),
+    ],
+)
+def test_a_session_timer_that_cannot_be(tmp_path: Path, timer: str, problem: str) -> None:
+    loaded = load(write(tmp_path, GOOD.replace("limits: {cps: 5, calls: 50}", f"session_timer: {timer}")))
+    (error,) = loaded.errors
+    assert str(error).endswith(f"trunks.carrier-a.session_timer{problem}")
 
 
 THREE = """\

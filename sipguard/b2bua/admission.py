@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua import frames
+from sipguard.b2bua import frames, refresh
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
@@ -80,6 +80,10 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         unknown = unknown_extensions(request)  # an emergency call is for who answers it to judge
         if unknown:
             engine.answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+            return
+        timer = trunk.session_timer
+        if timer is not None and refresh.too_short(request, timer):
+            engine.answer(server, request, 422, "Session Interval Too Small", refresh.least(timer))
             return
         turned_away = _turned_away(engine)
         if turned_away:

@@ -8,10 +8,12 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.b2bua import refresh
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.credentials import CHALLENGED, OURS, REFUSED, WRONG, once_more
 from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed
 from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.lifetime import interval_of
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S
@@ -82,7 +84,6 @@ EXCHANGE: Final[dict[tuple[str, str], tuple[str, str]]] = {
     (DONE, ABANDON): (IGNORE, DONE),
 }
 
-SESSION_REFRESH: Final = ("INVITE", "UPDATE")  # RFC 4028 §3
 GONE: Final = frozenset({408, 481})  # answers to a BYE that say that there is nothing left to end
 
 
@@ -91,6 +92,7 @@ class Exchange:
 
     __slots__ = (
         "answered",  # how often a challenge was answered
+        "asks_s",  # what the request asks for in our name, see `refresh`
         "client", "client_cseq", "cseq", "engine", "method", "offers", "other", "server", "source", "state",
         "unsigned",  # the request, where the other side may challenge it
     )  # fmt: skip
@@ -104,8 +106,10 @@ class Exchange:
         lines: str,
         server: ServerTransaction,
         now: float,
+        asks_s: int = 0,
     ) -> None:
-        """`lines` are the header lines that cross."""
+        """`lines` are the header lines that cross; `asks_s` what they ask for in our name, see `refresh`."""
+        self.asks_s = asks_s
         self.engine = engine
         self.source = source
         self.other = other
@@ -183,13 +187,16 @@ class Exchange:
         refreshes = self.method in TARGET_REFRESH
         if refreshes and 200 <= status < 300 and self.other.call is not None:
             self.other.call.refresh_target(self.other, response)
-            if self.method in SESSION_REFRESH and self.other.call.lifetime is not None:
-                self.other.call.lifetime.refreshed(self.other, response)
+            if self.method in refresh.METHODS and self.other.call.lifetime is not None:
+                self.other.call.lifetime.refreshed(self.other, interval_of(response) or self.asks_s)
         if self.method == "BYE" and status in GONE:
             self._answer(200, "OK", now)
             self._close()
             return
-        octets = relayed(response, server.head, server.to_line, "", source.contact if refreshes else "")
+        ours = source.contact if refreshes else ""
+        if self.asks_s and 200 <= status < 300:
+            ours += refresh.to_add(response, self.asks_s)
+        octets = relayed(response, server.head, server.to_line, "", ours)
         server.respond(status, octets, now)
         if status < 200:
             return

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.b2bua import refresh
 from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
 from sipguard.b2bua.label import (
     attestation_lines,
@@ -31,6 +32,9 @@ def prepare_lines(setup: Setup, egress: Trunk) -> None:
     """Sets `lines` and `from_...` of `setup`: what all tries of this call at `egress` carry."""
     kept, shown, _ = marked_lines(setup, egress)
     setup.lines = "\r\n".join(kept)
+    timer = setup.call.trunk.session_timer
+    if timer is not None and not setup.untouched and not setup.call.emergency:
+        setup.lines, setup.asks_s = refresh.asked_for(setup.lines, setup.request, timer)
     display, uri, rest = name_addr(shown)
     setup.from_display = f"{display} " if display else ""
     setup.from_uri = uri

@@ -14,6 +14,7 @@ from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import in_dialog
 from sipguard.b2bua.frames import DEAD, EXPIRED, OVERTIME
 from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.refresh import seconds_of
 from sipguard.sip.message import Message, Response
 from sipguard.sip.timers import GIVE_UP_S
 from sipguard.sip.transaction import ClientTransaction
@@ -35,12 +36,8 @@ _CHECK_LINES: Final = "Accept: application/sdp\r\nContent-Length: 0"
 
 def interval_of(message: Message) -> int:
     """Seconds of Session-Expires, 0 where there is none that can be read (RFC 4028 §4)."""
-    if "session-expires" not in message.at:
-        return 0
-    digits = message.value("session-expires").partition(";")[0].strip()
-    if not digits.isdigit() or not digits.isascii() or len(digits) > 9:
-        return 0
-    return max(int(digits), SHORTEST_S)
+    seconds = seconds_of(message, "session-expires")
+    return max(seconds, SHORTEST_S) if seconds else 0
 
 
 class Lifetime:
@@ -85,10 +82,9 @@ class Lifetime:
             self.check_at = now + self.check_s
         self._arm(call)
 
-    def refreshed(self, leg: Leg, response: Response) -> None:
+    def refreshed(self, leg: Leg, interval_s: int) -> None:
         """A 2xx of a re-INVITE or UPDATE came from `leg` and crosses: only that prolongs the session (§10)."""
         call = self.call
-        interval_s = interval_of(response)
         if call is not None and interval_s != self.interval_s:
             self.agree(interval_s)
             call.record_change(leg)
@@ -173,9 +169,9 @@ class Lifetime:
             self.call = None
 
 
-def begin(call: Call, check_b_s: float, response: Response) -> None:
+def begin(call: Call, check_b_s: float, interval_s: int) -> None:
     """Watches a call from its answer on; `check_b_s` is what the trunk of its B leg says."""
     trunk = call.trunk
     max_s = 0.0 if call.emergency else trunk.max_duration_s
     call.lifetime = lifetime = Lifetime(call, max_s, trunk.dead_call_check_s, check_b_s)
-    lifetime.agree(interval_of(response))
+    lifetime.agree(interval_s)

@@ -1,6 +1,7 @@
-"""Calls that come back: a loop is the same request once more, a spiral one to somewhere else.
+"""Requests that come back: a loop is the same request once more, a spiral one to somewhere else.
 
-Enters: a new INVITE and its trunk. Leaves: whether it is a loop. Must not: keep state; what is on its way is known.
+Enters: a new INVITE and its trunk, an OPTIONS. Leaves: whether it is a loop. Must not: keep state; what is on its way
+is known.
 
 A proxy behind us leaves our Via below its own, with the branch of an INVITE that is still on its way (RFC 3261 §16.3
 step 4, RFC 5393 §4.2). The same trunk and Request-URI would be routed as before: a loop. Another Request-URI is a
@@ -34,6 +35,14 @@ def is_loop(engine: Engine, request: Request, trunk: Trunk) -> bool:
             if isinstance(setup, Setup) and setup.call.trunk.name == trunk.name and _same(setup.request, request):
                 return True
     return False
+
+
+def has_returned(engine: Engine, request: Request) -> bool:
+    """Whether a request that we compose ourselves, an OPTIONS, was sent back to us by a neighbour."""
+    if "," not in request.via and request.keys.count("via") == 1:
+        return False
+    clients = engine.layer.clients
+    return any(branch in clients for value in request.values("via") for branch in _branches(value))
 
 
 def _branches(value: str) -> list[str]:

@@ -10,6 +10,7 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua import admission
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
+from sipguard.b2bua.loops import has_returned
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 
@@ -18,6 +19,8 @@ if TYPE_CHECKING:
     from sipguard.sip.transaction import ServerTransaction
 
 ALLOW: Final = "Allow: INVITE, ACK, BYE, CANCEL, OPTIONS"
+WITHIN: Final = f"{ALLOW}, PRACK, UPDATE, INFO, REFER, NOTIFY, MESSAGE"  # those, and what is used within dialogs
+SUPPORTED: Final = "Supported: 100rel, timer, replaces"  # RFC 3262, 4028, 3891: all pass between the ends
 SCHEMES: Final = ("sip:", "sips:", "tel:", "urn:service:")
 
 REFUSED: Final = {  # method outside a dialog -> status, phrase; any other is 501 (RFC 3261 §21.5.2)
@@ -67,7 +70,9 @@ def _options(engine: Engine, request: Request, server: ServerTransaction) -> Non
         engine.answer(server, request, 416, "Unsupported URI Scheme")
     elif unknown:
         engine.answer(server, request, 420, "Bad Extension", f"Unsupported: {unknown}")
+    elif has_returned(engine, request):
+        engine.answer(server, request, 482, "Loop Detected")
     elif engine.draining:
         engine.answer(server, request, 503, "Draining")
     else:
-        engine.answer(server, request, 200, "OK", ALLOW, "Accept: application/sdp", "Supported: 100rel, timer")
+        engine.answer(server, request, 200, "OK", WITHIN, "Accept: application/sdp", SUPPORTED)

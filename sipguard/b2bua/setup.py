@@ -10,7 +10,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua import early, frames, lifetime
+from sipguard.b2bua import early, frames, lifetime, refresh
 from sipguard.b2bua.abandoned import Abandoned
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.counts import INDEX
@@ -70,6 +70,7 @@ class Setup:
 
     __slots__ = (
         "answered",  # how often challenges of the present peer were answered
+        "asks_s",  # interval that a trunk of ours asked for and the caller would refresh (RFC 4028 §8), 0 for none
         "attempt",
         "best",  # Response | None: the failure of a peer that crosses if no other one does better
         "call",
@@ -127,7 +128,7 @@ class Setup:
         self.lines = self.verstat = ""
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None
-        self.due = 0
+        self.due = self.asks_s = 0
         self.relayed_ring = self.parting = False
         self.forks: list[Leg] | None = None
         self.no_tcp: Peer | None = None
@@ -283,9 +284,14 @@ class Setup:
         call.final = (response.status, response.phrase, "")
         egress = self.egress
         call.egress = egress.name if egress is not None else ""
-        lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, response)
+        interval_s = lifetime.interval_of(response)
+        ours = a.contact
+        if self.asks_s and not interval_s:
+            interval_s = self.asks_s
+            ours += refresh.to_add(response, interval_s)
+        lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
         call.record_answer(a, b)
-        octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact)
+        octets = relayed(response, server.head, server.to_line, a.local_tag, ours)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None

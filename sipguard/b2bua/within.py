@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.b2bua import refresh
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.crossing import request_lines
@@ -15,6 +16,7 @@ from sipguard.b2bua.early import fork_key
 from sipguard.b2bua.exchange import Exchange
 from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.leg import A, B, Leg
+from sipguard.b2bua.loops import has_returned
 from sipguard.b2bua.naming import NAMING, renamed_lines
 from sipguard.b2bua.setup import Setup
 from sipguard.sip.compose import local_response
@@ -48,7 +50,10 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
             return
         engine.counts[INDEX["outside_dialog"]] += 1
         server = engine.server_for(flow, request, key)
-        engine.answer(server, request, 481, "Call/Transaction Does Not Exist")
+        if has_returned(engine, request):  # a 481 would come back as the answer, and end the call
+            engine.answer(server, request, 482, "Loop Detected")
+        else:
+            engine.answer(server, request, 481, "Call/Transaction Does Not Exist")
         return
     server = engine.server_for(flow, request, key)
     if request.hops == 0:
@@ -90,7 +95,11 @@ def _cross(engine: Engine, call: Call, leg: Leg, other: Leg, request: Request, s
         early.parting = True
     elif method == "BYE":
         call.settle()
-    Exchange(engine, leg, other, request, lines, server, engine.clock.now)
+    asks_s = 0
+    timer = call.trunk.session_timer
+    if timer is not None and method in refresh.METHODS and not call.emergency:
+        lines, asks_s = refresh.asked_for(lines, request, timer)
+    Exchange(engine, leg, other, request, lines, server, engine.clock.now, asks_s)
     if method == "BYE" and early is None:
         call.bye(leg, request)
 
@@ -113,6 +122,10 @@ def _in_the_way(engine: Engine, call: Call, leg: Leg, other: Leg, request: Reque
     if not twice and not glare and (inviting or request.body):
         twice = leg.updating is not None and leg.updating.offers
         glare = other.updating is not None and other.updating.offers
+    timer = call.trunk.session_timer
+    if timer is not None and not twice and not glare and not call.emergency and refresh.too_short(request, timer):
+        engine.answer(server, request, 422, "Session Interval Too Small", refresh.least(timer))
+        return True
     if twice:
         status, phrase = (500, "INVITE In Progress") if inviting else (500, "UPDATE In Progress")
         engine.answer(server, request, status, phrase, f"Retry-After: {engine.ids.below(11)}")

@@ -160,6 +160,14 @@ class Limits:
 
 
 @dataclass(frozen=True, slots=True)
+class RefreshTimer:
+    """A session timer (RFC 4028) that is asked for where the ends do not: seconds, and the shortest that is taken."""
+
+    want_s: int = 1800
+    min_s: int = 90
+
+
+@dataclass(frozen=True, slots=True)
 class WriteRules:
     """How numbers are written to this trunk, in Request-URI and To; caller digits are never changed.
 
@@ -219,6 +227,7 @@ class Trunk:
     probe: ProbeRules = ProbeRules()
     retry_after_limit_s: float = 60.0  # longest time for which a Retry-After in a 503 of a peer is honoured
     tls_names: tuple[str, ...] = ()  # who sends must show a certificate for one of them; () asks for no certificate
+    session_timer: RefreshTimer | None = None  # asked for in calls that come in by it, both ways
     max_duration_s: float = 14_400.0  # of calls that come in by it, 0 for no bound; emergency calls have none
     dead_call_check_s: float = 900.0  # how often this side of a call is asked whether it knows it, 0 for never
     udp_max: int = 0  # octets; longer INVITEs to peers over UDP go by TCP (RFC 3261 §18.1.1), 0 for never

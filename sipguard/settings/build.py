@@ -27,6 +27,7 @@ from sipguard.screening.trunk import (
     Peer,
     ProbeRules,
     RedirectRules,
+    RefreshTimer,
     Route,
     Tls,
     Trunk,
@@ -41,6 +42,7 @@ from sipguard.settings.model import (
     CredentialsShape,
     PeerShape,
     RedirectShape,
+    TimerShape,
     TlsShape,
     TrunkShape,
 )
@@ -215,6 +217,10 @@ def _peer(shape: PeerShape, names: tuple[str, ...], config: Config, rank: int) -
     )
 
 
+def _timer(shape: TimerShape | None) -> RefreshTimer | None:
+    return RefreshTimer(int(shape.want), int(shape.min)) if shape is not None else None
+
+
 def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
     """One trunk."""
     headers = shape.attestation_headers
@@ -232,6 +238,7 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         probe=ProbeRules(shape.probe.interval, shape.probe.timeout, shape.probe.down_after, shape.probe.up_after),
         retry_after_limit_s=shape.retry_after_limit,
         limits=Limits(shape.limits.cps, shape.limits.calls),
+        session_timer=_timer(shape.session_timer),
         max_duration_s=shape.max_duration,
         dead_call_check_s=shape.dead_call_check,
         read=NumberRules(

@@ -9,13 +9,16 @@ import re
 from collections.abc import Iterator
 from ipaddress import ip_address
 from itertools import combinations
+from typing import Final
 
 from sipguard.screening.listspec import BINDINGS
 from sipguard.screening.policy.errors import WARNING, Path, dotted, meant
 from sipguard.settings.build import listeners_of, way_to
 from sipguard.settings.document import Document
-from sipguard.settings.model import Config, ListShape, TrunkShape
+from sipguard.settings.model import Config, ListShape, TimerShape, TrunkShape
 from sipguard.settings.problems import Problem
+
+SHORTEST_TIMER_S: Final = 90  # RFC 4028 §4, §5
 
 
 def misfits(config: Config, document: Document) -> Iterator[Problem]:
@@ -59,6 +62,8 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
     """What is wrong with one trunk among the others."""
     path: Path = ("trunks", name)
     yield from _trunk_listeners(name, trunk, config, document)
+    if trunk.session_timer is not None:
+        yield from _timer(name, trunk.session_timer, document)
     if trunk.route:
         yield from _routes(trunk, (*path, "route"), config, document)
     elif trunk.sources and not _given_back(trunk, config):
@@ -78,6 +83,18 @@ def _given_back(trunk: TrunkShape, config: Config) -> bool:
     """Whether no call of a trunk needs a route: its listeners give all back, and know where to."""
     shapes = [config.listeners[each].redirect for each in listeners_of(trunk, config)]
     return all(shape is not None and (shape.go_on != 302 or bool(shape.contact)) for shape in shapes)
+
+
+def _timer(name: str, timer: TimerShape, document: Document) -> Iterator[Problem]:
+    """A session timer within the bounds of RFC 4028 §4 and §5."""
+    path: Path = ("trunks", name, "session_timer")
+    if timer.min < SHORTEST_TIMER_S:
+        yield document.problem((*path, "min"), "is shorter than RFC 4028 allows", "write 90s or more")
+    if timer.want < timer.min:
+        yield document.problem((*path, "want"), "is shorter than min", "write the longer duration here")
+    for key, value in (("want", timer.want), ("min", timer.min)):
+        if value != int(value):
+            yield document.problem((*path, key), "is no number of whole seconds", "write it without a fraction")
 
 
 def _trunk_listeners(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:

@@ -132,6 +132,15 @@ class LimitsShape(Shape):
     """Calls at a time; 0 for no bound."""
 
 
+class TimerShape(Shape):
+    """A session timer (RFC 4028), asked for as a proxy does; the ends refresh."""
+
+    want: Duration = 1800.0
+    """Interval that is asked for where a request names none; whole seconds, not less than `min`."""
+    min: Duration = 90.0
+    """Shortest interval that is taken; a shorter one is answered 422. At least 90s."""
+
+
 class ReadShape(Shape):
     """How numbers that come from this trunk are read."""
 
@@ -274,6 +283,8 @@ class TrunkShape(Shape):
     max_duration: Duration = 14_400.0
     """Longest duration of calls that come in by it, then both sides get a BYE; 0 for no bound. Emergency calls have
     none."""
+    session_timer: TimerShape | None = None
+    """Session timer that is asked for in its calls where the caller asks for none; left to the ends if left out."""
     dead_call_check: Duration = 900.0
     """How often its side of a call without session timer is asked by OPTIONS whether it knows the call; 0 for never."""
     read: ReadShape = ReadShape()

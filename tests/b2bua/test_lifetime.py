@@ -320,3 +320,16 @@ def test_an_answer_that_comes_after_the_end_is_ignored(play: Play) -> None:
     assert book.b.reply("481 Call/Transaction Does Not Exist", to="OPTIONS") == []
     assert book.wait(33.0).count("a OPTIONS") > 5, "its transaction goes on by itself"
     assert book.ends() == ["answered"]
+
+
+def test_a_question_that_comes_back_is_a_loop(play: Play) -> None:
+    """A neighbour routes our OPTIONS back to us: a 481 of ours would come to us as the answer, and end the call."""
+    book = play(carrier=QUIET, hop=ASKING)
+    b = book.b
+    book.establish()
+    assert next_sent(book, 59.9) == ["b OPTIONS"]
+    asked = b.last("OPTIONS")
+    back = asked.replace("Via: ", "Via: SIP/2.0/UDP 198.51.100.20:5060;branch=z9hG4bKproxy\r\nVia: ", 1)
+    assert b.send(back) == ["b 482 Loop Detected"]
+    assert b.reply("482 Loop Detected", request=asked) == []
+    book.bye()

@@ -87,6 +87,12 @@ def _dismissed(run: Run) -> None:
     assert run.count("a", "BYE") == 0
 
 
+def _asked_again(run: Run) -> None:
+    """B gets two calls: of each only the caller knows that it belongs to the other."""
+    asked = [(each.values("Session-Expires"), each.values("Min-SE")) for each in run.b if each.kind == "INVITE"]
+    assert asked == [(["90"], []), (["1800"], ["1800"])]
+
+
 def _octets(run: Run) -> None:
     (arrived,) = [each for each in run.b if each.kind == "INVITE"]
     assert len(arrived.body) > 60_000
@@ -129,6 +135,11 @@ SETUPS: Final = {
     "039_ipv6_to_ipv4": Setup(listeners=("outer6to4", "inner")),
     "040_body_of_60_kib": Setup(check=_octets),
     "041_draining": Setup(draining=True),
+    "070_call_over_a_crash": Setup(long=True),
+    "072_session_interval_too_small": Setup(uas=("-m", "2"), check=_asked_again),
+    "073_trunk_asks_for_session_timer": Setup(trunk={"session_timer": {"want": "600s", "min": "90s"}}),
+    "074_longest_duration": Setup(trunk={"max_duration": "1s"}),
+    "075_dead_call": Setup(trunk={"dead_call_check": "1s"}, egress={"dead_call_check": "1s"}),
     "046_late_answer_after_failover": Setup(first_peer="late", egress={"try_timeout": "1s"}, check=_dismissed),
     "105_long_invite_by_tcp": Setup(over=("udp", "tcp"), egress={"listeners": ["inner", "inner-tcp"], "udp_max": 1300}),
     "106_lost_connection": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp"), uac=("-t", "tn")),
