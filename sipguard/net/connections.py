@@ -93,13 +93,13 @@ class Connections:
 
     def close(self) -> None:
         """Closes everything; the listening sockets belong to who opened them."""
+        self.shell = None  # nobody is let in any more
         for name in self._sockets:
             self._pause(name)
         for connection in list(self._by_id.values()):
             self._drop(connection)
         if self._ticking is not None:
             self._ticking.cancel()
-        self.shell = None
 
     # ------------------------------------------------------------------ accepting
 
@@ -164,7 +164,7 @@ class Connections:
         if listener.tls is not None:
             try:
                 connection.wrap(self._contexts[name].server, None)
-            except OSError:
+            except (OSError, ValueError):
                 self._lost(connection, "failed_handshake")
                 return
             deadline_s = listener.connections.handshake_s
@@ -249,17 +249,19 @@ class Connections:
             self._lost(connection, "failed_connect")
             return
         connection.state = OPEN
+        self._write_when_possible(connection, False)
         contexts = self._contexts.get(connection.flow.listener)
-        self._watch(connection)
         if contexts is None:
+            self._watch(connection)
             self._opened(connection)
             return
         name = connection.wanted[0]
         try:
             connection.wrap(contexts.client, name if name[:1].isalpha() and ":" not in name else None)
-        except (OSError, ValueError):
+        except (OSError, ValueError):  # its descriptor is closed: it must not be watched yet
             self._lost(connection, "failed_handshake")
             return
+        self._watch(connection)
         self._shake(connection)
 
     def _shake(self, connection: Connection) -> None:
@@ -416,8 +418,9 @@ class Connections:
         connection.state = CLOSED
         self._wheel.cancel(connection)
         descriptor = connection.sock.fileno()
-        self._loop.remove_reader(descriptor)
-        self._loop.remove_writer(descriptor)
+        if descriptor >= 0:  # libuv aborts the process where a descriptor is closed that it still watches
+            self._loop.remove_reader(descriptor)
+            self._loop.remove_writer(descriptor)
         connection.sock.close()
         flow = connection.flow
         del self._by_id[flow.id]
@@ -456,6 +459,11 @@ class Connections:
             self._tick_due = self._loop.time() + TICK_S
             self._ticking = self._loop.call_later(TICK_S, self._tick)
 
+    def expire(self, now: float) -> None:
+        """Closes what is over its deadline."""
+        self._wheel.expire(now)
+        self.flush()
+
     def _tick(self) -> None:
         """Lets deadlines expire; runs while there are connections."""
         self._ticking = None
@@ -463,8 +471,7 @@ class Connections:
         late_s = max(0.0, now - self._tick_due)
         self.lag_s = min(late_s, self._late_s)  # twice in a row: somebody else may have had the processor once
         self._late_s = late_s
-        self._wheel.expire(now)
-        self.flush()
+        self.expire(now)
         if self._by_id and self._ticking is None:
             self._tick_due = self._loop.time() + TICK_S
             self._ticking = self._loop.call_later(TICK_S, self._tick)
