@@ -27,6 +27,7 @@ from dataclasses import replace
 from hashlib import sha256
 from ipaddress import ip_network
 from typing import Any
+from urllib.parse import unquote
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import (
@@ -502,6 +503,10 @@ class Playbook:
         require_complete(self.frames)
         require_no_cycles()
 
+    def require_empty_legs(self) -> None:
+        """No dialog stands any more, without a wait."""
+        assert not self.engine.legs, list(self.engine.legs)
+
     def require_empty(self) -> None:
         """Every table is empty."""
         engine = self.engine
@@ -543,7 +548,9 @@ def _require_none_of(secrets: set[str], message: str, what: str) -> None:
     redirects = message[8:9] == "3" or message[8:11] == "485"
     visible = [message.partition("\r\n")[0]]
     for key, text in _headers(message):
-        if key not in EXPOSED and not (key == "contact" and redirects):
+        if key == "refer-to":  # its host may tell; dialogs in its headers are named as this side knows them
+            visible.append(f"{key}: {unquote(text.partition('?')[2])}")
+        elif key not in EXPOSED and not (key == "contact" and redirects):
             visible.append(f"{key}: {text}")
     for line in visible:
         for secret in secrets:

@@ -11,6 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipguard.b2bua.answer import Repeats
 from sipguard.sip.compose import cancel_of
 from sipguard.sip.message import Response
 from sipguard.sip.timers import GIVE_UP_S
@@ -23,18 +24,19 @@ if TYPE_CHECKING:
 class Abandoned:
     """The user of the transaction from then on."""
 
-    __slots__ = ("cancelled", "engine")
+    __slots__ = ("answers", "cancelled", "engine")
 
     def __init__(self, engine: Engine) -> None:
         self.engine = engine
         self.cancelled = False
+        self.answers = Repeats(engine, "")
 
     def responded(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """A late response. That of a failure needs nothing but the ACK that the transaction sends."""
         if response.status >= 300:
             return
         if response.status >= 200:
-            self.engine.dismiss_stray(response, transaction.flow)
+            self.answers.responded(transaction, response, now)
         elif not self.cancelled:
             self.cancelled = True
             self.engine.send_cancel(transaction, cancel_of(transaction.octets), now)

@@ -14,7 +14,9 @@ from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.forwarding import prepare_lines
+from sipguard.b2bua.leg import B
 from sipguard.b2bua.loops import is_loop
+from sipguard.b2bua.naming import NAMING, asked_for
 from sipguard.b2bua.redirecting import given_back
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
@@ -23,6 +25,7 @@ from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.finding import Waiting
 from sipguard.screening.pipeline import Screening, fail, screen, skip
 from sipguard.screening.route import Way
+from sipguard.screening.trunk import Peer
 from sipguard.screening.verdict import (
     ALLOW,
     BYPASS,
@@ -38,6 +41,7 @@ from sipguard.screening.verdict import (
 from sipguard.sip.compose import local_response
 from sipguard.sip.message import Request
 from sipguard.sip.transaction import ServerTransaction
+from sipguard.sip.uri import user_of
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -186,6 +190,8 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
         engine.counts[_REPORTED] += 1
     way = _way(setup, verdict, mode) if passes else None
     hops = engine.peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []
+    if passes and verdict.redirect is None and not call.emergency and not NAMING.isdisjoint(setup.request.at):
+        hops = _to_named(engine, setup) or hops
     egress = hops[0][0] if hops else way.trunks[0] if way is not None and way.trunks else None
     setup.label = verdict.label if mode == ENFORCE else None
     setup.untouched = mode == BYPASS
@@ -223,6 +229,28 @@ def _give_back(
     _record(engine, setup, verdict, mode, hops[0][0].name if to_peers else "")
     setup.refuse(*answer)
     call.close(frames.REDIRECTED)
+
+
+def _to_named(engine: Engine, setup: Setup) -> list[Hop]:
+    """Where an INVITE goes that replaces or joins a dialog of ours: to the end that knows it, [] for any other.
+
+    It is only of use there (RFC 3891 §4). Where it was sent to our Contact, the end's Contact takes its place.
+    """
+    leg = asked_for(engine, setup.request)
+    named = leg.call if leg is not None else None
+    if leg is None or named is None:
+        return []
+    if leg.name == B:
+        trunk = setup.call.ruleset.trunks.get(named.egress) or (named.setup.egress if named.setup is not None else None)
+        peer = named.peer
+    else:
+        trunk, flow = named.trunk, leg.flow
+        peer = Peer(*flow.remote, flow.transport, flow.listener, flow.tls_names)
+    if trunk is None or peer is None:
+        return []
+    if user_of(setup.request.uri) == engine.ids.worker:
+        setup.contact = leg.target
+    return [(trunk, peer)]
 
 
 def _way(setup: Setup, verdict: Verdict, mode: str) -> Way | None:

@@ -14,6 +14,7 @@ from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.credentials import log_in
 from sipguard.b2bua.leg import A, Leg
+from sipguard.b2bua.subscription import Lingering
 from sipguard.sip.message import Message, Request
 
 if TYPE_CHECKING:
@@ -142,12 +143,17 @@ class Call:
         """Takes the call out of the tables and lets go of everything; an end frame is kept unless it was."""
         if disposition:
             self.record_end(disposition, bye_by, reason)
-        self.engine.forget(self)
-        for leg in (self.a, self.b):
-            if leg is not None:
-                if leg.answer is not None:
-                    leg.answer.close()
-                leg.part()
+        engine, a, b = self.engine, self.a, self.b
+        engine.forget(self)
+        for leg in (a, b):
+            if leg is not None and leg.answer is not None:
+                leg.answer.close()
+        if b is not None and self.answer_at and (a.subscriptions or b.subscriptions):
+            Lingering(engine, a, b, engine.clock.now)
+        else:
+            a.part()
+            if b is not None:
+                b.part()
         if self.setup is not None:
             self.setup.close()
             self.setup = None

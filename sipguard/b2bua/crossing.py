@@ -41,7 +41,7 @@ EXPOSED: Final = frozenset(
         "identity", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion", "history-info",
         "call-info", "alert-info", "error-info", "user-agent", "server", "warning", "reason", "geolocation",
         "p-charge-info", "p-charging-vector", "p-access-network-info", "p-called-party-id", "refer-to",
-        "referred-by", "replaces", "target-dialog", "join", "reply-to", "in-reply-to", "organization",
+        "referred-by", "reply-to", "in-reply-to", "organization",
         "authorization", "proxy-authorization", "www-authenticate", "proxy-authenticate",
     }
 )  # fmt: skip

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua import refresh
+from sipguard.b2bua import refresh, subscription
 from sipguard.b2bua.answer import Answer, Repeats, acknowledge
 from sipguard.b2bua.credentials import CHALLENGED, OURS, REFUSED, WRONG, once_more
 from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.lifetime import interval_of
+from sipguard.b2bua.subscription import OUTLIVING
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S
@@ -94,6 +95,7 @@ class Exchange:
         "answered",  # how often a challenge was answered
         "asks_s",  # what the request asks for in our name, see `refresh`
         "client", "client_cseq", "cseq", "engine", "method", "offers", "other", "server", "source", "state",
+        "subscription",  # what it begins or ends, see `subscription`
         "unsigned",  # the request, where the other side may challenge it
     )  # fmt: skip
 
@@ -127,6 +129,7 @@ class Exchange:
             server.expect(now)
         elif method == "UPDATE":
             source.updating = self
+        self.subscription = subscription.begun(request, source, other) if method in OUTLIVING else ""
         if method != "BYE" and other.call is not None:
             other.call.exchanges.append(self)
         branch = engine.ids.branch()
@@ -163,12 +166,17 @@ class Exchange:
         outcome = login.challenged(self.engine, response, self.answered)
         if outcome == REFUSED:
             self._answer(*(WRONG if self.method != "BYE" else (200, "OK")), now)
+            self._settle(0, None)
             self._close()
         if outcome != OURS:
             return outcome == REFUSED
         self.answered += 1
         other.cseq += 1
         self.client_cseq = other.cseq
+        if self.method == "INVITE":
+            other.invited_as = other.cseq
+        elif self.method == "REFER" and self.subscription:
+            self.subscription = subscription.renumbered(self.subscription, other)
         branch = self.engine.ids.branch()
         octets = login.signed(once_more(self.unsigned, branch, other.cseq))
         if self.client is not None:
@@ -200,6 +208,7 @@ class Exchange:
         server.respond(status, octets, now)
         if status < 200:
             return
+        self._settle(status, response)
         if self.method == "INVITE" and status < 300:
             self.client = None
             Answer(self.engine, source, self.other, self.cseq, transaction, self.client_cseq, octets, server, now)
@@ -216,7 +225,12 @@ class Exchange:
             self._answer(408, "Request Timeout", now)
         elif action == TERMINATE:
             self._answer(487, "Request Terminated", now)
+        self._settle(0, None)
         self._close()
+
+    def _settle(self, status: int, response: Response | None) -> None:
+        if self.subscription:
+            subscription.settled(self.method, self.subscription, self.source, self.other, status, response)
 
     def cancelled(self, request: Request, now: float) -> None:
         """The sender of a re-INVITE cancels it."""
@@ -226,6 +240,8 @@ class Exchange:
 
     def abandon(self, now: float) -> None:
         """The call ends while this is going on: 487 for an INVITE, 481 for anything else (§15.1.2)."""
+        if self.method in OUTLIVING:  # not a part of what a BYE ends (RFC 5057 §4)
+            return
         action, self.state = EXCHANGE[self.state, ABANDON]
         if action != GIVE_UP:
             return

@@ -17,6 +17,7 @@ from sipguard.b2bua.label import (
     with_verstat,
     without_verstat,
 )
+from sipguard.b2bua.naming import NAMING, named_lines
 from sipguard.sip.message import Request
 from sipguard.sip.uri import host_of, name_addr, user_of, with_host, without_transport
 
@@ -44,7 +45,7 @@ def prepare_lines(setup: Setup, egress: Trunk) -> None:
 def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
     """(lines that cross, From value, how many lines are of the INVITE) as `egress` wants them; sets `verstat`."""
     request = setup.request
-    kept = kept_lines(request)
+    kept = kept_lines(request) if NAMING.isdisjoint(request.at) else named_lines(setup.call.engine, request, None)
     shown = request.from_value
     own = len(kept)
     if not setup.untouched:
@@ -106,11 +107,13 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     if from_uri[:3].lower() == "sip" and host_of(from_uri) != ANONYMOUS_HOST:
         from_uri = with_host(from_uri, setup.call.engine.listeners[leg.flow.listener].own_host)
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
-    uri = written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
-    if "transport=" in uri:  # it was said of the way to us
-        uri = without_transport(uri)
+    uri = setup.contact
+    if not uri:
+        uri = written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
+        if "transport=" in uri:  # it was said of the way to us
+            uri = without_transport(uri)
     display, to_uri, to_rest = name_addr(request.to_value)
-    if to_uri == request.uri and not egress.write.prefix:
+    if to_uri == request.uri and (setup.contact or not egress.write.prefix):
         to_uri = uri
     else:
         to_uri = written(to_uri, egress.write, peer.uri_host, "")

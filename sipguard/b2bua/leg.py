@@ -20,6 +20,7 @@ if TYPE_CHECKING:
     from sipguard.b2bua.credentials import Login
     from sipguard.b2bua.exchange import Exchange
     from sipguard.b2bua.place import Place
+    from sipguard.b2bua.subscription import Lingering
 
 A: Final = "a"
 B: Final = "b"
@@ -41,6 +42,7 @@ class Leg:
         "invited_as",  # CSeq number of the last INVITE that crossed to here
         "invited_by",  # the one that it came with on the other leg
         "inviting",  # Exchange | None: a re-INVITE that came from here and is not finished
+        "lingering",  # Lingering | None: the call has ended, subscriptions have not
         "local",
         "local_tag",
         "login",  # Login | None: where its trunk has given us credentials
@@ -52,6 +54,7 @@ class Leg:
         "request_uri",
         "route_lines",
         "routes",
+        "subscriptions",  # dict[str, str] | None: that the far end notifies of, see `subscription`
         "target",
         "updating",  # Exchange | None: an UPDATE that came from here and is not finished
         "via",  # our Via line up to and including "branch="
@@ -77,6 +80,8 @@ class Leg:
         self.login: Login | None = None
         self.updating: Exchange | None = None
         self.other: Leg | None = None
+        self.subscriptions: dict[str, str] | None = None
+        self.lingering: Lingering | None = None
         self.invited_by = self.invited_as = 0
 
     def prepare(self, invite: Request) -> bool:
@@ -142,6 +147,7 @@ class Leg:
             self.other.other = None
             self.other = None
         self.inviting = self.updating = None
+        self.subscriptions = None
         self.call = None
 
     def aim_at(self, uri: str) -> bool:

@@ -75,6 +75,7 @@ class Setup:
         "best",  # Response | None: the failure of a peer that crosses if no other one does better
         "call",
         "client",
+        "contact",  # Request-URI where it is the far end's Contact, "" where it is written from the one received
         "context",
         "cseq",  # of the INVITE, at first the same on both legs
         "due",
@@ -125,7 +126,7 @@ class Setup:
         self.hops: list[Hop] = []
         self.label: Label | None = None
         self.untouched = self.elsewhere = False
-        self.lines = self.verstat = ""
+        self.lines = self.verstat = self.contact = ""
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None
         self.due = self.asks_s = 0

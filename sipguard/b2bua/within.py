@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua import refresh
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.counts import INDEX
-from sipguard.b2bua.crossing import request_lines
+from sipguard.b2bua.crossing import TARGET_REFRESH, request_lines
 from sipguard.b2bua.early import fork_key
 from sipguard.b2bua.exchange import Exchange
 from sipguard.b2bua.extensions import unknown_extensions
@@ -19,6 +19,7 @@ from sipguard.b2bua.leg import A, B, Leg
 from sipguard.b2bua.loops import has_returned
 from sipguard.b2bua.naming import NAMING, renamed_lines
 from sipguard.b2bua.setup import Setup
+from sipguard.b2bua.subscription import OUTLIVING
 from sipguard.sip.compose import local_response
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Flow
@@ -64,7 +65,7 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
         return
     call = leg.call
     other = leg.other
-    if call is None or other is None or not (other.remote_tag or call.answer_at):
+    if other is None or not _stands(call, leg, other, request.method):
         engine.answer(server, request, 481, "Call/Transaction Does Not Exist")
         return
     leg.remote_cseq = request.cseq
@@ -75,32 +76,42 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
     _cross(engine, call, leg, other, request, server)
 
 
-def _cross(engine: Engine, call: Call, leg: Leg, other: Leg, request: Request, server: ServerTransaction) -> None:
+def _stands(call: Call | None, leg: Leg, other: Leg, method: str) -> bool:
+    """Whether a dialog is there for a request: early or confirmed, or only for the subscriptions it still has."""
+    if call is None:
+        return leg.lingering is not None and method in OUTLIVING
+    return bool(other.remote_tag or call.answer_at)
+
+
+def _cross(
+    engine: Engine, call: Call | None, leg: Leg, other: Leg, request: Request, server: ServerTransaction
+) -> None:
     method = request.method
-    early = call.setup
-    if method in ("INVITE", "UPDATE"):
+    early = call.setup if call is not None else None
+    if call is not None and method in ("INVITE", "UPDATE"):
         if _in_the_way(engine, call, leg, other, request, server):
             return
     elif method == "BYE" and early is not None and (leg.name == B or early.forks is None):
         _early_bye(engine, early, leg, request, server)
         return
     try:
-        lines = request_lines(request) if NAMING.isdisjoint(request.at) else renamed_lines(request, other)
+        lines = request_lines(request) if NAMING.isdisjoint(request.at) else renamed_lines(engine, request, other)
     except MalformedMessage as error:
         engine.answer(server, request, error.status, error.phrase)
         return
-    if method in ("INVITE", "UPDATE"):
-        call.refresh_target(leg, request)
+    if method in TARGET_REFRESH:
+        if call is not None:
+            call.refresh_target(leg, request)
     elif method == "BYE" and early is not None:
         early.parting = True
-    elif method == "BYE":
+    elif method == "BYE" and call is not None:
         call.settle()
     asks_s = 0
-    timer = call.trunk.session_timer
-    if timer is not None and method in refresh.METHODS and not call.emergency:
+    timer = call.trunk.session_timer if call is not None else None
+    if call is not None and timer is not None and method in refresh.METHODS and not call.emergency:
         lines, asks_s = refresh.asked_for(lines, request, timer)
     Exchange(engine, leg, other, request, lines, server, engine.clock.now, asks_s)
-    if method == "BYE" and early is None:
+    if method == "BYE" and early is None and call is not None:
         call.bye(leg, request)
 
 

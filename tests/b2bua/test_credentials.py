@@ -327,6 +327,36 @@ def test_an_early_dialog_of_a_challenged_call(ours: Playbook) -> None:
     ours.bye()
 
 
+def test_an_early_response_to_a_challenged_reinvite(ours: Playbook) -> None:
+    """The same of a re-INVITE whose nonce had grown old."""
+    established(ours)
+    a, b = ours.a, ours.b
+    a.request("INVITE", body=SDP, cseq=9)
+    asks(ours, challenge("n2", more='qop="auth", stale=true'))
+    b.reply("183 Session Progress", "Require: 100rel", "RSeq: 7", body=ANSWER_SDP)
+    assert a.request("PRACK", "RAck: 7 9 INVITE") == ["b PRACK"]
+    assert value(b.last("PRACK"), "RAck") == f"7 {value(b.last('INVITE'), 'CSeq')}"
+    b.reply("200 OK", to="PRACK")
+    b.reply("200 OK")
+    assert a.ack() == ["b ACK"]
+    ours.bye()
+
+
+def test_reports_of_a_challenged_refer(ours: Playbook) -> None:
+    """RFC 3515 §2.4.6: the id is the CSeq number of the REFER that was accepted."""
+    established(ours)
+    a, b = ours.a, ours.b
+    a.request("REFER", "Refer-To: <sip:+12125550199@pbx.example>", cseq=9)
+    assert asks(ours, challenge("n2", more='qop="auth", stale=true'), to="REFER") == ["b REFER"]
+    number = value(b.last("REFER"), "CSeq").split()[0]
+    assert b.reply("202 Accepted", to="REFER") == ["a 202 Accepted"]
+    b.request("NOTIFY", f"Event: refer;id={number}", "Subscription-State: terminated")
+    assert value(a.last("NOTIFY"), "Event") == "refer;id=9"
+    a.reply("200 OK", to="NOTIFY")
+    ours.bye()
+    ours.require_empty_legs()
+
+
 def test_a_call_that_survived_a_crash(ours: Playbook) -> None:
     """Its trunk's account is that of the Ruleset; the nonce is asked for again."""
     established(ours)

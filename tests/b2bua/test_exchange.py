@@ -31,7 +31,9 @@ def test_any_method_crosses(book: Playbook, method: str, side: str) -> None:
     assert here.request(method, "X-Unknown:  kept, as it is ", body="text") == [f"{there.name} {method}"]
     assert "X-Unknown:  kept, as it is " in lines(there.last(method))
     assert body_of(there.last(method)) == "text"
-    assert there.reply("299 Fine With Me", "X-Back: 1", to=method, body="b") == [f"{here.name} 299 Fine With Me"]
+    assert there.reply("299 Fine With Me", "X-Back: 1", "Refer-Sub: false", to=method, body="b") == [
+        f"{here.name} 299 Fine With Me"
+    ]
     assert (value(here.last("299"), "X-Back"), body_of(here.last("299"))) == ("1", "b")
     book.bye()
 

@@ -7,12 +7,14 @@ never touched, and neither are the headers of EXPOSED.
 from __future__ import annotations
 
 from collections.abc import Iterable
+from urllib.parse import unquote
 
 from sipguard.b2bua.crossing import CROSSING, EXPOSED, NOT_CROSSING
+from sipguard.b2bua.naming import NAMING
 from tests.e2e.sipp import Message
 
 _TAGGED = ("From", "f", "To", "t")
-_CHANGED = frozenset(key for key in CROSSING if key not in NOT_CROSSING)
+_CHANGED = frozenset(key for key in CROSSING if key not in NOT_CROSSING) | NAMING
 
 
 def private(messages: Iterable[Message], places: Iterable[str]) -> dict[str, str]:
@@ -37,7 +39,10 @@ def leaks(seen: Iterable[Message], secrets: dict[str, str]) -> list[str]:
         if message.sent:
             continue
         for line in (message.start, *message.lines):
-            if line.partition(":")[0].strip().lower() in EXPOSED:
+            name = line.partition(":")[0].strip().lower()
+            if name in ("refer-to", "r"):
+                line = unquote(line.partition("?")[2])  # its host may tell; the dialogs in its headers must not
+            elif name in EXPOSED:
                 continue
             found += [f"{what} {text} in {line!r}" for text, what in secrets.items() if text in line]
     return found
