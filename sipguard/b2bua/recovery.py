@@ -20,7 +20,10 @@ from sipguard.b2bua.leg import B, Leg
 from sipguard.b2bua.lifetime import TOO_LONG, Lifetime
 from sipguard.screening.trunk import Peer, Trunk
 from sipguard.sip.errors import MalformedMessage
-from sipguard.sip.flow import Flow
+from sipguard.sip.flow import UDP, Flow
+from sipguard.sip.message import Request
+from sipguard.sip.parse import parse
+from sipguard.sip.transaction import server_key
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -29,8 +32,33 @@ CSEQ_GAP: Final = 1000
 CSEQ_MOST: Final = 2**31 - 1  # RFC 3261 §8.1.1.5
 FIRST_CHECK_S: Final = 5.0  # then both sides are asked whether the call is still up
 CHECKS_A_S: Final = 100.0  # calls that are asked a second, so that a full table does not flood its peers
+TELL_AFTER_S: Final = 4.0  # an INVITE without any response came again by then
+LONGEST_BODY: Final = 1 << 16
 RECOVERED: Final = INDEX["recovered"]
 LOST: Final = INDEX["lost"]
+
+
+class Unanswered:
+    """The caller of a call that was lost before its answer: it is told so, unless its INVITE comes again.
+
+    One that had no response yet is repeated (RFC 3261 §17.1.1.2), and is a new call then.
+    """
+
+    __slots__ = ("due", "engine", "flow", "key", "request")
+
+    def __init__(self, engine: Engine, request: Request, flow: Flow) -> None:
+        self.engine = engine
+        self.request = request
+        self.flow = flow
+        self.key = server_key(request)
+        self.due = 0
+
+    def expired(self, now: float) -> None:
+        """It did not come again."""
+        engine = self.engine
+        if self.key not in engine.layer.servers:
+            server = engine.server_for(self.flow, self.request, self.key)
+            engine.answer(server, self.request, 500, "Restarted")
 
 
 class Remains:
@@ -63,6 +91,8 @@ def take_up(engine: Engine, remains: Iterable[Remains], alive_at: float) -> None
         else:
             lost += 1
             out.append(Record(_lost(each, alive_at)))
+            if isinstance(frame, frames.VerdictFrame):
+                _tell_caller(engine, frame)
     counts[RECOVERED] += recovered
     counts[LOST] += lost
     if recovered or lost:
@@ -161,6 +191,20 @@ def _end_overdue(engine: Engine, call: Call, b: Leg, ended_at: float) -> None:
     engine.send_bye(b, TOO_LONG)
     call.record_end(frames.OVERTIME, "", TOO_LONG, ended_at)
     call.close("")
+
+
+def _tell_caller(engine: Engine, frame: frames.VerdictFrame) -> None:
+    """Lets the caller of a lost call know by and by; over a connection the loss of that has told it already."""
+    host, _, port = frame.source.rpartition(":")
+    if frame.transport != UDP or frame.listener not in engine.listeners or not port.isdigit():
+        return
+    try:
+        request = parse(frame.head + b"\r\n\r\n" + bytes(LONGEST_BODY))  # its body was not kept
+    except MalformedMessage:
+        return
+    if isinstance(request, Request):
+        waiting = Unanswered(engine, request, Flow(0, UDP, frame.listener, (host, int(port))))
+        engine.layer.wheel.set(waiting, engine.clock.now + TELL_AFTER_S)
 
 
 def _lost(remains: Remains, alive_at: float) -> frames.EndFrame:

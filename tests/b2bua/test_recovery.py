@@ -213,7 +213,35 @@ def test_a_call_that_was_not_answered_is_lost(book: Playbook) -> None:
     assert b.reply("200 OK") == ["b ACK", "b BYE"]
     b.reply("200 OK", to="BYE")
     assert a.cancel() == ["a 481 Call/Transaction Does Not Exist"]
+    assert book.wait(4.1) == ["a 500 Restarted"]
+    a.ack()
     assert [note.text for note in book.of(frames.NoteFrame)] == ["0 taken up, 1 lost"]
+
+
+def test_a_caller_that_waits_is_told(book: Playbook) -> None:
+    """It had a 180, so its INVITE does not come again."""
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("180 Ringing")
+    book.crash()
+    assert book.wait(3.9) == []
+    assert book.wait(0.2) == ["a 500 Restarted"]
+    assert a.ack() == []
+    assert book.wait(10.0) == [], "it was acknowledged"
+    assert book.ends() == ["lost"]
+
+
+def test_a_caller_that_asks_again_is_a_new_call(book: Playbook) -> None:
+    """Its INVITE had no response yet (RFC 3261 §17.1.1.2)."""
+    a, b = book.a, book.b
+    a.invite()
+    book.crash()
+    assert a.again() == ["b INVITE"]
+    b.reply("200 OK", body=ANSWER_SDP)
+    a.ack()
+    assert book.wait(5.0) == []
+    book.bye()
+    assert book.ends() == ["lost", "answered"]
 
 
 def test_a_call_that_was_refused_is_not_lost(play: Play) -> None:
