@@ -3,6 +3,7 @@
 ServiceError
 +-- NotRunning        no sipguard answers at the control socket
 +-- AlreadyRunning    another sipguard has the run directory
++-- BackupError       a backup that cannot be made, read or restored
 """
 
 from __future__ import annotations
@@ -29,3 +30,7 @@ class AlreadyRunning(ServiceError):
 
     def __init__(self, directory: Path) -> None:
         super().__init__(f"another sipguard runs with the run directory {directory}; stop it, or set run.directory")
+
+
+class BackupError(ServiceError):
+    """What is in the way, and what to do."""

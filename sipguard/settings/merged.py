@@ -54,6 +54,11 @@ class Merged(Document):
                 self.problems.append(part.problem(here, what, "write it in one of them"))
         return found
 
+    @property
+    def further(self) -> list[File]:
+        """The files of `conf.d`."""
+        return [part.file.resolve() for part in self._parts[1:]]
+
     def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
         """A problem of the value at `path`, in the file that goes furthest along it; the first of several."""
         return self._part(path).problem(path, what, hint, level)

@@ -1,0 +1,39 @@
+"""The files that make up a configuration: its own, and those it names that hold no secret.
+
+Enters: the path of a configuration. Leaves: paths that exist. Must not: name a file with a key or a password.
+"""
+
+from __future__ import annotations
+
+from pathlib import Path as File
+
+from sipguard.settings.build import at
+from sipguard.settings.merged import Merged
+from sipguard.settings.shape import read_shape
+
+_KEY: bytes = b"PRIVATE KEY-----"
+
+
+def named_files(path: File) -> tuple[list[File], list[str]]:
+    """The files, and what is left out because it holds or may hold a secret. Raises OSError."""
+    document = Merged(path)
+    config, _ = read_shape(document)
+    base = path.resolve().parent
+    named = [path.resolve(), *document.further]
+    if config is not None:
+        written = [shape.file for shape in config.lists.values()]
+        written += [config.policy, config.emergency.psap_callers, config.identity.fetch.ca_file]
+        written += [listener.tls.ca for listener in config.listeners.values() if listener.tls is not None]
+        named += [at(base, name) for name in written if isinstance(name, str) and name]
+        for name in config.identity.anchors:
+            anchor = at(base, name)
+            named += sorted(anchor.glob("*.pem")) if anchor.is_dir() else [anchor]
+    found, left_out = [], ["secrets, keys and certificates of listeners"]
+    for file in dict.fromkeys(named):
+        if not file.is_file():
+            continue
+        if _KEY in file.read_bytes():
+            left_out.append(f"{file}: it holds a private key")
+        else:
+            found.append(file)
+    return found, left_out
