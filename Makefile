@@ -75,7 +75,7 @@ fuzz: setup ## coverage-guided fuzzing of the engine, FUZZ_SECONDS=60
 lock: setup ## resolves the dependencies again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
-	  --python-version 3.11 --extra test --upgrade pyproject.toml --output-file requirements.lock
+	  --python-version 3.11 --extra test --extra softphone --upgrade pyproject.toml --output-file requirements.lock
 
 clean: ## removes what setup and runs made
 	rm -rf $(VENV) .venv-compiled dist build var .mypy_cache .ruff_cache .pytest_cache .hypothesis

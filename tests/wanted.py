@@ -16,6 +16,7 @@ WANTED: Final = {
     "kamailio": ("kamailio", "tests/e2e/test_insert.py: the load balancer in front, tests/e2e/test_credentials.py"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
     "tshark": ("tshark", "tests/e2e/test_trace.py: captures read by others"),
+    "baresip": ("baresip-core", "tests/e2e/test_softphone.py: a second softphone"),
     "sngrep": ("sngrep", "tests/e2e/test_hep.py: HEP3 decoded by others"),
 }
 

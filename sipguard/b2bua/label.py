@@ -18,6 +18,7 @@ NONE: Final = "No-TN-Validation"
 
 _PARAMETER: Final = ";verstat"
 _ENDS: Final = (";", "@", ">", "\r", " ", "\t", ",", "?")
+_BARE_ENDS: Final = (";", ",")  # of a URI without brackets
 _AFTER: Final = frozenset({"=", "", *_ENDS})  # what may follow the name where it is not part of a longer one
 
 
@@ -50,7 +51,13 @@ def verstat_of(style: str, result: object, attest: object) -> str:
 
 
 def with_verstat(address: str, verstat: str) -> str:
-    """An address (name-addr or addr-spec) with `verstat` as a parameter of its number."""
+    """An address (name-addr or addr-spec) with `verstat` as a parameter of its number.
+
+    An addr-spec gets brackets, without which every `;` would end its URI (RFC 3261 §20.10).
+    """
+    bare = min((i for i in map(address.find, _BARE_ENDS) if i >= 0), default=len(address))
+    if not address.startswith('"') and not 0 <= address.find("<") < bare:
+        return with_verstat(f"<{address[:bare].rstrip()}>{address[bare:]}", verstat)
     start = max(quoted_end(address, 0), 0) if address.startswith('"') else 0
     at = address.find("@", start)
     if at >= 0:
@@ -60,7 +67,7 @@ def with_verstat(address: str, verstat: str) -> str:
         return address
     close = address.find(">", tel)
     if close < 0:
-        return address  # without brackets a parameter would belong to the header (RFC 3261 §20.10)
+        return address
     return f"{address[:close]};verstat={verstat}{address[close:]}"
 
 

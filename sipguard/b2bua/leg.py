@@ -159,7 +159,7 @@ class Leg:
 
     def snapshot(self) -> LegState:
         """The dialog as it is kept, with the address where requests go once the connection of `flow` is gone."""
-        flow = self.anew if self.anew is not None else self.flow
+        flow = self.anew if self.anew is not None and self.flow.id else self.flow
         return LegState(
             self.call_id,
             self.local_tag,
@@ -197,7 +197,8 @@ class Leg:
         """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before.
 
         It is reached by the transport that the URI says, else by that of the leg, since its neighbour was heard over
-        it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does.
+        it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does; one to
+        another host where nobody can be connected to at the target, which is then behind a translating router.
         """
         host, port = host_port_of(uri)
         host = host.strip("[]")
@@ -214,9 +215,13 @@ class Leg:
             self.flow, self.anew = Flow(0, UDP, listener, (host, port or 5060)), None
             return
         names = flow.tls_names if transport == flow.transport else ()
-        self.anew = anew = Flow(0, transport, listener, (host, port or (5061 if transport == TLS else 5060)), names)
-        if not flow.id or transport != flow.transport or flow.remote[0] != host:
-            self.flow = anew
+        anew = Flow(0, transport, listener, (host, port or (5061 if transport == TLS else 5060)), names)
+        if not flow.id or transport != flow.transport:
+            self.flow = self.anew = anew
+        elif flow.remote[0] == host:
+            self.anew = anew
+        else:
+            self.flow, self.anew = anew, flow
 
     def go_by(self, transport: str) -> bool:
         """Lets the first request leave by another transport to the same place; False where no listener speaks it."""

@@ -181,3 +181,12 @@ def test_labels_in_every_try(play: Play) -> None:
     assert value(book.c.last("INVITE"), "From").startswith('"SPAM? "')
     book.c.reply("486 Busy Here")
     book.a.ack()
+
+
+def test_addresses_without_brackets_get_them_where_a_parameter_is_written(book: Playbook) -> None:
+    """RFC 3261 §20.10: without them the verstat would end the URI, and no stack could read the From."""
+    mark = ";verstat=No-TN-Validation"
+    invite = forwarded(book, f"From: sip:{CALLER}@192.0.2.10;tag=a1")
+    assert value(invite, "From").startswith(f"<sip:{CALLER}{mark}@198.51.100.1>;tag=")
+    invite = forwarded(book, f"{ASSERTED}: tel:{CALLER}")
+    assert value(invite, ASSERTED) == f"<tel:{CALLER}{mark}>"

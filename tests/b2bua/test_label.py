@@ -32,9 +32,12 @@ def test_verstat_of(style: str, result: str | None, attest: str | None, value: s
     ("address", "marked"),
     [
         ("<sip:+1202@h>", "<sip:+1202;verstat=V@h>"),
-        ("sip:+1202@h", "sip:+1202;verstat=V@h"),
+        ("sip:+1202@h", "<sip:+1202;verstat=V@h>"),  # RFC 3261 §20.10: `;` would end the URI
+        ("sip:+1202@h;tag=a", "<sip:+1202;verstat=V@h>;tag=a"),
+        ("sip:+1202@h, <tel:+1202>", "<sip:+1202;verstat=V@h>, <tel:+1202>"),
         ("<tel:+1202>", "<tel:+1202;verstat=V>"),
-        ("tel:+1202", "tel:+1202"),  # RFC 3261 §20.10: it would be a parameter of the header
+        ("tel:+1202", "<tel:+1202;verstat=V>"),
+        ("tel:+1202;phone-context=x", "<tel:+1202;verstat=V>;phone-context=x"),
         ('"a@b" <sip:+1202@h>', '"a@b" <sip:+1202;verstat=V@h>'),
         ('"a<x@b" <sip:+1202@h>', '"a<x@b" <sip:+1202;verstat=V@h>'),
         ("<sip:+1202@h>, <tel:+1202>", "<sip:+1202;verstat=V@h>, <tel:+1202>"),

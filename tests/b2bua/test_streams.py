@@ -194,6 +194,21 @@ def test_another_host_is_not_reached_by_the_connection_of_this_one(play: Play) -
     book.b.reply("200 OK", to="BYE")
 
 
+def test_a_target_that_nobody_can_connect_to_is_behind_a_router(play: Play) -> None:
+    """Its own address is private: requests go by the connection that it was heard over, for want of another."""
+    book = streams(play)
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("200 OK", contact="<sip:b@10.0.0.7:5060;transport=tcp>")
+    a.ack()
+    nowhere = book.sends[-1].flow
+    assert (nowhere.id, nowhere.remote) == (0, ("10.0.0.7", 5060))
+    assert book.closed(nowhere, stood=False) == ["b ACK"]
+    assert left_by(book) == (2, "tcp", AT_B)
+    assert b.request("BYE") == ["a BYE"]
+    assert a.reply("200 OK", to="BYE") == ["b 200 OK"]
+
+
 def test_the_transport_of_the_way_to_us_does_not_cross(play: Play) -> None:
     book = streams(play, b="udp")
     uri = "sip:+12125550123;phone-context=x@192.0.2.1;user=phone;transport=TCP"
