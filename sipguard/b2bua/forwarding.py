@@ -109,11 +109,11 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = setup.contact
     if not uri:
-        uri = written(request.uri, egress.write, peer.uri_host, egress.write.prefix)
+        uri = written(setup.target or request.uri, egress.write, peer.uri_host, egress.write.prefix)
         if "transport=" in uri:  # it was said of the way to us
             uri = without_transport(uri)
     display, to_uri, to_rest = name_addr(request.to_value)
-    if to_uri == request.uri and (setup.contact or not egress.write.prefix):
+    if to_uri == request.uri and not setup.target and (setup.contact or not egress.write.prefix):
         to_uri = uri
     else:
         to_uri = written(to_uri, egress.write, peer.uri_host, "")

@@ -17,6 +17,7 @@ from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.credentials import CHALLENGED, NOT_OURS, OURS, REFUSED, WRONG, Login, log_in, once_more
 from sipguard.b2bua.crossing import bare_ack, relayed
 from sipguard.b2bua.failures import LAST_503, better
+from sipguard.b2bua.following import FOLLOWED, Followed, follow
 from sipguard.b2bua.forwarding import invite, prepare_lines
 from sipguard.b2bua.leg import B, Leg
 from sipguard.b2bua.retry_after import retry_after_of
@@ -81,6 +82,7 @@ class Setup:
         "due",
         "egress",
         "elsewhere",  # a rule sends the call by another trunk
+        "followed",  # Followed | None: redirections of peers that were followed
         "forks",  # list[Leg] | None: B legs of further early dialogs, see `early`
         "from_display",
         "from_rest",
@@ -96,6 +98,7 @@ class Setup:
         "screening",
         "server",
         "state",
+        "target",  # Request-URI that a peer redirected to, "" for that of the caller
         "unsigned",  # the INVITE, where the present peer may challenge it
         "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
@@ -126,7 +129,8 @@ class Setup:
         self.hops: list[Hop] = []
         self.label: Label | None = None
         self.untouched = self.elsewhere = False
-        self.lines = self.verstat = self.contact = ""
+        self.lines = self.verstat = self.contact = self.target = ""
+        self.followed: Followed | None = None
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None
         self.due = self.asks_s = 0
@@ -173,6 +177,8 @@ class Setup:
             if self.client is not None:
                 self.client.user = None
         egress, peer = self.hops.pop(0)
+        if self.followed is not None:
+            self.target = self.followed.uris.pop(0) if self.followed.uris else ""
         if egress is not self.egress:
             if self.egress is not None:
                 prepare_lines(self, egress)  # another trunk wants numbers, verstat and attestation in its own way
@@ -314,8 +320,16 @@ class Setup:
                 call.close(frames.FAILED)
             if outcome != NOT_OURS:
                 return
+        egress = self.egress
+        if status in FOLLOWED and egress is not None and egress.follows_redirects and not self.relayed_ring:
+            hops = follow(self, egress, response)
+            if hops:
+                self.hops[:0] = hops
+                self._try_peer()
+                return
         self.best = best = better(self.best, response)
-        if status in NEXT_PEER_STATUS and self.hops and not self.relayed_ring:
+        more = self.followed is not None and bool(self.followed.uris)  # of several Contacts, the next one (§8.1.3.4)
+        if (status in NEXT_PEER_STATUS or (more and status < 600)) and self.hops and not self.relayed_ring:
             self._try_peer()
             return
         self._fail_with(best)

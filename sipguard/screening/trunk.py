@@ -221,6 +221,8 @@ class Trunk:
     attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
     last_503: int = 500  # the answer to this trunk where the last peer has said 503
+    follows_redirects: bool = False  # its 3xx are followed to configured peers, else they cross to the caller
+    redirect_trunks: tuple[str, ...] = ()  # trunks besides this one whose peers it may redirect to
     credentials: Credentials | None = None  # for its 401 and 407; without them they cross to the other side
     upstream: Upstream = field(default_factory=Upstream)
     routes: tuple[Route, ...] = ()  # by called number; the longest prefix counts

@@ -255,6 +255,8 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         attestation_headers=(headers.attestation, headers.origination) if headers is not None else None,
         block_location=shape.block_location,
         last_503=shape.last_503,
+        follows_redirects=shape.redirects == "follow",
+        redirect_trunks=tuple(shape.redirect_trunks),
         credentials=_credentials(shape.credentials, base) if shape.credentials is not None else None,
         upstream=Upstream(**shape.upstream.model_dump()),
         tls_names=tuple(shape.tls_names),

@@ -68,6 +68,8 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
         yield from _routes(trunk, (*path, "route"), config, document)
     elif trunk.sources and not _given_back(trunk, config):
         yield document.problem(path, "calls from here have no route", "write route: TRUNK")
+    for at, each in enumerate(trunk.redirect_trunks):
+        yield from _route(each, (*path, "redirect_trunks", at), config, document)
     if not trunk.sources and not trunk.peers:
         yield document.problem(path, "has no sources and no peers: no call can use it", level=WARNING)
     for at, network in enumerate(trunk.sources):

@@ -305,6 +305,10 @@ class TrunkShape(Shape):
     """Location in the Reason of a 603+ sent to it (RFC 8606): LN, TN or RLN."""
     last_503: Literal[480, 500, 502, 503, 504] = 500
     """Answer to its calls where the last peer has said 503; 503 lets that pass, with its Retry-After."""
+    redirects: Literal["pass", "follow"] = "pass"
+    """What is done with its 3xx: pass to the caller, or follow, to configured peers only and three at most."""
+    redirect_trunks: list[Name] = []
+    """Trunks whose peers it may redirect to, besides its own."""
     credentials: CredentialsShape | None = None
     """What its 401 and 407 are answered with (RFC 7616, RFC 8760); if left out they cross to the other side."""
     upstream: UpstreamShape = UpstreamShape()

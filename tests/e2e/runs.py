@@ -126,6 +126,11 @@ class Runs:
                 run = self._both(name, setup, directory, self.product)
             run.failover = late.got
             return run
+        if setup.first_peer == "moved":
+            with MovedPeer(*self.first_place(name), _shown(self.b_place(name))) as moved:
+                run = self._both(name, setup, directory, self.product)
+            run.failover = moved.got
+            return run
         if setup.first_peer == "silent":
             with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as mute:
                 mute.bind(self.first_place(name))
@@ -230,6 +235,29 @@ class LatePeer(Endpoint):
         while not self.got[-1].startswith("BYE"):
             self.receive(5)
         self.send(reply(self.got[-1], "200 OK", ""), source)
+
+    def __exit__(self, *error: object) -> None:
+        self._thread.join(10)
+        self.close()
+
+
+class MovedPeer(Endpoint):
+    """A peer that answers an INVITE 302 with another place, and keeps what it gets."""
+
+    def __init__(self, host: str, port: int, place: str) -> None:
+        super().__init__(host, port)
+        self._place = place
+
+    def __enter__(self) -> MovedPeer:
+        self._thread = threading.Thread(target=self._serve, daemon=True)
+        self._thread.start()
+        return self
+
+    def _serve(self) -> None:
+        invite, source = self.receive(LONGEST_S)
+        contact = f"sip:+12025550177@{self._place};user=phone"
+        self.send(reply(invite, "302 Moved Temporarily", "moved", contact), source)
+        self.receive(5)
 
     def __exit__(self, *error: object) -> None:
         self._thread.join(10)

@@ -93,6 +93,10 @@ def _asked_again(run: Run) -> None:
     assert asked == [(["90"], []), (["1800"], ["1800"])]
 
 
+def _redirected(run: Run) -> None:
+    assert [text.partition(" ")[0] for text in run.failover] == ["INVITE", "ACK"]
+
+
 def _octets(run: Run) -> None:
     (arrived,) = [each for each in run.b if each.kind == "INVITE"]
     assert len(arrived.body) > 60_000
@@ -100,7 +104,7 @@ def _octets(run: Run) -> None:
 
 @dataclass(frozen=True)
 class Setup:
-    """What of the template a scenario needs otherwise. `first_peer`: silent, busy (503) or late, tried before B."""
+    """What of the template a scenario needs otherwise. `first_peer`: silent, busy, late or moved; tried before B."""
 
     trunk: dict[str, Any] = field(default_factory=dict)
     egress: dict[str, Any] = field(default_factory=dict)
@@ -145,6 +149,7 @@ SETUPS: Final = {
     "106_lost_connection": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp"), uac=("-t", "tn")),
     "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
     "085_trunk_challenges": Setup(egress={"credentials": {"username": "sipguard", "password": PASSWORD_FILE}}),
+    "086_redirection_followed": Setup(first_peer="moved", egress={"redirects": "follow"}, check=_redirected),
     "100_tcp": Setup(listeners=("outer-tcp", "inner-tcp"), over=("tcp", "tcp")),
     "101_tcp_to_udp": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp")),
     "103_udp_to_tls": Setup(listeners=("outer", "inner-tls"), over=("udp", "tls"), peer={"names": ["hop.example"]}),
