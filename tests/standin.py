@@ -57,6 +57,8 @@ def uri_in(value: str) -> str:
 class Endpoint:
     """A UDP socket that keeps what it sent and received."""
 
+    transport = "UDP"
+
     def __init__(self, host: str = "127.0.0.1", port: int = 0) -> None:
         self.sock = socket.socket(socket.AF_INET6 if ":" in host else socket.AF_INET, socket.SOCK_DGRAM)
         self.sock.bind((host, port))
@@ -64,6 +66,12 @@ class Endpoint:
         self.shown = f"[{self.host}]" if ":" in self.host else self.host
         self.sent: list[str] = []
         self.got: list[str] = []
+
+    @property
+    def contact(self) -> str:
+        """The URI at which it is reached."""
+        over = "" if self.transport == "UDP" else f";transport={self.transport.lower()}"
+        return f"sip:caller@{self.shown}:{self.port}{over}"
 
     def send(self, message: str, to: tuple[str, int]) -> None:
         """Sends a message, one character an octet."""
@@ -148,7 +156,7 @@ class NextHop(Endpoint):
         user = message.split(" ")[1].partition("@")[0].partition(";")[0]
         what = BEHAVIOUR.get(user[-2:], ANSWER)
         tag = f"hop{next(_count)}"
-        contact = f"sip:hop@{self.shown}:{self.port}"
+        contact = self.contact.replace("caller", "hop")
         self.send(reply(message, "100 Trying", ""), source)
         if what == BUSY:
             self.send(reply(message, "486 Busy Here", tag), source)
@@ -210,13 +218,13 @@ class Caller(Endpoint):
         name = f'"{display}" ' if display else ""
         lines = [
             f"INVITE {uri or f'sip:{callee}@{self.target_shown}:{self.target[1]}'} SIP/2.0",
-            f"Via: SIP/2.0/UDP {where};branch=z9hG4bKc{n}x{self.port};rport",
+            f"Via: SIP/2.0/{self.transport} {where};branch=z9hG4bKc{n}x{self.port};rport",
             "Max-Forwards: 70",
             f"From: {name}<sip:{caller}@{where}>;tag=c{n}",
             f"To: <sip:{callee}@{self.target_shown}>",
             f"Call-ID: c{n}-{self.port}-{time.time_ns()}",
             "CSeq: 1 INVITE",
-            f"Contact: <sip:caller@{where}>",
+            f"Contact: <{self.contact}>",
             *extra,
             "Content-Type: application/sdp",
             f"Content-Length: {len(SDP)}",
@@ -276,15 +284,16 @@ class Caller(Endpoint):
 
     def in_dialog(self, invite: str, final: str, method: str, cseq: int, content: str = "") -> str:
         """A request in the dialog that `final` made."""
+        branch = f"z9hG4bKd{next(_count)}x{time.time_ns()}"
         lines = [
             f"{method} {uri_in(header(final, 'Contact'))} SIP/2.0",
-            f"Via: SIP/2.0/UDP {self.shown}:{self.port};branch=z9hG4bKd{next(_count)}x{time.time_ns()};rport",
+            f"Via: SIP/2.0/{self.transport} {self.shown}:{self.port};branch={branch};rport",
             "Max-Forwards: 70",
             f"From: {header(invite, 'From')}",
             f"To: {header(final, 'To')}",
             f"Call-ID: {header(invite, 'Call-ID')}",
             f"CSeq: {cseq} {method}",
-            f"Contact: <sip:caller@{self.shown}:{self.port}>",
+            f"Contact: <{self.contact}>",
         ]
         if content:
             lines.append("Content-Type: application/sdp")

@@ -274,6 +274,8 @@ class Connections:
             return
         self._write_when_possible(connection, done is None)
         if not done:
+            if connection.has_failed():
+                self._lost(connection, "failed_handshake")
             return
         if not connection.made:
             self._verified(connection)
@@ -316,10 +318,13 @@ class Connections:
             return
         if not octets:
             self._lost(connection, "closed_peer")
-        elif connection.state == OPEN:
+            return
+        if connection.state == OPEN:
             self._came(connection, octets)
             if connection.state == OPEN and connection.has_more():
                 self._loop.call_soon(self._readable, connection)
+        if connection.state != CLOSED and connection.has_failed():
+            self._lost(connection, "closed_lost")
 
     def _came(self, connection: Connection, octets: bytes) -> None:
         """Octets have come; whole messages go to the engine."""

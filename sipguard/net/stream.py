@@ -179,6 +179,10 @@ class Connection:
                 octets += tls.recv(CHUNK)
         return octets
 
+    def has_failed(self) -> bool:
+        """Whether it was reset behind what was read; the loop tells of that only once, with the last octets."""
+        return self.sock.getsockopt(socket.SOL_SOCKET, socket.SO_ERROR) != 0
+
     def has_more(self) -> bool:
         """Whether OpenSSL holds octets that the kernel will not tell of."""
         return self.tls is not None and self.tls.pending() > 0

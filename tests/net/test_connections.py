@@ -7,6 +7,7 @@ import errno
 import gc
 import socket
 import ssl
+import struct
 from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from pathlib import Path
@@ -144,6 +145,23 @@ def test_messages_come_and_leave() -> None:
         await ground.until(closed_peer=1, open_tcp=0)
         assert not ground.send(flow, OK, "late"), "its connection is gone"
         assert ground.shell.gone == [], "nothing was asked by it"
+        ground.close()
+
+    on_loop(run)
+
+
+@pytest.mark.parametrize("octets", [b"", OPTIONS[:9], OPTIONS])
+def test_a_reset_is_seen_although_octets_came_before_it(octets: bytes) -> None:
+    """The loop stops watching a descriptor with an error, and tells of it once (libuv `uv__poll_io`)."""
+
+    async def run() -> None:
+        ground = Ground(Shell())
+        for _ in range(2):  # the second one may get the descriptor of the first
+            with socket.create_connection((HOST, ground.port)) as sock:
+                sock.sendall(octets)
+                sock.setsockopt(socket.SOL_SOCKET, socket.SO_LINGER, struct.pack("ii", 1, 0))
+        await ground.until(accepted=2, closed_lost=2, open_tcp=0)
+        assert ground.shell.came.qsize() in (0, 2 * (octets == OPTIONS))
         ground.close()
 
     on_loop(run)
