@@ -48,7 +48,7 @@ DISPOSITIONS: Final[dict[str, str]] = {
     LIMITED: "a limit of its trunk turned it away",
     DRAINED: "it was still up when the drain deadline passed",
     ADMIN: "an operator hung it up",
-    LOST: "the process ended while it was up and could not take it up again",
+    LOST: "the process ended before its answer, or could not take it up again",
     OVERTIME: "it lasted longer than `max_duration` of its trunk",
     EXPIRED: "its session timer ran out: nobody refreshed it (RFC 4028)",
     DEAD: "one side did not know it any more, or gave no sign of life when asked by OPTIONS",
@@ -116,6 +116,7 @@ class LegState(msgspec.Struct, array_like=True, gc=False):
     listener: str
     transport: str = "udp"
     tls_names: Sequence[str] = ()  # that the far end's certificate must hold one of
+    contact: str = ""  # our Contact line with its end: that of the listener which the dialog began by
 
 
 class AnswerRow(msgspec.Struct, array_like=True, tag="answer", gc=False):

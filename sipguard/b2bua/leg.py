@@ -174,6 +174,7 @@ class Leg:
             flow.listener,
             flow.transport,
             flow.tls_names,
+            self.contact,
         )
 
     def _aim(self) -> None:

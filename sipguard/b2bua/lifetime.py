@@ -107,10 +107,12 @@ class Lifetime:
 
     def _arm(self, call: Call) -> None:
         """Waits for the first of the instants."""
-        first = 0.0
-        for at in (self.ends_at, self.expires_at, self.check_at):
-            if at > 0.0 and (not first or at < first):
-                first = at
+        first, at = self.check_at, self.expires_at
+        if at and (not first or at < first):
+            first = at
+        at = self.ends_at
+        if at and (not first or at < first):
+            first = at
         wheel = call.engine.layer.wheel
         if first:
             wheel.set(self, float(-int(-first // 1.0)))

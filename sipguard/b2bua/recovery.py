@@ -153,6 +153,7 @@ def restore(leg: Leg, state: frames.LegState, change: frames.TargetFrame | None)
     leg.routes = list(state.route_set)
     flow = leg.flow
     leg.aim_at(state.remote_target)
+    leg.contact = state.contact or leg.contact
     leg.flow, leg.anew = flow, None  # what was kept counts: a name was not looked up, a neighbour spoke for it
     if change is not None:
         cseq, leg.remote_cseq = max(cseq, change.local_cseq), max(leg.remote_cseq, change.remote_cseq)

@@ -12,12 +12,12 @@ from hypothesis import strategies as st
 from sipguard.b2bua import frames
 from sipguard.b2bua.crossing import in_dialog
 from sipguard.b2bua.leg import Leg
-from sipguard.b2bua.place import Place
+from sipguard.b2bua.place import places_of
 from sipguard.b2bua.recovery import CSEQ_GAP, flow_of, restore
 from sipguard.screening.policy.model import OneOf, Rule
 from sipguard.screening.trunk import Listener
 from sipguard.sip.flow import Flow
-from tests.playbook import ANSWER_SDP, INSIDE, OUTSIDE, SDP, Party, Play, Playbook, ruleset, value
+from tests.playbook import ANSWER_SDP, OUTSIDE, SDP, Party, Play, Playbook, ruleset, value
 
 QUIET = {"dead_call_check_s": 0.0, "max_duration_s": 0.0}
 
@@ -316,7 +316,10 @@ _URI = st.builds(
     _WORD, _HOST, st.sampled_from(["", ":5070"]), st.sampled_from(["", ";transport=tcp", ";user=phone"]),
 )  # fmt: skip
 _ROUTE = st.builds(lambda host, lr: f"<sip:{host}{lr}>", _HOST, st.sampled_from([";lr", ""]))
-_PLACE = Place(INSIDE, "0")
+_PLACES = places_of(
+    {name: Listener(name, "198.51.100.1", port, name) for name, port in (("udp", 5060), ("tcp", 5060), ("tls", 5061))},
+    "0",
+)
 
 
 @st.composite
@@ -325,7 +328,10 @@ def legs(draw: st.DrawFn) -> Leg:
     transport = draw(st.sampled_from(["udp", "tcp", "tls"]))
     connection = 7 if transport != "udp" and draw(st.booleans()) else 0
     names = ("edge.example.com",) if transport == "tls" else ()
-    leg = Leg("b", None, _PLACE, Flow(connection, transport, "inside", ("198.51.100.20", 40_000), names))
+    way = Flow(connection, transport, transport, ("198.51.100.20", 40_000), names)
+    leg = Leg("b", None, _PLACES[transport], way)
+    if transport == "udp" and draw(st.booleans()):
+        leg.go_by("tcp")
     leg.call_id, leg.local_tag, leg.remote_tag = draw(_WORD), draw(_WORD), draw(_WORD)
     leg.local = f"<{draw(_URI)}>;tag={leg.local_tag}"
     leg.remote = f'"{draw(_WORD)}" <{draw(_URI)}>;tag={leg.remote_tag}'
@@ -342,7 +348,7 @@ def test_a_leg_that_was_kept_composes_the_same_requests(leg: Leg, method: str) -
     back = frames.decode(frames.encode(answer))
     assert isinstance(back, frames.AnswerFrame)
     state = back.legs[1]
-    kept = Leg("b", None, _PLACE, flow_of(state))
+    kept = Leg("b", None, _PLACES[state.listener], flow_of(state))
     restore(kept, state, None)
     assert in_dialog(kept, method, 7, "z9hG4bK1", 70, "X: y", b"body") == in_dialog(
         leg, method, 7, "z9hG4bK1", 70, "X: y", b"body"
