@@ -486,6 +486,11 @@ MISTAKES = {
         '    route: core\n    read: {tech_prefix: "["}\n',
         "13:12: trunks.carrier-a.read.tech_prefix: is no regular expression: unterminated character set at position 0",
     ),
+    "no time zone": (
+        "run: {",
+        "records: {zone: America/New_Yorck}\nrun: {",
+        "27:11: records.zone: America/New_Yorck is no time zone of this machine; did you mean America/New_York?",
+    ),
     "notice longer than the drain": (
         "run: {",
         "drain: {deadline: 5s, notice: 6s}\nrun: {",

@@ -7,14 +7,24 @@ from __future__ import annotations
 
 import time
 from dataclasses import asdict
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 
 import click
 from rich.console import Console
 from rich.table import Table
 
-from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
+from sipguard.cli.common import (
+    FAILED,
+    WRONG,
+    config_option,
+    json_option,
+    print_json,
+    service_of,
+    stop,
+    utc_option,
+    zone_of,
+)
 from sipguard.records.errors import BadFilter
 from sipguard.records.explain import explain as explain_call
 from sipguard.records.filter import Filter, instant, number
@@ -29,7 +39,7 @@ from sipguard.store.sqlite import SqliteReading
 @click.option("--number", "any_number", help="As caller, callee or shown number, in any form.")
 @click.option("--caller", help="The caller that counted, in any form.")
 @click.option("--callee", help="The called number, in any form.")
-@click.option("--since", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000; UTC without a zone.")
+@click.option("--since", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000.")
 @click.option("--until", help="As --since.")
 @click.option("--verdict", type=click.Choice([ALLOW, LABEL, REJECT, REDIRECT]))
 @click.option("--rule", default="", help="Name of the rule that decided.")
@@ -38,6 +48,7 @@ from sipguard.store.sqlite import SqliteReading
 @click.option("--disposition", default="", help="How the call ended: answered, rejected, busy, cancelled ...")
 @click.option("--emergency", is_flag=True, help="Only calls that the guard admitted.")
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
+@utc_option
 @config_option
 @json_option
 def calls(
@@ -53,18 +64,21 @@ def calls(
     disposition: str,
     emergency: bool,
     limit: int,
+    utc: bool,
     config: Path,
     as_json: bool,
 ) -> None:
     """List calls, newest first."""
     now_at = time.time()
+    service = service_of(config)
+    zone = zone_of(service, utc)
     try:
         wanted = Filter(
             number=number(any_number) if any_number else "",
             caller=number(caller) if caller else "",
             callee=number(callee) if callee else "",
-            after=instant(since, now_at) if since else None,
-            before=instant(until, now_at) if until else None,
+            after=instant(since, now_at, zone) if since else None,
+            before=instant(until, now_at, zone, late=True) if until else None,
             action=verdict or "",
             rule=rule,
             basis=basis,
@@ -75,7 +89,6 @@ def calls(
         )
     except BadFilter as error:
         stop(str(error), WRONG)
-    service = service_of(config)
     try:
         with SqliteReading(service.database) as store:
             found = store.find(wanted)
@@ -84,15 +97,15 @@ def calls(
     if as_json:
         print_json([asdict(record) for record in found])
     else:
-        _show(found)
+        _show(found, zone)
 
 
-def _show(found: list[Record]) -> None:
+def _show(found: list[Record], zone: tzinfo) -> None:
     """A table on a terminal, tab-separated lines elsewhere."""
-    columns = ("time (UTC)", "id", "trunk", "caller", "callee", "verdict", "rule", "identity", "status", "end", "s")
+    columns = (f"time ({zone})", "id", "trunk", "caller", "callee", "verdict", "rule", "identity", "status", "end", "s")
     rows = [
         (
-            datetime.fromtimestamp(record.at, UTC).strftime("%Y-%m-%d %H:%M:%S.%f")[:-3],
+            _shown_at(record.at, zone),
             record.decision_id,
             record.trunk,
             record.caller or "-",
@@ -118,11 +131,18 @@ def _show(found: list[Record]) -> None:
     console.print(table)
 
 
+def _shown_at(at: float, zone: tzinfo) -> str:
+    """An instant with milliseconds; outside of UTC with its offset, since an hour may come twice."""
+    moment = datetime.fromtimestamp(at, zone)
+    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}{'' if zone is UTC else f'{moment:%z}'}"
+
+
 @click.command()
 @click.argument("decision_id")
+@utc_option
 @config_option
 @json_option
-def explain(decision_id: str, config: Path, as_json: bool) -> None:
+def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
     """Show every step of one decision; the id stands in `sipguard calls` and in the Reason of a 603+."""
     service = service_of(config)
     try:
@@ -137,7 +157,7 @@ def explain(decision_id: str, config: Path, as_json: bool) -> None:
     if as_json:
         print_json(explanation.as_json())
     else:
-        for line in explanation.lines():
+        for line in explanation.lines(zone_of(service, utc)):
             click.echo(line)
 
 

@@ -9,8 +9,10 @@ import asyncio
 import json
 import sys
 from collections.abc import Callable
+from datetime import UTC, tzinfo
 from pathlib import Path
 from typing import Any, Final, NoReturn, TypeVar
+from zoneinfo import ZoneInfo
 
 import click
 
@@ -69,6 +71,16 @@ def service_of(path: Path) -> Service:
             click.echo(str(problem), err=True)
         stop(f"{path}: cannot be read", WRONG)
     return result.service
+
+
+def utc_option(function: F) -> F:
+    """The flag --utc."""
+    return click.option("--utc", is_flag=True, help="Show and read times in UTC instead of records.zone.")(function)
+
+
+def zone_of(service: Service, utc: bool) -> tzinfo:
+    """The zone in which times are shown and read."""
+    return UTC if utc or service.records_zone == "UTC" else ZoneInfo(service.records_zone)
 
 
 def ask(path: Path, what: str, **arguments: object) -> dict[str, Any]:

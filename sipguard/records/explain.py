@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 
 from sipguard.b2bua.frames import DISPOSITIONS, AnswerFrame, EndFrame, VerdictFrame
 from sipguard.records.record import Record, ends_call
@@ -38,9 +38,9 @@ class Explanation:
     steps: tuple[Step, ...]
     head: bytes = b""  # start line and headers of the INVITE as received
 
-    def lines(self) -> list[str]:
+    def lines(self, zone: tzinfo = UTC) -> list[str]:
         """Text, one step a line, its facts indented below it."""
-        began = datetime.fromtimestamp(self.began_at, UTC).isoformat(" ", "milliseconds")
+        began = datetime.fromtimestamp(self.began_at, zone).isoformat(" ", "milliseconds")
         lines = [f"Decision {self.decision_id}, {began}"]
         for number, step in enumerate(self.steps, 1):
             after = f"+{step.at - self.began_at:.3f} s" if step.at else ""

@@ -7,7 +7,7 @@ Must not: know how it is looked for.
 from __future__ import annotations
 
 from dataclasses import dataclass
-from datetime import UTC, datetime
+from datetime import UTC, datetime, tzinfo
 from typing import Final
 
 from sipguard.numbers.canonical import read
@@ -55,9 +55,13 @@ def number(text: str, rules: NumberRules = READ_AS_NANP) -> str:
     return tn
 
 
-def instant(text: str, now_at: float) -> float:
+def instant(text: str, now_at: float, zone: tzinfo = UTC, late: bool = False) -> float:
     """Unix seconds of `text`: a span back from `now_at` (90s, 15m, 2h, 7d, 1w), Unix seconds with `@` before
-    them, or an ISO 8601 date or time, UTC where it names no zone. Raises BadFilter."""
+    them, or an ISO 8601 date or time, in `zone` where it names none. Raises BadFilter.
+
+    A time that comes twice, when clocks are set back, is the first one, or with `late` the second; one that never
+    comes, when they are set forward, is refused.
+    """
     word = text.strip()
     try:
         if word.startswith("@"):
@@ -67,4 +71,9 @@ def instant(text: str, now_at: float) -> float:
         moment = datetime.fromisoformat(word)
     except ValueError as error:
         raise BadFilter(f"time: {text!r} is no span (2h) and no date (2026-03-01T10:00)") from error
-    return (moment if moment.tzinfo else moment.replace(tzinfo=UTC)).timestamp()
+    if moment.tzinfo is not None:
+        return moment.timestamp()
+    local = moment.replace(tzinfo=zone, fold=late)
+    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
+        raise BadFilter(f"time: {text!r} never came in {zone}: clocks were set forward over it")
+    return local.timestamp()

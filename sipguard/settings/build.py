@@ -63,6 +63,7 @@ class Service:
     database: File
     records_interval_s: float
     records_keep_s: float
+    records_zone: str
     metrics_host: str
     metrics_port: int
     logs_calls: str  # all | sampled | off
@@ -90,6 +91,7 @@ def service(config: Config, base: File) -> Service:
         database=at(base, config.records.database),
         records_interval_s=config.records.interval,
         records_keep_s=config.records.keep,
+        records_zone=config.records.zone,
         metrics_host=config.metrics.address,
         metrics_port=config.metrics.port,
         logs_calls=config.logs.calls,

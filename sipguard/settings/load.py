@@ -10,6 +10,7 @@ from dataclasses import dataclass, field
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any, Final
+from zoneinfo import ZoneInfo, available_timezones
 
 from sipguard.numbers.formats import ListReader
 from sipguard.screening.checks import ALL_FACTS
@@ -77,6 +78,7 @@ class _Load:
 
     def run(self) -> Loaded:
         """Everything in its order."""
+        self._zone()
         wrong = [problem.path for problem in self.problems]
         for problem in misfits(self.config, self.document):
             if not any(path[: len(problem.path)] == problem.path for path in wrong):
@@ -126,6 +128,15 @@ class _Load:
         self.problems.append(self.document.problem(path, what, hint, level))
 
     # -------------------------------------------------------------------------------- parts
+
+    def _zone(self) -> None:
+        """The time zone must be known to this machine."""
+        name = self.config.records.zone
+        try:
+            ZoneInfo(name)
+        except (KeyError, ValueError, OSError):  # not there, no name, a directory
+            hint = meant(name, sorted(available_timezones())) or "write America/New_York"
+            self._problem(("records", "zone"), f"{name} is no time zone of this machine", hint)
 
     def _policy(self) -> Policy:
         """The policy, from a file of its own or from here."""

@@ -477,6 +477,8 @@ class RecordsShape(Shape):
     """How often the journal is loaded."""
     keep: Duration = 90 * 86_400.0
     """How long records are kept."""
+    zone: str = "UTC"
+    """Time zone in which commands show and read times, by its IANA name; what is stored is UTC."""
 
 
 class MetricsShape(Shape):

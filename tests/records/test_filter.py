@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from zoneinfo import ZoneInfo
+
 import pytest
 
 from sipguard.records import filter as filters
@@ -34,6 +36,30 @@ def test_no_number(text: str) -> None:
 )  # fmt: skip
 def test_an_instant(text: str, at: float) -> None:
     assert filters.instant(text, AT) == at
+
+
+NEW_YORK = ZoneInfo("America/New_York")
+
+
+@pytest.mark.parametrize(
+    ("text", "late", "utc"),
+    [
+        ("2026-01-01", False, "2026-01-01T05:00Z"),
+        ("2026-07-01T12:00", False, "2026-07-01T16:00Z"),
+        ("2026-07-01T12:00Z", False, "2026-07-01T12:00Z"),
+        ("2026-11-01T01:30", False, "2026-11-01T05:30Z"),
+        ("2026-11-01T01:30", True, "2026-11-01T06:30Z"),
+        ("2026-11-01T02:30", True, "2026-11-01T07:30Z"),
+    ],
+    ids=["winter", "summer", "own zone", "twice, first", "twice, second", "after"],
+)
+def test_an_instant_of_a_zone(text: str, late: bool, utc: str) -> None:
+    assert filters.instant(text, AT, NEW_YORK, late) == filters.instant(utc, AT)
+
+
+def test_a_time_that_never_came() -> None:
+    with pytest.raises(BadFilter, match="never came in America/New_York"):
+        filters.instant("2026-03-08T02:30", AT, NEW_YORK)
 
 
 @pytest.mark.parametrize("text", ["", "yesterday", "h", "2026-13-01", "@x", "5y"])
