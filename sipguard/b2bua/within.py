@@ -60,8 +60,8 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
     if request.hops == 0:
         engine.answer(server, request, 483, "Too Many Hops")
         return
-    if request.cseq <= leg.remote_cseq:  # RFC 3261 §12.2.2
-        engine.answer(server, request, 500, "CSeq Out Of Order")
+    if request.cseq <= leg.remote_cseq:  # RFC 3261 §12.2.2; no header's name in the phrase, some look for it anywhere
+        engine.answer(server, request, 500, "Request Out Of Order")
         return
     call = leg.call
     other = leg.other

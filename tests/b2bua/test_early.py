@@ -69,7 +69,7 @@ def test_each_early_dialog_counts_for_itself(book: Playbook) -> None:
         ("fork-1", "2 INFO"), ("fork-2", "2 INFO"), ("fork-2", "3 INFO"), ("fork-1", "3 INFO"),
     ]  # fmt: skip
     a.turn_to(far=tags[0])
-    assert a.request("INFO", cseq=2) == ["a 500 CSeq Out Of Order"]
+    assert a.request("INFO", cseq=2) == ["a 500 Request Out Of Order"]
     b.reply("486 Busy Here")
     a.ack()
 

@@ -169,7 +169,7 @@ def test_cseq_out_of_order(book: Playbook) -> None:
     book.establish()
     assert book.a.request("INFO", cseq=40) == ["b INFO"]
     book.b.reply("200 OK", to="INFO")
-    assert book.a.request("INFO", cseq=39) == ["a 500 CSeq Out Of Order"]
+    assert book.a.request("INFO", cseq=39) == ["a 500 Request Out Of Order"]
     book.a.cseq = 40
     book.bye()
 

@@ -414,7 +414,7 @@ def test_older_cseq(book: Playbook, method: str) -> None:
     book.establish()
     a.request("INFO", cseq=7)
     b.reply("200 OK", to="INFO")
-    assert a.request(method, cseq=6) == ["a 500 CSeq Out Of Order"]
+    assert a.request(method, cseq=6) == ["a 500 Request Out Of Order"]
     if method == "INVITE":
         a.ack()
     a.cseq = 7

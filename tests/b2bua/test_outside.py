@@ -102,7 +102,7 @@ def test_extensions_within_a_dialog(book: Playbook) -> None:
     """RFC 3261 §12.2.2, §8.2.2.3; the CSeq counts all the same."""
     book.establish()
     assert book.a.request("UPDATE", "Require: sec-agree") == ["a 420 Bad Extension"]
-    assert book.a.request("UPDATE", "Require: sec-agree", cseq=2) == ["a 500 CSeq Out Of Order"]
+    assert book.a.request("UPDATE", "Require: sec-agree", cseq=2) == ["a 500 Request Out Of Order"]
     assert book.a.request("INFO", "Require: timer") == ["b INFO"]
     book.b.reply("200 OK", to="INFO")
     book.bye()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
+from urllib.parse import unquote
 
 from tests.e2e.product import Product, wait_for
 from tests.e2e.sipp import Message
@@ -97,6 +98,16 @@ def _redirected(run: Run) -> None:
     assert [text.partition(" ")[0] for text in run.failover] == ["INVITE", "ACK"]
 
 
+def _named_for_each_side(run: Run) -> None:
+    """Refer-To names the one dialog there is: by its identifiers on the caller's leg, then by those on the callee's."""
+    (arrived,) = [each for each in run.b if each.kind == "REFER"]
+    headers = arrived.values("Refer-To")[0].partition("?")[2].rstrip(">")
+    own, theirs = (arrived.values(name)[0].partition(";tag=")[2] for name in ("From", "To"))
+    call_id = arrived.values("Call-ID")[0]
+    assert unquote(headers) == f"Replaces={call_id};to-tag={theirs};from-tag={own}"
+    assert arrived.values("Refer-To")[0].partition("@")[2].startswith(run.places[1][1])
+
+
 def _octets(run: Run) -> None:
     (arrived,) = [each for each in run.b if each.kind == "INVITE"]
     assert len(arrived.body) > 60_000
@@ -139,6 +150,7 @@ SETUPS: Final = {
     "039_ipv6_to_ipv4": Setup(listeners=("outer6to4", "inner")),
     "040_body_of_60_kib": Setup(check=_octets),
     "041_draining": Setup(draining=True),
+    "059_refer_with_replaces": Setup(check=_named_for_each_side),
     "070_call_over_a_crash": Setup(long=True),
     "072_session_interval_too_small": Setup(uas=("-m", "2"), check=_asked_again),
     "073_trunk_asks_for_session_timer": Setup(trunk={"session_timer": {"want": "600s", "min": "90s"}}),
