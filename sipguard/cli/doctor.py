@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import sys
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from pathlib import Path
 from typing import Any
 
@@ -50,7 +50,7 @@ def doctor(ntp: str, bundle: Path | None, log: Path | None, config: Path, as_jso
       2  the command line is wrong
     """
     case = case_of(config, {})
-    case = Case(case.path, case.config, case.service, _status(case))
+    case = replace(case, status=_status(case))
     diagnoses = []
     for each in examine(case, ntp):
         diagnoses.append(each)

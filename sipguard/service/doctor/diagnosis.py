@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sipguard.settings import Config, Service
+from sipguard.settings import Config, Loaded, Service
 
 OK: Final = "ok"
 WARNING: Final = "warning"  # it works, but not for ever, or not well
@@ -37,8 +37,13 @@ class Case:
 
     path: Path
     config: Config | None
-    service: Service | None
+    loaded: Loaded
     status: dict[str, Any] = field(default_factory=dict)
+
+    @property
+    def service(self) -> Service | None:
+        """The settings of the processes, None where they cannot be read."""
+        return self.loaded.service
 
     @property
     def base(self) -> Path:

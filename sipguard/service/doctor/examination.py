@@ -11,7 +11,7 @@ from typing import Any
 
 from sipguard.service.doctor import clock, disk, files, kernel, names, ports
 from sipguard.service.doctor.diagnosis import OK, UNKNOWN, WARNING, Case, Diagnosis
-from sipguard.settings import SKIP, load
+from sipguard.settings import READ, load
 from sipguard.settings.document import Document
 from sipguard.settings.shape import read_shape
 
@@ -20,8 +20,7 @@ def case_of(path: Path, status: dict[str, Any]) -> Case:
     """What is looked at; of a broken configuration as much as can be read."""
     document = Document(path)
     config = read_shape(document)[0] if not document.problems else None
-    service = load(path, SKIP).service if config is not None else None
-    return Case(path, config, service, status)
+    return Case(path, config, load(path, READ), status)
 
 
 def examine(case: Case, ntp: str = "") -> Iterator[Diagnosis]:

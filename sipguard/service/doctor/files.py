@@ -15,7 +15,6 @@ from cryptography import x509
 
 from sipguard.service.capacity import DAY_S
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
-from sipguard.settings import READ, load
 from sipguard.settings.problems import ERROR
 from sipguard.settings.secret import place, secrets_of
 
@@ -27,7 +26,7 @@ REGISTRY_WARN_DAYS: Final = 28
 
 def examine(case: Case) -> Iterator[Diagnosis]:
     """Everything that files say."""
-    yield from _configuration(case.path)
+    yield from _configuration(case)
     yield from _anchors(case)
     yield from _certificates(case)
     yield from _lists(case)
@@ -35,13 +34,13 @@ def examine(case: Case) -> Iterator[Diagnosis]:
     yield from _records(case)
 
 
-def _configuration(path: Path) -> Iterator[Diagnosis]:
-    loaded = load(path, READ)
-    for problem in loaded.problems:
+def _configuration(case: Case) -> Iterator[Diagnosis]:
+    problems = case.loaded.problems
+    for problem in problems:
         level = PROBLEM if problem.level == ERROR else WARNING
         yield Diagnosis("configuration", level, str(problem))
-    if not loaded.problems:
-        yield Diagnosis("configuration", OK, f"{path}: no problems")
+    if not problems:
+        yield Diagnosis("configuration", OK, f"{case.path}: no problems")
 
 
 # ------------------------------------------------------------------ certificates

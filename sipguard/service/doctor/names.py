@@ -1,20 +1,22 @@
 """Whether names resolve: the resolvers answer, and the peers' names have addresses.
 
-Enters: /etc/resolv.conf, hosts of peers. Leaves: diagnoses. Must not: wait longer than its deadline for any of them.
+Enters: /etc/resolv.conf, `dns:`, names of peers. Leaves: diagnoses. Must not: wait for any of them longer than its
+deadline.
 """
 
 from __future__ import annotations
 
+import asyncio
 import os
-import queue
 import socket
-import threading
 from collections.abc import Iterator
-from ipaddress import ip_address
 from pathlib import Path
 from typing import Final
 
+from sipguard.net.nameservers import DnsSettings
+from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
+from sipguard.sip.locate import Query
 
 WITHIN_S: Final = 2.0
 RESOLVERS: Final = Path("/etc/resolv.conf")
@@ -22,26 +24,20 @@ _ROOT_NS: Final = b"\x01\0\0\x01\0\0\0\0\0\0" + b"\0\0\x02\0\x01"  # recursion d
 
 
 def examine(case: Case, resolvers: Path = RESOLVERS) -> Iterator[Diagnosis]:
-    """Each resolver, and each name."""
-    yield from _resolvers(resolvers)
-    config = case.config
-    if config is None:
+    """Each resolver, and each peer that is a name."""
+    service, ruleset = case.loaded.service, case.loaded.ruleset
+    own = service.dns.servers if service is not None else ()
+    for host, port in own:
+        yield _resolver(host, port, "correct dns.servers; peers' names do not resolve without")
+    yield from _of_system(resolvers)
+    if service is None or ruleset is None:
         return
-    names = {peer.host: trunk for trunk, shape in config.trunks.items() for peer in shape.peers}
-    for host, trunk in names.items():
-        if not _is_literal(host):
-            yield _name(f"peer {host} of {trunk}", host)
+    for trunk in ruleset.trunks.values():
+        for peer in trunk.named:
+            yield _name(f"peer {peer.query.shown} of {trunk.name}", peer.query, service.dns)
 
 
-def _is_literal(host: str) -> bool:
-    try:
-        ip_address(host)
-    except ValueError:
-        return False
-    return True
-
-
-def _resolvers(file: Path) -> Iterator[Diagnosis]:
+def _of_system(file: Path) -> Iterator[Diagnosis]:
     try:
         lines = file.read_text().splitlines()
     except OSError as error:
@@ -51,14 +47,16 @@ def _resolvers(file: Path) -> Iterator[Diagnosis]:
     if not servers:
         yield Diagnosis("DNS", WARNING, f"{file} names no resolver", "certificates cannot be fetched without one")
     for server in servers:
-        if _answers(server):
-            yield Diagnosis("DNS", OK, f"resolver {server} answers")
-        else:
-            advice = f"correct {file}; certificates cannot be fetched without a resolver"
-            yield Diagnosis("DNS", WARNING, f"resolver {server} does not answer within {WITHIN_S:g} s", advice)
+        yield _resolver(server, 53, f"correct {file}; certificates cannot be fetched without a resolver")
 
 
-def _answers(server: str, port: int = 53) -> bool:
+def _resolver(server: str, port: int, advice: str) -> Diagnosis:
+    if _answers(server, port):
+        return Diagnosis("DNS", OK, f"resolver {server} answers")
+    return Diagnosis("DNS", WARNING, f"resolver {server} does not answer within {WITHIN_S:g} s", advice)
+
+
+def _answers(server: str, port: int) -> bool:
     """Whether a resolver answers a question, whatever it says."""
     identifier = os.urandom(2)
     family = socket.AF_INET6 if ":" in server else socket.AF_INET
@@ -72,21 +70,13 @@ def _answers(server: str, port: int = 53) -> bool:
         return False
 
 
-def _name(subject: str, host: str) -> Diagnosis:
-    """Whether the system resolves a name; it may take longer than we wait, so it is asked beside."""
-    answers: queue.Queue[set[str] | OSError] = queue.Queue()
-
-    def ask() -> None:
-        try:
-            answers.put({str(each[4][0]) for each in socket.getaddrinfo(host, None)})
-        except OSError as error:
-            answers.put(error)
-
-    threading.Thread(target=ask, daemon=True).start()
+def _name(subject: str, query: Query, settings: DnsSettings) -> Diagnosis:
+    """Where a peer's name leads, as the fetcher would find it now."""
     try:
-        answer = answers.get(timeout=WITHIN_S)
-    except queue.Empty:
-        answer = OSError(f"no answer within {WITHIN_S:g} s")
-    if isinstance(answer, OSError):
-        return Diagnosis(subject, PROBLEM, f"does not resolve: {answer}", "correct the name, or its zone")
-    return Diagnosis(subject, OK, f"resolves to {', '.join(sorted(answer))}")
+        answer = asyncio.run(Resolver(settings).resolve(query))
+    except ResolveError as error:
+        return Diagnosis(subject, PROBLEM, f"does not resolve: {error.reason}", "correct the name, its zone, or dns:")
+    places = [
+        f"{address} port {place.port}/{place.transport}" for place in answer.places for address in place.addresses
+    ]
+    return Diagnosis(subject, OK, f"resolves to {', '.join(places)}")

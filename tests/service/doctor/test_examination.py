@@ -15,11 +15,13 @@ from typing import Any
 import pytest
 
 from sipguard.b2bua.frames import decode_slim, encode
+from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.records.record import Batch, Span
 from sipguard.service.capacity import DAY_S
 from sipguard.service.doctor import clock, disk, files, kernel, names, ports
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
+from sipguard.sip.locate import Answer, Place, Query
 from sipguard.store.sqlite import SqliteStore
 from tests.e2e.product import configuration, free_port
 from tests.pki import Pki
@@ -156,10 +158,11 @@ def test_ports(tmp_path: Path) -> None:
 def test_resolvers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(names, "WITHIN_S", 0.05)
     conf = tmp_path / "resolv.conf"
-    nobody = levels(names.examine(Case(tmp_path, None, None), conf))
-    assert nobody == {"DNS": WARNING}
+    assert levels(names.examine(case(tmp_path), conf)) == {"DNS": WARNING}
     conf.write_text("search example.com\n")
-    assert levels(names.examine(Case(tmp_path, None, None), conf)) == {"DNS": WARNING}
+    assert levels(names.examine(case(tmp_path), conf)) == {"DNS": WARNING}
+    silent = {"servers": [f"127.0.0.1:{free_port()}"]}
+    assert [each.level for each in names.examine(case(tmp_path, dns=silent), conf)] == [WARNING, WARNING]
     with answering(lambda asked: asked[:2] + b"\x81\x80" + asked[4:]) as port:
         assert names._answers("127.0.0.1", port)
     with answering(lambda asked: b"xx") as port:
@@ -167,9 +170,21 @@ def test_resolvers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert not names._answers("127.0.0.1", free_port())
 
 
-def test_a_name_resolves_or_not() -> None:
-    assert names._name("peer", "localhost").level == OK
-    assert names._name("peer", "nobody.invalid").level == PROBLEM
+def test_names_of_peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """As the fetcher resolves them: what it says is what is shown."""
+
+    async def resolve(self: Resolver, query: Query) -> Answer:
+        if query.name == "nobody.example":
+            raise ResolveError("dns_no_address")
+        return Answer((Place("udp", 5062, ("192.0.2.7",)),), 60.0)
+
+    monkeypatch.setattr(Resolver, "resolve", resolve)
+    trunks = configuration(5090)["trunks"]
+    trunks["hop"]["peers"] = ["core.example", "nobody.example:5066", "192.0.2.1"]
+    conf = tmp_path / "resolv.conf"
+    found = {each.subject: each for each in names.examine(case(tmp_path, trunks=trunks), conf)}
+    assert found["peer core.example of hop"].what == "resolves to 192.0.2.7 port 5062/udp"
+    assert (found["peer nobody.example:5066 of hop"].level, len(found)) == (PROBLEM, 3)
 
 
 # ------------------------------------------------------------------ disk
