@@ -124,7 +124,8 @@ class Desk:
             )
             if each is not None
         ]
-        return web.Response(body=render(scraped, self._modes, self._peers), headers={"Content-Type": CONTENT_TYPE})
+        body = render(scraped, self._modes, self._peers, self._loader.tries)
+        return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _health(self, _: web.Request) -> web.Response:
         """200 while the worker publishes its levels; a load balancer may rely on it."""

@@ -32,7 +32,18 @@ FORGET_PAUSE_S: Final = 0.05
 LONGEST_WAIT_S: Final = 30.0
 FRAMES_A_TURN: Final = 500  # decoded before the loop of the desk may do something else
 
+TRIES_KEPT: Final = 4_000
+
 log: Final = structlog.get_logger("sipguard")
+
+
+def outcome_of(status: int) -> str:
+    """What a try of a peer came to, answered | refused | failed (5xx) | silent; 0 is silence."""
+    if not status:
+        return "silent"
+    if status < 300:
+        return "answered"
+    return "failed" if 500 <= status < 600 else "refused"
 
 
 @dataclass(frozen=True)
@@ -65,6 +76,7 @@ class Loader:
         self._keeping = keeping or Keeping()
         self._slots = slots
         self._call_log = call_log
+        self.tries: dict[tuple[str, str], int] = {}  # (peer, answered | refused | failed (5xx) | silent) -> INVITEs
         self._readers: dict[str, Reader] = {}
         self._loaded: dict[str, Position] | None = None  # None: ask the store
         self._synced: dict[str, int] = {}
@@ -179,10 +191,18 @@ class Loader:
                 slots.refused(refusal_of(verdict), verdict.basis, verdict.status)
             for end in batch.ended:
                 slots.ended(end.disposition, end.final_status, end.forward_us)
+                for peer, status in end.tries:
+                    self._tried(peer, outcome_of(status))
         if self._call_log is not None:
             written = self._call_log.write(await self._ended_calls(batch, self._call_log))
             if slots is not None:
                 slots.slots.add("log_lines", written)
+
+    def _tried(self, peer: str, outcome: str) -> None:
+        """Counts what a peer came to; peers are those of the configuration and of DNS, so there is a bound."""
+        key = (peer, outcome)
+        if key in self.tries or len(self.tries) < TRIES_KEPT:
+            self.tries[key] = self.tries.get(key, 0) + 1
 
     async def _ended_calls(self, batch: Batch, call_log: CallLog) -> list[Record]:
         """The records of the calls that ended in a batch and are to be logged."""

@@ -13,6 +13,7 @@ from bisect import bisect_left
 from collections.abc import Iterator, Mapping, MutableSequence, Sequence
 from dataclasses import dataclass
 from pathlib import Path
+from types import MappingProxyType
 from typing import Final, Protocol
 
 from prometheus_client import CollectorRegistry, generate_latest
@@ -158,11 +159,16 @@ class SlotsCollector(Collector):
     """Renders cells as metrics of Prometheus, each with the label `process`."""
 
     def __init__(
-        self, scraped: Sequence[Scraped], modes: Mapping[str, str], peers: Sequence[tuple[str, str, str]]
+        self,
+        scraped: Sequence[Scraped],
+        modes: Mapping[str, str],
+        peers: Sequence[tuple[str, str, str]],
+        tries: Mapping[tuple[str, str], int],
     ) -> None:
         self._scraped = scraped
         self._modes = modes
         self._peers = peers
+        self._tries = tries
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of the table."""
@@ -216,15 +222,29 @@ class SlotsCollector(Collector):
         for trunk, peer, why in self._peers:
             up.add_metric([trunk, peer], not why)
         yield up
+        tries = CounterMetricFamily(
+            "sipguard_peer_tries_total",
+            "INVITEs of calls that ended, by peer: answered, refused, failed (5xx) or silent",
+            labels=["peer", "outcome"],
+        )
+        for (peer, outcome), count in self._tries.items():
+            tries.add_metric([peer, outcome], count)
+        yield tries
 
 
-def render(scraped: Sequence[Scraped], modes: Mapping[str, str], peers: Sequence[tuple[str, str, str]] = ()) -> bytes:
+def render(
+    scraped: Sequence[Scraped],
+    modes: Mapping[str, str],
+    peers: Sequence[tuple[str, str, str]] = (),
+    tries: Mapping[tuple[str, str], int] = MappingProxyType({}),
+) -> bytes:
     """The text that Prometheus reads.
 
     `modes`: mode by trunk name, "" for all trunks. `peers`: (trunk, peer, why it is passed over or "").
+    `tries`: INVITEs by peer and outcome.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SlotsCollector(scraped, modes, peers))
+    registry.register(SlotsCollector(scraped, modes, peers, tries))
     return generate_latest(registry)
 
 

@@ -7,6 +7,8 @@ import json
 import os
 import signal
 import socket
+import subprocess
+import sys
 import tarfile
 import time
 from pathlib import Path
@@ -16,7 +18,7 @@ import pytest
 
 from tests.e2e.calls import BLOCKED, CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
-from tests.e2e.product import Product, wait_for
+from tests.e2e.product import ROOT, Product, wait_for
 from tests.standin import NextHop, header
 
 pytestmark = pytest.mark.e2e
@@ -233,3 +235,38 @@ def test_the_doctor_knows_the_running_product(own: Product, calls: Calls, tmp_pa
     assert json.loads(parts["status.json"])["processes"]["worker"]["pid"] == own.worker_pid()
     assert '"event": "ready"' in parts["log.txt"]
     assert not any(CALLER.lstrip("+") in text for text in parts.values())
+
+
+# ------------------------------------------------------------------ top
+
+
+def test_top_shows_what_goes_on(own: Product, calls: Calls) -> None:
+    for caller in (CALLER, BLOCKED):
+        calls.status(caller=caller)
+    own_rows(own, 2)
+    wait_for(lambda: own.metric("sipguard_peer_tries_total", outcome="answered") == 1, "the try is counted")
+    frame = own.answer("top", "--interval", "100ms")
+    assert (frame["verdicts"]["allow"][0], frame["verdicts"]["reject"][0]) == (1, 1)
+    assert frame["refusals"] == {"subscriber": 1}
+    (peer,) = frame["peers"]
+    assert (peer["trunk"], peer["passed_over"], peer["tries"]) == ("hop", "", {"answered": 1})
+    assert frame["latency_ms"]["50"] > 0
+    assert frame["processes"][0]["memory_bytes"] > 10 * 2**20
+    assert frame["alerts"] == []
+    once = own.command("top", "--once", "--interval", "100ms")
+    assert once.returncode == 0
+    for wanted in ("verdicts", "subscriber", "p99", "processes", peer["peer"]):
+        assert wanted in once.stdout
+
+
+def test_top_in_a_terminal_ends_by_an_interrupt(own: Product) -> None:
+    ours, theirs = os.openpty()
+    command = [sys.executable, "-m", "sipguard.cli.main", "top", "--interval", "100ms", "-c", str(own.path)]
+    process = subprocess.Popen(command, stdin=theirs, stdout=theirs, stderr=theirs, cwd=ROOT, start_new_session=True)
+    os.close(theirs)
+    text = b""
+    while b"processes" not in text:
+        text += os.read(ours, 65_536)
+    process.send_signal(signal.SIGINT)
+    assert process.wait(10) == 0
+    os.close(ours)

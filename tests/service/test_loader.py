@@ -14,7 +14,7 @@ from sipguard.records.filter import Filter
 from sipguard.records.record import Batch
 from sipguard.service.call_log import CallLog, LogOptions, masked
 from sipguard.service.loader import Keeping, Loader
-from sipguard.service.metrics import DeskSlots
+from sipguard.service.metrics import DeskSlots, render
 from sipguard.store.errors import JournalFull, StoreTooNew, StoreUnavailable
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Position, Writer, segment_numbers
 from sipguard.store.sqlite import SqliteStore
@@ -310,4 +310,21 @@ async def test_the_position_of_an_empty_segment_is_no_gap(place: Place) -> None:
     place.write(*calls(2, 2))
     assert await loader.flush() == 3
     assert (await place.store.positions())["0"] > Position(3, 0)
+    await place.store.close()
+
+
+async def test_tries_are_counted_by_peer_and_outcome(place: Place) -> None:
+    tries = [("192.0.2.1:5060", 0), ("192.0.2.2:5060", 503), ("192.0.2.1:5060", 200), ("192.0.2.3:5060", 486)]
+    place.write(samples.verdict("d-1"), samples.ended("d-1", tries=tries))
+    place.write(samples.verdict("d-2"), samples.ended("d-2", tries=tries[2:]))
+    loader = place.loader()
+    await loader.flush()
+    assert loader.tries == {
+        ("192.0.2.1:5060", "silent"): 1,
+        ("192.0.2.2:5060", "failed"): 1,
+        ("192.0.2.1:5060", "answered"): 2,
+        ("192.0.2.3:5060", "refused"): 2,
+    }
+    text = render((), {}, (), loader.tries).decode()
+    assert 'sipguard_peer_tries_total{outcome="answered",peer="192.0.2.1:5060"} 2.0' in text
     await place.store.close()
