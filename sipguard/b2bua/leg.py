@@ -198,8 +198,8 @@ class Leg:
         """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before.
 
         It is reached by the transport that the URI says, else by that of the leg, since its neighbour was heard over
-        it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does; one to
-        another host where nobody can be connected to at the target, which is then behind a translating router.
+        it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does; one
+        to another host where nobody can be connected to at the target, which is then behind a translating router.
         """
         host, port = host_port_of(uri)
         host = host.strip("[]")
