@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import signal
+from collections import Counter
 from collections.abc import Callable
 from pathlib import Path
 from typing import Final
@@ -15,6 +16,7 @@ from tests.e2e.calls import CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import CALLER_HOST, HOP_HOST, Product, free_port, wait_for
 from tests.e2e.sipp import Sipp
+from tests.e2e.test_reload import outcome
 from tests.wanted import reason
 
 pytestmark = pytest.mark.e2e
@@ -97,3 +99,40 @@ def test_a_call_that_rang_is_lost(own: Product, calls: Calls) -> None:
     wait_for(lambda: own.healthy(), "the worker publishes its levels")
     assert own.metric("sipguard_lost_calls_total") == 1
     assert calls.status() == 200
+
+
+@pytest.mark.skipif(bool(reason("sipp")), reason=reason("sipp") or "sipp is there")
+def test_crashes_under_load(make_product: MakeProduct, tmp_path: Path) -> None:
+    """Two crashes at 100 calls a second: calls that are up go on, INVITEs wait in the kernel or are repeated."""
+    rate, count = 100, 800
+    hop_port = free_port(HOP_HOST)
+    product = make_product(start=False)
+    product.config["trunks"]["hop"]["peers"] = [f"{HOP_HOST}:{hop_port}"]
+    product.write()
+    product.start()
+    uas = Sipp("070_call_over_a_crash_uas", tmp_path, (HOP_HOST, hop_port), None, calls=2 * count).start()
+    statistics = tmp_path / "uac.csv"
+    uac = Sipp(
+        "070_call_over_a_crash_uac", tmp_path, (CALLER_HOST, free_port(CALLER_HOST)), product.address(),
+        "-r", str(rate), "-l", str(count), "-trace_stat", "-stf", str(statistics), calls=count,
+    )  # fmt: skip
+    try:
+        uac.start()
+        for starts in (2, 3):
+            wait_for(lambda: product.healthy() and product.metric("sipguard_answered_calls_total") > rate, "load")
+            os.kill(product.worker_pid(), signal.SIGKILL)
+            wait_for(
+                lambda n=starts: product.answer("status")["processes"]["worker"]["starts"] == n,  # type: ignore[misc]
+                "a new worker",
+            )
+        uac.wait()
+    finally:
+        uac.stop()
+        uas.stop()
+    assert outcome(statistics)["FailedCall"] <= count / 100, uac.complaint()
+    wait_for(lambda: product.healthy() and product.metric("sipguard_calls_active") == 0, "the tables are empty", 40)
+    wait_for(lambda: all(row["disposition"] for row in product.calls()), "every record has an end")
+    ends = Counter(row["disposition"] for row in product.calls())
+    assert ends["answered"] >= count - count / 100, ends
+    assert set(ends) <= {"answered", "lost", "dead"}, ends
+    assert product.metric("sipguard_troubles_total") == 0
