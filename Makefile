@@ -11,6 +11,7 @@ STAMP := $(VENV)/.installed
 CONFIG ?= config/sipguard.yaml
 RATE ?= 100
 SECONDS ?= 5
+TRANSPORT ?= udp
 
 .PHONY: help setup demo run test check bench loadtest soak fuzz lock clean compiled compiledtest
 
@@ -44,8 +45,8 @@ check: setup ## ruff, mypy --strict, architecture test
 	$(BIN)/mypy
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
-loadtest: setup ## SIPp through sipguard: make loadtest RATE=300 SECONDS=10
-	$(BIN)/python -m tests.loadtest --rate $(RATE) --seconds $(SECONDS)
+loadtest: setup ## SIPp through sipguard: make loadtest RATE=300 SECONDS=10 TRANSPORT=tcp
+	$(BIN)/python -m tests.loadtest --rate $(RATE) --seconds $(SECONDS) --transport $(TRANSPORT)
 
 compiled: setup ## the core compiled by mypyc, in its own environment .venv-compiled (needs a C compiler)
 	rm -rf build/compiled dist/compiled && mkdir -p build/compiled

@@ -1,24 +1,31 @@
-"""SIPp through sipguard at a chosen rate: `python -m tests.loadtest --rate 300 --seconds 10 [--scenario 001]`.
+"""SIPp through sipguard at a chosen rate: `python -m tests.loadtest --rate 300 --seconds 10 [--transport tcp]`.
 
 SIPp and this project alone. Prints calls, failures, retransmissions, latency from INVITE to final answer as the
 caller sees it, and processor time a call of all processes of sipguard. Exit status 1 where a call failed.
+
+Both sides speak the transport, by one connection for all calls or by one for `each`. Over TLS a relay stands before
+each SIPp (tests/tlsrelay.py): its processor time is not counted, but it takes from what the machine has.
 """
 
 from __future__ import annotations
 
 import argparse
 import csv
+import socket
 import sys
 import tempfile
 import time
 from collections.abc import Iterator
+from contextlib import ExitStack
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
-from tests.e2e.product import CALLER_HOST, HOP_HOST, Product, configuration, free_port, wait_for
+from tests.e2e.product import CALLER_HOST, HOP_HOST, INNER, OUTER, Product, configuration, free_port, wait_for
 from tests.e2e.setups import SETUPS, Setup
-from tests.e2e.sipp import TABLE, Sipp
+from tests.e2e.sipp import SPOKEN, TABLE, Sipp
+from tests.pki import Pki
+from tests.tlsrelay import Place, TlsRelay, context
 from tests.wanted import WANTED, missing
 
 FIT: Final = tuple(name for name in TABLE if SETUPS.get(name, Setup()).usual)
@@ -55,19 +62,54 @@ def cpu_ns(pid: int) -> int:
     return sum(int(task.read_text().split()[0]) for task in Path(f"/proc/{pid}/task").glob("*/schedstat"))
 
 
-def run(name: str, rate: int, seconds: int, directory: Path) -> Result:
-    """Places rate * seconds calls of one scenario."""
-    config = configuration(free_port(HOP_HOST))
-    hop = config["trunks"]["hop"]["peers"][0].rpartition(":")
-    product = Product(directory / "product", config).start()
-    setup = SETUPS.get(name, Setup())
-    count = rate * seconds
-    limits = ("-l", str(max(1000, 40 * rate)), "-timeout", f"{seconds + 90}s")
-    uas = Sipp(f"{name}_uas", directory, (hop[0], int(hop[2])), None, *limits, *setup.uas, calls=count)
-    uac = Sipp(
-        f"{name}_uac", directory, (CALLER_HOST, free_port(CALLER_HOST)), product.address(), *limits, *setup.uac,
-        "-r", str(rate), "-trace_stat", "-stf", "uac.csv", "-trace_rtt", "-rtt_freq", "1", calls=count,
-    )  # fmt: skip
+def configured(transport: str, hop_port: int, directory: Path) -> dict[str, Any]:
+    """The template with listeners of this transport."""
+    config = configuration(hop_port)
+    for listener in config["listeners"].values():
+        listener["transport"] = transport
+    if transport == "tls":
+        pki = Pki("Example Transport ROOT")
+        pki.write_tls(directory, "edge", (OUTER, INNER, "edge.example"))
+        pki.write_tls(directory, "side", (HOP_HOST, "side.example"))
+        files = {"certificate": "edge.pem", "key": "edge.key", "ca": "ca.pem"}
+        for listener in config["listeners"].values():
+            listener["tls"] = {kind: str(directory / file) for kind, file in files.items()}
+    return config
+
+
+def relays(transport: str, product: Product, hop: Place, directory: Path, stack: ExitStack) -> tuple[Place, Place]:
+    """Where SIPp calls, and where it is called: over TLS that is behind relays."""
+    if transport != "tls":
+        return product.address(), hop
+    calls, called = ((host, free_port(host, socket.SOCK_STREAM)) for host in (CALLER_HOST, HOP_HOST))
+    client, server = (context(directory, "side", server=server) for server in (False, True))
+    stack.enter_context(TlsRelay(calls, product.address(), client, into=True, source=CALLER_HOST, name="edge.example"))
+    stack.enter_context(TlsRelay(hop, called, server, into=False, source=HOP_HOST))
+    return calls, called
+
+
+def run(name: str, rate: int, seconds: int, directory: Path, over: str = "udp") -> Result:
+    """Places rate * seconds calls of one scenario; `over` as SPOKEN names it."""
+    with ExitStack() as stack:
+        hop = (HOP_HOST, free_port(HOP_HOST, socket.SOCK_DGRAM if over == "udp" else socket.SOCK_STREAM))
+        transport = over.removesuffix("-each")
+        product = Product(directory / "product", configured(transport, hop[1], directory)).start()
+        stack.callback(product.stop)
+        calls, called = relays(transport, product, hop, directory, stack)
+        setup = SETUPS.get(name, Setup())
+        count = rate * seconds
+        limits = ("-l", str(max(1000, 40 * rate)), "-timeout", f"{seconds + 90}s")
+        uas = Sipp(f"{name}_uas", directory, called, None, *limits, *setup.uas, calls=count, over=over)
+        uac = Sipp(
+            f"{name}_uac", directory, (CALLER_HOST, free_port(CALLER_HOST)), calls, *limits, *setup.uac,
+            "-r", str(rate), "-trace_stat", "-stf", "uac.csv", "-trace_rtt", "-rtt_freq", "1", calls=count, over=over,
+        )  # fmt: skip
+        return _measured(product, uac, uas, directory, (count, seconds))
+
+
+def _measured(product: Product, uac: Sipp, uas: Sipp, directory: Path, wanted: tuple[int, int]) -> Result:
+    """Lets both sides run for the wanted (calls, seconds)."""
+    count, seconds = wanted
     try:
         pids = processes(product)
         uas.start()
@@ -81,7 +123,6 @@ def run(name: str, rate: int, seconds: int, directory: Path) -> Result:
     finally:
         uac.stop()
         uas.stop()
-        product.stop()
     return Result(
         int(statistics["TotalCallCreated"]),
         int(statistics["FailedCall(C)"]),
@@ -97,9 +138,9 @@ def _rows(path: Path) -> Iterator[dict[str, str]]:
     return csv.DictReader(path.read_text().splitlines(), delimiter=";")
 
 
-def show(name: str, rate: int, result: Result) -> None:
+def show(title: str, name: str, rate: int, result: Result) -> None:
     """Prints what came of it."""
-    print(f"{name}: {TABLE[name][0]}")
+    print(f"{title}: {TABLE[name][0]}")
     print(f"calls            {result.placed} in {result.seconds:.1f} s, wanted {rate}/s")
     print(f"failed           {result.failed}")
     print(f"retransmissions  {result.retransmitted}")
@@ -115,6 +156,7 @@ def main() -> int:
     parser.add_argument("--rate", type=int, default=100, help="calls a second")
     parser.add_argument("--seconds", type=int, default=5)
     parser.add_argument("--scenario", default="001", help="number of a scenario: " + ", ".join(n[:3] for n in FIT))
+    parser.add_argument("--transport", choices=list(SPOKEN), default="udp", help="of both sides")
     asked = parser.parse_args()
     if "sipp" in missing():
         print(f"sipp is missing: apt-get install {WANTED['sipp'][0]}")
@@ -123,8 +165,8 @@ def main() -> int:
     if not name:
         parser.error(f"no scenario {asked.scenario} that fits; there are {', '.join(n[:3] for n in FIT)}")
     with tempfile.TemporaryDirectory(prefix="sipguard-load-") as directory:
-        result = run(name, asked.rate, asked.seconds, Path(directory))
-    show(name, asked.rate, result)
+        result = run(name, asked.rate, asked.seconds, Path(directory), asked.transport)
+    show(f"{name} over {asked.transport}", name, asked.rate, result)
     return 1 if result.failed or result.placed < asked.rate * asked.seconds else 0
 
 

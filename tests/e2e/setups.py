@@ -133,7 +133,8 @@ class Setup:
     @property
     def usual(self) -> bool:
         """Whether the template does as it is."""
-        return not (self.trunk or self.egress or self.first_peer or self.draining) and "6" not in self.listeners[0]
+        changed = self.trunk or self.egress or self.first_peer or self.draining
+        return not changed and self.listeners == ("outer", "inner") and self.over == ("udp", "udp")
 
 
 SETUPS: Final = {

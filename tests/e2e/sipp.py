@@ -16,10 +16,12 @@ from tests.standin import header, headers
 
 SCENARIOS: Final = ROOT / "sipp_scenarios"
 LONGEST_S: Final = 60
-SPOKEN: Final = {  # options of SIPp: one connection for all calls
+SPOKEN: Final = {  # options of SIPp: one connection for all calls, or one for each
     "udp": (),
     "tcp": ("-t", "t1", "-max_socket", "200"),
+    "tcp-each": ("-t", "tn", "-max_socket", "9000"),
     "tls": ("-t", "t1", "-max_socket", "200"),  # Debian's has no TLS: tests/tlsrelay.py stands before it
+    "tls-each": ("-t", "tn", "-max_socket", "9000"),
 }
 CONTROL_HOST: Final = "127.0.0.1"  # SIPp listens for commands, over IPv4 only
 
