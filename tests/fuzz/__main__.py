@@ -23,9 +23,12 @@ VAR = Path(__file__).parent.parent.parent / "var" / "fuzz"
 
 
 def once(octets: bytes) -> None:
-    """Plays one script: spoiled where its first octet is odd, else with one final response to each request."""
-    spoil = bool(octets) and octets[0] % 2 == 1
-    ground = play(octets[1:], spoil)
+    """Plays one script: spoiled where its first octet is odd, else with one final response to each request.
+
+    Over TCP where its second bit is set.
+    """
+    spoil, streams = (bool(octets) and bool(octets[0] & bit) for bit in (1, 2))
+    ground = play(octets[1:], spoil, streams)
     if not spoil:
         require_one_final(ground)
     assert not ground.left(), ground.left()
@@ -42,8 +45,8 @@ def main() -> None:
     corpus = VAR / "corpus"
     corpus.mkdir(parents=True, exist_ok=True)
     for n, seed in enumerate(SEEDS):
-        for spoil in (0, 1):
-            (corpus / f"seed-{n}-{spoil}").write_bytes(bytes([spoil]) + seed)
+        for how in range(4):
+            (corpus / f"seed-{n}-{how}").write_bytes(bytes([how]) + seed)
     options = [f"-max_total_time={seconds}", "-max_len=600", "-timeout=20", f"-artifact_prefix={VAR}/"]
     atheris.Setup([sys.argv[0], *options, str(corpus)], once)
     atheris.Fuzz()

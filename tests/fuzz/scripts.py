@@ -11,6 +11,7 @@ from __future__ import annotations
 
 import tempfile
 from collections.abc import Callable, Iterator
+from dataclasses import replace
 from functools import cache
 from pathlib import Path
 from random import Random
@@ -32,7 +33,9 @@ from sipguard.b2bua.engine import Engine
 from sipguard.b2bua.frames import encode
 from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.trunk import Peer
 from sipguard.sip.flow import Flow, Send
+from sipguard.sip.framing import PING, Framer
 from sipguard.stir.certificate import CertificateStore
 from tests.inprocess import A_AT, B_AT, CALLEE, CALLER, FROM_A, FROM_B, Shipped, by_callee, by_caller, companion, invite
 from tests.standin import SDP, header, reply
@@ -210,14 +213,55 @@ class Ground:
             yield request, got.get(_key(request), set())
 
 
+class StreamGround(Ground):
+    """The same over TCP: what is sent is cut anywhere and framed; where `breaks`, connections are lost now and then."""
+
+    def __init__(self, breaks: bool) -> None:
+        super().__init__()
+        self.breaks = breaks
+        self._framers: dict[tuple[str, int], Framer] = {}
+        self.engine = Engine(stream_ruleset(), CertificateStore(), Random(1).randbytes, lambda: self.now)
+
+    def wait(self, seconds: float) -> None:
+        """Time passes; nothing that came by a stream comes again, so nothing is kept for it (Timers I, J, K are 0)."""
+        super().wait(seconds)
+        self.sent.clear()
+        self.cancelled = dict.fromkeys(self.cancelled, False)
+
+    def put(self, flow: Flow, octets: bytes) -> None:
+        """Octets of a connection go in, in two pieces."""
+        self.sent.append((flow, octets))
+        here = Flow(1 + flow.remote[1], "tcp", flow.listener, flow.remote)
+        framer = self._framers.setdefault(flow.remote, Framer())
+        at = sum(octets) % (len(octets) + 1)
+        for piece in (octets[:at], octets[at:]):
+            for message in framer.feed(piece):
+                if message != PING:
+                    self.carry(self.engine.received(here, message, self.clock()))
+        if framer.broken is not None:
+            self.carry(self.engine.unframed(here, framer.head, framer.broken, self.clock()))
+        if framer.broken is not None or (self.breaks and sum(octets) % 5 == 0):
+            del self._framers[flow.remote]
+            self.carry(self.engine.closed(here, len(octets) % 3 > 0, self.clock()))
+
+
+@cache
+def stream_ruleset() -> Ruleset:
+    """The shipped configuration with its listener and its peers on TCP."""
+    opened = ground_work()[1]
+    trunks = {**opened.trunks, "core": replace(opened.trunks["core"], peers=(Peer(*B_AT, "tcp"),))}
+    listeners = {name: replace(each, transport="tcp") for name, each in opened.listeners.items()}
+    return replace(opened, trunks=trunks, listeners=listeners)
+
+
 def _key(text: str) -> tuple[str, str]:
     """What a transaction goes by: the branch of the top Via, and the method."""
     return header(text, "Via").partition("branch=")[2].partition(";")[0], header(text, "CSeq").partition(" ")[2]
 
 
-def play(octets: bytes, spoil: bool) -> Ground:
-    """Plays a script to its end."""
-    ground, script = Ground(), Script(octets)
+def play(octets: bytes, spoil: bool, streams: bool = False) -> Ground:
+    """Plays a script to its end, over UDP or TCP."""
+    ground, script = StreamGround(breaks=spoil) if streams else Ground(), Script(octets)
     acts = ACTS if spoil else ACTS[: -len(SPOILING)]
     for _ in range(STEPS):
         if not script:

@@ -38,6 +38,18 @@ def test_each_well_formed_request_gets_one_final_response(octets: bytes) -> None
 
 
 @settings(max_examples=EXAMPLES, deadline=None)
+@given(SCRIPTS, st.booleans())
+@example(ANSWERED, False)
+@example(CANCELLED, False)
+@example(ANSWERED, True)
+def test_the_same_over_streams(octets: bytes, spoil: bool) -> None:
+    ground = play(octets, spoil, streams=True)
+    if not spoil:
+        require_one_final(ground)
+    assert ground.left() == []
+
+
+@settings(max_examples=EXAMPLES, deadline=None)
 @given(st.binary(max_size=600), st.booleans())
 def test_any_octets(octets: bytes, by_callee: bool) -> None:
     ground = Ground()
@@ -66,8 +78,9 @@ def test_a_broken_request_is_answered_alike_each_time() -> None:
 
 def test_the_seeds_reach_what_they_are_for() -> None:
     """A script can answer, acknowledge and end a call, so that it is not all noise."""
-    answered, cancelled = play(ANSWERED, spoil=False), play(CANCELLED, spoil=False)
-    assert [text.partition(" ")[0] for text in answered.at_b] == ["INVITE", "ACK", "BYE"]
-    assert [text.partition(" ")[0] for text in cancelled.at_b][:2] == ["INVITE", "CANCEL"]
-    for ground in (answered, cancelled):
-        require_one_final(ground)
+    for streams in (False, True):
+        answered, cancelled = (play(script, False, streams) for script in (ANSWERED, CANCELLED))
+        assert [text.partition(" ")[0] for text in answered.at_b] == ["INVITE", "ACK", "BYE"]
+        assert [text.partition(" ")[0] for text in cancelled.at_b][:2] == ["INVITE", "CANCEL"]
+        for ground in (answered, cancelled):
+            require_one_final(ground)
