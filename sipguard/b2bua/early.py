@@ -10,7 +10,7 @@ RSeq numbers (RFC 3262 §3) belong to one of them.
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.leg import B, Leg
 from sipguard.sip.flow import Flow
@@ -21,13 +21,19 @@ if TYPE_CHECKING:
     from sipguard.b2bua.setup import Setup
 
 
+MOST: Final = 32  # early dialogs of one INVITE beside the first; of more only the 2xx is heard
+
+
 def fork_key(local_tag: str, remote_tag: str) -> str:
     """Where in `engine.legs` a B leg stands that shares its local tag with others; a tag has no space."""
     return f"{local_tag} {remote_tag}"
 
 
 def leg_for(setup: Setup, response: Response, flow: Flow) -> Leg | None:
-    """The B leg of the dialog that a response belongs to; one more, with its A leg, for a To-tag that is new."""
+    """The B leg of the dialog that a response belongs to; one more, with its A leg, for a To-tag that is new.
+
+    None where there are too many of them.
+    """
     first = setup.call.b
     remote_tag = response.to_tag
     if first is None or first.remote_tag == remote_tag or not remote_tag:
@@ -35,7 +41,9 @@ def leg_for(setup: Setup, response: Response, flow: Flow) -> Leg | None:
     if first.remote_tag:
         key = fork_key(first.local_tag, remote_tag)
         known = setup.call.engine.legs.get(key)
-        return known if known is not None else _fork(setup, first, response, flow, key)
+        if known is not None or (response.status < 200 and setup.forks is not None and len(setup.forks) >= MOST):
+            return known
+        return _fork(setup, first, response, flow, key)
     _begin(setup, first, response, flow)
     return first
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipguard.b2bua import frames
+from sipguard.b2bua.early import MOST
 from tests.playbook import ANSWER_SDP, SDP, Play, Playbook, body_of, lines, tag_in, uri_in, value, values
 
 FORKS = ("fork-1", "fork-2")
@@ -198,6 +199,20 @@ def test_bye_of_the_only_early_dialog_is_as_good_as_a_cancel(book: Playbook) -> 
     assert a.request("BYE") == ["a 200 OK", "a 487 Request Terminated", "b CANCEL"]
     a.ack()
     b.reply("487 Request Terminated")
+
+
+def test_a_next_hop_that_forks_without_end(book: Playbook) -> None:
+    """What it can make us keep is bounded; whoever answers is heard."""
+    a, b = book.a, book.b
+    a.invite()
+    for n in range(MOST + 9):
+        b.reply("180 Ringing", tag=f"fork-{n}")
+    assert len(a.all("180")) == MOST + 1
+    assert len(book.engine.legs) == 2 * MOST + 2
+    assert b.reply("200 OK", tag="fork-last") == ["a 200 OK"]
+    a.ack()
+    assert len(book.engine.legs) == 2
+    book.bye()
 
 
 def test_early_dialog_terminated(book: Playbook) -> None:
