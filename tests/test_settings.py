@@ -481,6 +481,16 @@ MISTAKES = {
         "tls: {certificate: policy.yaml, key: policy.yaml}}",
         "4:30: listeners.main.tls: is not for transport udp",
     ),
+    "trunk group nowhere": (
+        "    route: core\n",
+        "    route: core\n    write: {trunk_group: tg-1}\n",
+        "13:5: trunks.carrier-a.write: trunk_group and trunk_context go together (RFC 4904 §5); write both",
+    ),
+    "redirect to nowhere": (
+        "    route: core\n",
+        "    route: core\n    redirect_trunks: [croe]\n",
+        "13:23: trunks.carrier-a.redirect_trunks[0]: croe is no trunk; did you mean core?",
+    ),
     "bad prefix": (
         "    route: core\n",
         '    route: core\n    read: {tech_prefix: "["}\n',

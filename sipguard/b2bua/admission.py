@@ -95,8 +95,8 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
             server.respond(503, octets, engine.clock.now)
             return
     call = Call(engine, ruleset, trunk, engine.flow, server.flow)
-    call.invited(request)
     call.emergency = emergency
+    call.invited(request)
     setup = Setup(call, request, server, attempt, Screening(emergency), engine.context)
     limit = "" if emergency else engine.load_of(trunk).admit(trunk.limits, engine.clock.now)
     if limit:

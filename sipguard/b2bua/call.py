@@ -14,6 +14,7 @@ from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.credentials import log_in
 from sipguard.b2bua.leg import A, Leg
+from sipguard.b2bua.privacy import stand
 from sipguard.b2bua.subscription import Lingering
 from sipguard.sip.message import Message, Request
 
@@ -96,6 +97,7 @@ class Call:
         a.remote = invite.from_value
         a.remote_cseq = invite.cseq
         log_in(a, self.ruleset, self.trunk.name)
+        stand(a, self.trunk, self.emergency)
 
     def refresh_target(self, leg: Leg, message: Message) -> None:
         """Takes the far end's Contact (RFC 3261 §12.2); a frame says so where it has moved after the answer."""

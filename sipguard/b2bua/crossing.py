@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.label import without_verstat
+from sipguard.b2bua.privacy import NOTHING, without
 from sipguard.sip.message import Message, Request, Response
 
 if TYPE_CHECKING:
@@ -98,13 +99,18 @@ def bare_ack(leg: Leg, cseq: int, branch: str) -> bytes:
     return in_dialog(leg, "ACK", cseq, branch, 70, "Content-Length: 0", b"")
 
 
-def relayed(response: Response, head: str, to_line: str, tag: str, contact: str) -> bytes:
-    """A response for the other leg: its status, phrase and headers under the head of that leg's request."""
+def relayed(
+    response: Response, head: str, to_line: str, tag: str, contact: str, dropped: frozenset[str] = NOTHING
+) -> bytes:
+    """A response for the other leg: its status, phrase and headers under the head of that leg's request.
+
+    `dropped` are names of headers that must not be shown there.
+    """
+    lines = crossing_lines(response)
+    if dropped:
+        lines = without(lines, dropped)
     add = f";tag={tag}" if tag else ""
     if 300 <= response.status < 400 or response.status == 485:
         contact = "".join(f"{line}\r\n" for line in response.lines_of("contact"))
-    text = (
-        f"SIP/2.0 {response.status} {response.phrase}\r\n{head}{to_line}{add}\r\n"
-        f"{contact}{crossing_lines(response)}\r\n\r\n"
-    )
+    text = f"SIP/2.0 {response.status} {response.phrase}\r\n{head}{to_line}{add}\r\n{contact}{lines}\r\n\r\n"
     return text.encode("latin-1") + response.body

@@ -13,6 +13,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.leg import B, Leg
+from sipguard.b2bua.privacy import stand_beside
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Response
 
@@ -65,6 +66,7 @@ def _fork(setup: Setup, first: Leg, response: Response, flow: Flow, key: str) ->
     leg.call_id, leg.local_tag, leg.local = first.call_id, first.local_tag, first.local
     leg.cseq = response.cseq
     leg.login = first.login
+    stand_beside(leg, first)
     host, port = went_by.remote
     leg.aim_at(f"sip:[{host}]:{port}" if ":" in host else f"sip:{host}:{port}")
     _begin(setup, leg, response, flow)

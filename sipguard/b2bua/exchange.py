@@ -14,6 +14,7 @@ from sipguard.b2bua.credentials import CHALLENGED, OURS, REFUSED, WRONG, once_mo
 from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.lifetime import interval_of
+from sipguard.b2bua.privacy import NOTHING, hidden
 from sipguard.b2bua.subscription import OUTLIVING
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
@@ -204,7 +205,9 @@ class Exchange:
         ours = source.contact if refreshes else ""
         if self.asks_s and 200 <= status < 300:
             ours += refresh.to_add(response, self.asks_s)
-        octets = relayed(response, server.head, server.to_line, "", ours)
+        other = self.other
+        dropped = hidden(response, other.believed, source.shown) if source.border or other.border else NOTHING
+        octets = relayed(response, server.head, server.to_line, "", ours, dropped)
         server.respond(status, octets, now)
         if status < 200:
             return

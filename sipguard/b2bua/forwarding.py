@@ -18,13 +18,15 @@ from sipguard.b2bua.label import (
     without_verstat,
 )
 from sipguard.b2bua.naming import NAMING, named_lines
+from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, privacy_of, without
+from sipguard.b2bua.writing import request_uri, to_uri
 from sipguard.sip.message import Request
-from sipguard.sip.uri import host_of, name_addr, user_of, with_host, without_transport
+from sipguard.sip.uri import host_of, name_addr, with_host, without_transport
 
 if TYPE_CHECKING:
     from sipguard.b2bua.leg import Leg
     from sipguard.b2bua.setup import Setup
-    from sipguard.screening.trunk import Peer, Trunk, WriteRules
+    from sipguard.screening.trunk import Peer, Trunk
 
 ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
 
@@ -47,25 +49,35 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
     request = setup.request
     kept = kept_lines(request) if NAMING.isdisjoint(request.at) else named_lines(setup.call.engine, request, None)
     shown = request.from_value
+    call = setup.call
+    dropped = NOTHING
+    if (egress.send_pai != ALWAYS or not call.trunk.accept_pai) and not call.emergency:
+        dropped = hidden(request, call.trunk.accept_pai, egress.send_pai)
+        if dropped:
+            kept = without("\r\n".join(kept), dropped).split("\r\n")
+        if egress.send_pai != ALWAYS and "user" in privacy_of(request):
+            shown = f"{ANONYMOUS}{name_addr(shown)[2]}"
     own = len(kept)
     if not setup.untouched:
         if b"verstat" in request.head.lower():
             kept = [without_verstat(line) for line in kept]
             shown = without_verstat(shown)
-        shown = _mark(setup, egress, kept, shown)
+        shown = _mark(setup, egress, kept, shown, _asserted_in(request, kept, bool(dropped)))
     return kept, shown, own
 
 
-def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str) -> str:
-    """Writes verstat, attestation and label into `kept`; answers the From value with what belongs there."""
+def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str, n: int) -> str:
+    """Writes verstat, attestation and label into `kept`; answers the From value with what belongs there.
+
+    `n` is the index of the first P-Asserted-Identity, -1 where there is none.
+    """
     label = setup.label
     facts = setup.screening.facts
     result, attest = facts.get("identity.result"), facts.get("identity.attest")
     verstat = verstat_of(egress.verstat, result, attest) if setup.call.trunk.verify else ""
     if label is not None and label.verstat:
         verstat = label.verstat
-    n = _asserted_in(setup.request, kept)
-    if n < 0 and not setup.attempt.shown.tn:
+    if n < 0 and (not setup.attempt.shown.tn or shown.startswith(ANONYMOUS)):
         verstat = ""  # it speaks of a number (3GPP TS 24.229 §7.2A.20)
     setup.verstat = verstat
     if verstat and n >= 0:
@@ -85,11 +97,14 @@ def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str) -> str:
     return shown
 
 
-def _asserted_in(request: Request, kept: list[str]) -> int:
-    """Index of the first P-Asserted-Identity line in `kept`, -1 where there is none."""
+def _asserted_in(request: Request, kept: list[str], fewer: bool) -> int:
+    """Index of the first P-Asserted-Identity line in `kept`, -1 where there is none; `fewer`: some were taken out."""
     at = request.at.get("p-asserted-identity")
     if at is None:
         return -1
+    if fewer:
+        names = [line.partition(":")[0].strip().lower() for line in kept]
+        return names.index("p-asserted-identity") if "p-asserted-identity" in names else -1
     return sum(1 for key in request.keys[:at] if key not in NOT_CROSSING)
 
 
@@ -105,19 +120,18 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     request = setup.request
     from_uri = setup.from_uri
     if from_uri[:3].lower() == "sip" and host_of(from_uri) != ANONYMOUS_HOST:
-        from_uri = with_host(from_uri, setup.call.engine.listeners[leg.flow.listener].own_host)
+        own_host = setup.call.engine.listeners[leg.flow.listener].own_host
+        from_uri = with_host(from_uri, egress.write.from_host or own_host)
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = setup.contact
     if not uri:
-        uri = written(setup.target or request.uri, egress.write, peer.uri_host, egress.write.prefix)
+        uri = request_uri(setup.target or request.uri, egress.write, peer.uri_host)
         if "transport=" in uri:  # it was said of the way to us
             uri = without_transport(uri)
-    display, to_uri, to_rest = name_addr(request.to_value)
-    if to_uri == request.uri and not setup.target and (setup.contact or not egress.write.prefix):
-        to_uri = uri
-    else:
-        to_uri = written(to_uri, egress.write, peer.uri_host, "")
-    leg.remote = f"{display} <{to_uri}>{to_rest}" if display else f"<{to_uri}>{to_rest}"
+    display, to, to_rest = name_addr(request.to_value)
+    same = to == request.uri and not setup.target and (bool(setup.contact) or egress.write.usual)
+    to = uri if same and to[:4].lower() != "tel:" else to_uri(to, egress.write, peer.uri_host)
+    leg.remote = f"{display} <{to}>{to_rest}" if display else f"<{to}>{to_rest}"
     leg.target = leg.request_uri = uri
     text = (
         f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
@@ -125,25 +139,3 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
         f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{setup.lines}\r\n\r\n"
     )
     return text.encode("latin-1") + request.body
-
-
-def written(uri: str, rules: WriteRules, host: str, prefix: str) -> str:
-    """A URI at `host`, its number as the trunk wants it written; by default the digits are untouched."""
-    if uri[:3].lower() != "sip":
-        return uri
-    if rules.form == "received" and not prefix:
-        return with_host(uri, host)
-    user = user_of(uri)
-    digits, semicolon, params = user.partition(";")
-    plain = digits.lstrip("+")
-    if rules.form != "received" and plain.isascii() and plain.isdigit():
-        if rules.form == "national" and len(plain) == 11 and plain[0] == "1":
-            digits = plain[1:]
-        elif rules.form == "plain":
-            digits = "1" + plain if len(plain) == 10 and digits == plain else plain
-        elif rules.form == "e164":
-            if digits == plain and len(plain) == 10:
-                digits = "+1" + plain
-            elif len(plain) > 10:
-                digits = "+" + plain
-    return with_host(uri.replace(user, f"{prefix}{digits}{semicolon}{params}", 1) if user else uri, host)

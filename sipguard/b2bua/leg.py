@@ -33,7 +33,9 @@ class Leg:
     __slots__ = (
         "anew",  # Flow | None: where our requests go once the connection of `flow` is gone
         "answer",  # Answer | None: a 2xx that we sent here and that awaits its ACK
+        "believed",  # whether what it says of identities crosses, see `privacy`
         "beside",  # transport -> (listener, its Via) on the same address: a target may want another transport
+        "border",  # whether that, or what it is shown of them, is limited
         "call",
         "call_id",
         "contact",  # our Contact line with its end
@@ -54,6 +56,7 @@ class Leg:
         "request_uri",
         "route_lines",
         "routes",
+        "shown",  # which identities it may see: always, unless_private, never
         "subscriptions",  # dict[str, str] | None: that the far end notifies of, see `subscription`
         "target",
         "updating",  # Exchange | None: an UPDATE that came from here and is not finished
@@ -78,6 +81,9 @@ class Leg:
         self.answer: Answer | None = None
         self.inviting: Exchange | None = None
         self.login: Login | None = None
+        self.shown = "always"
+        self.believed = True
+        self.border = False
         self.updating: Exchange | None = None
         self.other: Leg | None = None
         self.subscriptions: dict[str, str] | None = None

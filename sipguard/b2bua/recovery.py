@@ -18,6 +18,7 @@ from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.credentials import log_in
 from sipguard.b2bua.leg import B, Leg
 from sipguard.b2bua.lifetime import TOO_LONG, Lifetime
+from sipguard.b2bua.privacy import stand
 from sipguard.screening.trunk import Peer, Trunk
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import UDP, Flow
@@ -128,6 +129,10 @@ def _resume(
     call.a.pair_with(call.b)
     log_in(call.a, ruleset, frame.trunk)
     log_in(call.b, ruleset, frame.egress)
+    stand(call.a, trunk, frame.emergency)
+    egress = ruleset.trunks.get(frame.egress)
+    if egress is not None:
+        stand(call.b, egress, frame.emergency)
     engine.enter(call)
     engine.legs[call.b.local_tag] = call.b
     if 0.0 < frame.ends_at <= engine.clock.unix:

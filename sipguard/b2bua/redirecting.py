@@ -14,7 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.forwarding import marked_lines, written
+from sipguard.b2bua.forwarding import marked_lines
+from sipguard.b2bua.writing import request_uri
 from sipguard.sip.uri import name_addr, with_host
 
 if TYPE_CHECKING:
@@ -58,6 +59,6 @@ def _contacts(setup: Setup, host: str, hops: list[Hop], verstat: str) -> list[st
     lines = []
     for n, (egress, peer) in enumerate(hops):
         over = "" if peer.transport == "udp" else f";transport={peer.transport}"
-        target = written(uri, egress.write, peer.uri_host, egress.write.prefix)
+        target = request_uri(uri, egress.write, peer.uri_host)
         lines.append(f"Contact: <{target}{over}>;q={max(10 - n, 1) / 10:.1f}{verstat}")
     return lines

@@ -20,6 +20,7 @@ from sipguard.b2bua.failures import LAST_503, better
 from sipguard.b2bua.following import FOLLOWED, Followed, follow
 from sipguard.b2bua.forwarding import invite, prepare_lines
 from sipguard.b2bua.leg import B, Leg
+from sipguard.b2bua.privacy import NOTHING, hidden, stand
 from sipguard.b2bua.retry_after import retry_after_of
 from sipguard.b2bua.setup_table import (
     ANSWER,
@@ -232,6 +233,7 @@ class Setup:
         leg.local_tag = engine.ids.token()
         leg.cseq = self.cseq
         log_in(leg, call.ruleset, egress.name)
+        stand(leg, egress, call.emergency)
         call.b = leg
         call.a.pair_with(leg)
         return leg
@@ -266,11 +268,13 @@ class Setup:
             call.ring_at = call.engine.clock.unix
         leg = early.leg_for(self, response, call.engine.flow)
         a = leg.other if leg is not None else None
-        if a is None:
+        if leg is None or a is None:
             return
         self.relayed_ring = True
         server = self.server
-        server.respond(response.status, relayed(response, server.head, server.to_line, a.local_tag, a.contact), now)
+        dropped = hidden(response, leg.believed, a.shown) if a.border or leg.border else NOTHING
+        octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact, dropped)
+        server.respond(response.status, octets, now)
 
     def _join(self, transaction: ClientTransaction, response: Response, now: float) -> None:
         """The callee answered: both dialogs stand, the 2xx goes to the caller."""
@@ -298,7 +302,8 @@ class Setup:
             ours += refresh.to_add(response, interval_s)
         lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
         call.record_answer(a, b)
-        octets = relayed(response, server.head, server.to_line, a.local_tag, ours)
+        dropped = hidden(response, b.believed, a.shown) if a.border or b.border else NOTHING
+        octets = relayed(response, server.head, server.to_line, a.local_tag, ours, dropped)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None
@@ -343,7 +348,10 @@ class Setup:
             self.send_final(call.trunk.last_503, LAST_503[call.trunk.last_503])
             call.close(frames.FAILED)
             return
-        octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "")
+        a, b = call.a, call.b
+        limited = b is not None and (a.border or b.border)
+        dropped = hidden(response, b.believed, a.shown) if b is not None and limited else NOTHING
+        octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "", dropped)
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
         call.close(frames.CANCELLED if self.parting and status == 487 else _disposition_of(status))

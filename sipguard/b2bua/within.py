@@ -18,6 +18,7 @@ from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.leg import A, B, Leg
 from sipguard.b2bua.loops import has_returned
 from sipguard.b2bua.naming import NAMING, renamed_lines
+from sipguard.b2bua.privacy import hidden, without
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.subscription import OUTLIVING
 from sipguard.sip.compose import local_response
@@ -99,6 +100,8 @@ def _cross(
     except MalformedMessage as error:
         engine.answer(server, request, error.status, error.phrase)
         return
+    if leg.border or other.border:
+        lines = without(lines, hidden(request, leg.believed, other.shown))
     if method in TARGET_REFRESH:
         if call is not None:
             call.refresh_target(leg, request)

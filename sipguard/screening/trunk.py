@@ -172,11 +172,26 @@ class WriteRules:
     """How numbers are written to this trunk, in Request-URI and To; caller digits are never changed.
 
     `form`: received (digits untouched) | e164 (+1...) | national (10 digits for +1 numbers) | plain (1...).
-    `prefix` is put before the written number of the Request-URI.
+    `prefix` is put before the written number of the Request-URI; hosts are the peer's, in From ours, where they are "".
+    `trunk_group` and `trunk_context` go into the Request-URI (RFC 4904). `tel`: sip (a tel: Request-URI becomes a sip:
+    URI at the peer) | keep.
     """
 
     form: str = "received"
     prefix: str = ""
+    uri_host: str = ""
+    from_host: str = ""
+    to_host: str = ""
+    user_phone: bool = False  # ;user=phone is added to numbers in Request-URI and To
+    trunk_group: str = ""
+    trunk_context: str = ""
+    tel: str = "sip"
+    usual: bool = field(init=False, repr=False, compare=False, default=True)  # only hosts change in Request-URI and To
+
+    def __post_init__(self) -> None:
+        other = self.prefix or self.uri_host or self.to_host or self.user_phone or self.trunk_group
+        usual = not other and self.form == "received" and self.tel == "sip"
+        object.__setattr__(self, "usual", usual)
 
 
 @dataclass(frozen=True, slots=True)
@@ -215,6 +230,8 @@ class Trunk:
     read: NumberRules = READ_AS_NANP
     write: WriteRules = WriteRules()
     trust_pai: bool = False
+    accept_pai: bool = True  # P-Asserted-Identity from it crosses
+    send_pai: str = "always"  # P-Asserted-Identity to it: always | unless_private (Privacy: id) | never
     emergency_marks_trusted: bool = False
     verify: bool = True
     verstat: str = "plain"  # written TO this trunk: off | plain | suffix_all | suffix_bc

@@ -68,6 +68,9 @@ def _trunk(name: str, trunk: TrunkShape, config: Config, document: Document) -> 
         yield from _routes(trunk, (*path, "route"), config, document)
     elif trunk.sources and not _given_back(trunk, config):
         yield document.problem(path, "calls from here have no route", "write route: TRUNK")
+    if bool(trunk.write.trunk_group) is not bool(trunk.write.trunk_context):
+        what = "trunk_group and trunk_context go together (RFC 4904 §5)"
+        yield document.problem((*path, "write"), what, "write both")
     for at, each in enumerate(trunk.redirect_trunks):
         yield from _route(each, (*path, "redirect_trunks", at), config, document)
     if not trunk.sources and not trunk.peers:

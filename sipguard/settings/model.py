@@ -154,6 +154,9 @@ class ReadShape(Shape):
     """Area code of seven-digit numbers."""
 
 
+HostText = Annotated[str, Field(pattern=r"^([A-Za-z0-9.-]+|\[[0-9A-Fa-f:.]+\])?(:[0-9]{1,5})?$")]
+
+
 class WriteShape(Shape):
     """How called numbers are written to this trunk. Digits of the caller are never changed."""
 
@@ -161,6 +164,20 @@ class WriteShape(Shape):
     """received: as they came; e164: +12025550123; national: 2025550123; plain: 12025550123."""
     prefix: Annotated[str, Field(pattern=r"^[0-9A-D#*+]*$")] = ""
     """Written before the number in the Request-URI."""
+    uri_host: HostText = ""
+    """Host of the Request-URI; the peer's if left out."""
+    from_host: HostText = ""
+    """Host of From; the address of the listener if left out. An anonymous From keeps its host."""
+    to_host: HostText = ""
+    """Host of To; the peer's if left out."""
+    user_phone: bool = False
+    """Whether user=phone is added to numbers in Request-URI and To."""
+    trunk_group: Annotated[str, Field(pattern=r"^[A-Za-z0-9_.-]*$")] = ""
+    """Trunk group that the Request-URI names (RFC 4904); needs trunk_context."""
+    trunk_context: HostText = ""
+    """Where trunk_group is known: a domain."""
+    tel: Literal["sip", "keep"] = "sip"
+    """A tel: Request-URI becomes a sip: URI at the peer, or stays as it is."""
 
 
 class AttestationHeaders(Shape):
@@ -293,6 +310,10 @@ class TrunkShape(Shape):
     """How called numbers are written to it."""
     trust_pai: bool = False
     """Whether its P-Asserted-Identity says who calls (RFC 3325)."""
+    accept_pai: bool = True
+    """Whether P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID that it sends cross."""
+    send_pai: Literal["always", "unless_private", "never"] = "always"
+    """Whether those headers are sent to it: also where the caller asks Privacy: id, not then, or never."""
     emergency_marks: Literal["ignored", "trusted"] = "ignored"
     """Whether its unsigned Priority: emergency or psap-callback admits a call."""
     verify: bool = True
