@@ -442,6 +442,7 @@ class Supervisor:
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,
             "troubles": list(self._troubles),
+            "traces": self._traces.running(),
         }
 
 

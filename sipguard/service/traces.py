@@ -38,7 +38,7 @@ class _Trace:
         self.queued_bytes = 0
         self.lost = 0
         self.why: str | None = None
-        self._until = time.monotonic() + for_s
+        self.until = time.monotonic() + for_s
         self._tell = tell
         self._over = over
 
@@ -56,7 +56,7 @@ class _Trace:
 
     async def _next(self) -> Seen | None:
         """The next message, None at the end; what waits when the time is over still comes."""
-        left_s = self._until - time.monotonic()
+        left_s = self.until - time.monotonic()
         if left_s > 0 and self.why is None:
             try:
                 return await asyncio.wait_for(self.queue.get(), left_s)
@@ -98,6 +98,14 @@ class Traces:
         trace = self._running[number] = _Trace(wish, for_s, self._tell, lambda: self._forget(number))
         self._tell("trace", *wish)
         return trace
+
+    def running(self) -> list[dict[str, Any]]:
+        """What runs: number, trunk, how long it still may."""
+        now = time.monotonic()
+        return [
+            {"tn": trace.wish[1], "trunk": trace.wish[2], "left_s": round(max(0.0, trace.until - now), 1)}
+            for trace in self._running.values()
+        ]
 
     def _forget(self, number: int) -> None:
         self._running.pop(number, None)

@@ -69,6 +69,14 @@ def test_no_secret_and_no_number_leaves(path: Path, broken: bool) -> None:
     assert json.loads(parts["versions.json"])["sipguard"]
 
 
+def test_what_stands_in_conf_d_is_masked_too(path: Path) -> None:
+    (path.parent / "conf.d").mkdir()
+    (path.parent / "conf.d" / "more.yaml").write_text('lists: {vip: {members: ["2025550131"], bind: [callee]}}\n')
+    parts = bundled(path)
+    assert json.loads(parts["configuration.json"])["lists"]["vip"]["members"] == ["202xxxxxxx"]
+    assert "2025550131" not in "".join(parts.values())
+
+
 def test_of_a_configuration_that_is_no_yaml_only_the_problems_leave(path: Path) -> None:
     path.write_text("password: [hunter3-misplaced\n")
     parts = bundled(path)

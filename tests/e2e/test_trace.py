@@ -2,12 +2,13 @@
 
 from __future__ import annotations
 
+import re
 import shutil
 import signal
 import subprocess
 import sys
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import ExitStack, contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ import pytest
 from tests.e2e.calls import BLOCKED, CALLEE, CALLER, Calls
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import ROOT, Product, wait_for
+from tests.e2e.test_connections import Ground
 from tests.standin import NextHop, header
 from tests.wanted import reason
 
@@ -100,3 +102,59 @@ def test_what_cannot_be_traced(own: Product, make_product: MakeProduct, tmp_path
     assert make_product(start=False).command("trace", "--number", CALLEE, "-o", file).returncode == 3
     ended = own.command("trace", "--number", CALLEE, "--for", "100ms", "-o", file)
     assert (ended.returncode, "0 message(s)" in ended.stderr) == (0, True)
+
+
+def test_messages_of_tls_are_there_decrypted(tmp_path: Path) -> None:
+    file = tmp_path / "tls.pcapng"
+    with ExitStack() as stack:
+        ground = Ground(tmp_path, stack)
+        caller = ground.caller("tls", "a")
+        stack.callback(caller.close)
+        with tracing(ground.product, file, "--number", CALLER):
+            outcome = caller.call(caller.invite(CALLER, CALLEE))
+            assert (outcome.status, outcome.bye_status) == (200, 200)
+            wait_for(lambda: len(frames(file)) >= 12, "the whole call is there")
+    found = frames(file)
+    assert all(
+        frame["frame.protocols"] == "exported_pdu:sip" + ":sdp" * ("sdp" in frame["frame.protocols"]) for frame in found
+    )
+    assert not any(frame["_ws.malformed"] for frame in found)
+    call_ids = {frame["sip.Call-ID"] for frame in found}
+    assert len(call_ids) == 2 and header(caller.sent[0], "Call-ID") in call_ids
+    for call_id in call_ids:
+        methods = [frame["sip.Method"] for frame in found if frame["sip.Call-ID"] == call_id]
+        assert [method for method in methods if method] == ["INVITE", "ACK", "BYE"]
+
+
+def test_a_reader_that_sleeps_costs_messages_and_no_call(own: Product, calls: Calls, tmp_path: Path) -> None:
+    """60 KiB a message: the bound of what waits for a reader is reached soon."""
+    file, padding = tmp_path / "slow.pcapng", "a=x:" + "x" * 60_000 + "\r\n"
+    with tracing(own, file, "--number", CALLER) as process:
+        process.send_signal(signal.SIGSTOP)
+        for _ in range(200):
+            head, end, body = calls.caller.invite(CALLER, CALLEE).partition("\r\n\r\n")
+            body += padding
+            head = re.sub(r"Content-Length: \d+", f"Content-Length: {len(body)}", head)
+            assert calls.caller.call(head + end + body).status == 200
+        process.send_signal(signal.SIGCONT)
+    assert process.stderr is not None
+    said = process.stderr.read()
+    lost = int(said.partition(" lost")[0].rpartition(" ")[2])
+    assert lost > 0, said
+    assert len(frames(file)) + lost >= 200 * 12, said
+    assert own.metric("sipguard_troubles_total") == 0
+
+
+def test_a_trace_whose_command_was_killed_leaves_no_trace(own: Product, calls: Calls, tmp_path: Path) -> None:
+    for n in range(5):  # one more than run at a time
+        with tracing(own, tmp_path / f"{n}.pcapng", "--number", CALLER) as process:
+            process.kill()
+            process.wait(10)
+            wait_for(lambda: not _traced(own), "the trace has ended")
+    assert calls.status() == 200
+
+
+def _traced(product: Product) -> list[object]:
+    """The traces that run."""
+    found: list[object] = product.answer("status")["traces"]
+    return found

@@ -28,6 +28,7 @@ from sipguard import __version__
 from sipguard.service.doctor.diagnosis import Case, Diagnosis
 from sipguard.service.doctor.masking import mask, mask_labels, mask_values
 from sipguard.settings.document import Document
+from sipguard.settings.merged import Merged
 from sipguard.settings.secret import place, read, secrets_of
 from sipguard.settings.values import CREDENTIAL
 
@@ -74,10 +75,10 @@ def _parts(
     """(name, masked text) of each part."""
     yield "diagnoses.txt", mask("\n".join(map(str, diagnoses)) + "\n", secrets)
     yield "diagnoses.json", _json([asdict(each) for each in diagnoses], secrets)
-    yield "configuration.json", _json(_configuration(case.path), secrets)
+    yield "configuration.json", _json(_values(Merged(case.path)), secrets)
     policy = case.config.policy if case.config is not None else None
     if isinstance(policy, str):
-        yield "policy.json", _json(_configuration((case.base / policy).resolve()), secrets)
+        yield "policy.json", _json(_values(Document((case.base / policy).resolve())), secrets)
     yield "files.json", _json(list(_files(case)), secrets)
     yield "status.json", _json(case.status, secrets)
     yield "metrics.txt", mask_labels(_metrics(case), secrets)
@@ -89,10 +90,11 @@ def _json(value: Any, secrets: tuple[bytes, ...]) -> str:
     return json.dumps(mask_values(value, secrets), indent=1, default=str) + "\n"
 
 
-def _configuration(file: Path) -> Any:
-    """The values of a file, without its comments; what is wrong with it where it cannot be read."""
-    document = Document(file)
-    return {"problems": [str(problem) for problem in document.problems]} if document.problems else document.plain
+def _values(document: Document) -> Any:
+    """The values of a document, without its comments; what is wrong with it where it cannot be read."""
+    if document.plain is None:
+        return {"problems": [str(problem) for problem in document.problems]}
+    return document.plain
 
 
 def _files(case: Case) -> Iterator[dict[str, Any]]:

@@ -12,14 +12,14 @@ from typing import Any
 from sipguard.service.doctor import clock, disk, files, kernel, names, ports
 from sipguard.service.doctor.diagnosis import OK, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.settings import READ, load
-from sipguard.settings.document import Document
+from sipguard.settings.merged import Merged
 from sipguard.settings.shape import read_shape
 
 
 def case_of(path: Path, status: dict[str, Any]) -> Case:
     """What is looked at; of a broken configuration as much as can be read."""
-    document = Document(path)
-    config = read_shape(document)[0] if not document.problems else None
+    document = Merged(path)
+    config = read_shape(document)[0] if document.plain is not None else None
     return Case(path, config, load(path, READ), status)
 
 
