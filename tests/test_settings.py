@@ -115,6 +115,16 @@ def test_what_ends_calls_that_nobody_hangs_up(tmp_path: Path) -> None:
     assert (other.max_duration_s, other.dead_call_check_s, other.session_timer) == (14_400.0, 900.0, None)
 
 
+def test_a_journal_that_is_kept_for_less_than_a_call_may_last(tmp_path: Path) -> None:
+    loaded = load(write(tmp_path, GOOD.replace("segment_size: 1MiB", "segment_size: 1MiB, keep: 1h")))
+    assert loaded.errors == ()
+    (told,) = [line for line in problems(loaded, tmp_path) if "journal.keep" in line]
+    assert told.endswith(
+        "warning: journal.keep: is shorter than max_duration of trunk core: calls that outlast it do not survive a "
+        "crash; write the longer duration here"
+    )
+
+
 @pytest.mark.parametrize(
     ("timer", "problem"),
     [

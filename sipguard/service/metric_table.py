@@ -31,8 +31,8 @@ STATUSES: Final = (
 WORKER_NAMES: Final = (
     *ENGINE_NAMES,
     *(f"connections_{name}" for name in CONNECTION_NAMES),
-    "troubles", "unsent", "journal_bytes", "journal_lost", "longest_turn_us", "gc2", "hep_sent", "hep_dropped",
-    "memory_bytes", "cpu_us",
+    "troubles", "unsent", "journal_bytes", "journal_lost", "left_out", "longest_turn_us", "gc2", "hep_sent",
+    "hep_dropped", "memory_bytes", "cpu_us",
 )  # fmt: skip
 DESK_NAMES: Final = (
     *(f"basis_{basis}" for basis in BASES),
@@ -207,6 +207,7 @@ METRICS: Final = (
     _one("sipguard_failovers_total", COUNTER, "failovers", "tries of another peer"),
     _one("sipguard_recovered_calls_total", COUNTER, "recovered", "calls of a process that crashed, taken up again"),
     _one("sipguard_lost_calls_total", COUNTER, "lost", "calls of a process that crashed, not taken up again"),
+    _one("sipguard_unkept_calls_total", COUNTER, "left_out", "calls that a crash would lose, since too many were up"),
     _one("sipguard_dead_call_checks_total", COUNTER, "dead_call_checks", "OPTIONS of ours within dialogs"),
     _one(
         "sipguard_refused_credentials_total", COUNTER, "credentials_refused", "credentials of trunks that were refused"

@@ -86,6 +86,10 @@ class WorkerSlots:
             slots.set_text(revision)
         publish_process(slots)
 
+    def left_out(self, calls: int) -> None:
+        """Publishes how many calls could not be kept in sight for a successor."""
+        self._slots.set("left_out", calls)
+
     def exported(self, export: Exported) -> None:
         """Counts copies for a capture server since the last time; those of an exporter begin at 0."""
         self._slots.add("hep_sent", export.sent)

@@ -246,6 +246,7 @@ class Worker:
             self._driver.arm(clock.now)
             self._tell_peers(self._engine.peer_states(clock))
             self._live.alive(clock.unix)
+            slots.left_out(self._live.left_out)
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
             if self._watch.export is not None:
                 slots.exported(self._watch.export)

@@ -37,8 +37,18 @@ def misfits(config: Config, document: Document) -> Iterator[Problem]:
             "comes before skip_verification_after",
             "write the longer duration here",
         )
+    yield from _kept_too_short(config, document)
     if config.drain.notice > config.drain.deadline:
         yield document.problem(("drain", "notice"), "is longer than deadline", "write a longer deadline")
+
+
+def _kept_too_short(config: Config, document: Document) -> Iterator[Problem]:
+    """A journal whose segments are deleted before the calls in them may end: a crash would lose those."""
+    for name, trunk in config.trunks.items():
+        if trunk.max_duration > config.journal.keep:
+            what = f"is shorter than max_duration of trunk {name}: calls that outlast it do not survive a crash"
+            yield document.problem(("journal", "keep"), what, "write the longer duration here", WARNING)
+            return
 
 
 def _listeners(config: Config, document: Document) -> Iterator[Problem]:

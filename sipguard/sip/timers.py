@@ -58,6 +58,8 @@ class Wheel:
             bucket = self._buckets.get(item.due)
             if bucket is not None:
                 bucket.pop(item, None)
+                if not bucket:
+                    bucket.clear()  # a dict keeps the room it once took, and ticks far ahead are many
             item.due = 0
 
     def expire(self, now: float) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import sys
+
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
@@ -54,6 +56,19 @@ def test_in_the_order_of_setting_within_a_tick(wheel: Wheel, log: list[tuple[str
         wheel.set(Alarm(name, log), 1.01)
     wheel.expire(1.1)
     assert names(log) == "abcd"
+
+
+def test_a_tick_that_all_have_left_gives_its_room_back(wheel: Wheel, log: list[tuple[str, float]]) -> None:
+    """Calls that end early leave their timers of 15 minutes behind, thousands a tick."""
+    alarms = [Alarm("a", log) for _ in range(1000)]
+    for alarm in alarms:
+        wheel.set(alarm, 900.0)
+    for alarm in alarms:
+        wheel.cancel(alarm)
+    assert [sys.getsizeof(bucket) for bucket in wheel._buckets.values()] == [sys.getsizeof({})]
+    wheel.set(alarms[0], 900.0)
+    wheel.expire(901.0)
+    assert names(log) == "a"
 
 
 @pytest.mark.parametrize("at", [0.0, 0.01, 0.05, 0.5, 1.0, 2.149999, 2.15, 32.0, 8.1, 8.6, 100_000.05, 3e6 + 0.7])
