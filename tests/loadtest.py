@@ -21,7 +21,17 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.product import CALLER_HOST, HOP_HOST, INNER, OUTER, Product, configuration, free_port, wait_for
+from tests.e2e.product import (
+    ASKED,
+    CALLER_HOST,
+    HOP_HOST,
+    INNER,
+    OUTER,
+    Product,
+    configuration,
+    free_port,
+    wait_for,
+)
 from tests.e2e.setups import SETUPS, Setup
 from tests.e2e.sipp import SPOKEN, TABLE, Sipp
 from tests.pki import Pki
@@ -93,10 +103,13 @@ def run(name: str, rate: int, seconds: int, directory: Path, over: str = "udp") 
     with ExitStack() as stack:
         hop = (HOP_HOST, free_port(HOP_HOST, socket.SOCK_DGRAM if over == "udp" else socket.SOCK_STREAM))
         transport = over.removesuffix("-each")
-        product = Product(directory / "product", configured(transport, hop[1], directory)).start()
+        setup = SETUPS.get(name, Setup())
+        config = configured(transport, hop[1], directory)
+        if setup.listeners[0] in ASKED:
+            config["listeners"]["outer"]["redirect"] = ASKED[setup.listeners[0]]
+        product = Product(directory / "product", config).start()
         stack.callback(product.stop)
         calls, called = relays(transport, product, hop, directory, stack)
-        setup = SETUPS.get(name, Setup())
         count = rate * seconds
         limits = ("-l", str(max(1000, 40 * rate)), "-timeout", f"{seconds + 90}s")
         uas = Sipp(f"{name}_uas", directory, called, None, *limits, *setup.uas, calls=count, over=over)

@@ -12,6 +12,7 @@ import sys
 import tempfile
 import time
 from collections.abc import Callable, Iterable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from statistics import median
@@ -30,6 +31,8 @@ from sipguard.screening.finding import Finding, Need
 from sipguard.screening.pipeline import Screening, screen
 from sipguard.screening.policy.decide import decide
 from sipguard.screening.policy.predicates import FALSE
+from sipguard.screening.ruleset import PlainRuleset
+from sipguard.screening.trunk import RedirectRules
 from sipguard.sip.flow import Send
 from sipguard.sip.message import Request
 from sipguard.sip.parse import parse
@@ -69,9 +72,9 @@ class Bench:
         self.engine = self.new_engine()
         self.attempt = self.attempt_of(parse(self.message))
 
-    def new_engine(self) -> Engine:
+    def new_engine(self, plain: PlainRuleset | None = None) -> Engine:
         """An engine that has the signer's certificate."""
-        engine = self.shipped.engine()
+        engine = self.shipped.engine(plain)
         engine.answered(Need("certificate", X5U, 0.0), Fetched(self.shipped.leaf.pem, 3600.0), Clock(0.0, self.unix))
         return engine
 
@@ -138,16 +141,24 @@ class Bench:
 
     # ------------------------------------------------------------------ whole calls
 
-    def calls_us(self, messages: list[str], play: Callable[[Play, str], None]) -> float:
+    def asked(self) -> PlainRuleset:
+        """The shipped Ruleset with a redirect listener."""
+        plain = self.shipped.plain
+        main = replace(plain.listeners["main"], redirect=RedirectRules(302, "switch.example"))
+        return replace(plain, listeners={**plain.listeners, "main": main})
+
+    def calls_us(
+        self, messages: list[str], play: Callable[[Play, str], None], plain: PlainRuleset | None = None
+    ) -> float:
         """Microseconds of the engine for one whole call, timers and journal included."""
-        return median(Play(self, run).all(messages, play) for run in range(RUNS))
+        return median(Play(self, run, plain).all(messages, play) for run in range(RUNS))
 
 
 class Play:
     """One run of calls over an engine of its own; only the engine's turns and the journal are timed."""
 
-    def __init__(self, bench: Bench, run: int) -> None:
-        self.engine = bench.new_engine()
+    def __init__(self, bench: Bench, run: int, plain: PlainRuleset | None = None) -> None:
+        self.engine = bench.new_engine(plain)
         self.writer = Writer(bench.directory / f"journal-{bench.unix}-{id(self)}-{run}", 1 << 22)
         self.now, self.unix = 1.0, bench.unix
         self.took = 0.0
@@ -220,6 +231,9 @@ def main() -> int:
         show("whole call, no Identity", bench.calls_us([invite(n) for n in range(CALLS)], answered), bare)
         blocked = [invite(n, caller=BLOCKED) for n in range(CALLS)]
         show("whole call, blocked", bench.calls_us(blocked, refused), bare)
+        asked = bench.asked()
+        show("given back, verified", bench.calls_us(signed, refused, asked), bare)
+        show("given back, no Identity", bench.calls_us([invite(n) for n in range(CALLS)], refused, asked), bare)
     return 0
 
 

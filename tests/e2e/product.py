@@ -102,6 +102,14 @@ def configuration(hop_port: int) -> dict[str, Any]:
     }
 
 
+ASKED: Final[dict[str, dict[str, Any]]] = {"asked": {"contact": "switch.example"}, "asked404": {"go_on": 404}}
+
+
+def asked_listeners() -> dict[str, Any]:
+    """Redirect listeners on the outer address."""
+    return {name: {"address": OUTER, "port": free_port(OUTER), "redirect": answer} for name, answer in ASKED.items()}
+
+
 class Product:
     """`sipguard run` on a configuration in `directory`."""
 

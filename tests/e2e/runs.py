@@ -13,7 +13,17 @@ from contextlib import ExitStack
 from pathlib import Path
 from typing import Any, Final
 
-from tests.e2e.product import CALLER_HOST, HOP_HOST, INNER, OUTER, Product, configuration, free_port, wait_for
+from tests.e2e.product import (
+    CALLER_HOST,
+    HOP_HOST,
+    INNER,
+    OUTER,
+    Product,
+    asked_listeners,
+    configuration,
+    free_port,
+    wait_for,
+)
 from tests.e2e.setups import NOTHING, PASSWORD, PASSWORD_FILE, SETUPS, Run, Setup
 from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
 from tests.pki import Pki
@@ -51,8 +61,7 @@ class Runs:
         for name, host in (("outer-tls", OUTER), ("inner-tls", INNER)):
             port = free_port(host, socket.SOCK_STREAM)
             config["listeners"][name] = {"address": host, "port": port, "transport": "tls", "tls": files}
-        for name, redirect in (("asked", {"contact": "switch.example"}), ("asked404", {"go_on": 404})):
-            config["listeners"][name] = {"address": OUTER, "port": free_port(OUTER), "redirect": redirect}
+        config["listeners"] |= asked_listeners()
         for name in TABLE:
             setup = SETUPS.get(name, Setup())
             number = name[:3]

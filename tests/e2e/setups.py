@@ -113,6 +113,9 @@ def _octets(run: Run) -> None:
     assert len(arrived.body) > 60_000
 
 
+USUAL: Final = {("outer", "inner"), ("asked", "inner"), ("asked404", "inner")}
+
+
 @dataclass(frozen=True)
 class Setup:
     """What of the template a scenario needs otherwise. `first_peer`: silent, busy, late or moved; tried before B."""
@@ -132,9 +135,9 @@ class Setup:
 
     @property
     def usual(self) -> bool:
-        """Whether the template does as it is."""
+        """Whether the template does as it is, with a redirect listener where it is asked."""
         changed = self.trunk or self.egress or self.first_peer or self.draining
-        return not changed and self.listeners == ("outer", "inner") and self.over == ("udp", "udp")
+        return not changed and self.listeners in USUAL and self.over == ("udp", "udp")
 
 
 SETUPS: Final = {
