@@ -226,6 +226,7 @@ class Call:
                     bye_by,
                     self.tries,
                     self.forward_us,
+                    self.egress,
                 )
             )
         )

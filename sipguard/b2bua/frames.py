@@ -176,6 +176,7 @@ class EndFrame(msgspec.Struct, array_like=True, tag="end", gc=False):
     bye_by: str = ""  # a | b | ""
     tries: Sequence[tuple[str, int]] = ()  # (peer, its final status; 0 for silence)
     forward_us: int = 0  # microseconds from receipt of the INVITE to its forwarding
+    route: str = ""  # name of the trunk that it left by at last, "" where that is not known
 
 
 class NoteFrame(msgspec.Struct, array_like=True, tag="note", gc=False):

@@ -62,6 +62,7 @@ if TYPE_CHECKING:
 
 BUSY_STATUS: Final = frozenset({486, 600, 603})
 NO_ANSWER_STATUS: Final = frozenset({408, 480, 487})
+REACHED_STATUS: Final = frozenset({486, 487})  # somebody was there: for an emergency call all others are no answer
 NEXT_PEER_STATUS: Final = frozenset({408, 500, 502, 503, 504})  # another peer may do better; never after an 18x
 _ANSWERED: Final = INDEX["answered"]
 _FAILOVERS: Final = INDEX["failovers"]
@@ -184,6 +185,7 @@ class Setup:
             if self.egress is not None:
                 prepare_lines(self, egress)  # another trunk wants numbers, verstat and attestation in its own way
             self.egress = egress
+            call.egress = egress.name
         call.peer = peer
         leg = self._new_b(egress, peer)
         branch = engine.ids.branch()
@@ -294,7 +296,6 @@ class Setup:
             engine.peers.answered(call.peer)
         call.final = (response.status, response.phrase, "")
         egress = self.egress
-        call.egress = egress.name if egress is not None else ""
         interval_s = lifetime.interval_of(response)
         ours = a.contact
         if self.asks_s and not interval_s:
@@ -334,10 +335,16 @@ class Setup:
                 return
         self.best = best = better(self.best, response)
         more = self.followed is not None and bool(self.followed.uris)  # of several Contacts, the next one (§8.1.3.4)
-        if (status in NEXT_PEER_STATUS or (more and status < 600)) and self.hops and not self.relayed_ring:
+        another = self._another_may_do_better(status) or (more and status < 600)
+        if another and self.hops and not self.relayed_ring:
             self._try_peer()
             return
         self._fail_with(best)
+
+    def _another_may_do_better(self, status: int) -> bool:
+        if status in NEXT_PEER_STATUS:
+            return True
+        return bool(self.call.emergency) and 400 <= status < 600 and status not in REACHED_STATUS
 
     def _fail_with(self, response: Response) -> None:
         """The failure of a peer crosses to the caller, but for a 503: ours would be read as our own overload."""

@@ -143,7 +143,7 @@ def _verdict(verdict: VerdictFrame) -> Step:
 
 def _route(verdict: VerdictFrame) -> Step:
     if not verdict.route:
-        return Step("route", "no route: the trunk names none")
+        return Step("route", "not forwarded: no route, or given back by a redirect listener")
     text = f"forwarded by trunk {verdict.route}"
     if verdict.verstat:
         text += f", marked verstat={verdict.verstat}"
@@ -173,6 +173,7 @@ def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> 
         steps = [Step("try", f"peer {peer}: {tried or 'no answer'}") for peer, tried in end.tries]
         text += f"; Reason: {end.reason}" if end.reason else ""
         text += f"; BYE by leg {end.bye_by}" if end.bye_by else ""
+        text += f"; it left by trunk {end.route} at last" if end.route else ""
         if answer is not None:
             text += f"; it lasted {end.at - answer.at:.1f} s"
     elif record.duration_s:

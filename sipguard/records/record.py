@@ -70,12 +70,13 @@ class Note(NamedTuple):
 COLUMNS: Final = tuple(field.name for field in fields(Record))
 END_COLUMNS: Final = (
     "disposition", "final_status", "peer", "ring_at", "answer_at", "end_at", "forward_us",
-    "end_place",
+    "end_place", "route",
 )  # fmt: skip
 ANSWER_COLUMNS: Final = ("peer", "answer_at", "answer_place")
 
 _FIRST_LATER: Final = COLUMNS.index("disposition")
 _NOTHING_LATER: Final = ("", 0, "", 0.0, 0.0, 0.0, 0, 0, 0)
+_ROUTE: Final = COLUMNS.index("route")
 _PEER: Final = COLUMNS.index("peer")
 _ANSWER_AT: Final = COLUMNS.index("answer_at")
 _FORWARD_US: Final = COLUMNS.index("forward_us")
@@ -163,10 +164,12 @@ class Batch:
             frame.forward_us,
         )  # fmt: skip
         if row is None:
-            self.ends.append((*values, where, frame.decision_id))
+            self.ends.append((*values, where, frame.route, frame.decision_id))
             return
         row[_FIRST_LATER : _FORWARD_US + 1] = values
         row[_END_PLACE] = where
+        if frame.route:
+            row[_ROUTE] = frame.route
 
     def record(self, decision_id: str) -> Record | None:
         """A call that began in this batch."""

@@ -74,7 +74,10 @@ INSERT_CALL: Final = (
     " ON CONFLICT (decision_id) DO NOTHING"
 )
 UPDATE_ANSWER: Final = f"UPDATE call SET {' = ?, '.join(ANSWER_COLUMNS)} = ? WHERE decision_id = ?"
-UPDATE_END: Final = f"UPDATE call SET {' = ?, '.join(END_COLUMNS)} = ? WHERE decision_id = ?"
+_KEPT: Final = {"route": "route = coalesce(nullif(?, ''), route)"}  # frames of before do not know it
+UPDATE_END: Final = (
+    f"UPDATE call SET {', '.join(_KEPT.get(name, f'{name} = ?') for name in END_COLUMNS)} WHERE decision_id = ?"
+)
 INSERT_NOTE: Final = "INSERT INTO note (at, journal, kind, text, revision) VALUES (?, ?, ?, ?, ?)"
 POSITIONS: Final = "SELECT journal, segment, offset FROM journal_position"
 STORE_POSITION: Final = (

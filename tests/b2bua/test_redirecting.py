@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -10,8 +11,10 @@ import pytest
 from sipguard.b2bua import frames
 from sipguard.screening.policy.model import LabelSpec, OneOf, Rule
 from sipguard.screening.trunk import Peer, RedirectRules, WriteRules
-from tests.playbook import B_AT, INSIDE, OUTSIDE, Play, Playbook, value, values
+from tests.pki import Pki, identity_value, passport
+from tests.playbook import B_AT, INSIDE, OUTSIDE, START_AT, Play, Playbook, value, values
 
+X5U = "https://certs.example/709J.pem"
 PAI = 'P-Asserted-Identity: "Caller" <sip:+12025550101@192.0.2.10>'
 
 
@@ -57,6 +60,20 @@ def test_what_the_sender_says_of_verification_is_not_repeated(play: Play) -> Non
     got = answer(book, book.a.invite(pai), "302 Moved Temporarily")
     assert value(got, "P-Asserted-Identity") == '"Caller" <sip:+12025550101@192.0.2.10>'
     assert value(got, "Contact") == "<sip:+12125550123@switch.example:5070>"
+
+
+def test_attestation_under_the_names_that_the_asking_trunk_wants(play: Play) -> None:
+    pki = Pki(now=datetime.fromtimestamp(START_AT, UTC))
+    leaf = pki.leaf()
+    token = passport("12025550101", "12125550123", leaf.key, X5U, iat=int(START_AT), origid="o-1")
+    names = ("X-Attest", "X-Origid")
+    book = play(**asked(), anchors=(pki.root.pem,), carrier={"attestation_headers": names, "verstat": "suffix_all"})
+    assert book.a.invite(f"Identity: {identity_value(token, X5U)}") == [f"fetch {X5U}"]
+    got = answer(book, book.fetched(leaf.pem), "302 Moved Temporarily")
+    assert value(got, "Contact").endswith(";verstat=TN-Validation-Passed-A")
+    assert value(got, "P-Asserted-Identity") == "<sip:+12025550101;verstat=TN-Validation-Passed-A@192.0.2.10>"
+    assert value(got, "X-Attest") == "A"
+    assert value(got, "X-Origid") == "o-1"
 
 
 @pytest.mark.parametrize(("status", "phrase"), [(404, "404 Not Found"), (503, "503 Service Unavailable")])

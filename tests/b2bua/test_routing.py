@@ -44,6 +44,8 @@ def test_next_trunk_where_the_peers_of_one_fail(play: Play, status: str) -> None
     assert book.c.last("INVITE").startswith("INVITE sip:12125550123@198.51.100.30 ")
     assert book.c.reply("486 Busy Here") == ["c ACK", "a 486 Busy Here"]
     book.a.ack()
+    assert book.of(frames.VerdictFrame)[0].route == "hop"
+    assert book.of(frames.EndFrame)[0].route == "east"
     assert book.of(frames.EndFrame)[0].tries == [("198.51.100.20:5060", int(status[:3])), ("198.51.100.30:5060", 486)]
 
 
@@ -95,6 +97,22 @@ def test_emergency_call_tries_every_trunk(play: Play) -> None:
     book.a.ack()
     assert book.a.invite(callee="911") == ["b INVITE"]
     book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
+@pytest.mark.parametrize("status", ["403 Forbidden", "404 Not Found", "480 Temporarily Unavailable", "488 No"])
+def test_emergency_call_is_not_ended_by_one_carrier(play: Play, status: str) -> None:
+    book = play(**ROUTED)
+    assert book.a.invite(callee="911") == ["b INVITE"]
+    assert book.b.reply(status) == ["b ACK", "c INVITE"]
+    assert book.c.reply("486 Busy Here")[0] == "c ACK"
+    book.a.ack()
+
+
+def test_other_calls_are(play: Play) -> None:
+    book = play(**ROUTED)
+    assert book.a.invite() == ["b INVITE"]
+    assert book.b.reply("404 Not Found") == ["b ACK", "a 404 Not Found"]
     book.a.ack()
 
 

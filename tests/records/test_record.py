@@ -40,8 +40,15 @@ def test_what_comes_later_updates() -> None:
     assert batch.answers == [("192.0.2.9:5060", samples.AT + 3, place(3, 64), "d-1")]
     assert batch.ends == [
         ("answered", 200, "192.0.2.9:5060", samples.AT + 1, samples.AT + 3, samples.AT + 63, 420,
-         place(3, 164), "d-1")
+         place(3, 164), "", "d-1")
     ]  # fmt: skip
+
+
+def test_row_names_the_trunk_that_a_call_left_by_at_last() -> None:
+    for route, named in (("west", "west"), ("", samples.verdict().route)):
+        record = batch_of(samples.verdict(), samples.ended(route=route)).record("d-1")
+        assert record is not None
+        assert record.route == named
 
 
 @pytest.mark.parametrize(

@@ -29,6 +29,7 @@ def examine(case: Case, ntp: str = "") -> Iterator[Diagnosis]:
     yield _running(case)
     yield from ports.examine(case)
     yield from names.examine(case)
+    yield from names.running(case)
     yield clock.examine(ntp)
     yield from disk.examine(case)
     yield from kernel.examine(case)

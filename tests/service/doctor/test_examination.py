@@ -187,6 +187,15 @@ def test_names_of_peers(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None
     assert (found["peer nobody.example:5066 of hop"].level, len(found)) == (PROBLEM, 3)
 
 
+def test_peers_that_are_passed_over(tmp_path: Path) -> None:
+    status = {"peers": [
+        {"trunk": "hop", "peer": "192.0.2.1:5060/udp", "passed_over": "probed"},
+        {"trunk": "hop", "peer": "192.0.2.2:5060/udp", "passed_over": ""},
+    ]}  # fmt: skip
+    (found,) = names.running(case(tmp_path, status))
+    assert (found.level, found.subject) == (WARNING, "peer 192.0.2.1:5060/udp of hop")
+
+
 # ------------------------------------------------------------------ disk
 
 
