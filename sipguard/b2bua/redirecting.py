@@ -24,7 +24,7 @@ if TYPE_CHECKING:
     from sipguard.screening.trunk import RedirectRules
 
 PHRASES: Final = {302: "Moved Temporarily", 404: "Not Found", 503: "Service Unavailable"}
-ASSERTED: Final = "P-Asserted-Identity"
+ASSERTED: Final = "p-asserted-identity"
 
 
 def given_back(setup: Setup, rules: RedirectRules, hops: list[Hop]) -> tuple[int, str, tuple[str, ...]]:
@@ -45,10 +45,10 @@ def _facts(setup: Setup) -> list[str]:
     if setup.untouched:
         return []
     kept, shown, first_added = marked_lines(setup, setup.call.trunk)
-    lines = [line for line in kept[:first_added] if line[:20].lower() == "p-asserted-identity:"]
+    lines = [line for line in kept[:first_added] if line.partition(":")[0].strip().lower() == ASSERTED]
     if setup.verstat and not lines:
         display, uri, _ = name_addr(shown)
-        lines = [f"{ASSERTED}: {display} <{uri}>" if display else f"{ASSERTED}: <{uri}>"]
+        lines = [f"P-Asserted-Identity: {display} <{uri}>" if display else f"P-Asserted-Identity: <{uri}>"]
     return lines + kept[first_added:]
 
 

@@ -105,6 +105,24 @@ def test_peers_by_name_move_and_outlive_the_name_server(
     calls.caller.close()
 
 
+def test_reload_asks_for_new_names_and_forgets_old_ones(
+    make_product: MakeProduct, server: NameServer, hop: NextHop
+) -> None:
+    server.add(f"{NAME} 60 A {HOP_HOST}")
+    product = make_product(dns={"servers": [f"127.0.0.1:{server.port}"], "allow_networks": ["127.0.0.0/8"]})
+    calls = Calls(product)
+    assert server.asked == []
+    product.config["trunks"]["hop"] |= {"peers": [f"{NAME}:{hop.port}"]}
+    product.write()
+    assert product.answer("reload")["ok"]
+    wait_for(lambda: passed_over(product) == [""], "the name is resolved")
+    assert calls.status() == 200
+    assert server.asked == [(NAME, "A")]
+    assert product.answer("rollback")["ok"]
+    assert calls.status() == 200
+    calls.caller.close()
+
+
 def test_before_the_first_answer_a_name_has_no_peers_and_nobody_waits(
     make_product: MakeProduct, server: NameServer
 ) -> None:
