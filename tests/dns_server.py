@@ -26,6 +26,7 @@ class NameServer:
         self.asked: list[tuple[str, str]] = []
         self.over_tcp = 0
         self.broken = ""
+        self.silent_names: set[str] = set()
         self.port = 0
         for record in records:
             self.add(record)
@@ -55,7 +56,7 @@ class NameServer:
         name, kind = asked.name.to_text(omit_final_dot=True), asked.rdtype.name
         self.asked.append((name, kind))
         self.over_tcp += tcp
-        if self.broken == "silent":
+        if self.broken == "silent" or name in self.silent_names:
             return None
         if self.broken == "garbage":
             return octets[:2] + b"\xff" * 40

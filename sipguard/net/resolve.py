@@ -10,7 +10,7 @@ CNAMEs, truncated answers (again over TCP) and random ids are dnspython's; the n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, field
 from ipaddress import ip_address
 from typing import Any, Final
@@ -111,24 +111,41 @@ class Resolver:
         ]
 
     async def _at(self, query: Query, lookup: _Lookup, targets: list[tuple[str, int, str, int, int]]) -> list[Place]:
-        """The addresses of targets (transport, port, name, priority, weight), as many as may be."""
+        """The addresses of targets (transport, port, name, priority, weight), as many as may be.
+
+        They are asked for side by side. Where some cannot be had the others do, and are asked again soon.
+        """
+        asked = [self._addresses(families_of(query, transport), name, lookup) for transport, _, name, _, _ in targets]
+        found = await asyncio.gather(*asked, return_exceptions=True)
+        failed = [each for each in found if isinstance(each, BaseException)]
         places: list[Place] = []
-        room = ADDRESSES_LIMIT
-        for transport, port, name, priority, weight in targets:
-            addresses: list[str] = []
-            for family in families_of(query, transport):
-                for record in await self._ask(name, RECORD_TYPE[family], lookup):
-                    address = record.address
-                    known = (transport, address, port)
-                    if not self._believed(address) or len(addresses) == room or known in lookup.seen:
-                        lookup.refused += known not in lookup.seen
-                        continue
-                    lookup.seen.add(known)
-                    addresses.append(address)
-            room -= len(addresses)
-            if addresses:
-                places.append(Place(transport, port, tuple(addresses), priority, weight))
+        for (transport, port, _, priority, weight), addresses in zip(targets, found, strict=True):
+            if not isinstance(addresses, BaseException):
+                kept = self._kept(transport, port, addresses, lookup)
+                if kept:
+                    places.append(Place(transport, port, kept, priority, weight))
+        if failed and (not places or not all(isinstance(each, dns.exception.DNSException) for each in failed)):
+            raise failed[0]
+        if failed:
+            lookup.ttl_s = 0.0
         return places
+
+    async def _addresses(self, families: Sequence[int], name: str, lookup: _Lookup) -> list[str]:
+        return [record.address for each in families for record in await self._ask(name, RECORD_TYPE[each], lookup)]
+
+    def _kept(self, transport: str, port: int, addresses: list[str], lookup: _Lookup) -> tuple[str, ...]:
+        """Those that peers can have, that are new, and for which there is room."""
+        kept = []
+        for address in addresses:
+            place = (transport, address, port)
+            if place in lookup.seen:
+                continue
+            if not self._believed(address) or len(lookup.seen) == ADDRESSES_LIMIT:
+                lookup.refused += 1
+                continue
+            lookup.seen.add(place)
+            kept.append(address)
+        return tuple(kept)
 
     def _believed(self, address: str) -> bool:
         """Whether a peer can have this address: private ones may be, loopback, multicast and their like may not."""
@@ -141,7 +158,8 @@ class Resolver:
     async def _ask(self, name: str, kind: str, lookup: _Lookup) -> Iterator[Any]:
         """The records of one kind, none where DNS says that there are none; notes their TTL, that of CNAMEs too."""
         try:
-            answer = await self._client().resolve(f"{name}.", kind, lifetime=self._settings.deadline_s, search=False)
+            within_s = self._settings.deadline_s / 2  # others may go on without it
+            answer = await self._client().resolve(f"{name}.", kind, lifetime=within_s, search=False)
         except _NOTHING:
             return iter(())
         lookup.ttl_s = min(lookup.ttl_s, float(answer.chaining_result.minimum_ttl))
@@ -153,6 +171,6 @@ class Resolver:
         client = dns.asyncresolver.Resolver(configure=not servers)
         if servers:
             client.nameservers = [dns.nameserver.Do53Nameserver(host, port) for host, port in servers]
-        client.timeout = self._settings.deadline_s / 2
+        client.timeout = self._settings.deadline_s / 4
         client.use_edns(0, 0, 1232)  # no fragments
         return client

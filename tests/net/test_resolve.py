@@ -104,6 +104,16 @@ async def test_target_without_an_address_is_passed_over() -> None:
     assert [place.addresses for place in answer.places] == [("192.0.2.1",), ("192.0.2.2", "192.0.2.3")]
 
 
+async def test_target_whose_zone_is_silent_does_not_keep_the_others_away() -> None:
+    async with NameServer(ZONE) as server:
+        server.silent_names = {"one.carrier.example"}
+        answer = await resolver(server, deadline_s=1.0).resolve(UDP_ONLY)
+        assert [place.addresses for place in answer.places] == [("192.0.2.2", "192.0.2.3"), ("192.0.2.4",)]
+        assert answer.ttl_s == 30.0, "it is asked again soon"
+        server.silent_names |= {"two.carrier.example", "last.carrier.example"}
+        assert await reason(server, deadline_s=1.0) == "dns_timeout"
+
+
 async def test_cname_counts_for_the_ttl() -> None:
     records = ("sip.carrier.example 40 CNAME real.carrier.example.", "real.carrier.example 900 A 192.0.2.9")
     async with NameServer(records) as server:
