@@ -151,8 +151,9 @@ def _refer_to(engine: Engine, value: str, other: Leg | None) -> str:
     if other is not None and source is not None:
         here = engine.listeners.get(source.flow.listener)
         there = engine.listeners.get(other.flow.listener)
-        if here is not None and there is not None and _is_ours(renamed, here):
-            renamed = with_host(renamed, there.own_host)
+        before, question, headers = renamed.partition("?")
+        if here is not None and there is not None and _is_ours(before, here):
+            renamed = with_host(before, there.own_host) + question + headers
     if renamed == uri:
         return value
     return f"{display} <{renamed}>{rest}" if display else f"<{renamed}>{rest}"

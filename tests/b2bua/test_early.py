@@ -9,6 +9,7 @@ from sipguard.b2bua.early import MOST
 from tests.playbook import ANSWER_SDP, SDP, Play, Playbook, body_of, lines, tag_in, uri_in, value, values
 
 FORKS = ("fork-1", "fork-2")
+SIDES = ["a", "b"]
 
 
 def rung(book: Playbook, status: str = "180 Ringing", *headers: str) -> list[str]:
@@ -213,6 +214,42 @@ def test_a_next_hop_that_forks_without_end(book: Playbook) -> None:
     a.ack()
     assert len(book.engine.legs) == 2
     book.bye()
+
+
+def test_ringing_without_a_tag(book: Playbook) -> None:
+    """RFC 2543 wanted none: no dialog stands yet; the next response may make it."""
+    a, b = book.a, book.b
+    a.invite()
+    tagless = b._response("180 Ringing", b.last("INVITE"), (), "x", "", True).replace(";tag=x", "")
+    assert b.send(tagless) == ["a 180 Ringing"]
+    assert a.request("INFO") == ["a 481 Call/Transaction Does Not Exist"]
+    b.reply("183 Session Progress")
+    assert tag_in(value(a.last("183"), "To")) == tag_in(value(a.last("180"), "To")) != ""
+    assert a.request("INFO") == ["b INFO"]
+    b.reply("200 OK", to="INFO")
+    b.reply("200 OK")
+    a.ack()
+    book.bye()
+
+
+@pytest.mark.parametrize("first", SIDES)
+def test_updates_that_cross_in_one_of_two(book: Playbook, first: str) -> None:
+    """RFC 3311 §5.2: glare belongs to one early dialog; what is asked in the other one is not in its way."""
+    a, b = book.a, book.b
+    tags = two_dialogs(book)
+    a.turn_to(far=tags[0])
+    b.turn_to(own=FORKS[0])
+    here, there = (a, b) if first == "a" else (b, a)
+    assert here.request("UPDATE", body=SDP) == [f"{there.name} UPDATE"]
+    asked = there.last("UPDATE")
+    assert there.request("UPDATE", body=SDP) == [f"{there.name} 491 Request Pending"]
+    assert here.request("UPDATE", body=SDP) == [f"{here.name} 500 UPDATE In Progress"]
+    a.turn_to(far=tags[1])
+    assert a.request("UPDATE", body=SDP) == ["b UPDATE"]
+    b.reply("200 OK", to="UPDATE", body=ANSWER_SDP)
+    there.reply("200 OK", request=asked, body=ANSWER_SDP)
+    b.reply("486 Busy Here", request=b.last_request("INVITE"))
+    a.ack()
 
 
 def test_early_dialog_terminated(book: Playbook) -> None:

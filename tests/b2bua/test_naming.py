@@ -6,6 +6,7 @@ from urllib.parse import quote, unquote
 
 import pytest
 
+from sipguard.screening.policy.model import OneOf, Rule
 from tests.playbook import ANSWER_SDP, SDP, Party, Playbook, lines, tag_in, uri_in, value
 
 NAMES = {"Replaces": "to-tag={};from-tag={}", "Join": "to-tag={};from-tag={}"}
@@ -63,6 +64,36 @@ def test_an_invite_names_a_dialog_of_ours(consultation: Consultation, header: st
     assert c.reply("603 Decline") == ["c ACK", "a3 603 Decline"]
     a3.ack()
     consultation.over()
+
+
+def test_an_invite_of_the_called_side_names_a_dialog_of_ours(book: Playbook) -> None:
+    """The end that knows it is the caller: the call goes back by the trunk and the address it came from."""
+    a, b = parties(book)
+    b2 = book.party("b2", ("198.51.100.20", 5062), "inside")
+    known = f"{a.call_id};to-tag={a.tag};from-tag={tag_in(a.remote)}"
+    kept = (a.local, a.remote, a.call_id, a.cseq)
+    assert b2.invite(f"Replaces: {b.call_id};to-tag={tag_in(b.remote)};from-tag={b.tag}", uri="sip:0@198.51.100.1") == [
+        "a INVITE"
+    ]
+    assert value(a.last("INVITE"), "Replaces") == known
+    assert a.last("INVITE").split(" ")[1] == uri_in(a.contact)
+    assert a.reply("486 Busy Here", tag="new") == ["a ACK", "b2 486 Busy Here"]
+    b2.ack()
+    a.local, a.remote, a.call_id, a.cseq = kept
+    book.bye()
+
+
+def test_a_rule_stands_before_it(book: Playbook) -> None:
+    """What a rule rejects is rejected, whatever it names."""
+    a, b = parties(book)
+    book.reload(Rule("unsigned", OneOf("identity.result", ("none",)), basis="identity"))
+    third = book.party("a3", ("192.0.2.10", 5063), "outside")
+    assert third.invite(f"Replaces: {a.call_id};to-tag={tag_in(a.remote)};from-tag={a.tag}") == [
+        "a3 428 Use Identity Header"
+    ]
+    third.ack()
+    assert len(b.all("INVITE")) == 1
+    book.bye()
 
 
 def test_other_parameters_and_order_stay(consultation: Consultation) -> None:
@@ -196,6 +227,8 @@ def test_attended_transfer(consultation: Consultation) -> None:
         ("<sip:+12125550199@192.0.2.1:5099>", "<sip:+12125550199@192.0.2.1:5099>"),
         ("<sip:+12125550199@pbx.example>", "<sip:+12125550199@pbx.example>"),
         ("<sip:c@pbx.example?Replaces=1%40pbx%3Bto-tag%3D1%3Bfrom-tag%3D2>", None),
+        ("<sip:c@192.0.2.1?Replaces=1@pbx;to-tag=1>", "<sip:c@198.51.100.1?Replaces=1@pbx;to-tag=1>"),
+        ("<sip:c@pbx.example?Replaces=1@pbx;to-tag=1;from-tag=2>", None),
         ("<sip:c@pbx.example?Subject=hello&Accept-Contact=x>", None),
         ("<http://www.example/>", None),
         ("not an address, at all", None),
