@@ -108,6 +108,11 @@ def _named_for_each_side(run: Run) -> None:
     assert arrived.values("Refer-To")[0].partition("@")[2].startswith(run.places[1][1])
 
 
+def _isup(run: Run) -> None:
+    (arrived,) = [each for each in run.b if each.kind == "INVITE"]
+    assert "\x01\x10\x48\x0b\x03\x02\x09\x07\x83\x90!RU\x102\xff\xfe\x80\x7f\xc3(" in arrived.body
+
+
 def _octets(run: Run) -> None:
     (arrived,) = [each for each in run.b if each.kind == "INVITE"]
     assert len(arrived.body) > 60_000
@@ -166,6 +171,10 @@ SETUPS: Final = {
     "120_next_trunk": Setup(first_peer="busy", first_trunk=True, check=_first_peer_was_asked),
     "085_trunk_challenges": Setup(egress={"credentials": {"username": "sipguard", "password": PASSWORD_FILE}}),
     "086_redirection_followed": Setup(first_peer="moved", egress={"redirects": "follow"}, check=_redirected),
+    "087_isup_multipart": Setup(check=_isup),
+    "088_privacy_outside": Setup(egress={"send_pai": "unless_private"}),
+    "091_best_of_two_failures": Setup(first_peer="busy", check=_first_peer_was_asked),
+    "092_last_503": Setup(trunk={"last_503": 480}),
     "100_tcp": Setup(listeners=("outer-tcp", "inner-tcp"), over=("tcp", "tcp")),
     "101_tcp_to_udp": Setup(listeners=("outer-tcp", "inner"), over=("tcp", "udp")),
     "103_udp_to_tls": Setup(listeners=("outer", "inner-tls"), over=("udp", "tls"), peer={"names": ["hop.example"]}),
