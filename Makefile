@@ -29,8 +29,8 @@ $(STAMP): requirements.lock pyproject.toml
 
 setup: $(STAMP) ## virtual environment with the locked dependencies
 
-demo: setup ## real calls through sipguard, one row each
-	$(BIN)/python -m tests.demo
+demo: setup ## real calls through sipguard, one row each; TRANSPORT=tcp or tls
+	$(BIN)/python -m tests.demo --transport $(TRANSPORT)
 
 run: setup ## sipguard with the shipped configuration, in the foreground
 	$(BIN)/sipguard run -c $(CONFIG)

@@ -1,6 +1,6 @@
 """The demonstration: real calls over real sockets through sipguard on the shipped configuration, one row each.
 
-    python -m tests.demo        exit status 0 where every row is as expected, 1 where one is not
+    python -m tests.demo [--transport udp|tcp|tls]      exit status 0 where every row is as expected, 1 where one is not
 
 Enters: nothing. Leaves: a table. Must not: leave processes or directories behind.
 
@@ -10,13 +10,14 @@ are used as they are. Verdict and rule are what `sipguard calls` says afterwards
 
 from __future__ import annotations
 
+import argparse
 import shutil
 import socket
 import sys
 import tempfile
 import time
 from collections.abc import Mapping, Sequence
-from contextlib import ExitStack
+from contextlib import ExitStack, suppress
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -26,6 +27,8 @@ from ruamel.yaml import YAML
 from tests.e2e.product import ROOT, Product, free_port, wait_for
 from tests.pki import CertificateServer, Holder, Pki, identity_value, passport
 from tests.standin import Caller, NextHop, Outcome, body, header
+from tests.streamends import StreamCaller, StreamHop
+from tests.tlsrelay import context
 
 CALLER: Final = "+12025550101"
 CALLEE: Final = "+12125550123"
@@ -34,6 +37,7 @@ CARRIER, CUSTOMER, DIALER, GATEWAY = "127.0.0.1", "127.0.0.2", "127.0.0.3", "127
 STRANGER: Final = "127.0.0.9"
 HEAD: Final = ("what was sent", "verdict", "rule", "SIP answer", "what arrived at the next hop", "ms")
 NOTHING: Final = "nothing"
+TLS_FILES: Final = {"certificate": "edge.pem", "key": "edge.key", "ca": "ca.pem"}
 EXPLAINED: Final = "tampered claim, callee wants verified callers"
 
 
@@ -159,7 +163,7 @@ class Placed:
 class Scene:
     """Signers, the server of their certificates, the next hop, sipguard, and callers by source address."""
 
-    def __init__(self, directory: Path, stack: ExitStack) -> None:
+    def __init__(self, directory: Path, stack: ExitStack, transport: str) -> None:
         pki, rogue = Pki(), Pki("Example ROGUE ROOT")
         self.signers: dict[str, Holder] = {"709J": pki.leaf(spc="709J"), "rogue": rogue.leaf(spc="709J")}
         served = directory / "served"
@@ -167,15 +171,24 @@ class Scene:
         for name, signer in self.signers.items():
             (served / f"{name}.pem").write_bytes(signer.pem)
         self.server = stack.enter_context(CertificateServer(served, tls=pki.web()))
-        self.hop = NextHop()
+        server = client = None
+        if transport == "tls":
+            pki.write_tls(directory, "edge", (CARRIER, "edge.example"))
+            pki.write_tls(directory, "side", (CARRIER,))
+            server, client = (context(directory, "side", server=server) for server in (True, False))
+        self.hop = NextHop() if transport == "udp" else StreamHop(server=server)
         stack.callback(self.hop.close)
         config = shipped(directory, pki, self.server.port, self.hop.port)
+        config["listeners"]["main"] |= listener_of(transport, directory)
         self.product = Product(directory / "config", config)
         stack.callback(self.product.stop)
         self.product.start()
         self.callers: dict[str, Caller] = {}
         for source in (CARRIER, CUSTOMER, DIALER, GATEWAY, STRANGER):
-            self.callers[source] = caller = Caller(self.product.address("main"), source)
+            target = self.product.address("main")
+            caller = Caller(target, source) if transport == "udp" else StreamCaller(target, source, client, server)
+            caller.name = "edge.example"
+            self.callers[source] = caller
             stack.callback(caller.close)
 
     def place(self, case: Case) -> Placed:
@@ -197,7 +210,9 @@ class Scene:
         before = len(self.hop.invites)
         began_at, began = time.time(), time.perf_counter()
         wait_s = 0.5 if case.source == STRANGER else 5.0
-        outcome = self.callers[case.source].call(invite, cancel=case.cancel, wait_s=wait_s)
+        outcome = Outcome()
+        with suppress(OSError):  # a stranger's connection is cut off
+            outcome = self.callers[case.source].call(invite, cancel=case.cancel, wait_s=wait_s)
         took = time.perf_counter() - began
         arrived = self.hop.invites[before:]
         hop = summary(arrived[0][0]) if arrived else NOTHING
@@ -245,6 +260,12 @@ def shipped(directory: Path, pki: Pki, certificate_port: int, hop_port: int) -> 
     return config
 
 
+def listener_of(transport: str, directory: Path) -> dict[str, Any]:
+    """What of the listener is not as shipped."""
+    files = {kind: str(directory / file) for kind, file in TLS_FILES.items()}
+    return {"transport": transport} | ({"tls": files} if transport == "tls" else {})
+
+
 def answer(outcome: Outcome) -> str:
     """What the caller was answered: `180 200`, `183+SDP 200`, `603+`; 100 is left out."""
     words = []
@@ -281,11 +302,11 @@ def show(rows: Sequence[tuple[str, ...]]) -> None:
         print("  ".join(cell.ljust(width) for cell, width in zip(row, widths, strict=True)).rstrip())
 
 
-def play(directory: Path) -> int:
+def play(directory: Path, transport: str) -> int:
     """Places all calls and prints what came of them; answers the exit status."""
     with ExitStack() as stack:
-        print("sipguard starts on the shipped configuration ...", flush=True)
-        scene = Scene(directory, stack)
+        print(f"sipguard starts on the shipped configuration, over {transport.upper()} ...", flush=True)
+        scene = Scene(directory, stack, transport)
         placed = [scene.place(case) for case in cases(int(time.time()))]
         scene.find_records(placed)
         show([HEAD, *(each.cells() for each in placed)])
@@ -310,9 +331,12 @@ def explain(scene: Scene, placed: Sequence[Placed]) -> None:
 
 def main() -> int:
     """Plays the demonstration in a directory of its own, which is removed."""
+    parser = argparse.ArgumentParser(prog="python -m tests.demo", description="real calls through sipguard")
+    parser.add_argument("--transport", choices=("udp", "tcp", "tls"), default="udp", help="of both sides")
+    transport = parser.parse_args().transport
     with tempfile.TemporaryDirectory(prefix="sipguard-demo-") as directory:
         try:
-            return play(Path(directory))
+            return play(Path(directory), transport)
         except KeyboardInterrupt:
             print("\nstopped")
             return 130

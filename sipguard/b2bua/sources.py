@@ -25,7 +25,10 @@ class Sources:
         self._trunks = tuple(ruleset.trunks.values())
         self._found: dict[tuple[str, ...], Trunk | None] = {}
         self._peers = frozenset(
-            (peer.listener or trunk.listeners[0], peer.host) for trunk in self._trunks for peer in peers.every(trunk)
+            (listener, peer.host)
+            for trunk in self._trunks
+            for peer in peers.every(trunk)
+            for listener in (peer.listener, *trunk.listeners)  # it may come back by another transport
         )
 
     def trunk_of(self, flow: Flow) -> Trunk | None:

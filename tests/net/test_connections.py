@@ -567,6 +567,28 @@ def test_names_of_a_certificate(certificate: dict[str, Any] | None, names: tuple
     assert names_of(certificate) == names
 
 
+def test_a_loop_that_is_late_twice_in_a_row_is_overloaded() -> None:
+    """Once may be somebody else who had the processor."""
+
+    async def run() -> None:
+        ground = Ground(Shell())
+        ground.connections._tick_due = asyncio.get_running_loop().time() - 0.5
+        ground.connections._tick()
+        assert ground.connections.lag_s == 0.0
+        ground.connections._tick_due = asyncio.get_running_loop().time() - 0.3
+        ground.connections._late_s = 0.5
+        _, writer = await asyncio.open_connection(HOST, ground.port)
+        await ground.until(accepted=1)
+        ground.connections._tick_due = asyncio.get_running_loop().time() - 0.3
+        ground.connections._late_s = 0.5
+        ground.connections._tick()
+        assert 0.3 <= ground.connections.lag_s <= 0.5
+        writer.close()
+        ground.close()
+
+    on_loop(run)
+
+
 # ------------------------------------------------------------------ what is left
 
 
