@@ -10,6 +10,7 @@ import asyncio
 import errno
 import resource
 import socket
+import sys
 from collections.abc import Mapping
 from typing import Final, Protocol
 
@@ -57,7 +58,10 @@ class Connections:
     """The table of connections. `counts` are read by name of NAMES."""
 
     def __init__(self, listeners: Mapping[str, Listener], sockets: Mapping[str, socket.socket]) -> None:
-        """`sockets`: listening ones, by the name of their listener. Raises OSError where a certificate is unusable."""
+        """`sockets`: listening ones, by the name of their listener.
+
+        A listener whose certificate cannot be used is mute until a reload; `unusable` says why.
+        """
         self._loop = asyncio.get_running_loop()
         self.shell: Shell | None = None  # until the driver is made
         self._listeners: dict[str, Listener] = {}
@@ -77,7 +81,13 @@ class Connections:
         self._late_s = 0.0
         self.lag_s = 0.0  # how late the loop is; a measure of overload
         self.counts = dict.fromkeys(NAMES, 0)
-        self.use(listeners)
+        self.unusable: list[str] = []
+        for name, listener in listeners.items():
+            try:
+                self.use({name: listener})
+            except OSError as error:  # calls of the other listeners are served all the same
+                self._listeners[name] = listener
+                self.unusable.append(f"listener {name}: {listener.tls}: {error}")
 
     def use(self, listeners: Mapping[str, Listener]) -> None:
         """Takes bounds and certificates of a Ruleset, read anew; connections that stand keep theirs. Raises OSError."""
@@ -147,6 +157,8 @@ class Connections:
         why = ""
         if not how or (how == "certificate" and listener.tls is None):
             why = "refused_stranger"
+        elif self._is_mute(listener):
+            why = "failed_handshake"
         elif how == "certificate" and waiting >= listener.connections.unverified:
             why = "refused_unverified"
         if why:
@@ -170,6 +182,10 @@ class Connections:
             deadline_s = listener.connections.handshake_s
         self._watch(connection)
         self._set_deadline(connection, connection.opened_at + deadline_s)
+
+    def _is_mute(self, listener: Listener) -> bool:
+        """Whether it should speak TLS and has no certificate."""
+        return listener.tls is not None and listener.name not in self._contexts
 
     def _enter(self, sock: socket.socket, flow: Flow, listener: Listener) -> Connection:
         """A connection in the table, with a number."""
@@ -224,7 +240,7 @@ class Connections:
     def _make(self, flow: Flow) -> Connection | None:
         """A connection on its way to where this flow leads; None where that is refused at once."""
         listener = self._listeners.get(flow.listener)
-        if listener is None:
+        if listener is None or self._is_mute(listener):
             return None
         try:
             sock = open_connecting(listener, flow.remote)
@@ -486,7 +502,8 @@ class Connections:
 
 def _descriptors() -> int:
     """How many descriptors this process may have."""
-    return resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    soft = resource.getrlimit(resource.RLIMIT_NOFILE)[0]
+    return soft if soft != resource.RLIM_INFINITY else sys.maxsize
 
 
 def raise_limit() -> None:

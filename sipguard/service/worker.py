@@ -172,6 +172,8 @@ class Worker:
         gc.freeze()
         gc.disable()
         self._channel.send("ready", os.getpid())
+        for what in self._connections.unusable if self._connections is not None else ():
+            self._trouble(what)
         sampling = asyncio.create_task(self._sample())
         listening = asyncio.create_task(self._listen())
         await self._stopping.wait()

@@ -551,6 +551,31 @@ def test_certificates_are_read_anew(files: Path, tmp_path: Path) -> None:
     on_loop(run)
 
 
+def test_a_listener_without_a_certificate_is_mute_and_never_plain(files: Path, tmp_path: Path) -> None:
+    """Its files may be gone when the worker is started again: the other listeners serve on."""
+
+    async def run() -> None:
+        Pki().write_tls(tmp_path, "edge", ["edge.example"])
+        tls = edge(tmp_path)
+        (tmp_path / "edge.key").unlink()
+        ground, heard = Ground(Shell(), tls), []
+        assert len(ground.connections.unusable) == 1 and "edge.key" in ground.connections.unusable[0]
+        reader, writer = await asyncio.open_connection(HOST, ground.port)
+        writer.write(OPTIONS)
+        assert await end_of(reader) == b""
+        server = await serve(heard)
+        assert not ground.send(ground.flow(port_of(server)), OPTIONS, "1")
+        assert (heard, ground.shell.came.qsize()) == ([], 0)
+        ground.connections.use({"tls": replace(ground.listener, tls=edge(files))})
+        reader, writer = await connect(ground, files, "a")
+        writer.write(OPTIONS)
+        assert (await ground.shell.came.get())[1] == [OPTIONS]
+        server.close()
+        ground.close()
+
+    on_loop(run)
+
+
 @pytest.mark.parametrize(
     ("certificate", "names"),
     [
