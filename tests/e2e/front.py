@@ -74,10 +74,10 @@ class Front:
         found = {"sipguard": 0, "past": 0, "silent": 0}
         for line in lines:
             name, _, rest = line.partition(" ")
-            if "front_silent_tries" in name:
+            if name == "kamailio_front_silent_tries":
                 found["silent"] = int(rest.split()[0])
             for way in ("sipguard", "past"):
-                if f'way="{way}"' in name:
+                if name == f'kamailio_front_calls{{way="{way}"}}':
                     found[way] = int(rest.split()[0])
         return found
 
