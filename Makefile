@@ -12,8 +12,9 @@ CONFIG ?= config/sipguard.yaml
 RATE ?= 100
 SECONDS ?= 5
 TRANSPORT ?= udp
+BUNDLE ?= dist/bundle
 
-.PHONY: help setup demo run test check bench loadtest soak fuzz lock clean compiled compiledtest
+.PHONY: help setup demo run test check bench bundle loadtest soak fuzz lock clean compiled compiledtest
 
 help: ## this list
 	@grep -hE '^[a-z]+:.*##' $(MAKEFILE_LIST) | sed -E 's/:.*## /\t/' | expand -t 12
@@ -73,10 +74,21 @@ soak: setup ## 200,000 mixed calls, then every table is empty
 fuzz: setup ## coverage-guided fuzzing of the engine, FUZZ_SECONDS=60
 	$(BIN)/python -m tests.fuzz
 
+bundle: setup ## dist/sipguard-bundle.tar.gz: everything that an offline installation needs
+	rm -rf $(BUNDLE) && mkdir -p $(BUNDLE)
+	$(BIN)/python -m pip download --quiet --disable-pip-version-check --only-binary :all: --no-deps --require-hashes \
+	  -r requirements.runtime.lock --dest $(BUNDLE)
+	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
+	  --wheel-dir $(BUNDLE) .
+	cp -r requirements.runtime.lock config $(BUNDLE)/
+	tar -C $(BUNDLE)/.. -czf $(BUNDLE)/../sipguard-bundle.tar.gz $(notdir $(BUNDLE))
+
 lock: setup ## resolves the dependencies again
 	$(BIN)/python -m pip install --quiet uv
 	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
 	  --python-version 3.11 --extra test --extra softphone --upgrade pyproject.toml --output-file requirements.lock
+	$(BIN)/uv pip compile --universal --generate-hashes --no-emit-index-url --no-header --no-annotate --quiet \
+	  --python-version 3.11 --constraint requirements.lock pyproject.toml --output-file requirements.runtime.lock
 
 clean: ## removes what setup and runs made
 	rm -rf $(VENV) .venv-compiled dist build var .mypy_cache .ruff_cache .pytest_cache .hypothesis

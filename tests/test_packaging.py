@@ -1,11 +1,15 @@
-"""What is shipped beside the program: the systemd unit and its snippets."""
+"""What is shipped beside the program: the systemd unit and its snippets, the image, the locked dependencies."""
 
 from __future__ import annotations
 
 import configparser
+import json
 import re
 import shutil
 import subprocess
+import sys
+import tomllib
+from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
@@ -70,3 +74,106 @@ def test_the_user_can_be_made() -> None:
         ["systemd-sysusers", "--dry-run", str(SYSTEMD / "sysusers.conf")], capture_output=True, text=True, check=False
     )
     assert done.returncode == 0, done.stderr
+
+
+# ------------------------------------------------------------------------------------------ dependencies
+
+
+def locked(name: str) -> dict[str, str]:
+    """Package -> its lines, with version and hashes."""
+    blocks = re.split(r"^(?=\w)", (ROOT / name).read_text(), flags=re.MULTILINE)
+    return {block.partition("==")[0]: block for block in blocks if "==" in block}
+
+
+def test_the_lock_of_the_image_is_a_part_of_the_lock() -> None:
+    whole, part = locked("requirements.lock"), locked("requirements.runtime.lock")
+    assert part.items() <= whole.items(), "make lock"
+    assert all("--hash=sha256:" in block for block in part.values())
+    project = tomllib.loads((ROOT / "pyproject.toml").read_text())["project"]
+    named = {re.split(r"[<>=;]", each)[0].replace(".", "-") for each in project["dependencies"]}
+    assert named <= part.keys(), "make lock"
+    assert not {"pytest", "mypy", "atheris"} & part.keys()
+
+
+# ------------------------------------------------------------------------------------------ the image
+
+
+def instructions() -> list[tuple[str, str]]:
+    """(instruction, its arguments) of the Dockerfile."""
+    lines = re.sub(r"\\\n\s*", " ", re.sub(r"^#.*\n", "", (ROOT / "Dockerfile").read_text(), flags=re.MULTILINE))
+    return [(line.partition(" ")[0], line.partition(" ")[2].strip()) for line in lines.splitlines() if line.strip()]
+
+
+def last_stage() -> list[tuple[str, str]]:
+    """The instructions that make the image itself."""
+    found = instructions()
+    return found[max(n for n, (what, _) in enumerate(found) if what == "FROM") :]
+
+
+def is_ignored(path: str) -> bool:
+    """Whether .dockerignore keeps a path out of what is sent to the engine; the last line that matches counts."""
+    ignored = False
+    for line in (ROOT / ".dockerignore").read_text().splitlines():
+        pattern = line.removeprefix("!").removeprefix("**/")
+        if fnmatch(path, pattern) or path.startswith(f"{pattern}/"):
+            ignored = not line.startswith("!")
+    return ignored
+
+
+def test_instructions_are_known_and_bases_are_fixed() -> None:
+    known = {"FROM", "RUN", "COPY", "ENV", "USER", "VOLUME", "EXPOSE", "STOPSIGNAL", "HEALTHCHECK", "ENTRYPOINT", "CMD"}
+    assert {what for what, _ in instructions()} <= known, "ADD fetches and unpacks, ARG and ENV may leak"
+    for base in (arguments.split()[0] for what, arguments in instructions() if what == "FROM"):
+        assert re.fullmatch(r"[a-z]+:[a-z0-9.-]+", base)
+        assert not base.endswith(":latest")
+
+
+def test_what_is_copied_exists_and_is_sent() -> None:
+    stages = {arguments.split()[-1] for what, arguments in instructions() if what == "FROM" and " AS " in arguments}
+    sources: list[str] = []
+    for what, arguments in instructions():
+        if what == "COPY":
+            words = arguments.split()
+            if words[0].startswith("--from="):
+                assert words[0].removeprefix("--from=") in stages
+            else:
+                sources += words[:-1]
+    assert {"requirements.runtime.lock", "sipguard"} <= set(sources)
+    for source in sources:
+        assert (ROOT / source).exists(), source
+        assert not is_ignored(source), source
+    assert is_ignored("tests") and is_ignored("var") and is_ignored(".git")
+
+
+def test_dependencies_come_by_hash() -> None:
+    runs = [arguments for what, arguments in instructions() if what == "RUN"]
+    for run in runs:
+        if "pip install" in run:
+            assert "--require-hashes" in run and "--no-cache-dir" in run and "--only-binary :all:" in run
+        if "apt-get install" in run:
+            assert "apt-get update" in run and "--no-install-recommends" in run and "rm -rf /var/lib/apt/lists" in run
+
+
+def test_the_image_is_not_root_and_says_how_it_is() -> None:
+    found = dict(last_stage())
+    assert re.fullmatch(r"[1-9][0-9]+:[1-9][0-9]+", found["USER"]), (
+        "numbers: an orchestrator can see that it is not root"
+    )
+    order = [what for what, _ in last_stage()]
+    assert order.index("USER") < order.index("ENTRYPOINT")
+    assert not {"RUN", "COPY"} & set(order[order.index("USER") :])
+    for what in ("ENTRYPOINT", "CMD"):
+        assert isinstance(json.loads(found[what]), list), "a shell would keep the signals"
+    assert json.loads(found["HEALTHCHECK"].partition("CMD ")[2])[0] == "sipguard"
+    assert found["STOPSIGNAL"] == "SIGTERM"
+    directories = {Config.model_fields[key].get_default().directory for key in ("run", "state")}
+    assert all(directory in dict(last_stage())["RUN"] for directory in directories)
+
+
+def test_its_command_is_the_command() -> None:
+    script = ROOT / "config/docker/sipguard"
+    assert script.read_text().startswith("#!/opt/sipguard/bin/python\n")
+    done = subprocess.run(
+        [sys.executable, str(script), "--version"], capture_output=True, text=True, check=True, cwd=ROOT
+    )
+    assert done.stdout.startswith("sipguard ")
