@@ -120,7 +120,7 @@ def shown(frame: Overview) -> RenderableType:
         _table("rejections", _counts(frame.refusals)),
         _table("ends", _counts(frame.ends)),
         _table("identity", _counts(frame.verifications)),
-        _table("added latency", [(f"p{percent}", f"{ms:.2f} ms") for percent, ms in frame.latency_ms.items()]),
+        _table("latency", [(f"p{percent}", f"{ms:.2f} ms") for percent, ms in frame.latency_ms.items()]),
         _table("overload", _counts(frame.overload)),
         _table("processes", [_process(each) for each in frame.processes]),
     ]

@@ -25,12 +25,14 @@ SECONDS, MICROSECONDS, KIND, CAPTURE_ID, PASSWORD, PAYLOAD, CORRELATION, NODE = 
 SIP: Final = 1  # values of KIND
 LOG: Final = 100
 
+WAYS_KEPT: Final = 10_000
 LARGEST: Final = 65_507  # of a datagram over IPv4
 _HEAD: Final = Struct("!4sH")
 _CHUNK: Final = Struct("!HHH")
 _OCTET: Final = Struct("!HHHB")
 _SHORT: Final = Struct("!HHHH")
 _LONG: Final = Struct("!HHHI")
+_WHEN: Final = Struct("!HHHIHHHIHHHB")
 _UDP_NUMBER, _TCP_NUMBER = 17, 6
 
 
@@ -60,6 +62,7 @@ class Exporter:
         self._to = (settings.address, settings.port)
         own = _LONG.pack(0, CAPTURE_ID, 10, settings.capture_id) + _text(NODE, settings.node.encode())
         self._own = own + (_text(PASSWORD, password.reveal()) if password is not None else b"")
+        self._ways: dict[tuple[str, Address, Address], bytes] = {}
 
     def message(self, seen: Seen) -> None:
         """A copy of a SIP message; its decision id joins it with the other leg."""
@@ -75,7 +78,13 @@ class Exporter:
     def _send(
         self, at: float, transport: str, source: Address, target: Address, kind: int, correlation: str, payload: bytes
     ) -> None:
-        octets = packet(at, transport, source, target, kind, correlation, payload, self._own)
+        key = (transport, source, target)
+        way = self._ways.get(key)
+        if way is None:
+            if len(self._ways) >= WAYS_KEPT:
+                self._ways.clear()
+            way = self._ways[key] = way_chunks(transport, source, target)
+        octets = packet(way, at, kind, correlation, payload, self._own)
         try:
             self._sock.sendto(octets, self._to)
             self.sent += 1
@@ -87,14 +96,11 @@ class Exporter:
         self._sock.close()
 
 
-def packet(
-    at: float, transport: str, source: Address, target: Address, kind: int, correlation: str, payload: bytes, own: bytes
-) -> bytes:
-    """One packet. `at` is Unix seconds, `own` the chunks that are the same in all of a collector's packets."""
+def way_chunks(transport: str, source: Address, target: Address) -> bytes:
+    """The chunks that say where a message came from and went to."""
     from_ip, to_ip = ip_address(source[0]), ip_address(target[0])
     six = from_ip.version == 6
-    seconds, microseconds = divmod(round(at * 1e6), 1_000_000)
-    chunks = b"".join(
+    return b"".join(
         (
             _OCTET.pack(0, FAMILY, 7, socket.AF_INET6 if six else socket.AF_INET),
             _OCTET.pack(0, PROTOCOL, 7, _UDP_NUMBER if transport == UDP else _TCP_NUMBER),
@@ -102,13 +108,16 @@ def packet(
             _text(TARGET6 if six else TARGET4, to_ip.packed),
             _SHORT.pack(0, SOURCE_PORT, 8, source[1]),
             _SHORT.pack(0, TARGET_PORT, 8, target[1]),
-            _LONG.pack(0, SECONDS, 10, seconds),
-            _LONG.pack(0, MICROSECONDS, 10, microseconds),
-            _OCTET.pack(0, KIND, 7, kind),
-            own,
-            _text(CORRELATION, correlation.encode()) if correlation else b"",
         )
     )
+
+
+def packet(way: bytes, at: float, kind: int, correlation: str, payload: bytes, own: bytes) -> bytes:
+    """One packet. `at` is Unix seconds, `own` the chunks that are the same in all of a collector's packets."""
+    seconds, microseconds = divmod(round(at * 1e6), 1_000_000)
+    chunks = way + own + _WHEN.pack(0, SECONDS, 10, seconds, 0, MICROSECONDS, 10, microseconds, 0, KIND, 7, kind)
+    if correlation:
+        chunks += _text(CORRELATION, correlation.encode())
     room = LARGEST - _HEAD.size - len(chunks) - _CHUNK.size
     if len(payload) > room:
         payload = payload[:room]  # a cut copy says more than none

@@ -109,18 +109,20 @@ class Watch:
             thread = self._invited(flow, octets, at, call_id, commands, thread)
         elif thread is None:
             thread = self._of_engine(octets, call_id, sent=False)
-        self._pass(thread, Seen(at, False, flow.transport, self._local_of(flow), flow.remote, "", octets))
+        self._pass(thread, False, flow, octets, at)
 
     def sent(self, flow: Flow, octets: bytes, at: float) -> None:
         """A message has left."""
         call_id = call_id_of(octets)
         thread = self._threads.get(call_id) or self._of_engine(octets, call_id, sent=True)
-        self._pass(thread, Seen(at, True, flow.transport, self._local_of(flow), flow.remote, "", octets))
+        self._pass(thread, True, flow, octets, at)
 
-    def _pass(self, thread: Thread | None, seen: Seen) -> None:
+    def _pass(self, thread: Thread | None, sent: bool, flow: Flow, octets: bytes, at: float) -> None:
         """Gives a message to whoever wants it."""
-        if thread is not None and thread.decision_id:
-            seen = seen._replace(decision_id=thread.decision_id)
+        if self.export is None and (thread is None or not thread.traces):
+            return
+        decision_id = thread.decision_id if thread is not None else ""
+        seen = Seen(at, sent, flow.transport, self._local_of(flow), flow.remote, decision_id, octets)
         if self.export is not None and self.export.settings.sip:
             self.export.message(seen)
         for trace in thread.traces if thread is not None else ():

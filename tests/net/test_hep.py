@@ -8,7 +8,7 @@ from collections.abc import Iterator
 import pytest
 
 from sipguard.net.capture import Seen
-from sipguard.net.hep import LARGEST, LOG, Exporter, HepSettings, packet
+from sipguard.net.hep import LARGEST, LOG, Exporter, HepSettings, packet, way_chunks
 from sipguard.sip.secret import Secret
 from tests import hep
 from tests.sip.torture import VECTORS
@@ -76,7 +76,7 @@ def test_what_belongs_to_no_call_has_no_correlation(collector: socket.socket) ->
 
 
 def test_what_is_too_long_is_cut() -> None:
-    octets = packet(1.0, "udp", A, B, LOG, "d-1", b"x" * 65_507, b"")
+    octets = packet(way_chunks("udp", A, B), 1.0, LOG, "d-1", b"x" * 65_507, b"")
     assert len(octets) == LARGEST
     assert set(hep.read(octets).chunks[15]) == {ord("x")}
 
@@ -98,9 +98,8 @@ def test_packets_of_others_have_the_same_layout(name: str) -> None:
     own = b""
     for kind, value in ((12, read.chunks[12].to_bytes(4, "big")), (14, read.chunks[14].encode())):
         own += kind.to_bytes(4, "big") + (6 + len(value)).to_bytes(2, "big") + value
-    again = packet(
-        read.at, transport, read.source, read.target, read.chunks[11], read.chunks.get(17, ""), read.chunks[15], own
-    )
+    way = way_chunks(transport, read.source, read.target)
+    again = packet(way, read.at, read.chunks[11], read.chunks.get(17, ""), read.chunks[15], own)
     assert _chunks(again) - {b"\0\0\0\1\0\7\2", b"\0\0\0\x0b\0\7\0"} <= _chunks(octets)
     assert hep.read(again).at == read.at
 
