@@ -17,6 +17,7 @@ from sipguard.b2bua.recovery import CSEQ_GAP, flow_of, restore
 from sipguard.screening.policy.model import OneOf, Rule
 from sipguard.screening.trunk import Listener
 from sipguard.sip.flow import Flow
+from tests.b2bua.test_streams import left_by, streams
 from tests.playbook import ANSWER_SDP, OUTSIDE, SDP, Party, Play, Playbook, ruleset, value
 
 QUIET = {"dead_call_check_s": 0.0, "max_duration_s": 0.0}
@@ -96,6 +97,24 @@ def test_a_target_that_moved_before_the_crash(book: Playbook) -> None:
     assert a.request("BYE") == ["c BYE"]
     assert book.c.last("BYE").startswith("BYE sip:moved@198.51.100.30:5060 ")
     book.c.reply("200 OK", to="BYE")
+
+
+def test_connections_are_made_anew(play: Play) -> None:
+    """They ended with the process: requests go where each side said that it can be reached."""
+    book = streams(play)
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("200 OK")
+    a.ack()
+    book.crash()
+    assert a.request("INFO") == ["b INFO"]
+    assert left_by(book) == (0, "tcp", "198.51.100.20")
+    assert b.reply("200 OK", to="INFO") == ["a 200 OK"]
+    listening = book.party("a-listens", ("192.0.2.10", 5060), "outside-tcp")
+    assert b.request("BYE") == ["a-listens BYE"]
+    assert left_by(book) == (0, "tcp", "192.0.2.10")
+    assert listening.reply("200 OK", to="BYE") == ["b 200 OK"]
+    assert book.ends() == ["answered"]
 
 
 def test_a_bye_that_came_before_the_crash_is_answered(book: Playbook) -> None:
