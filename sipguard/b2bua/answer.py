@@ -9,7 +9,7 @@ came, and answered with it afterwards (§13.2.2.4).
 
 from __future__ import annotations
 
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.crossing import bare_ack, hops_left, in_dialog, request_lines
 from sipguard.b2bua.frames import ACK_LOST
@@ -21,6 +21,8 @@ from sipguard.sip.transaction import ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
+
+MOST_FORKS: Final = 32  # further 2xx of one INVITE that are answered; a peer may not make us send without end
 
 
 def acknowledge(client: ClientTransaction, leg: Leg, octets: bytes) -> None:
@@ -50,6 +52,8 @@ class Repeats:
         sent = self.acks.get(remote_tag)
         if sent is not None:
             transaction.layer.out.append(sent)
+            return
+        if len(self.acks) >= MOST_FORKS:
             return
         sent = self.engine.dismiss_stray(response, transaction.flow)
         if sent is not None:

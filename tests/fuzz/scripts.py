@@ -51,7 +51,15 @@ LINES: Final = (
     "", "X-Any: thing", "Require: 100rel", "Require: nonsense", "Priority: emergency", "Max-Forwards: 0",
     "P-Asserted-Identity: <tel:+12025550111>", "Diversion: <sip:+12025550141@example.com>;reason=busy",
     "Record-Route: <sip:192.0.2.9;lr>", "Identity: not.a.token;info=<https://x.example/a.pem>", "Supported: timer",
-    "Subject: \xfc\xff",
+    "Subject: \xfc\xff", "Replaces: x@y;to-tag=1;from-tag=2", "Refer-To: <sip:a@b?Replaces=1%40x%3Bto-tag%3D2>",
+    "RAck: 1 1 INVITE", "Event: refer;id=2", "Subscription-State: terminated", "Refer-Sub: false",
+    "Target-Dialog: 1;local-tag=2;remote-tag=3", "Join: ;;=",
+)  # fmt: skip
+NAMES: Final = (  # lines that name a dialog or a transaction, that of the request itself for one
+    "RAck: 1 1 INVITE", "RAck: x", "Event: refer", "Event: refer;id=2", "Subscription-State: terminated",
+    "Replaces: {call_id};to-tag={To};from-tag={From}", "Target-Dialog: {call_id};local-tag={From};remote-tag={To}",
+    "Refer-To: <sip:0@198.51.100.1?Replaces={call_id}%3Bto-tag%3D{To}%3Bfrom-tag%3D{From}&Join=x>", "Refer-Sub: false",
+    "Event: dialog\r\nSubscription-State: terminated", "Require: nosub",
 )  # fmt: skip
 STATUSES: Final = (
     "100 Trying", "180 Ringing", "183 Session Progress", "200 OK", "202 Accepted", "302 Moved", "401 Unauthorized",
@@ -84,6 +92,7 @@ TOKENS: Final = (
     b"m: <sip:@>\r\n", b"Record-Route: <>\r\n", b"Route: <sip:a;lr>,<\r\n", b"Max-Forwards: x\r\n", b"Require: \r\n",
     b"Identity: a.b.c;info=<\r\n", b'Identity: ..;ppt="div"\r\n', b"y: eyJhbGciOiJFUzI1NiJ9.e30.AA;info=<https://x>\r\n",
     b"P-Asserted-Identity: ,,<,\r\n", b"Diversion: \r\n", b"To: <sip:a@b>;tag=\r\n", b"From: \r\n", b"RAck: 1 1\r\n",
+    b"Replaces: ;to-tag=;;from-tag\r\n", b"Refer-To: <?Replaces=%&=&Join\r\n", b"o: ;id\r\n", b"r: <>\r\n",
 )  # fmt: skip
 
 
@@ -386,7 +395,15 @@ def _within(
     else:
         method = METHODS[script.below(len(METHODS))]
         text = compose(request, response, method, number + 1, f"w{number}", SDP * script.below(2))
+        if script.below(2):
+            named = NAMES[script.below(len(NAMES))].format(call_id=header(response, "Call-ID"), **_tags(response))
+            text = text.replace("\r\nContent-Length", f"\r\n{named}\r\nContent-Length", 1)
     _send(ground, script, flow, text, spoil)
+
+
+def _tags(message: str) -> dict[str, str]:
+    """The tags of a message."""
+    return {name: header(message, name).partition(";tag=")[2].partition(";")[0] for name in ("From", "To")}
 
 
 def _outside(ground: Ground, script: Script, spoil: bool) -> None:
@@ -476,7 +493,7 @@ ANSWERED: Final = _script(
     (_plain_call, b""),
     (_answers, bytes([3, 0, 1, 0])),
     (_by_caller, bytes([0, 1, 0])),
-    (_by_caller, bytes([0, 0, 0, 0])),
+    (_by_caller, bytes([0, 0, 0, 0, 0])),
     (_answers, bytes([3, 0, 0, 0])),
 )
 CANCELLED: Final = _script(
