@@ -217,7 +217,7 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
 def _give_back(
     engine: Engine, setup: Setup, verdict: Verdict, mode: str, rules: RedirectRules, hops: list[Hop]
 ) -> None:
-    """Answers a call of a redirect listener, which goes on at who asked; then records it."""
+    """Gives a call of a redirect listener back to who asked; that is its end."""
     call = setup.call
     to_peers = rules.status == 302 and (setup.elsewhere or not rules.contact)
     if to_peers and not hops:

@@ -54,8 +54,12 @@ def _facts(setup: Setup) -> list[str]:
 
 def _contacts(setup: Setup, host: str, hops: list[Hop], verstat: str) -> list[str]:
     uri = setup.request.uri
+    if uri[:4].lower() == "urn:":  # it names no host; who asked knows where such calls go
+        return [f"Contact: <{uri}>{verstat}"]
+    if uri[:4].lower() == "tel:":
+        uri = f"sip:{uri[4:]}@{host or 'host'};user=phone"  # RFC 3261 §19.1.6
     if host:
-        return [f"Contact: <{with_host(uri, host) if uri[:3].lower() == 'sip' else uri}>{verstat}"]
+        return [f"Contact: <{with_host(uri, host)}>{verstat}"]
     lines = []
     for n, (egress, peer) in enumerate(hops):
         over = "" if peer.transport == "udp" else f";transport={peer.transport}"

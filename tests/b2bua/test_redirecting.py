@@ -99,6 +99,22 @@ def test_peers_of_the_route_in_their_order(play: Play) -> None:
     book.a.got.clear()  # the peers are named on purpose
 
 
+@pytest.mark.parametrize(
+    ("contact", "uri", "expected"),
+    [
+        ("switch.example", "tel:+12125550123", "<sip:+12125550123@switch.example;user=phone>"),
+        ("", "tel:+12125550123", "<sip:+12125550123@198.51.100.20;user=phone>;q=1.0"),
+        ("switch.example", "urn:service:sos", "<urn:service:sos>"),
+        ("", "urn:service:sos", "<urn:service:sos>"),
+    ],
+)
+def test_request_uri_without_a_host(play: Play, contact: str, uri: str, expected: str) -> None:
+    book = play(**asked(contact=contact), hop={"peers": (Peer(*B_AT),)}, carrier={"verstat": "off"})
+    got = answer(book, book.a.invite(uri=uri), "302 Moved Temporarily")
+    assert values(got, "Contact") == [expected]
+    book.a.got.clear()  # the peers are named on purpose
+
+
 def test_no_peer_to_name(play: Play) -> None:
     book = play(**asked(contact=""), hop={"peers": ()})
     answer(book, book.a.invite(), "500 No Peer Reachable")
