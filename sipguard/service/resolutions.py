@@ -5,6 +5,7 @@ Enters: what the fetcher says. Leaves: answers with their age, log lines at chan
 
 from __future__ import annotations
 
+import asyncio
 import time
 from collections.abc import Iterable
 from typing import Final
@@ -29,9 +30,11 @@ class Resolutions:
     def __init__(self) -> None:
         self._known: dict[Query, tuple[Answer, float]] = {}
         self._failing: set[Query] = set()
+        self._heard = asyncio.Event()
 
     def note(self, query: Query, answer: Answer | None, why: str) -> None:
         """What the fetcher says: an answer, or why there is none. The first of many failures is a log line."""
+        self._heard.set()
         if answer is None:
             if query not in self._failing:
                 self._failing.add(query)
@@ -43,6 +46,17 @@ class Resolutions:
             log.info("name_resolved", name=query.shown, addresses=addresses, refused=answer.refused)
         self._failing.discard(query)
         self._known[query] = (answer, time.monotonic())
+
+    async def heard_of(self, queries: Iterable[Query], within_s: float) -> None:
+        """Waits until each has an answer, or a reason why there is none; no longer than `within_s`."""
+        wanted = set(queries)
+        try:
+            async with asyncio.timeout(within_s):
+                while not wanted <= self._known.keys() | self._failing:
+                    self._heard.clear()
+                    await self._heard.wait()
+        except TimeoutError:
+            return
 
     def keep(self, queries: Iterable[Query]) -> None:
         """Lets go of all other names."""

@@ -35,6 +35,7 @@ from sipguard.settings import Loaded, Service, load
 from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
 from sipguard.sip.flow import UDP
+from sipguard.sip.locate import Query
 
 log: Final = structlog.get_logger("sipguard")
 
@@ -88,6 +89,7 @@ class Supervisor:
         watching = asyncio.create_task(self._watch_worker())
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
+            await self._resolutions.heard_of(queries_of(self._ruleset), self._service.dns.deadline_s + 1.0)
             self._say_ready()
             await self._stop_asked.wait()
             await self._drain()
@@ -396,20 +398,31 @@ class Supervisor:
 
     async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
         before = self._ruleset
+        await self._resolve_first(before, ruleset)
         found, unread = accounts(ruleset.trunks)
         self._ruleset = ruleset
         problem = unread[0] if unread else await self._have_worker("reload", ruleset, found)
         if problem:
             self._ruleset = before
+            self._want_names(queries_of(before))
             log.error(f"{why}_refused", problems=[problem])
             return {"ok": False, "problems": [problem], "revision": before.revision}
-        queries = queries_of(ruleset)
-        self._resolutions.keep(queries)
-        self._fetcher.tell("names", queries)
+        self._want_names(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:
             self._rulesets.add(ruleset)
         log.info(why, before=before.revision, revision=ruleset.revision, warnings=problems)
         return {"ok": True, "before": before.revision, "revision": ruleset.revision, "problems": problems}
+
+    async def _resolve_first(self, before: PlainRuleset, ruleset: PlainRuleset) -> None:
+        """Has the names of a Ruleset resolved before calls need them; those of the present one stay in use."""
+        queries = queries_of(ruleset)
+        self._fetcher.tell("names", tuple({*queries_of(before), *queries}))
+        await self._resolutions.heard_of(queries, self._service.dns.deadline_s + 1.0)
+
+    def _want_names(self, queries: tuple[Query, ...]) -> None:
+        """These names are kept resolved, others no longer."""
+        self._resolutions.keep(queries)
+        self._fetcher.tell("names", queries)
 
     async def _set_mode(self, mode: str, trunk: str) -> dict[str, Any]:
         if mode not in MODES:

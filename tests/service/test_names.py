@@ -68,6 +68,19 @@ async def test_names_that_nobody_wants_are_not_asked(monkeypatch: pytest.MonkeyP
     assert {name for name, *_ in asked.told} == {"two.example"}
 
 
+async def test_waiting_until_each_name_was_heard_of() -> None:
+    resolutions = Resolutions()
+    await resolutions.heard_of([], 60.0)
+    await resolutions.heard_of([QUERY], 0.0)
+    waiting = asyncio.create_task(resolutions.heard_of([QUERY, OTHER], 60.0))
+    await asyncio.sleep(0)
+    resolutions.note(QUERY, ANSWER, "")
+    await asyncio.sleep(0)
+    assert not waiting.done()
+    resolutions.note(OTHER, None, "dns_timeout")
+    await waiting
+
+
 def test_what_a_worker_that_is_started_again_gets() -> None:
     resolutions = Resolutions()
     resolutions.note(QUERY, ANSWER, "")
