@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua import frames, refresh
+from sipguard.b2bua import frames, privacy, refresh
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
@@ -192,6 +192,9 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     hops = engine.peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []
     if passes and verdict.redirect is None and not call.emergency and not NAMING.isdisjoint(setup.request.at):
         hops = _to_named(engine, setup) or hops
+    lacking = ""
+    if hops and "privacy" in setup.request.at and not call.emergency:
+        hops, lacking = privacy.reachable(setup.request, hops)
     egress = hops[0][0] if hops else way.trunks[0] if way is not None and way.trunks else None
     setup.label = verdict.label if mode == ENFORCE else None
     setup.untouched = mode == BYPASS
@@ -206,6 +209,10 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     if not passes:
         setup.refuse(verdict.status, verdict.phrase, tuple(verdict.header_lines(call.id)))
         call.close("")
+        return
+    if lacking and not hops:
+        setup.refuse(privacy.FAILURE[0], f"{privacy.FAILURE[1]} - {lacking}")
+        call.close(frames.FAILED)
         return
     if not hops:
         setup.refuse(*(NO_ROUTE if way is None else NO_PEER))

@@ -17,6 +17,7 @@ from sipguard.sip.message import COMPACT, Message
 
 if TYPE_CHECKING:
     from sipguard.b2bua.leg import Leg
+    from sipguard.b2bua.peers import Hop
     from sipguard.screening.trunk import Trunk
 
 ALWAYS: Final = "always"
@@ -28,6 +29,8 @@ INFORMAL: Final = frozenset(  # what a user agent adds at will (RFC 3323 §5.3)
     {"subject", "call-info", "organization", "user-agent", "reply-to", "in-reply-to"}
 )
 ANONYMOUS: Final = '"Anonymous" <sip:anonymous@anonymous.invalid>'  # RFC 3323 §4.1.1.3
+PROVIDED: Final = frozenset({"header", "user", "id", "critical"})
+FAILURE: Final = (500, "Privacy Failure")  # what was lacking follows
 NOTHING: Final[frozenset[str]] = frozenset()
 
 
@@ -63,6 +66,16 @@ def privacy_of(message: Message) -> frozenset[str]:
     text = ";".join(message.values("privacy")).replace(",", ";").lower()
     asked = frozenset(each.strip() for each in text.split(";"))
     return NOTHING if "none" in asked else asked
+
+
+def reachable(message: Message, hops: list[Hop]) -> tuple[list[Hop], str]:
+    """The hops that a call may go to whose privacy is `critical` (RFC 3323 §5), and what those outside would lack.
+
+    Who is inside the trust domain may provide it; at the border we do, or the call must fail.
+    """
+    asked = privacy_of(message)
+    lacking = ", ".join(sorted(asked - PROVIDED - {""})) if "critical" in asked else ""
+    return ([hop for hop in hops if hop[0].send_pai == ALWAYS], lacking) if lacking else (hops, "")
 
 
 def without(lines: str, names: frozenset[str]) -> str:

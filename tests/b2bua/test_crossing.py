@@ -119,15 +119,3 @@ def test_every_exposed_header_crosses() -> None:
     """A header cannot be both exposed and kept back."""
     assert not EXPOSED & {name for name, how in CROSSING.items() if how != CHANGED}
     assert set(CROSSING.values()) == {OWN, HOP, CHANGED}
-
-
-def test_every_octet_of_a_body_crosses(book: Playbook) -> None:
-    """ISUP and others in it: nothing is decoded, not even line ends (RFC 3204)."""
-    octets = "".join(map(chr, range(256))) + "\r\n\r\n--end--"
-    a, b = book.a, book.b
-    assert a.invite(body=octets) == ["b INVITE"]
-    assert body_of(b.last("INVITE")) == octets
-    assert b.reply("200 OK", body=octets) == ["a 200 OK"]
-    assert body_of(a.last("200")) == octets
-    a.ack()
-    book.bye()

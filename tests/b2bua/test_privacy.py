@@ -126,6 +126,30 @@ def test_an_emergency_call_keeps_its_identity(play: Play) -> None:
     assert "+12025550101" in value(invite, "From")
 
 
+@pytest.mark.parametrize(
+    ("send", "asked", "lacking"),
+    [
+        ("always", "session;critical", ""),
+        ("unless_private", "session", ""),
+        ("unless_private", "id;user;header;critical", ""),
+        ("unless_private", "session;critical", "session"),
+        ("never", "history;id;session;critical", "history, session"),
+    ],
+)
+def test_critical_privacy_that_cannot_be_provided(play: Play, send: str, asked: str, lacking: str) -> None:
+    """RFC 3323 §5: 500 with what is lacking; who is inside the trust domain may have it."""
+    book = play(hop={"send_pai": send})
+    sent = book.a.invite(f"Privacy: {asked}")
+    assert sent == ([f"a 500 Privacy Failure - {lacking}"] if lacking else ["b INVITE"])
+    if not lacking:
+        book.b.reply("486 Busy Here")
+    book.a.ack()
+    assert len(book.ends()) == 1
+    assert book.a.invite(f"Privacy: {asked}", callee="911") == ["b INVITE"]
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
 def test_within_a_call_the_same_holds(play: Play) -> None:
     """Requests and responses of both sides (RFC 3325 §5, §6)."""
     book = play(hop={"send_pai": "unless_private"}, carrier={"send_pai": "never"})
