@@ -68,7 +68,7 @@ compiledtest: compiled ## the tests of the core, on the compiled core
 bench: setup ## micro-benchmarks of the call path
 	$(BIN)/python -m tests.bench
 
-soak: setup ## 200,000 mixed calls, then every table is empty
+soak: setup ## 200,000 mixed calls and 200 storms, then every table is empty
 	$(BIN)/python -m tests.soak
 
 fuzz: setup ## coverage-guided fuzzing of the engine, FUZZ_SECONDS=60

@@ -18,6 +18,7 @@ T1: Final = 0.5
 T2: Final = 4.0
 GIVE_UP_S: Final = 64 * T1
 RINGS_S: Final = 60.0  # then nobody is at home
+PATIENCE_S: Final = 100.0  # of a caller who hears nothing more
 
 NEW, EARLY, UP, OVER = "new", "early", "up", "over"
 
@@ -207,8 +208,7 @@ class Side:
         self.target = f"sip:{callee}@{agent.server}"
         self.remote = f"<{self.target}>"
         self.ask("INVITE", self.first_answered, f"X-Call: {plan.n}", "Supported: 100rel", body=body)
-        if plan.cancel_after:
-            self.net.later(plan.cancel_after, self.cancel)
+        self.net.later(plan.cancel_after or PATIENCE_S, self.cancel)
 
     def ask(self, method: str, heard: Callable[[int, Message | None], None], *lines: str, body: str = "") -> Asking:
         """Any request in a transaction of its own."""
@@ -406,9 +406,10 @@ class Side:
         if self.state in (NEW, EARLY):
             self.end()
             self.final = status
-        self.agent.repeat(
-            answering.response, T1, T2, self.net.now + GIVE_UP_S, lambda: not answering.acked, lambda: None
-        )
+        if not self.agent.reliable:
+            self.agent.repeat(
+                answering.response, T1, T2, self.net.now + GIVE_UP_S, lambda: not answering.acked, lambda: None
+            )
 
     def pick_up(self, answering: Answering) -> None:
         """The 2xx of the first INVITE; not before a PRACK that is awaited (RFC 3262 §5)."""
@@ -512,15 +513,26 @@ class Side:
 class Agent:
     """A user agent at one address: its transactions, and its sides of calls."""
 
-    def __init__(self, net: Net, name: str, number: str, address: tuple[str, int], server: str, place: int = 0) -> None:
+    def __init__(
+        self,
+        net: Net,
+        name: str,
+        number: str,
+        address: tuple[str, int],
+        server: str,
+        place: int = 0,
+        transport: str = "UDP",
+    ) -> None:
         self.net = net
         self.name = name
         self.number = number
         self.address = address
         self.server = server
         self.place = place  # among the peers of the route
-        self.transport = "UDP"
-        self.contact = f"<sip:{name}@{address[0]}:{address[1]}>"
+        self.transport = transport
+        self.reliable = transport != "UDP"  # requests and failures are not repeated (§17.1.1.2, §17.1.2.2, §17.2.1)
+        over = ";transport=tcp" if self.reliable else ""
+        self.contact = f"<sip:{name}@{address[0]}:{address[1]}{over}>"
         self.asked: dict[str, Asking] = {}
         self.answering: dict[str, Answering] = {}
         self.sides: dict[tuple[str, str], Side] = {}
@@ -560,10 +572,20 @@ class Agent:
                 asking.final = 408
                 asking.heard(408, None)
 
+        if self.reliable:
+            self.net.later(GIVE_UP_S, lambda: None if invite and asking.provisional else timeout())
+            return
         self.repeat(
             asking.message, T1, GIVE_UP_S if invite else T2, self.net.now + GIVE_UP_S,
             lambda: not asking.final and not (invite and asking.provisional), timeout,
         )  # fmt: skip
+
+    def disconnected(self) -> None:
+        """A connection is gone: what is not answered yet may be lost, and is asked again by another one."""
+        for asking in self.asked.values():
+            ended = asking.method == "INVITE" and "EARLY BYE" in asking.side.said  # its answer may never come
+            if not asking.final and not ended:
+                self.send(asking.message)
 
     def heard(self, text: str) -> None:
         """A message arrives."""

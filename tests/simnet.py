@@ -20,7 +20,7 @@ import heapq
 import itertools
 from collections import Counter
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from hashlib import sha256
 from random import Random
 from typing import Any, Final
@@ -28,10 +28,11 @@ from typing import Any, Final
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Clock, Command, Record
 from sipguard.b2bua.engine import Engine
-from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.ruleset import PlainRuleset, Ruleset
+from sipguard.screening.trunk import Peer
 from sipguard.sip.flow import Flow, Send
 from sipguard.stir.certificate import CertificateStore
-from tests.playbook import A_AT, B_AT, C_AT, START_AT, ruleset
+from tests.playbook import A_AT, B_AT, C_AT, INSIDE, OUTSIDE, START_AT, ruleset
 from tests.simagent import GIVE_UP_S, OVER, UP, Agent, Message, Plan, Side
 
 BLOWS_S: Final = 40.0  # calls are placed in this time
@@ -61,7 +62,10 @@ FAIR: Final = Weather(loss=0.0, twice=0.0, stray=0.0)
 class Storm:
     """One engine, a caller, two peers of the route, and what is between them."""
 
-    def __init__(self, seed: int, calls: int = 200, weather: Weather | None = None) -> None:
+    def __init__(
+        self, seed: int, calls: int = 200, weather: Weather | None = None, transports: tuple[str, str] = ("UDP", "UDP")
+    ) -> None:
+        """`transports` are those of the caller and of the peers; what is not UDP is for a subclass to carry."""
         self.random = random = Random(seed)
         self.weather = weather or Weather()
         self.now = 1000.0
@@ -70,14 +74,15 @@ class Storm:
         self._numbers = itertools.count(1)
         self._lost: Counter[tuple[tuple[str, int], str]] = Counter()
         hop = {"down_for_s": random.choice((0.0, 0.0, 5.0)), "try_timeout_s": random.choice((2.0, 4.0, 8.0))}
-        self.engine = Engine(Ruleset.open(ruleset(hop=hop)), CertificateStore(), self._octets, lambda: self.now)
+        plain = over(transports, hop)
+        self.engine = Engine(Ruleset.open(plain), CertificateStore(), self._octets, lambda: self.now)
         self.answered: set[tuple[str, str]] = set()  # the same of dialogs whose 2xx has reached us
         self.acknowledged: set[tuple[str, str]] = set()  # Call-ID and To-tag of dialogs that we acknowledged
         self.frames: dict[str, list[frames.Frame]] = {}
         self.plans = [planned(n, random) for n in range(calls)]
-        self.a = Ended(self, "a", "+12025550101", A_AT, "192.0.2.1")
-        self.b = Ended(self, "b", CALLEE, B_AT, "198.51.100.1", 0)
-        self.c = Ended(self, "c", CALLEE, C_AT, "198.51.100.1", 1)
+        self.a = Ended(self, "a", "+12025550101", A_AT, "192.0.2.1", 0, transports[0])
+        self.b = Ended(self, "b", CALLEE, B_AT, "198.51.100.1", 0, transports[1])
+        self.c = Ended(self, "c", CALLEE, C_AT, "198.51.100.1", 1, transports[1])
         self.agents = {agent.address: agent for agent in (self.a, self.b, self.c)}
         self.callers: list[Side] = []
         self.endings: Counter[str] = Counter()
@@ -133,17 +138,21 @@ class Storm:
         """Carries out what the engine returned."""
         for command in commands:
             if isinstance(command, Send):
-                agent = self.agents[command.flow.remote]
-                assert command.flow.listener == agent.flow.listener
-                text = command.octets.decode("latin-1")
-                self._look(agent, text)
-                self._blown(agent.address, text, agent.heard, text)
+                self.leave(command)
             elif isinstance(command, Record):
                 frame = command.frame
                 if not isinstance(frame, frames.NoteFrame):
                     self.frames.setdefault(frame.decision_id, []).append(frame)
 
-    def _look(self, agent: Agent, text: str) -> None:
+    def leave(self, send: Send) -> None:
+        """From the engine to an agent."""
+        agent = self.agents[send.flow.remote]
+        assert send.flow.listener == agent.flow.listener
+        text = send.octets.decode("latin-1")
+        self.look(agent, text)
+        self._blown(agent.address, text, agent.heard, text)
+
+    def look(self, agent: Agent, text: str) -> None:
         """What the order of messages must be as they leave: no BYE before the ACK of the 2xx (RFC 3261 §15).
 
         Before there is a 2xx a BYE may end one early dialog of several.
@@ -286,14 +295,37 @@ class Storm:
 class Ended(Agent):
     """An agent of a storm: it knows by which flow it is heard, and what becomes of calls."""
 
-    def __init__(self, storm: Storm, name: str, number: str, address: tuple[str, int], server: str, place: int = 0):
-        super().__init__(storm, name, number, address, server, place)
+    def __init__(
+        self,
+        storm: Storm,
+        name: str,
+        number: str,
+        address: tuple[str, int],
+        server: str,
+        place: int,
+        transport: str,
+    ) -> None:
+        super().__init__(storm, name, number, address, server, place, transport)
         self.storm = storm
-        self.flow = Flow(0, "udp", "outside" if name == "a" else "inside", address)
+        listener = "outside" if name == "a" else "inside"
+        self.flow = Flow(0, transport.lower(), listener if transport == "UDP" else f"{listener}-tcp", address)
 
     def plan_of(self, n: int) -> Plan:
         """What becomes of call `n`."""
         return self.storm.plans[n]
+
+
+def over(transports: tuple[str, str], hop: dict[str, Any]) -> PlainRuleset:
+    """A Ruleset whose two sides speak these transports."""
+    tcp = [replace(each, name=f"{each.name}-tcp", transport="tcp") for each in (OUTSIDE, INSIDE)]
+    listeners = {each.name: each for each in (OUTSIDE, INSIDE, *tcp)}
+    inside = "inside" if transports[1] == "UDP" else "inside-tcp"
+    peers = tuple(Peer(*at, transports[1].lower(), inside) for at in (B_AT, C_AT))
+    return ruleset(
+        carrier={"listeners": ("outside", "outside-tcp")},
+        hop={"listeners": ("inside", "inside-tcp"), "peers": peers, **hop},
+        listeners=listeners,
+    )
 
 
 def planned(n: int, random: Random) -> Plan:
@@ -322,3 +354,15 @@ def planned(n: int, random: Random) -> Plan:
         bye_after=random.choice(ways),
         requests=requests,
     )
+
+
+def weathered(storm: Storm) -> Storm:
+    """A storm from its beginning to its end, judged."""
+    storm.blow()
+    storm.calm()
+    storm.judge()
+    assert storm.given_up() <= len(storm.plans) // 50, "who repeats himself is heard, but for bad luck"
+    assert len(storm.rings_of_nobody()) <= len(storm.plans) // 100
+    storm.hang_up()
+    storm.require_nothing_left()
+    return storm

@@ -1,6 +1,7 @@
 """The soak: many mixed calls through one engine, and what is left of them.
 
-    python -m tests.soak [--calls 200000]      exit status 0 where nothing is left and memory does not grow
+    python -m tests.soak [--calls 200000] [--storms 200]      exit status 0 where nothing is left, memory does not grow
+                                                              and every storm ended as it must
 
 Enters: nothing. Leaves: counts, memory after each phase. Must not: use sockets or real time; both ends of all calls are
 played here, at 100 calls of simulated time a second, with the shipped policy, and with Rulesets replaced all the time.
@@ -34,6 +35,8 @@ from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.trunk import Peer
 from sipguard.sip.flow import Flow, Send
 from tests.inprocess import A_AT, B_AT, C_AT, FROM_A, FROM_B, FROM_C, Shipped, by_callee, by_caller, companion, invite
+from tests.simnet import weathered
+from tests.simstream import StreamStorm
 from tests.standin import SDP, header, reply
 
 PHASES: Final = 5
@@ -42,6 +45,7 @@ GIVE_UP_S: Final = 32.0  # 64*T1
 CACHE: Final = 400  # certificates kept; full long before the first phase ends
 GROWTH_MIB: Final = 1.0  # allowed for 50,000 calls
 JUDGED_FROM: Final = 100_000  # calls; with fewer, what is filled once (caches, free lists) is mistaken for growth
+STORM_CALLS: Final = 200
 BLOCKED: Final = "+12025550121"
 BAD: Final = "https://bad.example"
 
@@ -345,7 +349,9 @@ def main() -> int:
     """Soaks, and says what came of it."""
     options = argparse.ArgumentParser(prog="python -m tests.soak", description=__doc__.splitlines()[0])
     options.add_argument("--calls", type=int, default=200_000)
-    calls: int = options.parse_args().calls
+    options.add_argument("--storms", type=int, default=200, help="of 200 calls each, see tests/simnet.py")
+    given = options.parse_args()
+    calls: int = given.calls
     began = time.monotonic()
     with tempfile.TemporaryDirectory(prefix="sipguard-soak-") as directory:
         left, memory, seen = soak(Path(directory), calls)
@@ -356,7 +362,23 @@ def main() -> int:
     grows = calls >= JUDGED_FROM and growth >= GROWTH_MIB
     judged = "TOO MUCH" if grows else f"at most {GROWTH_MIB}" if calls >= JUDGED_FROM else "too few calls to judge"
     print(f"memory grows {growth:.2f} MiB in 50,000 calls ({judged}); {time.monotonic() - began:.0f} s")
-    return 1 if left or grows else 0
+    broken = storms(given.storms)
+    return 1 if left or grows or broken else 0
+
+
+def storms(number: int) -> int:
+    """Plays storms over datagrams and connections; how many did not end as they must."""
+    broken = 0
+    for seed in range(1001, 1001 + number):
+        transports = (("UDP", "UDP"), ("TCP", "TCP"), ("TCP", "UDP"), ("UDP", "TCP"))[seed % 4]
+        storm = StreamStorm(seed, STORM_CALLS, transports)
+        try:
+            weathered(storm)
+        except AssertionError as error:
+            broken += 1
+            print(f"STORM {seed} {transports}: {str(error)[:1000]}")
+    print(f"{number} storms of {STORM_CALLS} calls, {broken} broken")
+    return broken
 
 
 if __name__ == "__main__":

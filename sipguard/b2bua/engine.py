@@ -187,7 +187,7 @@ class Engine:
             if gone.reliable and gone.remote == flow.remote and gone.listener == flow.listener:
                 if not stood and client.anew is not None and client.anew.remote == flow.remote:
                     client.anew = None
-                client.unreachable(clock.now)
+                client.unreachable(clock.now, stood)
         return out
 
     def admits(self, flow: Flow) -> str:

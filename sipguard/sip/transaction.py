@@ -17,6 +17,7 @@ from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S, T1, T2, T4, TICK_S, TIMER_C_S, TIMER_D_S, TRYING_S, Wheel
 
 MAGIC: Final = "z9hG4bK"
+MADE_ANEW_MOST: Final = 3  # connections in a row that may break under a request without any response to it
 
 # states
 TRYING: Final = "trying"
@@ -363,6 +364,7 @@ class ClientTransaction:
         "interval",
         "key",
         "layer",
+        "made_anew",
         "method",
         "octets",
         "patient",  # provisional responses prolong the wait; not after a CANCEL
@@ -395,6 +397,7 @@ class ClientTransaction:
         self.until = now + give_up_s
         self.due = 0
         self.patient = True
+        self.made_anew = 0
         if method == "INVITE":
             self.table, self.state = INVITE_CLIENT, CALLING
         else:
@@ -423,6 +426,7 @@ class ClientTransaction:
         """Starts the timers of a state: C, D, E, K, M; acknowledges a failed INVITE (§17.1.1.3)."""
         wheel = self.layer.wheel
         state = self.state
+        self.made_anew = 0
         if self.table is CLIENT:
             if state == PROCEEDING:
                 self.interval = T2  # Timer E runs on and is T2 from then on (§17.1.2.2)
@@ -468,10 +472,19 @@ class ClientTransaction:
         if not self.due and self.state == PROCEEDING:
             self.close()
 
-    def unreachable(self, now: float) -> None:
-        """The network said that the request cannot arrive (§17.1.4); by another connection it may."""
+    def unreachable(self, now: float, stood: bool = False) -> None:
+        """The network said that the request cannot arrive (§17.1.4); by another connection it may.
+
+        `stood`: its connection was open and is gone. Then another may be made, but not without end: whoever is asked
+        may close each time.
+        """
         if self.anew is not None:
             self.flow, self.anew = self.anew, None
+            if self.octets:
+                self._send()
+            return
+        if stood and not self.flow.id and self.made_anew < MADE_ANEW_MOST:
+            self.made_anew += 1
             if self.octets:
                 self._send()
             return

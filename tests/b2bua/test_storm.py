@@ -7,19 +7,8 @@ import pytest
 from sipguard.b2bua import frames
 from tests.playbook import require_no_cycles
 from tests.simagent import OVER, UP
-from tests.simnet import FAIR, Storm
-
-
-def weathered(storm: Storm) -> Storm:
-    """A storm from its beginning to its end."""
-    storm.blow()
-    storm.calm()
-    storm.judge()
-    assert storm.given_up() <= len(storm.plans) // 50, "who repeats himself is heard, but for bad luck"
-    assert len(storm.rings_of_nobody()) <= len(storm.plans) // 100
-    storm.hang_up()
-    storm.require_nothing_left()
-    return storm
+from tests.simnet import FAIR, Storm, weathered
+from tests.simstream import StreamStorm
 
 
 @pytest.mark.parametrize("seed", range(1, 9))
@@ -29,6 +18,14 @@ def test_every_call_is_up_on_both_legs_or_over_on_both(seed: int) -> None:
     assert set(storm.endings) >= {frames.ANSWERED, frames.BUSY, frames.CANCELLED, frames.UNREACHABLE, frames.FAILED}
     del storm
     require_no_cycles()
+
+
+@pytest.mark.parametrize("transports", [("TCP", "TCP"), ("TCP", "UDP"), ("UDP", "TCP")], ids="-".join)
+@pytest.mark.parametrize("seed", [1, 2])
+def test_calls_outlive_connections_that_break(seed: int, transports: tuple[str, str]) -> None:
+    storm = StreamStorm(seed, 200, transports)
+    weathered(storm)
+    assert storm.broken > 10
 
 
 def test_in_good_weather_no_call_ends_for_want_of_an_ack() -> None:

@@ -89,6 +89,22 @@ def test_a_bye_leaves_by_a_new_connection_where_the_old_one_is_gone(play: Play) 
     assert listening.reply("200 OK", to="BYE") == ["b 200 OK"]
 
 
+def test_a_request_outlives_a_few_connections_but_not_all(play: Play) -> None:
+    """The leg's connection has been gone for long, and the one that is made may break too before the answer."""
+    book = streams(play)
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("200 OK", contact="<sip:b@198.51.100.20;transport=tcp>")
+    a.ack()
+    book.wait(40.0)
+    assert a.request("BYE") == ["b BYE"]
+    assert book.refused(b) == ["b BYE"], "number 2 is gone"
+    anew = book.sends[-1].flow
+    assert (anew.id, anew.remote[0]) == (0, AT_B)
+    assert [book.closed(anew) for _ in range(3)] == [["b BYE"]] * 3
+    assert book.closed(anew) == ["a 408 Request Timeout"]
+
+
 def test_a_response_leaves_by_a_new_connection_where_the_old_one_is_gone(play: Play) -> None:
     """§18.2.2: to the source address and the port of sent-by."""
     book = streams(play)
