@@ -77,7 +77,7 @@ def plan_command(
         click.echo(f"{each.key:15}{_shown(each):>12}   {each.formula}")
     click.echo("\nMeasured:")
     for figure in FIGURES.values():
-        click.echo(f"{figure.value:15,.0f} {figure.unit:3} {figure.what} ({figure.source})")
+        click.echo(f"{_number(figure.value):>15} {figure.unit:3} {figure.what} ({figure.source})")
     click.echo()
     for line in said:
         click.echo(line)
@@ -89,6 +89,10 @@ def _span(written: str | None, otherwise: float) -> float:
 
 def _segment(kept: Service | None) -> int:
     return kept.journal_segment_bytes if kept is not None else 64 * 2**20
+
+
+def _number(value: float) -> str:
+    return f"{value:,.0f}" if value == int(value) else f"{value:g}"
 
 
 def _shown(amount: Amount) -> str:

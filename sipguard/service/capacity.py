@@ -27,6 +27,9 @@ class Figure:
 
 _MEASURED: Final = "python -m tests.measure, 2026-11-26"
 _ARCHITECTURE: Final = "ARCHITECTURE.md, Measured, 2026-11-24"
+_TRANSPORTS: Final = "ARCHITECTURE.md, Measured, 2026-11-26, one connection on both sides"
+_IDLE: Final = "of the end-to-end tests' product, 2026-11-26"
+_STANDARD: Final = "RFC 9293, RFC 8446: not measured"
 FIGURES: Final[dict[str, Figure]] = {
     "journal_call": Figure(3033, "B", "journal frames of an answered, verified call", _MEASURED),
     "journal_rejected": Figure(1301, "B", "journal frame of a rejected call", _MEASURED),
@@ -37,15 +40,19 @@ FIGURES: Final[dict[str, Figure]] = {
     "densest": Figure(399e6, "B", "built list of 250 million numbers, the largest that there is", "2026-11-23"),
     "line": Figure(13, "B", "line of a list's text file", "a number and its line end"),
     "call": Figure(5000, "B", "memory of a call, from its INVITE until its transactions are gone", _MEASURED),
-    "processes": Figure(
-        230 * 2**20, "B", "memory of supervisor, worker, fetcher and desk, without calls", "2026-11-26"
-    ),
+    "processes": Figure(230 * 2**20, "B", "memory of supervisor, worker, fetcher and desk, without calls", _IDLE),
     "cpu_300": Figure(
         790, "us", "all processes for an answered, verified call, at 300 a second and less", _ARCHITECTURE
     ),
     "cpu_1000": Figure(480, "us", "the same at 1000 a second and more", _ARCHITECTURE),
     "cpu_rejected_300": Figure(330, "us", "all processes for a rejected call at 300 a second", _ARCHITECTURE),
     "cpu_rejected_1000": Figure(190, "us", "the same at 1000 a second", _ARCHITECTURE),
+    "tcp": Figure(1.27, "", "processor time over TCP, as a multiple of UDP", _TRANSPORTS),
+    "tls": Figure(1.38, "", "processor time over TLS, as a multiple of UDP", _TRANSPORTS),
+    "tcp_octets": Figure(70, "B", "a message over TCP beyond UDP: longer header, one acknowledgement", _STANDARD),
+    "tls_octets": Figure(92, "B", "a message over TLS beyond UDP: the same, and a record of TLS 1.3", _STANDARD),
+    "messages_call": Figure(12, "", "messages of an answered call, both legs and ways", _MEASURED),
+    "messages_rejected": Figure(3, "", "messages of a rejected call", _MEASURED),
 }
 PLAIN: Final = 1.25  # the compiled core takes a fifth off the whole (ARCHITECTURE.md); FIGURES are of the compiled one
 WAITS_S: Final = 33.0  # a call's transactions outlive it by 64*T1
@@ -144,14 +151,16 @@ def _cpu_us(load: Load) -> float:
     """Microseconds for a mean call; between the two rates of the figures in a straight line."""
     at = min(1.0, max(0.0, (load.cps - 300.0) / 700.0))
     low, high = _mixed(load, "cpu_300", "cpu_rejected_300"), _mixed(load, "cpu_1000", "cpu_rejected_1000")
-    return (low + (high - low) * at) * (1.0 if load.compiled else PLAIN)
+    times = 1.0 if load.transport == UDP else _figure(load.transport)
+    return (low + (high - low) * at) * times * (1.0 if load.compiled else PLAIN)
 
 
 def _cores(load: Load) -> Iterator[Amount]:
     each = _cpu_us(load)
     busy = load.cps * each / 1e6
     core = "compiled core" if load.compiled else f"plain Python, {PLAIN:g} times the compiled core"
-    yield Amount("cores.busy", busy, "cores", f"{load.cps:g} calls/s * {each:.0f} us ({core})")
+    over = "" if load.transport == UDP else f", {_figure(load.transport):g} times over {load.transport.upper()}"
+    yield Amount("cores.busy", busy, "cores", f"{load.cps:g} calls/s * {each:.0f} us ({core}{over})")
     machines = ceil(busy / ONE_CORE)
     yield Amount(
         "cores",
@@ -164,8 +173,13 @@ def _cores(load: Load) -> Iterator[Amount]:
 
 def _network(load: Load) -> Iterator[Amount]:
     octets = _mixed(load, "wire_call", "wire_rejected")
+    formula = f"{octets:.0f} B"
+    if load.transport != UDP:
+        messages, more = _mixed(load, "messages_call", "messages_rejected"), _figure(f"{load.transport}_octets")
+        octets += messages * more
+        formula = f"({formula} + {messages:g} messages * {more:.0f} B)"
     yield Amount(
-        "network", load.cps * octets * 8 / 1e6, "Mbit/s", f"{load.cps:g} calls/s * {octets:.0f} B, both ways together"
+        "network", load.cps * octets * 8 / 1e6, "Mbit/s", f"{load.cps:g} calls/s * {formula}, both ways together"
     )
 
 
@@ -177,11 +191,8 @@ def caveats(load: Load) -> list[str]:
     ]
     if load.mean == 1.0:
         said.append("Disk is reckoned with this rate day and night; --mean 40% says that a day's average is lower.")
-    if load.transport != UDP:
-        said.append(
-            f"Figures are of UDP: what {load.transport.upper()} takes more has not been measured; plan for the double "
-            "in cores and network."
-        )
+    if load.transport == TLS:
+        said.append("A TLS handshake costs some 2 ms more: peers are taken to keep their connections.")
     if load.cps * _cpu_us(load) / 1e6 > ONE_CORE:
         said.append("One sipguard does not do: share the calls among several, by dispatcher or DNS SRV.")
     return said
