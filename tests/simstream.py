@@ -68,7 +68,7 @@ class StreamStorm(Storm):
             self.carry(self.engine.closed(gone, True, self.clock))
 
     def _standing(self, agent: Ended, remote: tuple[str, int] | None = None) -> Wire | None:
-        """The newest connection of an agent that leads to `remote`, any where none is said; broken ones seem to stand."""
+        """The newest connection of an agent to `remote`, or to anywhere; broken ones seem to stand."""
         found = [
             wire for wire in self.wires.values() if wire.agent is agent and (remote is None or remote in wire.ways)
         ]
