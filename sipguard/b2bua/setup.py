@@ -76,6 +76,7 @@ class Setup:
         "asks_s",  # interval that a trunk of ours asked for and the caller would refresh (RFC 4028 §8), 0 for none
         "attempt",
         "best",  # Response | None: the failure of a peer that crosses if no other one does better
+        "best_from",  # Peer | None: whose it is
         "call",
         "client",
         "contact",  # Request-URI where it is the far end's Contact, "" where it is written from the one received
@@ -122,6 +123,7 @@ class Setup:
         self.answered = 0
         self.unsigned = b""
         self.best: Response | None = None
+        self.best_from: Peer | None = None
         self.screening = screening
         self.context = context
         self.cseq = request.cseq
@@ -334,6 +336,8 @@ class Setup:
                 self._try_peer()
                 return
         self.best = best = better(self.best, response)
+        if best is response:
+            self.best_from = call.peer
         more = self.followed is not None and bool(self.followed.uris)  # of several Contacts, the next one (§8.1.3.4)
         another = self._another_may_do_better(status) or (more and status < 600)
         if another and self.hops and not self.relayed_ring:
@@ -351,6 +355,7 @@ class Setup:
         self.state = ENDED
         status = response.status
         call, server = self.call, self.server
+        call.peer = self.best_from
         if status == 503 and call.trunk.last_503 != 503:  # RFC 3261 §16.7 step 6
             self.send_final(call.trunk.last_503, LAST_503[call.trunk.last_503])
             call.close(frames.FAILED)
@@ -399,6 +404,8 @@ class Setup:
         if why == "unreachable" and by_tcp and peer is not None and peer.transport == UDP and egress is not None:
             self.no_tcp = peer
             self.hops.insert(0, (egress, peer))
+            if self.followed is not None and self.target:
+                self.followed.uris.insert(0, self.target)
             self._try_peer()
             return
         call.note_try(0)

@@ -39,6 +39,9 @@ def test_the_best_of_two_failures_crosses(book: Playbook, first: str, second: st
     a.ack()
     end = book.of(frames.EndFrame)[0]
     assert [status for _, status in end.tries] == [int(first[:3]), int(second[:3])]
+    assert end.peer in ("198.51.100.20:5060", "198.51.100.30:5060")
+    if crosses in (first, second) and first != second:
+        assert end.peer == ("198.51.100.20:5060" if crosses == first else "198.51.100.30:5060")
 
 
 def test_order_of_all_statuses() -> None:

@@ -274,6 +274,22 @@ def test_it_goes_by_udp_where_tcp_is_refused(play: Play) -> None:
     book.a.ack()
 
 
+def test_a_redirected_one_keeps_its_target(play: Play) -> None:
+    """By UDP it asks for what it asked for by TCP; the Contacts that are left stay with their peers."""
+    book = streams(play, "udp", "udp", hop={"udp_max": 1300, "follows_redirects": True})
+    book.b.flow = Flow(2, "tcp", "inside-tcp", B_AT)
+    book.a.invite(LONG)
+    contacts = "<sip:+12125550177@198.51.100.30>, <sip:+12125550178@198.51.100.20>;q=0.5"
+    assert book.b.reply("302 Moved Temporarily", contact=contacts) == ["b ACK", "c INVITE"]
+    assert left_by(book) == (0, "tcp", AT_C)
+    assert book.closed(Flow(5, "tcp", "inside-tcp", C_AT), stood=False) == ["c INVITE"]
+    assert book.c.last("INVITE").startswith("INVITE sip:+12125550177@198.51.100.30 ")
+    assert book.c.reply("404 Not Found") == ["c ACK", "b INVITE"]
+    assert book.b.last("INVITE").startswith("INVITE sip:+12125550178@198.51.100.20 ")
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
 # ------------------------------------------------------------------ who may connect, what cannot be read
 
 
