@@ -257,6 +257,7 @@ class Supervisor:
 
     async def _watch_worker(self) -> None:
         """Asks the worker again and again whether it lives: systemd hears of it; one that hangs is started again."""
+        await self._ready.wait()
         every_s = min(self._notify.watchdog_s / 3 or ASKED_EVERY_S, ASKED_EVERY_S)
         while True:
             await asyncio.sleep(every_s)

@@ -6,6 +6,7 @@ Enters: a scenario file, addresses. Leaves: exit status, messages. Must not: kno
 from __future__ import annotations
 
 import re
+import signal
 import subprocess
 from dataclasses import dataclass
 from pathlib import Path
@@ -142,6 +143,11 @@ class Sipp:
         """The exit status, 0 where the scenario went as written."""
         assert self._process is not None
         return self._process.wait(within_s)
+
+    def quit(self) -> None:
+        """Has it begin no more calls and end with the last one (its own pid)."""
+        assert self._process is not None
+        self._process.send_signal(signal.SIGUSR1)
 
     def stop(self) -> None:
         """Ends it where it waits for what must not come."""
