@@ -35,7 +35,7 @@ def run(config: Path) -> None:
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> None:
-    """Show what runs: Ruleset, modes, peers, processes."""
+    """Show what runs: Ruleset, modes, peers, processes, traces."""
     answer = ask(config, "status")
     if as_json:
         print_json(answer)
@@ -49,6 +49,8 @@ def status(config: Path, as_json: bool) -> None:
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
         click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
+    for trace in answer["traces"]:
+        click.echo(f"trace     {trace['tn']} {trace['trunk'] or 'from all trunks'}, {trace['left_s']} s left")
 
 
 @click.command()

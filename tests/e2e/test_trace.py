@@ -130,6 +130,7 @@ def test_a_reader_that_sleeps_costs_messages_and_no_call(own: Product, calls: Ca
     """60 KiB a message: the bound of what waits for a reader is reached soon."""
     file, padding = tmp_path / "slow.pcapng", "a=x:" + "x" * 60_000 + "\r\n"
     with tracing(own, file, "--number", CALLER) as process:
+        assert f"trace     {CALLER.lstrip('+')} from all trunks" in own.command("status").stdout
         process.send_signal(signal.SIGSTOP)
         for _ in range(200):
             head, end, body = calls.caller.invite(CALLER, CALLEE).partition("\r\n\r\n")
