@@ -12,6 +12,7 @@ import resource
 import socket
 import sys
 from collections.abc import Mapping
+from math import ceil
 from typing import Final, Protocol
 
 from sipguard.net.stream import CLOSED, CLOSING, CONNECTING, OPEN, SHAKING, Connection, open_connecting
@@ -30,6 +31,7 @@ NAMES: Final = (
 ACCEPTS: Final = 64  # connections a wake; then the loop looks at its other sockets
 TICK_S: Final = 0.1
 LINGER_S: Final = 1.0  # for what is still to be read by the far end when we close
+FAR_S: Final = 60.0
 PAUSE_S: Final = 0.5  # before accepting again where there was no descriptor
 RESERVE: Final = 64  # descriptors that accepting leaves for connections that we make, and for files
 _SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
@@ -475,7 +477,8 @@ class Connections:
                 self._lost(connection, "closed_slow_message" if slow else "closed_idle")
 
     def _set_deadline(self, connection: Connection, at: float) -> None:
-        self._wheel.set(connection, at)
+        """Far ones are whole seconds: the wheel keeps a tick that was used until it is over."""
+        self._wheel.set(connection, at if at < self._loop.time() + FAR_S else ceil(at))
         if self._ticking is None:
             self._tick_due = self._loop.time() + TICK_S
             self._ticking = self._loop.call_later(TICK_S, self._tick)

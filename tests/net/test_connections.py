@@ -592,6 +592,21 @@ def test_names_of_a_certificate(certificate: dict[str, Any] | None, names: tuple
     assert names_of(certificate) == names
 
 
+def test_far_deadlines_share_their_ticks() -> None:
+    async def run() -> None:
+        ground = Ground(Shell())
+        ends = [await asyncio.open_connection(HOST, ground.port) for _ in range(50)]
+        await ground.until(accepted=50)
+        began_at = min(each.opened_at for each in ground.connections._by_id.values())
+        seconds = asyncio.get_running_loop().time() - began_at
+        assert len({each.due for each in ground.connections._by_id.values()}) <= seconds + 2
+        for _, writer in ends:
+            writer.close()
+        ground.close()
+
+    on_loop(run)
+
+
 def test_a_loop_that_is_late_twice_in_a_row_is_overloaded() -> None:
     """Once may be somebody else who had the processor."""
 
