@@ -14,7 +14,7 @@ from tests.dns_server import NameServer
 from tests.e2e.calls import Calls
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import HOP_HOST, Product, free_port, wait_for
-from tests.standin import NextHop
+from tests.standin import NextHop, reply
 
 pytestmark = pytest.mark.e2e
 
@@ -45,6 +45,28 @@ def test_a_dead_peer_is_found_by_probes_and_comes_back(make_product: MakeProduct
     assert b'"event": "peer_up"' in product.log.read_bytes()
     assert any(text.startswith(f"OPTIONS sip:{HOP_HOST}:{port} ") for text in hop.requests)
     hop.close()
+    calls.caller.close()
+
+
+class Resting(NextHop):
+    """Asks to be left alone, by 503 with Retry-After."""
+
+    def _invited(self, message: str, source: tuple[str, int], at: float) -> None:
+        self.invites.append((message, at))
+        self.send(reply(message, "503 Service Unavailable", "resting", more="Retry-After: 30"), source)
+
+
+def test_a_peer_that_asks_to_be_left_alone_is(make_product: MakeProduct, hop: NextHop) -> None:
+    resting = Resting("127.0.42.78")
+    product = make_product(start=False)
+    product.config["trunks"]["hop"] |= {"peers": [f"{resting.host}:{resting.port}", f"{HOP_HOST}:{hop.port}"]}
+    product.write()
+    product.start()
+    calls = Calls(product)
+    assert [calls.status() for _ in range(3)] == [200, 200, 200]
+    assert len(resting.invites) == 1
+    wait_for(lambda: passed_over(product) == ["retry_after", ""], "status says so")
+    resting.close()
     calls.caller.close()
 
 
