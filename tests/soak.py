@@ -55,9 +55,12 @@ KINDS: Final = {
     "ack_lost": 10,
     "silent": 5,
     "bad_certificate": 5,
-    "bye_by_caller": 32,
+    "bye_by_caller": 20,
     "bye_by_callee": 8,
     "reinvite": 4,
+    "acknowledged_ring": 4,  # a 183 with 100rel, its PRACK, UPDATE in the early dialog (RFC 3262, RFC 3311)
+    "requests": 4,  # INFO, UPDATE, and a REFER with its NOTIFY, within the dialog
+    "forked": 4,  # two early dialogs, two answers
     "busy": 5,
     "blocked": 5,
     "repeated": 3,
@@ -236,12 +239,22 @@ class Soak:
             if not text.startswith("ACK"):
                 self.put(FROM_A, reply(text, "200 OK", "", f"sip:caller@{A_AT[0]}:{A_AT[1]}"))
             return
-        if not header(text, "CSeq").endswith("INVITE") or text[8] == "1":
+        if not header(text, "CSeq").endswith("INVITE"):
+            return
+        if text[8] == "1":
+            if header(text, "RSeq"):
+                self.acknowledge_ring(played, text)
             return
         if text[8] != "2":
             self.put(FROM_A, companion(played.invite, "ACK", header(text, "To")))
         elif played.kind != "ack_lost":
             self.answered(played, text)
+
+    def acknowledge_ring(self, played: Played, text: str) -> None:
+        """A PRACK for a reliable response, and an UPDATE in its early dialog."""
+        prack = by_caller(played.invite, text, "PRACK", 2, f"p{played.n}")
+        self.put(FROM_A, prack.replace("CSeq:", f"RAck: {header(text, 'RSeq')} 1 INVITE\r\nCSeq:", 1))
+        self.later(0.05, self.put, FROM_A, by_caller(played.invite, text, "UPDATE", 3, f"q{played.n}", SDP))
 
     def answered(self, played: Played, text: str) -> None:
         """A 2xx for the caller: an ACK each time, and the call goes on."""
@@ -251,6 +264,10 @@ class Soak:
         if first and played.kind == "reinvite":
             again = by_caller(played.invite, text, "INVITE", 2, f"r{played.n}", SDP)
             self.later(0.5, self.put, FROM_A, again)
+        if first and played.kind == "requests":
+            for n, method in enumerate(("INFO", "UPDATE", "REFER"), 4):
+                request = by_caller(played.invite, text, method, n, f"s{n}x{played.n}", SDP)
+                self.later(0.1 * n, self.put, FROM_A, request)
         if first and played.kind != "bye_by_callee":
             self.later(2.0, self.put, FROM_A, by_caller(played.invite, text, "BYE", 9, f"y{played.n}"))
 
@@ -270,6 +287,14 @@ class Soak:
                 self.put(flow, reply(played.at_b, "487 Request Terminated", "b"))
         else:
             self.put(flow, reply(text, "200 OK", ""))
+            if text.startswith("REFER"):
+                self.report(self.by_callee[header(text, "Call-ID")], flow)
+
+    def report(self, played: Played, flow: Flow) -> None:
+        """The last NOTIFY of what a REFER has begun (RFC 3515 §2.4.7)."""
+        lines = "Event: refer\r\nSubscription-State: terminated;reason=noresource\r\nCSeq:"
+        notify = by_callee(played.at_b, played.answer, "NOTIFY", 2, f"n{played.n}", "SIP/2.0 200 OK\r\n")
+        self.put(flow, notify.replace("CSeq:", lines, 1))
 
     def invited(self, text: str, flow: Flow) -> None:
         """An INVITE for the callee."""
@@ -286,8 +311,15 @@ class Soak:
         if played.kind == "busy":
             self.later(0.05, self.put, flow, reply(text, "486 Busy Here", "b"))
             return
-        self.later(0.05, self.put, flow, reply(text, "180 Ringing", "b", contact))
+        if played.kind == "acknowledged_ring":
+            early = reply(text, "183 Session Progress", "b", contact, SDP, "Require: 100rel\r\nRSeq: 1")
+            self.later(0.05, self.put, flow, early)
+        else:
+            self.later(0.05, self.put, flow, reply(text, "180 Ringing", "b", contact))
         self.later(0.2, self.answer, played, flow, reply(text, "200 OK", "b", contact, SDP))
+        if played.kind == "forked":
+            self.later(0.06, self.put, flow, reply(text, "180 Ringing", "fork", contact))
+            self.later(0.25, self.put, flow, reply(text, "200 OK", "fork", contact, SDP))
 
     def answer(self, played: Played, flow: Flow, text: str) -> None:
         """The callee picks up, if it still rings."""
