@@ -140,7 +140,7 @@ class Side:
         self.invited: Answering | None = None  # of the other end, until our final response
         self.unacknowledged: dict[int, Answering] = {}  # our 2xx to INVITEs, by CSeq
         self.unpracked: dict[int, Answering] = {}  # our reliable provisional responses, by RSeq
-        self.practised: set[str] = set()  # RSeqs that were acknowledged
+        self.practised: set[str] = set()  # RSeq and To-tag of responses that were acknowledged
         self.final = 0  # of the first INVITE, as sent or as heard; 0 for none
         self.said: set[str] = set()  # BYE, CANCEL: what this end did
         self.heard_bye = self.was_up = False
@@ -255,10 +255,13 @@ class Side:
             self.state = EARLY
             self.take(response)
         rseq = response.at.get("rseq", "")
-        own = self.state == EARLY and response.tag("to") == parameter(self.remote, "tag")
-        if rseq and own and rseq not in self.practised:
-            self.practised.add(rseq)
+        dialog = f"{rseq} {response.tag('to')}"
+        if rseq and self.state == EARLY and dialog not in self.practised:
+            self.practised.add(dialog)
+            kept = self.remote, self.target
+            self.take(response)  # of the fork that it comes from
             self.ask("PRACK", self.done, f"RAck: {rseq} {response.cseq} INVITE")
+            self.remote, self.target = kept
         if asking.cancelled:
             asking.cancelled = False
             self.cancel()

@@ -350,7 +350,7 @@ def planned(n: int, random: Random) -> Plan:
         answer_after=random.choice((0.02, 0.5, 2.0, 6.0)),
         cancel_after=random.choice((0.0, 0.0, 0.0, 0.05, 0.5, 2.0)),
         early_bye=random.random() < 0.2,
-        reliable=callee != ("forks",) and random.random() < 0.25,
+        reliable=random.random() < 0.25,
         bye_after=random.choice(ways),
         requests=requests,
     )

@@ -66,6 +66,8 @@ from sipguard.stir.errors import BadIdentityInfo
 
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
 MALFORMED: Final = INDEX["malformed"]
+EARLY_REQUESTS: Final = 1000  # PRACKs and UPDATEs may have left in a dialog that is ended before it is known
+CSEQ_MOST: Final = 2**31 - 2  # RFC 3261 §8.1.1.5, less one
 STRAY: Final = INDEX["stray_responses"]
 ENDED: Final = INDEX["ended"]
 
@@ -364,8 +366,8 @@ class Engine:
         leg.local, leg.remote = response.value("from"), response.value("to")
         if not leg.set_target(response) or not leg.set_routes(response, reverse=True):
             return None
-        leg.cseq = response.cseq
-        ack_ = Send(leg.flow, bare_ack(leg, leg.cseq, self.ids.branch()))
+        leg.cseq = min(response.cseq + EARLY_REQUESTS, CSEQ_MOST)
+        ack_ = Send(leg.flow, bare_ack(leg, response.cseq, self.ids.branch()))
         self.layer.out.append(ack_)
         self.send_bye(leg, "")
         return ack_

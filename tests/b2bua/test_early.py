@@ -130,6 +130,25 @@ def test_second_answer_is_acknowledged_and_ended(book: Playbook) -> None:
     book.bye()
 
 
+def test_a_fork_that_was_asked_something_can_still_be_ended(book: Playbook) -> None:
+    """§12.2.2: a BYE whose CSeq is not above that of the PRACK would be answered 500, and the fork stay up."""
+    a, b = book.a, book.b
+    tags = two_dialogs(book)
+    a.turn_to(far=tags[1])
+    for method in ("PRACK", "UPDATE"):
+        assert a.request(method, "RAck: 1 1 INVITE") == [f"b {method}"]
+        b.reply("200 OK", to=method)
+    a.turn_to(far=tags[0])
+    b.reply("200 OK", tag="fork-1", contact="<sip:fork-1@198.51.100.20>")
+    assert b.reply("200 OK", tag="fork-2", contact="<sip:fork-2@198.51.100.20>") == ["b ACK", "b BYE"]
+    assert value(b.last("ACK"), "CSeq") == "1 ACK"
+    asked, ended = (int(value(b.last(method), "CSeq").split(" ")[0]) for method in ("UPDATE", "BYE"))
+    assert ended > asked
+    b.reply("200 OK", to="BYE")
+    assert a.ack() == ["b ACK"]
+    book.bye()
+
+
 def test_what_was_asked_of_the_other_fork_is_still_answered(book: Playbook) -> None:
     """The PRACK of one early dialog is on its way when the other one answers."""
     a, b = book.a, book.b
