@@ -103,7 +103,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         counts[INDEX[f"limited_{limit}"]] += 1
         _limited(engine, setup)
         return
-    if not call.a.prepare(request):
+    if not call.a.prepare(request) and not (emergency and call.a.aim_at_source()):
         setup.refuse(400, "Contact Missing Or Malformed")
         call.close("")
         return

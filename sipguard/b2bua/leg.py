@@ -12,7 +12,7 @@ from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import TLS, UDP, Flow
 from sipguard.sip.message import Message, Request
-from sipguard.sip.uri import host_port_of, name_addr, split_outside, transport_of
+from sipguard.sip.uri import ROUTED, host_port_of, name_addr, reach_of, split_outside, transport_of
 
 if TYPE_CHECKING:
     from sipguard.b2bua.answer import Answer
@@ -163,6 +163,11 @@ class Leg:
             self._aim()
         return True
 
+    def aim_at_source(self) -> bool:
+        """Takes the place that the call came from as the remote target, where the caller has named none; True."""
+        host, port = self.flow.remote
+        return self.aim_at(f"sip:[{host}]:{port}" if ":" in host else f"sip:{host}:{port}")
+
     def snapshot(self) -> LegState:
         """The dialog as it is kept, with the address where requests go once the connection of `flow` is gone."""
         flow = self.anew if self.anew is not None and self.flow.id else self.flow
@@ -203,15 +208,19 @@ class Leg:
     def _resolve(self, uri: str) -> None:
         """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before.
 
+        So they do where it names a loopback or link-local address, unless the neighbour has one itself: those are
+        ours, and not for others to have messages sent to.
+
         It is reached by the transport that the URI says, else by that of the leg, since its neighbour was heard over
         it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does; one
         to another host where nobody can be connected to at the target, which is then behind a translating router.
         """
         host, port = host_port_of(uri)
         host = host.strip("[]")
-        if not host or not (":" in host or host.replace(".", "").isdigit()):
-            return
+        reach = reach_of(host)
         flow = self.flow
+        if not reach or port < 0 or (reach != ROUTED and reach != reach_of(flow.remote[0])):
+            return
         transport, listener = transport_of(uri) or flow.transport, flow.listener
         if transport != flow.transport:
             if transport in self.beside:

@@ -323,6 +323,9 @@ class Setup:
         if b is not None and b.login is not None and status in CHALLENGED and not self.relayed_ring:
             outcome = self._answer_challenge(b, b.login, response)
             if outcome == REFUSED:
+                if call.emergency and self.hops:
+                    self._try_peer()
+                    return
                 self.state = ENDED
                 self.send_final(*WRONG)
                 call.close(frames.FAILED)

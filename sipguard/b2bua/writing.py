@@ -3,13 +3,15 @@
 Enters: URIs as they were received, the rules of the egress trunk, the peer's host. Leaves: URIs. Must not: change a
 digit of the caller.
 
-By default only hosts are rewritten. User parameters such as rn, npdi and cic (RFC 4694) stay where they stand.
+A service code is never changed, whatever the rules say: 911 with a prefix is another number. By default only hosts
+are rewritten. User parameters such as rn, npdi and cic (RFC 4694) stay where they stand.
 """
 
 from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.numbers.canonical import SHORT_CODES, read
 from sipguard.sip.uri import user_of, with_host
 
 if TYPE_CHECKING:
@@ -52,6 +54,8 @@ def with_user(uri: str, user: str) -> str:
 
 def _number(user: str, rules: WriteRules, prefix: str) -> str:
     """A user part with its number as the trunk wants it; what is no number gets the prefix only."""
+    if read(user).tn in SHORT_CODES:
+        return user
     digits, semicolon, params = user.partition(";")
     plain = digits.lstrip("+")
     if rules.form != "received" and plain.isascii() and plain.isdigit():

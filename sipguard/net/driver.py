@@ -214,9 +214,9 @@ class Driver:
             self._ports[send.flow.listener].sock.sendto(send.octets, send.flow.remote)
         except BlockingIOError:
             self.unsent += 1  # as if lost on the way: retransmission repairs it
-        except OSError as error:
+        except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no address
             if send.send_id:
-                why = error.strerror or "unreachable"
+                why = getattr(error, "strerror", "") or "unreachable"
                 self.execute(self._engine.send_failed(send.send_id, why, self.clock()))
         else:
             if self.tap is not None:

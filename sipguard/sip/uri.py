@@ -6,6 +6,7 @@ Enters: header values and URIs as text. Leaves: their parts. Must not: change a 
 from __future__ import annotations
 
 from functools import lru_cache
+from ipaddress import ip_address
 from typing import Final
 
 from sipguard.sip.errors import MalformedMessage
@@ -13,6 +14,9 @@ from sipguard.sip.errors import MalformedMessage
 TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 _DISPLAY: Final = TOKEN | {" ", "\t", "\r", "\n"}
 LONGEST_REMEMBERED: Final = 100  # characters from the host on; a stranger may not fill the memory
+ROUTED: Final = "routed"
+HOST_ONLY: Final = "host_only"  # loopback
+LINK_ONLY: Final = "link_only"
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _USER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/%:")
 _HOST: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
@@ -188,9 +192,32 @@ _remembered: Final = lru_cache(maxsize=4096)(_after_user)  # hosts and ports are
 
 
 def host_port_of(uri: str) -> tuple[str, int]:
-    """As host_of, and its port; 0 where it has none or it is no number."""
+    """As host_of, and its port; 0 where it has none or it is no number, -1 where it is a number that no port has."""
     host, port, _ = _host_port(uri)
-    return host, int(port) if port.isascii() and port.isdigit() and len(port) < 6 else 0
+    if not (port.isascii() and port.isdigit() and len(port) < 6):
+        return host, 0
+    number = int(port)
+    return host, number if 0 < number < 65536 else -1
+
+
+@lru_cache(maxsize=4096)
+def reach_of(host: str) -> str:
+    """How far away an address (IPv6 without brackets) can be: ROUTED, HOST_ONLY or LINK_ONLY.
+
+    "" for what is none in its usual form, and for those that nobody has: the unspecified one, multicast, reserved
+    ones, IPv4 within IPv6. A socket would take `127.1`, `2130706433` and names, and wait for DNS.
+    """
+    try:
+        ip = ip_address(host)
+    except ValueError:
+        return ""
+    if ip.is_loopback:
+        return HOST_ONLY
+    if ip.is_link_local:
+        return LINK_ONLY if ip.version == 4 else ""  # that of IPv6 means nothing without its interface
+    if ip.is_unspecified or ip.is_multicast or getattr(ip, "ipv4_mapped", None) is not None:
+        return ""
+    return "" if ip.version == 4 and ip.is_reserved else ROUTED  # IPv6: what is reserved holds NAT64 (RFC 6052)
 
 
 def transport_of(uri: str) -> str:

@@ -183,3 +183,33 @@ def test_caller_of_before_rfc_3261(book: Playbook) -> None:
     assert a.send(old) == ["b INVITE"]
     b.reply("486 Busy Here")
     a.ack()
+
+
+NOWHERE = ("127.0.0.1", "127.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "169.254.169.254", "[fe80::1]", "0.0.0.0")
+NOBODYS = ("224.0.0.1", "255.255.255.255", "1.2.3.999", "1..2", "\xb2", "203.0.113.5:65536", "203.0.113.5:0")
+
+
+@pytest.mark.parametrize("place", [*NOWHERE, *NOBODYS])
+@pytest.mark.parametrize("by", ["Contact", "Record-Route"])
+def test_nobody_has_messages_sent_to_our_own_machine(book: Playbook, place: str, by: str) -> None:
+    """Such a Contact or route is passed over: the neighbour gets what it does not know an address for. Nor is one
+    left for the socket to look up, or to raise for."""
+    a, b = book.a, book.b
+    line = f"Contact: <sip:x@{place}>" if by == "Contact" else f"Record-Route: <sip:{place};lr>"
+    a.invite(line)
+    b.reply("200 OK", line, contact=by != "Contact")
+    assert a.ack() == ["b ACK"]
+    assert a.request("BYE") == ["b BYE"]
+    assert b.reply("200 OK", to="BYE") == ["a 200 OK"]
+
+
+def test_a_neighbour_on_this_machine_may_name_another_place_there(play: Play) -> None:
+    here = Peer("127.0.0.1", 5070)
+    book = play(hop={"peers": (here,), "sources": (ip_network("127.0.0.1"),)})
+    b = book.party("here", ("127.0.0.1", 5070), "inside")
+    book.a.invite()
+    b.reply("200 OK", "Contact: <sip:x@127.0.0.2:5080>", contact=False)
+    assert routed_to(book.a.ack()) == "127.0.0.2:5080"
+    assert routed_to(book.a.request("BYE")) == "127.0.0.2:5080"
+    b.got.append(book.last_octets())
+    b.reply("200 OK", to="BYE")

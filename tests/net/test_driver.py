@@ -132,3 +132,34 @@ async def test_the_tap_sees_what_comes_and_what_has_left(sender: socket.socket) 
 
 def _refuse(what: object) -> None:
     raise AssertionError(what)
+
+
+class Misled(Door):
+    """An engine that sends to what can be no address, and then back to the sender."""
+
+    def __init__(self, sender: socket.socket, to: tuple[str, int]) -> None:
+        super().__init__(sender, to, 0)
+        self.failed: list[str] = []
+
+    def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
+        super().received(flow, octets, clock)
+        odd = (("192.0.2.1", 65536), ("x" * 64 + ".example", 5060))
+        return [*(Send(Flow(0, "udp", flow.listener, at), b"x", str(at[1])) for at in odd), Send(flow, b"answer")]
+
+    def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
+        self.failed.append(send_id)
+        return []
+
+
+async def test_what_can_be_no_address_fails_alone(sender: socket.socket) -> None:
+    """The messages behind it in the same turn leave."""
+    with open_socket(Listener("main", HOST, 0)) as sock:
+        to = (HOST, int(sock.getsockname()[1]))
+        door = Misled(sender, to)
+        driver = Driver(door, [Port("main", sock)], _refuse, _refuse, _refuse)
+        sender.sendto(b"once", to)
+        async with asyncio.timeout(5):
+            await door.has_all.wait()
+        driver.close()
+    assert door.failed == ["65536", "5060"]
+    assert sender.recv(100) == b"answer"

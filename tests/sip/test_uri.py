@@ -12,6 +12,7 @@ from sipguard.sip.uri import (
     name_addr,
     parameters,
     quoted_end,
+    reach_of,
     require_request_uri,
     require_scheme,
     split_outside,
@@ -158,6 +159,8 @@ PARTS = {
     "IPv6 without port": ("sip:[2001:db8::10:5070]", "", "[2001:db8::10:5070]", 0),
     "headers": ("sip:a@h?x=y", "a", "h", 0),
     "port out of form": ("sip:a@h:5x", "a", "h", 0),
+    "port that none has": ("sip:a@h:65536", "a", "h", -1),
+    "port of zero": ("sip:a@h:0", "a", "h", -1),
     "tel": ("tel:+1-202-555-0100;phone-context=x", "+1-202-555-0100;phone-context=x", "", 0),
     "urn": ("urn:service:sos", "", "", 0),
     "open bracket": ("sip:a@[::1", "a", "", 0),
@@ -295,3 +298,22 @@ def test_the_transport_that_a_uri_asks_for(uri: str, transport: str) -> None:
 )
 def test_the_transport_taken_out(uri: str, without: str) -> None:
     assert without_transport(uri) == without
+
+
+@pytest.mark.parametrize(
+    ("host", "reach"),
+    [
+        ("198.51.100.20", "routed"),
+        ("10.0.0.1", "routed"),
+        ("2001:db8::20", "routed"),
+        ("64:ff9b::c633:6414", "routed"),  # RFC 6052 §2.1
+        ("127.0.0.2", "host_only"),
+        ("::1", "host_only"),
+        ("169.254.169.254", "link_only"),
+        *((host, "") for host in ("fe80::1", "0.0.0.0", "::", "224.0.0.1", "ff02::1", "255.255.255.255", "240.0.0.1")),
+        *((host, "") for host in ("::ffff:127.0.0.1", "127.1", "2130706433", "0177.0.0.1", "1.2.3.999", "\xb2", "h")),
+        ("", ""),
+    ],
+)
+def test_how_far_away_an_address_can_be(host: str, reach: str) -> None:
+    assert reach_of(host) == reach
