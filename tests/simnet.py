@@ -78,6 +78,7 @@ class Storm:
         self.engine = Engine(Ruleset.open(plain), CertificateStore(), self._octets, lambda: self.now)
         self.answered: set[tuple[str, str]] = set()  # the same of dialogs whose 2xx has reached us
         self.acknowledged: set[tuple[str, str]] = set()  # Call-ID and To-tag of dialogs that we acknowledged
+        self.ended: set[str] = set()  # BYEs that left
         self.frames: dict[str, list[frames.Frame]] = {}
         self.plans = [planned(n, random) for n in range(calls)]
         self.a = Ended(self, "a", "+12025550101", A_AT, "192.0.2.1", 0, transports[0])
@@ -155,15 +156,16 @@ class Storm:
     def look(self, agent: Agent, text: str) -> None:
         """What the order of messages must be as they leave: no BYE before the ACK of the 2xx (RFC 3261 §15).
 
-        Before there is a 2xx a BYE may end one early dialog of several.
+        Before there is a 2xx a BYE may end one early dialog of several, and is repeated also after it.
         """
         if text.startswith(("ACK ", "BYE ")):
             message = Message(text)
             dialog = (message.at["call-id"], message.tag("to"))
             if message.method == "ACK":
                 self.acknowledged.add(dialog)
-            elif agent is not self.a:
+            elif agent is not self.a and text not in self.ended:
                 assert dialog in self.acknowledged or dialog not in self.answered, f"a BYE before the ACK: {text}"
+                self.ended.add(text)
 
     def _blown(self, place: tuple[str, int], text: str, what: Callable[..., None], *arguments: Any) -> None:
         weather, random = self.weather, self.random

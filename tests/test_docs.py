@@ -44,6 +44,7 @@ DOCUMENTS = (
     "docs/policy.md",
     "docs/sip.md",
     "docs/insert-and-bypass.md",
+    "docs/interop.md",
 )
 
 
