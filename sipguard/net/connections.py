@@ -33,6 +33,7 @@ TICK_S: Final = 0.1
 LINGER_S: Final = 1.0  # for what is still to be read by the far end when we close
 FAR_S: Final = 60.0
 PAUSE_S: Final = 0.5  # before accepting again where there was no descriptor
+MOST_WAYS: Final = 8  # addresses that one connection is used for: who offers more of them gets no more
 RESERVE: Final = 64  # descriptors that accepting leaves for connections that we make, and for files
 _SHORT: Final = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOBUFS, errno.ENOMEM})
 
@@ -224,7 +225,9 @@ class Connections:
     def reuse(self, flow: Flow, address: Address) -> None:
         """Lets requests to `address` use the connection of `flow` (RFC 5923)."""
         connection = self._by_id.get(flow.id)
-        if connection is not None and (flow.listener, address) not in connection.ways:
+        if connection is None or len(connection.ways) >= MOST_WAYS:
+            return
+        if (flow.listener, address) not in connection.ways:
             self._lead(connection, address)
 
     def _lead(self, connection: Connection, address: Address) -> None:

@@ -17,6 +17,7 @@ from sipguard.service.errors import NotRunning
 LONGEST_LINE: Final = 1 << 20
 
 LAST_LINES_S: Final = 5.0
+ASKED_WITHIN_S: Final = 10.0  # who has not said its line by then is cut off
 
 Lines = AsyncGenerator[dict[str, Any], None]
 
@@ -39,20 +40,22 @@ async def serve(path: Path, answer: Answer) -> asyncio.Server:
     path.unlink(missing_ok=True)  # noqa: ASYNC240 - once, at the start
 
     async def one(reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
+        result: dict[str, Any] | Stream
         try:
-            line = await reader.readline()
-            if line:
-                try:
-                    asked = json.loads(line)
-                    result = await answer(asked)
-                except (ValueError, KeyError, TypeError) as error:
-                    result = {"ok": False, "error": f"not understood: {error}"}
+            line = b""
+            try:
+                async with asyncio.timeout(ASKED_WITHIN_S):
+                    line = await reader.readline()
+                result = await answer(json.loads(line)) if line else {}
+            except (ValueError, KeyError, TypeError, RecursionError) as error:  # also a line that is too long
+                result = {"ok": False, "error": f"not understood: {error}"}
+            if result:
                 if isinstance(result, dict):
                     writer.write(_line(result))
                     await writer.drain()
                 else:
                     await _write_lines(result, reader, writer)
-        except ConnectionError:
+        except (ConnectionError, TimeoutError):
             pass
         finally:
             writer.close()

@@ -13,6 +13,7 @@ import signal
 import socket
 import time
 from collections import deque
+from collections.abc import Callable
 from dataclasses import fields, replace
 from pathlib import Path
 from typing import Any, Final
@@ -79,7 +80,7 @@ class Supervisor:
         taken = self._take_run_directory(service.run_directory)
         self._modes = Modes(service.state_directory)
         self._rulesets = Rulesets(service.state_directory)
-        self._rulesets.add(self._ruleset)
+        self._keep(lambda: self._rulesets.add(self._ruleset))
         for name, listener in self._ruleset.listeners.items():
             self._sockets[name] = open_socket(listener) if listener.transport == UDP else open_listening(listener)
         self._make_children()
@@ -120,6 +121,14 @@ class Supervisor:
             os.close(descriptor)
             raise AlreadyRunning(directory) from error
         return descriptor
+
+    @staticmethod
+    def _keep(write: Callable[[], None]) -> None:
+        """Keeps something for later starts; a disk that is full or has failed ends nothing."""
+        try:
+            write()
+        except OSError as error:
+            log.error("state_not_kept", why=str(error), advice="it is lost at the next start; make room on the disk")
 
     def _make_children(self) -> None:
         keep = tuple(sock.fileno() for sock in self._sockets.values())
@@ -326,7 +335,7 @@ class Supervisor:
                 return await self._rollback()
         if what == "mode":
             async with self._swapping:
-                return await self._set_mode(asked["mode"], asked.get("trunk", ""))
+                return await self._set_mode(asked["mode"], str(asked.get("trunk") or ""))
         if what == "status":
             return self._status()
         if what == "drain":
@@ -410,7 +419,7 @@ class Supervisor:
             return {"ok": False, "problems": [problem], "revision": before.revision}
         self._want_names(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:
-            self._rulesets.add(ruleset)
+            self._keep(lambda: self._rulesets.add(ruleset))
         log.info(why, before=before.revision, revision=ruleset.revision, warnings=problems)
         return {"ok": True, "before": before.revision, "revision": ruleset.revision, "problems": problems}
 
@@ -430,7 +439,7 @@ class Supervisor:
             return {"ok": False, "error": f"no such mode: {mode}; there are {', '.join(MODES)}"}
         if trunk and trunk not in self._ruleset.trunks:
             return {"ok": False, "error": f"no such trunk: {trunk}; there are {', '.join(self._ruleset.trunks)}"}
-        self._modes.set(mode, trunk)
+        self._keep(lambda: self._modes.set(mode, trunk))
         problem = await self._have_worker("mode", mode, trunk)
         self._desk.tell("modes", self._all_modes())
         log.warning("mode", mode=mode, trunk=trunk or "all")

@@ -95,8 +95,9 @@ class Worker:
 
     def _recover(self, left: Left) -> None:
         """Takes up the calls of a predecessor that crashed, before a socket is read."""
-        if left.trouble:
-            self._trouble(left.trouble)
+        for what in (left.trouble, self._journal.no_room, self._live.no_room):
+            if what:
+                self._trouble(what)
         clock = self._driver.clock()
         self._driver.execute(self._engine.recover(left.remains, left.alive_at, clock))
         self._driver.arm(clock.now)

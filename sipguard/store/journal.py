@@ -33,6 +33,7 @@ HEADER_BYTES: Final = 64
 FRAME_HEAD_BYTES: Final = 8
 RETRY_EVERY: Final = 1024  # lost frames between two attempts to make a segment on a full disk
 
+_NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # the last: of a disk that has failed
 _HEADER: Final = struct.Struct("=8sIIQd")  # magic, version, page of zeros, segment number, created_at
 _MAGIC: Final = b"SIPGJRNL"
 _VERSION: Final = 1
@@ -76,21 +77,29 @@ def read_header(octets: bytes | mmap.mmap) -> tuple[int, float]:
 
 def preallocate(path: Path, size: int) -> None:
     """Makes `path`, `size` octets of zeros with their blocks. Raises JournalFull and leaves no file then."""
-    fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
     try:
-        os.posix_fallocate(fd, 0, size)
+        fd = os.open(path, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o640)
+        try:
+            os.posix_fallocate(fd, 0, size)
+        except OSError:
+            path.unlink()
+            raise
+        finally:
+            os.close(fd)
     except OSError as error:
-        path.unlink()
-        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+        if error.errno in _NO_ROOM:
             raise JournalFull(f"{path}: {error.strerror}") from error
         raise
-    finally:
-        os.close(fd)
 
 
 def lock(directory: Path) -> int:
     """Takes the writer's lock of a journal directory; the descriptor holds it. Raises JournalBusy."""
-    fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    try:
+        fd = os.open(directory / "lock", os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+    except OSError as error:
+        if error.errno != errno.EROFS:
+            raise
+        fd = os.open(directory / "lock", os.O_RDONLY | os.O_CLOEXEC)
     try:
         fcntl.flock(fd, fcntl.LOCK_EX | fcntl.LOCK_NB)
     except BlockingIOError as error:
@@ -102,12 +111,13 @@ def lock(directory: Path) -> int:
 class Writer:
     """The writing end. Begins a new segment; one per directory at a time.
 
-    `bytes_written` and `frames_lost` only grow. Raises JournalFull or JournalBusy when made.
+    `bytes_written` and `frames_lost` only grow. Raises JournalBusy when made. Where there is no room for a segment
+    then, frames are lost until there is: calls are served all the same. `no_room` says why, "" where there is room.
     """
 
     __slots__ = (
         "_directory", "_lock", "_map", "_number", "_offset", "_retry_in", "_segment_bytes", "_size", "_view",
-        "_words", "bytes_written", "frames_lost",
+        "_words", "bytes_written", "frames_lost", "no_room",
     )  # fmt: skip
 
     def __init__(self, directory: Path, segment_bytes: int = DEFAULT_SEGMENT_BYTES) -> None:
@@ -124,8 +134,11 @@ class Writer:
         self._offset = self._size = 0
         self._map: mmap.mmap | None = None
         self._view = self._words = memoryview(b"")
+        self.no_room = ""
         try:
             self._begin_segment()
+        except JournalFull as error:
+            self.no_room = str(error)
         except BaseException:
             os.close(self._lock)
             raise

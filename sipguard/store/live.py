@@ -13,12 +13,13 @@ from __future__ import annotations
 import mmap
 import os
 import struct
+from contextlib import suppress
 from pathlib import Path
 from typing import Final, NamedTuple
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, TargetFrame, VerdictFrame
 from sipguard.records.record import ends_call, position
-from sipguard.store.errors import JournalDamaged
+from sipguard.store.errors import JournalDamaged, JournalFull
 from sipguard.store.journal import Position, preallocate
 
 NAME: Final = "live"
@@ -41,20 +42,22 @@ class Lasting(NamedTuple):
 
 
 class Live:
-    """The file of a running process. Raises JournalFull when made. A call for which no slot is free is left out."""
+    """The file of a running process. A call for which no slot is free is left out.
 
-    __slots__ = ("_directory", "_free", "_map", "_slots", "_view", "_words", "left_out")
+    Where the disk has no room for it there are no slots: calls are served all the same.
+    """
+
+    __slots__ = ("_directory", "_free", "_map", "_slots", "_view", "_words", "left_out", "no_room")
 
     def __init__(self, directory: Path, slots: int) -> None:
         self._directory = directory
-        path = directory / _NEXT
-        path.unlink(missing_ok=True)
-        preallocate(path, _BYTES * (1 + slots))
-        fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+        self.no_room = ""
         try:
-            self._map = mmap.mmap(fd, 0, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
-        finally:
-            os.close(fd)
+            self._map = _made(directory / _NEXT, _BYTES * (1 + slots))
+        except (JournalFull, OSError) as error:
+            self.no_room = str(error)
+            slots = 0
+            self._map = mmap.mmap(-1, _BYTES)
         _HEADER.pack_into(self._map, 0, _MAGIC, _VERSION, slots, 0.0)
         self._view = memoryview(self._map)
         self._words = self._view.cast("Q")
@@ -63,7 +66,11 @@ class Live:
         self.left_out = 0
 
     def publish(self) -> None:
-        """Takes the place of the predecessor's file."""
+        """Takes the place of the predecessor's file, or only takes that away: its calls were taken over."""
+        if self.no_room:
+            with suppress(OSError):
+                (self._directory / NAME).unlink(missing_ok=True)
+            return
         (self._directory / _NEXT).rename(self._directory / NAME)
 
     def alive(self, at: float) -> None:
@@ -115,6 +122,17 @@ class Live:
         self._words.release()
         self._view.release()
         self._map.close()
+
+
+def _made(path: Path, size: int) -> mmap.mmap:
+    """A new file of zeros, mapped. Raises JournalFull, OSError."""
+    path.unlink(missing_ok=True)
+    preallocate(path, size)
+    fd = os.open(path, os.O_RDWR | os.O_CLOEXEC)
+    try:
+        return mmap.mmap(fd, 0, mmap.MAP_SHARED, mmap.PROT_READ | mmap.PROT_WRITE)
+    finally:
+        os.close(fd)
 
 
 def read(directory: Path) -> tuple[float, list[Lasting]]:

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import resource
 import signal
 from collections import Counter
 from collections.abc import Callable
@@ -86,6 +87,27 @@ def test_calls_go_on_after_a_crash(make_product: MakeProduct, tmp_path: Path, ki
     assert product.metric("sipguard_lost_calls_total") == 0
     wait_for(lambda: product.metric("sipguard_calls_active") == 0, "the tables are empty")
     assert product.metric("sipguard_troubles_total") == 0
+
+
+def test_a_worker_that_starts_on_a_full_disk_serves_calls(own: Product, calls: Calls) -> None:
+    """Their records are lost, and counted; commands work, and say what they could not keep."""
+    assert calls.status() == 200
+    assert own.process is not None
+    prepared = own.directory / "journal" / "0" / "prepared"
+    wait_for(prepared.exists, "a segment for the next turn")
+    no_more = (1 << 16, 1 << 16)  # octets of a file: what is made from now on finds no room, as on a full disk
+    for pid in own.pids():
+        resource.prlimit(pid, resource.RLIMIT_FSIZE, no_more)
+    prepared.unlink()
+    before = own.worker_pid()
+    os.kill(before, signal.SIGKILL)
+    wait_for(lambda: own.worker_pid() not in (0, before), "another worker")
+    assert calls.status() == 200
+    assert calls.status(callee="911") == 200
+    assert own.command("mode", "report").returncode == 0
+    troubles = [each["what"] for each in own.answer("status")["troubles"]]
+    assert len([what for what in troubles if "File too large" in what]) == 2, "the journal and the file of live calls"
+    wait_for(lambda: own.metric("sipguard_journal_lost_frames_total") >= 6, "frames are counted as lost")
 
 
 def test_a_call_that_rang_is_lost(own: Product, calls: Calls) -> None:

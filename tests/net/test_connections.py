@@ -392,6 +392,25 @@ def test_an_offered_connection_is_used_for_requests(unused_tcp_port: int) -> Non
     on_loop(run)
 
 
+def test_offers_of_one_connection_are_bounded() -> None:
+    """Each would be looked at for every message, and told of when the connection is gone."""
+
+    async def run() -> None:
+        shell = Shell()
+        ground = Ground(shell)
+        _, writer = await asyncio.open_connection(HOST, ground.port)
+        writer.write(OPTIONS)
+        flow, _, _ = await shell.came.get()
+        for port in range(1024, 65536):
+            ground.connections.reuse(flow, (HOST, port))
+        assert len(ground.connections._ways) == module.MOST_WAYS
+        writer.close()
+        await ground.until(closed_peer=1)
+        ground.close()
+
+    on_loop(run)
+
+
 # ------------------------------------------------------------------ TLS
 
 

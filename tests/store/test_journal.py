@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import errno
 import os
 import shutil
 import signal
@@ -185,6 +186,50 @@ def test_a_full_disk_loses_frames_and_counts_them(tmp_path: Path, monkeypatch: p
     assert writer.frames_lost == 3
     writer.close()
     assert read(tmp_path) == [payload] * 3
+
+
+def test_a_start_on_a_full_disk_keeps_nothing_until_there_is_room(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """The process begins all the same: calls are worth more than their records."""
+
+    def full(path: Path, size: int) -> None:
+        raise JournalFull("no room")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(journal, "preallocate", full)
+        writer = Writer(tmp_path, SMALL)
+    assert writer.no_room == "no room"
+    assert writer.append(b"lost") == LOST
+    assert writer.frames_lost == 1
+    journal.preallocate(tmp_path / "prepared", SMALL)
+    assert writer.append(b"kept") == (1, journal.HEADER_BYTES)
+    writer.close()
+    assert read(tmp_path) == [b"kept"]
+
+
+def test_a_writer_that_never_had_room_can_be_closed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    def full(path: Path, size: int) -> None:
+        raise JournalFull("no room")
+
+    monkeypatch.setattr(journal, "preallocate", full)
+    Writer(tmp_path, SMALL).close()
+    Writer(tmp_path, SMALL).close()
+
+
+@pytest.mark.parametrize("code", [errno.ENOSPC, errno.EDQUOT, errno.EROFS])
+@pytest.mark.parametrize("call", ["open", "posix_fallocate"])
+def test_no_room_leaves_no_file(tmp_path: Path, monkeypatch: pytest.MonkeyPatch, call: str, code: int) -> None:
+    """A disk without inodes, or that was made read-only after an error, refuses the file itself."""
+
+    def refuse(*_: object) -> int:
+        raise OSError(code, os.strerror(code))
+
+    with monkeypatch.context() as patch:
+        patch.setattr(os, call, refuse)
+        with pytest.raises(JournalFull):
+            journal.preallocate(tmp_path / "prepared", SMALL)
+    assert list(tmp_path.iterdir()) == []
 
 
 def test_a_small_frame_still_fits_on_a_full_disk(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:

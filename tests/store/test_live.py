@@ -8,7 +8,7 @@ import pytest
 
 from sipguard.b2bua.frames import EndFrame, Frame, TargetFrame
 from sipguard.store import live
-from sipguard.store.errors import JournalDamaged
+from sipguard.store.errors import JournalDamaged, JournalFull
 from sipguard.store.journal import Position, Writer
 from sipguard.store.live import Lasting, Live
 from tests.records import samples
@@ -148,3 +148,19 @@ def test_it_lies_beside_segments(tmp_path: Path) -> None:
 def test_every_kind_of_end_frees_the_slot(kept: Kept) -> None:
     kept.note(samples.verdict(), EndFrame("d-1", samples.AT, "unreachable"))
     assert kept.left() == []
+
+
+def test_a_start_on_a_full_disk_leaves_calls_out(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """And the predecessor's file goes, whose calls were taken over: they must not come back at the next start."""
+    Kept(tmp_path).note(samples.verdict())
+
+    def full(path: Path, size: int) -> None:
+        raise JournalFull("no room")
+
+    monkeypatch.setattr(live, "preallocate", full)
+    kept = Kept(tmp_path)
+    assert kept.live.no_room == "no room"
+    kept.live.alive(1.0)
+    kept.note(samples.verdict(), samples.answer(), samples.ended())
+    assert (kept.left(), kept.live.left_out) == ([], 2)
+    kept.live.close()
