@@ -16,7 +16,7 @@ from math import ceil
 from typing import Final, Protocol
 
 from sipguard.net.stream import CLOSED, CLOSING, CONNECTING, OPEN, SHAKING, Connection, open_connecting
-from sipguard.net.tls import Contexts
+from sipguard.net.tls import Contexts, server_name
 from sipguard.screening.trunk import Listener
 from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.framing import PING, PONG, Framer
@@ -276,9 +276,8 @@ class Connections:
             self._watch(connection)
             self._opened(connection)
             return
-        name = connection.wanted[0]
         try:
-            connection.wrap(contexts.client, name if name[:1].isalpha() and ":" not in name else None)
+            connection.wrap(contexts.client, server_name(connection.wanted[0]))
         except (OSError, ValueError):  # its descriptor is closed: it must not be watched yet
             self._lost(connection, "failed_handshake")
             return

@@ -72,6 +72,15 @@ def names_of(certificate: dict[str, Any] | None) -> tuple[str, ...]:
     return tuple(dict.fromkeys(found))
 
 
+def server_name(name: str) -> str | None:
+    """What is asked for by SNI: a DNS name, also one that begins with a digit, but no address (RFC 6066 §3)."""
+    try:
+        ip_address(name)
+    except ValueError:
+        return name
+    return None
+
+
 def _address(text: str) -> str:
     """An address as flows write it; OpenSSL writes IPv6 in upper case and without `::`."""
     try:

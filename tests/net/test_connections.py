@@ -19,7 +19,7 @@ import uvloop
 from sipguard.net import connections as module
 from sipguard.net.connections import NAMES, Connections
 from sipguard.net.stream import open_listening
-from sipguard.net.tls import names_of
+from sipguard.net.tls import names_of, server_name
 from sipguard.screening.trunk import Connections as Bounds
 from sipguard.screening.trunk import Listener, Tls
 from sipguard.sip.flow import Address, Flow, Send
@@ -702,3 +702,16 @@ def test_nothing_is_left_for_the_collector(files: Path, unused_tcp_port: int) ->
 
 def test_every_count_has_a_name() -> None:
     assert len(set(NAMES)) == len(NAMES)
+
+
+@pytest.mark.parametrize(
+    ("name", "asked"),
+    [
+        ("sbc.example.com", "sbc.example.com"),
+        ("3pcc.example.com", "3pcc.example.com"),
+        ("192.0.2.5", None),
+        ("2001:db8::5", None),
+    ],
+)
+def test_a_name_is_asked_for_by_sni_and_an_address_is_not(name: str, asked: str | None) -> None:
+    assert server_name(name) == asked

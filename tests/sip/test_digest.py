@@ -61,7 +61,7 @@ def test_rfc_2617_3_5() -> None:
 
 
 def test_rfc_7616_3_9_2() -> None:
-    """SHA-512-256 and a hashed user name. The RFC's own digits are wrong (erratum 4897): those here follow §3.4."""
+    """SHA-512-256 and a hashed user name. The RFC prints a response that does not follow from its §3.4."""
     (challenge,) = challenges(
         [
             'Digest realm="api@example.org", qop="auth", algorithm=SHA-512-256, '
