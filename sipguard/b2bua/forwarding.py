@@ -20,6 +20,7 @@ from sipguard.b2bua.label import (
 from sipguard.b2bua.naming import NAMING, named_lines
 from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, privacy_of, without
 from sipguard.b2bua.writing import request_uri, to_uri
+from sipguard.sip.flow import TLS
 from sipguard.sip.message import Request
 from sipguard.sip.uri import host_of, name_addr, with_host, without_transport
 
@@ -128,6 +129,8 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
         uri = request_uri(setup.target or request.uri, egress.write, peer.uri_host)
         if "transport=" in uri:  # it was said of the way to us
             uri = without_transport(uri)
+        if peer.transport != TLS and uri[:5].lower() == "sips:":  # it would promise what this hop is not (§26.2.2)
+            uri = f"sip:{uri[5:]}"
     display, to, to_rest = name_addr(request.to_value)
     same = to == request.uri and not setup.target and (bool(setup.contact) or egress.write.usual)
     to = uri if same and to[:4].lower() != "tel:" else to_uri(to, egress.write, peer.uri_host)

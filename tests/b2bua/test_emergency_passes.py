@@ -233,7 +233,7 @@ def test_does_not_keep_an_emergency_call_from_a_peer(play: Play, row: Row) -> No
 URIS = {  # Request-URI -> what the peer is asked for
     "sip:911@192.0.2.1": "sip:911@198.51.100.20",
     "SIP:911@192.0.2.1;user=phone": "SIP:911@198.51.100.20;user=phone",
-    "sips:911@192.0.2.1": "sips:911@198.51.100.20",
+    "sips:911@192.0.2.1": "sip:911@198.51.100.20",
     "sip:9-1-1@192.0.2.1": "sip:9-1-1@198.51.100.20",
     "sip:%39%31%31@192.0.2.1": "sip:%39%31%31@198.51.100.20",
     "sip:+911@192.0.2.1": "sip:+911@198.51.100.20",

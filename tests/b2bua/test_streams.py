@@ -66,6 +66,16 @@ def test_both_sides_use_the_connections_that_stand(play: Play) -> None:
     assert a.reply("200 OK", to="BYE") == ["b 200 OK"]
 
 
+@pytest.mark.parametrize(("peer", "scheme"), [("udp", "sip"), ("tcp", "sip"), ("tls", "sips")])
+def test_sips_is_said_only_where_the_peer_speaks_tls(play: Play, peer: str, scheme: str) -> None:
+    """RFC 3261 §26.2.2."""
+    book = streams(play, b=peer)
+    assert book.a.invite(uri="sips:+12125550123@192.0.2.1") == ["b INVITE"]
+    assert book.last_octets().split(" ")[1].startswith(f"{scheme}:+12125550123@198.51.100.20")
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
 def test_nothing_is_sent_twice_over_a_stream(play: Play) -> None:
     book = streams(play, hop={"peers": (Peer(*B_AT, "tcp", "inside-tcp"),), "try_timeout_s": 4.0})
     assert book.a.invite() == ["b INVITE"]
