@@ -208,8 +208,8 @@ class Leg:
     def _resolve(self, uri: str) -> None:
         """Sets the next hop where `uri` names an IP address; otherwise requests go where they went before.
 
-        So they do where it names a loopback or link-local address, unless the neighbour has one itself: those are
-        ours, and not for others to have messages sent to.
+        So they do where it names an address of the other IP version, which its socket does not reach, or a loopback
+        or link-local one, unless the neighbour has one itself: those are not for others to have messages sent to.
 
         It is reached by the transport that the URI says, else by that of the leg, since its neighbour was heard over
         it (RFC 3263 §4.1 would choose UDP). A connection that stands to the same host is used as long as it does; one
@@ -219,7 +219,8 @@ class Leg:
         host = host.strip("[]")
         reach = reach_of(host)
         flow = self.flow
-        if not reach or port < 0 or (reach != ROUTED and reach != reach_of(flow.remote[0])):
+        near = flow.remote[0]
+        if not reach or port < 0 or (":" in host) is not (":" in near) or (reach != ROUTED and reach != reach_of(near)):
             return
         transport, listener = transport_of(uri) or flow.transport, flow.listener
         if transport != flow.transport:

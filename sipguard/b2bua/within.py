@@ -165,10 +165,23 @@ def ack(engine: Engine, request: Request) -> None:
         leg.answer.acknowledged(request)
 
 
+def _may_cancel(engine: Engine, cancelled: ServerTransaction, flow: Flow) -> bool:
+    """Whether a CANCEL comes from where its INVITE came from, or from the same trunk.
+
+    It goes to the next hop only (§9.1), and some callers' branches can be guessed.
+    """
+    if cancelled.flow.remote[0] == flow.remote[0]:
+        return True
+    trunk, user = engine.sources.trunk_of(flow), cancelled.user
+    if isinstance(user, Setup):
+        return trunk is not None and trunk.name == user.call.trunk.name
+    return engine.sources.knows(flow)
+
+
 def cancel(engine: Engine, flow: Flow, request: Request, key: str) -> None:
     """A CANCEL: 200 where it finds its INVITE, whatever it can still do there (RFC 3261 §9.2)."""
     cancelled = engine.layer.servers.get(cancelled_key(request))
-    if cancelled is None:
+    if cancelled is None or not _may_cancel(engine, cancelled, flow):
         if not engine.sources.knows(flow):
             engine.counts[_UNKNOWN] += 1
             return

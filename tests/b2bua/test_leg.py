@@ -189,11 +189,11 @@ NOWHERE = ("127.0.0.1", "127.1", "2130706433", "[::1]", "[::ffff:127.0.0.1]", "1
 NOBODYS = ("224.0.0.1", "255.255.255.255", "1.2.3.999", "1..2", "\xb2", "203.0.113.5:65536", "203.0.113.5:0")
 
 
-@pytest.mark.parametrize("place", [*NOWHERE, *NOBODYS])
+@pytest.mark.parametrize("place", [*NOWHERE, *NOBODYS, "[2001:db8::5]"])
 @pytest.mark.parametrize("by", ["Contact", "Record-Route"])
 def test_nobody_has_messages_sent_to_our_own_machine(book: Playbook, place: str, by: str) -> None:
-    """Such a Contact or route is passed over: the neighbour gets what it does not know an address for. Nor is one
-    left for the socket to look up, or to raise for."""
+    """Such a Contact or route is passed over, and the neighbour gets the requests. Nor is one left for the socket to
+    look up or to raise for, such as one of the other IP version."""
     a, b = book.a, book.b
     line = f"Contact: <sip:x@{place}>" if by == "Contact" else f"Record-Route: <sip:{place};lr>"
     a.invite(line)
