@@ -7,7 +7,7 @@ import pytest
 from sipguard.b2bua import frames
 from tests.playbook import require_no_cycles
 from tests.simagent import OVER, UP
-from tests.simnet import FAIR, Storm, weathered
+from tests.simnet import FAIR, Storm, Weather, weathered
 from tests.simstream import StreamStorm
 
 
@@ -26,6 +26,24 @@ def test_calls_outlive_connections_that_break(seed: int, transports: tuple[str, 
     storm = StreamStorm(seed, 200, transports)
     weathered(storm)
     assert storm.broken > 10
+
+
+WEATHERS = {
+    "much_is_overtaken": Weather(loss=0.1, twice=0.5, stray=0.5, stray_s=4.0),
+    "half_is_lost": Weather(loss=0.5, twice=0.0),
+    "all_comes_twice_and_late": Weather(loss=0.0, twice=1.0, stray=0.9, stray_s=4.9),
+    "far_away": Weather(least_s=0.3, most_s=0.6, twice=0.3),
+}
+
+
+@pytest.mark.parametrize("name", WEATHERS)
+def test_no_weather_parts_the_legs(name: str) -> None:
+    storm = Storm(7, calls=200, weather=WEATHERS[name])
+    storm.blow()
+    storm.calm()
+    storm.judge()
+    storm.hang_up()
+    storm.require_nothing_left()
 
 
 def test_in_good_weather_no_call_ends_for_want_of_an_ack() -> None:
