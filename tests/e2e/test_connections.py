@@ -41,6 +41,9 @@ BOUNDS: Final = {
     "most": 10_100,
 }
 MANY: Final = 10_000
+TCP_REPAIR: Final = (
+    19  # Linux tcp(7); a socket that is closed in this mode says nothing; not named by the socket module
+)
 SPARE: Final = 1_000  # descriptors that are left for everything else
 
 
@@ -366,3 +369,15 @@ def test_a_certificate_is_replaced_without_a_restart(ground: Ground) -> None:
     assert serial() != before
     assert caller.bye(invite, outcome.final) == 200, "a call that was up has gone on"
     caller.close()
+
+
+def test_a_connection_whose_far_end_has_forgotten_it_is_found(ground: Ground) -> None:
+    """Half-open (RFC 9293 §3.5.1): the far end is gone without a word, as after a restart; nobody sends anything."""
+    sock = ground.connect()
+    lost = ground.closed("lost")
+    try:
+        sock.setsockopt(socket.IPPROTO_TCP, TCP_REPAIR, 1)
+    except PermissionError:
+        pytest.skip("only root can make a socket forget its connection")
+    sock.close()
+    wait_for(lambda: ground.closed("lost") > lost, "the kernel's question after 1 s of silence")
