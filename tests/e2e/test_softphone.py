@@ -182,15 +182,17 @@ def test_a_transfer(pair: Callable[[str], Pair]) -> None:
 @baresip
 @pytest.mark.parametrize("transport", ["udp", "tcp"])
 def test_a_call_between_others(make_product: MakeProduct, tmp_path: Path, transport: str) -> None:
-    a = Baresip(tmp_path / "a", transport, CALLER_HOST, CALLER)
-    b = Baresip(tmp_path / "b", transport, HOP_HOST, CALLEE)
-    config: dict[str, Any] = configuration(b.port)
-    for listener in config["listeners"].values():
-        listener["transport"] = transport
-    config["trunks"]["carrier"]["sources"] += ["127.0.0.1"]  # where connections of both come from
-    config["trunks"]["hop"] |= {"sources": ["127.0.0.1"], "route": "hop"}
-    product = make_product(listeners=config["listeners"], trunks=config["trunks"])
+    opened: list[Baresip] = []
     try:
+        for name, host, user in (("a", CALLER_HOST, CALLER), ("b", HOP_HOST, CALLEE)):
+            opened.append(Baresip(tmp_path / name, transport, host, user))
+        a, b = opened
+        config: dict[str, Any] = configuration(b.port)
+        for listener in config["listeners"].values():
+            listener["transport"] = transport
+        config["trunks"]["carrier"]["sources"] += ["127.0.0.1"]  # where connections of both come from
+        config["trunks"]["hop"] |= {"sources": ["127.0.0.1"], "route": "hop"}
+        product = make_product(listeners=config["listeners"], trunks=config["trunks"])
         host, port = product.address()
         a.tell("dial", f"sip:{CALLEE}@{host}:{port}{'' if transport == 'udp' else ';transport=tcp'}")
         a.heard("SIP/2.0 180")
@@ -204,6 +206,6 @@ def test_a_call_between_others(make_product: MakeProduct, tmp_path: Path, transp
         wait_for(lambda: b.count("BYE") == 1, "the BYE")
         require_the_same_sdp(a, b)
     finally:
-        a.close()
-        b.close()
+        for each in opened:
+            each.close()
     assert product.call_of(CALLEE, 0.0)["disposition"] == "answered"
