@@ -72,10 +72,15 @@ def _renamed(engine: Engine, key: str, value: str, request: Request, other: Leg 
     return _rack(value, other)
 
 
+def _is_number(text: str) -> bool:
+    """Whether it is one of up to 32 bits (RFC 3262 §7.1), by length."""
+    return text.isascii() and text.isdigit() and len(text) <= 10
+
+
 def _rack(value: str, other: Leg) -> str:
     """RAck with the CSeq number that the INVITE has on the other leg (RFC 3262 §7.2)."""
     pieces = value.split()
-    if len(pieces) != 3 or not (pieces[0].isdigit() and pieces[1].isdigit()):
+    if len(pieces) != 3 or not (_is_number(pieces[0]) and _is_number(pieces[1])):
         raise MalformedMessage("RAck is not two numbers and a method")
     if int(pieces[1]) != other.invited_by:  # §3: no provisional response of this INVITE waits for it
         raise MalformedMessage("RAck names no INVITE", 481, "Call/Transaction Does Not Exist")

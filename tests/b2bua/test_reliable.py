@@ -186,3 +186,15 @@ def test_prack_before_anything_rang(book: Playbook) -> None:
     assert a.request("PRACK", "RAck: 1 1 INVITE") == ["a 481 Call/Transaction Does Not Exist"]
     b.reply("486 Busy Here")
     a.ack()
+
+
+@pytest.mark.parametrize("number", ["\xb2", "9" * 5000, "-1", "1.0", ""])
+@pytest.mark.parametrize("which", ["1 {} INVITE", "{} 1 INVITE"])
+def test_what_is_no_number_is_refused(book: Playbook, number: str, which: str) -> None:
+    """Python takes a superscript for a digit, and refuses to read 5000 of them."""
+    a, b = book.a, book.b
+    a.invite("Supported: 100rel")
+    b.reply("183 Session Progress", "Require: 100rel", "RSeq: 1")
+    assert a.request("PRACK", f"RAck: {which.format(number)}") == ["a 400 Bad Request"]
+    b.reply("486 Busy Here")
+    a.ack()
