@@ -71,7 +71,8 @@ def _fork(setup: Setup, first: Leg, response: Response, flow: Flow, key: str) ->
     leg.aim_at(f"sip:[{host}]:{port}" if ":" in host else f"sip:{host}:{port}")
     _begin(setup, leg, response, flow)
     a = call.caller_leg(setup.request, setup.server.flow)
-    a.prepare(setup.request)
+    if not a.prepare(setup.request):  # an emergency call goes on without
+        a.aim_at_source()
     a.pair_with(leg)
     engine.legs[key] = leg
     engine.legs[a.local_tag] = a

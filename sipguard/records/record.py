@@ -53,8 +53,11 @@ class Record:
 
     @property
     def duration_s(self) -> float:
-        """Seconds from the answer to the end, 0.0 for a call that was not answered or still lasts."""
-        return round(self.end_at - self.answer_at, 3) if self.answer_at and self.end_at else 0.0
+        """Seconds from the answer to the end by the clock, 0.0 for a call that was not answered or still lasts.
+
+        Never below 0.0: the clock may have been set back meanwhile.
+        """
+        return round(max(0.0, self.end_at - self.answer_at), 3) if self.answer_at and self.end_at else 0.0
 
 
 class Note(NamedTuple):

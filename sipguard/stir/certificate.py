@@ -19,6 +19,7 @@ __all__ = ["NO_ANCHORS", "Anchors", "CertificateStore", "Credential", "read_chai
 MIN_LIFETIME_S: Final = 24 * 3600.0  # ATIS-1000080: hold 24 h where HTTP says less
 REFRESH_SHARE: Final = 0.8  # of the lifetime, then the URL is due
 NEGATIVE_S: Final = (30.0, 60.0, 300.0)  # how long a failure is believed: first, second, later ones
+_NEGATIVE_MOST_S: Final = 1.1 * NEGATIVE_S[-1]  # with the spread of `_fail`
 _RETRY_S: Final = 300.0  # a due URL that was not answered is due again
 _FAILED_SHARE: Final = 4  # failures take at most a quarter of the capacity
 
@@ -97,8 +98,8 @@ class CertificateStore:
                 kept.revision = self.anchors.revision
             return kept.outcome
         failed = shelf.failed.get(url)
-        if failed is None or unix_at >= failed.until_at:
-            return None
+        if failed is None or not 0.0 < failed.until_at - unix_at <= _NEGATIVE_MOST_S:
+            return None  # also where the clock was set back
         if failed.octets and failed.revision != self.anchors.revision:
             return None  # other anchors may trust it
         return failed.error

@@ -325,6 +325,20 @@ def test_where_it_names_a_dialog_that_is_not_there(play: Play) -> None:
     reached(book, book.a.invite("Replaces: gone;to-tag=1;from-tag=2", callee="911"))
 
 
+@pytest.mark.parametrize("forked", [False, True])
+def test_whose_caller_names_no_place_is_reached_where_it_calls_from(play: Play, forked: bool) -> None:
+    book = play()
+    a, b = book.a, book.b
+    a.invite(callee="911", leave_out=("contact",))
+    if forked:
+        b.reply("180 Ringing", tag="first")
+    b.reply("200 OK", body=ANSWER_SDP)
+    a.ack()
+    assert b.request("BYE") == ["a BYE"]
+    assert a.last("BYE").startswith("BYE sip:192.0.2.10:5060 SIP/2.0")
+    assert a.reply("200 OK", to="BYE") == ["b 200 OK"]
+
+
 def test_the_last_hop_is_enough(book: Playbook) -> None:
     """RFC 3261 §16.6 step 3: one that has none left is not forwarded."""
     assert value(reached(book, book.a.invite("Max-Forwards: 1", callee="911")), "Max-Forwards") == "0"

@@ -34,6 +34,14 @@ def test_a_whole_call_is_one_row() -> None:
     assert batch.frames == 3
 
 
+def test_no_call_is_shorter_than_nothing() -> None:
+    """The clock was set back by an hour while it lasted."""
+    record = batch_of(samples.verdict(), samples.answer(), samples.ended()).record("d-1")
+    assert record is not None
+    record.end_at = record.answer_at - 3540.0
+    assert record.duration_s == 0.0
+
+
 def test_what_comes_later_updates() -> None:
     batch = batch_of(samples.answer(), samples.ended())
     assert batch.calls == {}

@@ -68,6 +68,14 @@ def test_failures_are_believed_longer_each_time() -> None:
     assert reason(store.get(URL, later + 34.0)) == "fetch", "a success begins the count anew"
 
 
+def test_a_failure_of_before_the_clock_was_set_back_is_not_believed_for_an_hour() -> None:
+    store = CertificateStore(ANCHORS)
+    store.put_failure(URL, TIMEOUT, NOW + H)
+    assert reason(store.get(URL, NOW)) == "fetch"
+    store.put_failure(URL, TIMEOUT, NOW)
+    assert reason(store.get(URL, NOW)) == "x5u_timeout"
+
+
 def test_a_failure_keeps_its_status_and_not_its_frames() -> None:
     store = CertificateStore(ANCHORS)
     try:
