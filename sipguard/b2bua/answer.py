@@ -116,7 +116,11 @@ class Answer:
         hops, lines = hops_left(request), request_lines(request)
         octets = in_dialog(self.other, "ACK", self.client_cseq, branch, hops, lines, request.body)
         acknowledge(self.client, self.other, octets)
+        call = self.leg.call if self.leg is not None else None
         self.close()
+        if call is not None and call.farewell is not None:
+            disposition, reason = call.farewell
+            call.hang_up(disposition, self.engine.clock.now, reason)
 
     def cross_own_ack(self) -> None:
         """Acknowledges towards the other side without the inviting side's ACK, so that a BYE may follow."""

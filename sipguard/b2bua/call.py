@@ -39,6 +39,7 @@ class Call:
         "emergency",  # why the guard admitted it, "" for no emergency
         "engine",
         "exchanges",
+        "farewell",  # (disposition, Reason value) | None: it is hung up as soon as the caller's ACK has come
         "final",  # status, phrase and Reason of the final response to the caller
         "forward_us",
         "id",
@@ -73,6 +74,7 @@ class Call:
         self.ring_at = self.answer_at = 0.0
         self.forward_us = 0
         self.exchanges: list[Exchange] = []
+        self.farewell: tuple[str, str] | None = None
         self.transport, self.listener = came_by.transport, came_by.listener
         remote = came_by.remote
         self.source = f"{remote[0]}:{remote[1]}"
@@ -118,10 +120,16 @@ class Call:
         self.close(frames.ANSWERED, source.name, request.value("reason"))
 
     def hang_up(self, disposition: str, now: float, reason: str = "") -> None:
-        """Ends the call from here: BYE on both legs where they stand, otherwise the caller gets 480."""
+        """Ends the call from here: BYE on both legs where they stand, otherwise the caller gets 480.
+
+        A caller whose ACK is awaited gets no BYE before it has come (RFC 3261 §15), unless nobody is there to wait.
+        """
         setup, b = self.setup, self.b
         if setup is not None:
             setup.give_up(480, "Temporarily Unavailable", disposition, reason)
+            return
+        if self.a.answer is not None and disposition not in (frames.ACK_LOST, frames.DRAINED):
+            self.farewell = (disposition, reason)
             return
         self._abandon_exchanges()
         self.settle()

@@ -227,6 +227,30 @@ def test_hang_up_one_call(book: Playbook) -> None:
     assert book.ends() == ["admin"]
 
 
+def test_a_hang_up_waits_for_the_ack(book: Playbook) -> None:
+    """RFC 3261 §15: the callee's side must not send a BYE before the ACK of its 2xx has come."""
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("200 OK")
+    assert book.hang_up(book.of(frames.VerdictFrame)[0].decision_id) == []
+    assert book.wait(0.6) == ["a 200 OK"]
+    assert a.ack() == ["b ACK", "a BYE", "b BYE"]
+    a.reply("200 OK", to="BYE")
+    b.reply("200 OK", to="BYE")
+    assert book.ends() == ["admin"]
+
+
+def test_a_drain_that_is_over_waits_for_no_ack(book: Playbook) -> None:
+    """The process ends: a BYE too early is better than none."""
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("200 OK")
+    assert book.hang_up() == ["b ACK", "a BYE", "b BYE"]
+    a.reply("200 OK", to="BYE")
+    b.reply("200 OK", to="BYE")
+    assert book.ends() == ["drained"]
+
+
 def test_hang_up_during_a_reinvite(book: Playbook) -> None:
     a, b = book.a, book.b
     book.establish()
