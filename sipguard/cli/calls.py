@@ -6,13 +6,15 @@ Enters: filters as people write them. Leaves: rows, or the steps of one decision
 from __future__ import annotations
 
 import time
+from collections.abc import Iterator, Sequence
 from dataclasses import asdict
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
+from typing import Final
 
 import click
 from rich.console import Console
-from rich.table import Table
+from rich.table import Column, Table
 
 from sipguard.cli.common import (
     FAILED,
@@ -29,10 +31,17 @@ from sipguard.records.errors import BadFilter
 from sipguard.records.explain import explain as explain_call
 from sipguard.records.filter import Filter, instant, number
 from sipguard.records.record import Record
-from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT
+from sipguard.screening.policy.errors import meant
+from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
+from sipguard.settings import SKIP, load
 from sipguard.store.errors import StoreUnavailable
 from sipguard.store.lookup import frames_of
 from sipguard.store.sqlite import SqliteReading
+
+_ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
+_NEEDED: Final = (0, 1, 3, 4, 5, 9, 6, 8, 2, 7, 10)  # columns, those first that are missed most
+_NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
+CANDIDATES: Final = 10
 
 
 @click.command()
@@ -45,7 +54,7 @@ from sipguard.store.sqlite import SqliteReading
 @click.option("--rule", default="", help="Name of the rule that decided.")
 @click.option("--basis", default="", help="Basis of a rejection.")
 @click.option("--trunk", default="", help="Name of the trunk that the call came from.")
-@click.option("--disposition", default="", help="How the call ended: answered, rejected, busy, cancelled ...")
+@click.option("--disposition", default="", help="How the call ended: answered, rejected, busy ...; up.")
 @click.option("--emergency", is_flag=True, help="Only calls that the guard admitted.")
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @utc_option
@@ -92,12 +101,25 @@ def calls(
     try:
         with SqliteReading(service.database) as store:
             found = store.find(wanted)
+            unknown = [] if found else list(_unknown_names(config, store, wanted))
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
+    for what in unknown:
+        click.echo(what, err=True)
     if as_json:
         print_json([asdict(record) for record in found])
     else:
         _show(found, zone)
+
+
+def _unknown_names(config: Path, store: SqliteReading, wanted: Filter) -> Iterator[str]:
+    """A line for each name of the filter that neither the configuration nor any call has."""
+    named = load(config, SKIP)
+    trunk, rule = wanted.trunk, wanted.rule
+    if trunk and trunk not in named.trunks and not store.has_trunk(trunk):
+        yield f"{_NO.format('trunk', trunk)}; {meant(trunk, named.trunks)}".rstrip("; ")
+    if rule and rule not in (*named.rules, *RESERVED_RULES) and not store.has_rule(rule):
+        yield f"{_NO.format('rule', rule)}; {meant(rule, named.rules)}".rstrip("; ")
 
 
 def _show(found: list[Record], zone: tzinfo) -> None:
@@ -125,10 +147,29 @@ def _show(found: list[Record], zone: tzinfo) -> None:
         for row in rows:
             click.echo("\t".join(row))
         return
-    table = Table(*columns, box=None, header_style="bold", pad_edge=False)
+    shown, left_out = _fitting(columns, rows, console.width)
+    table = Table(
+        *(Column(columns[n], no_wrap=True) for n in shown), box=None, header_style="bold", padding=(0, 1, 0, 0)
+    )
     for row in rows:
-        table.add_row(*row)
+        table.add_row(*(row[n] for n in shown))
+    console.width = max(console.width, sum(1 + max(len(row[n]) for row in (columns, *rows)) for n in shown))
     console.print(table)
+    if left_out:
+        names = ", ".join(columns[n] for n in left_out)
+        click.echo(f"no room for {names}: make the terminal wider, or use --json", err=True)
+
+
+def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> tuple[list[int], list[int]]:
+    """The columns that a terminal has room for, whole and in their order, and those left out. Nothing is cut: an id
+    that is not whole is of no use, and half a number is another number."""
+    room, shown = width, []
+    for n in _NEEDED:
+        needs = 1 + max(len(row[n]) for row in (columns, *rows))
+        if n in _ALWAYS or needs <= room:
+            shown.append(n)
+            room -= needs
+    return sorted(shown), [n for n in range(len(columns)) if n not in shown]
 
 
 def _shown_at(at: float, zone: tzinfo) -> str:
@@ -143,15 +184,16 @@ def _shown_at(at: float, zone: tzinfo) -> str:
 @config_option
 @json_option
 def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
-    """Show every step of one decision; the id stands in `sipguard calls` and in the Reason of a 603+."""
+    """Show every step of one decision; the id stands in `sipguard calls` and in the Reason of a 603+.
+
+    As much of the id as no other call has is enough.
+    """
     service = service_of(config)
     try:
         with SqliteReading(service.database) as store:
-            record = store.get(decision_id)
+            record = store.get(decision_id) or _only(decision_id, store)
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
-    if record is None:
-        stop(f"no call has the decision id {decision_id}; a call is found a second after its verdict", FAILED)
     kept = frames_of(service.journal_directory, record)
     explanation = explain_call(record, kept.verdict, kept.answer, kept.end)
     if as_json:
@@ -159,6 +201,18 @@ def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
     else:
         for line in explanation.lines(zone_of(service, utc)):
             click.echo(line)
+
+
+def _only(prefix: str, store: SqliteReading) -> Record:
+    """The one call whose id begins so; ends where there is none, or more than one."""
+    found = store.begins(prefix.rstrip("…."), CANDIDATES + 1) if prefix.rstrip("….") else []
+    if not found:
+        stop(f"no call has the decision id {prefix}; a call is found a second after its verdict", FAILED)
+    if len(found) > 1:
+        more = " ..." if len(found) > CANDIDATES else ""
+        ids = " ".join(record.decision_id for record in found[:CANDIDATES])
+        stop(f"more than one decision id begins with {prefix}: {ids}{more}", FAILED)
+    return found[0]
 
 
 COMMANDS = (calls, explain)

@@ -98,6 +98,8 @@ def mode(mode: str, trunk: str, config: Path, as_json: bool) -> None:
     if not answer["ok"]:
         click.echo(answer["error"], err=True)
         sys.exit(FAILED)
+    if answer.get("warning"):
+        click.echo(answer["warning"], err=True)
     if not as_json:
         for name, each in answer["modes"].items():
             click.echo(f"{each} ({name or 'all trunks'})")

@@ -6,15 +6,20 @@ Must not: know how it is looked for.
 
 from __future__ import annotations
 
+from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
 from typing import Final
 
+from sipguard.b2bua.frames import DISPOSITIONS
 from sipguard.numbers.canonical import read
 from sipguard.numbers.rules import READ_AS_NANP, NumberRules
 from sipguard.records.errors import BadFilter
+from sipguard.screening.policy.errors import meant
+from sipguard.screening.policy.model import BASES
 
 MAX_LIMIT: Final = 100_000
+UP: Final = "up"  # asked for as a disposition: calls that have not ended
 _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 
 
@@ -22,7 +27,7 @@ _UNITS: Final = {"s": 1.0, "m": 60.0, "h": 3600.0, "d": 86400.0, "w": 604800.0}
 class Filter:
     """Calls that agree with all that is set; newest first. `after <= at < before`, Unix seconds.
 
-    `number` is found as caller, callee or shown number.
+    `number` is found as caller, callee or shown number. Raises BadFilter for a disposition or basis that is none.
     """
 
     number: str = ""
@@ -41,6 +46,14 @@ class Filter:
     def __post_init__(self) -> None:
         if not 0 < self.limit <= MAX_LIMIT:
             raise BadFilter(f"limit: {self.limit} is not between 1 and {MAX_LIMIT}")
+        _one_of("disposition", self.disposition, (*DISPOSITIONS, UP))
+        _one_of("basis", self.basis, BASES)
+
+
+def _one_of(what: str, value: str, known: Collection[str]) -> None:
+    """Raises BadFilter for a value that no call can have."""
+    if value and value not in known:
+        raise BadFilter(f"{what}: there is no {value!r}; {meant(value, known) or 'known are ' + ', '.join(known)}")
 
 
 def number(text: str, rules: NumberRules = READ_AS_NANP) -> str:

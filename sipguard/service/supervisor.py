@@ -445,7 +445,10 @@ class Supervisor:
         log.warning("mode", mode=mode, trunk=trunk or "all")
         if problem:
             return {"ok": False, "error": f"{problem}; it stands for the next start", "modes": self._all_modes()}
-        return {"ok": True, "modes": self._all_modes()}
+        answer: dict[str, Any] = {"ok": True, "modes": self._all_modes()}
+        if trunk and not self._ruleset.trunks[trunk].sources:
+            answer["warning"] = f"trunk {trunk} has no sources: no call comes from it, so its mode changes nothing"
+        return answer
 
     def _all_modes(self) -> dict[str, str]:
         """Mode by trunk, "" for all trunks."""

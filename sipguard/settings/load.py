@@ -42,6 +42,8 @@ class Loaded:
     ruleset: PlainRuleset | None
     service: build.Service | None
     problems: tuple[Problem, ...] = field(default=())
+    trunks: tuple[str, ...] = ()  # names in the configuration, whatever else is wrong with it
+    rules: tuple[str, ...] = ()
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -95,9 +97,11 @@ class _Load:
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base)
         self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
-        if self.mode == SKIP or any(problem.level == ERROR for problem in self.problems):
-            return Loaded(None, service, tuple(self.problems))
-        return Loaded(self._ruleset(policy, lists, anchors, guard), service, tuple(self.problems))
+        ruleset = None
+        if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):
+            ruleset = self._ruleset(policy, lists, anchors, guard)
+        rules = tuple(rule.name for rule in policy.rules)
+        return Loaded(ruleset, service, tuple(self.problems), tuple(self.config.trunks), rules)
 
     def _ruleset(
         self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from typing import Final, NamedTuple
 
-from sipguard.records.filter import Filter
+from sipguard.records.filter import UP, Filter
 from sipguard.records.record import ANSWER_COLUMNS, COLUMNS, END_COLUMNS
 
 Query = tuple[str, list[object]]
@@ -88,6 +88,9 @@ FORGET_CALLS: Final = "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE a
 
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM call"
 GET: Final = f"{_SELECT} WHERE decision_id = ?"
+BY_PREFIX: Final = f"{_SELECT} WHERE decision_id >= ? AND decision_id < ? ORDER BY at DESC LIMIT ?"
+HAS_TRUNK: Final = "SELECT 1 FROM call WHERE trunk = ? OR route = ? LIMIT 1"
+HAS_RULE: Final = "SELECT 1 FROM call WHERE rule = ? LIMIT 1"
 NOTES: Final = "SELECT at, journal, kind, text, revision FROM note WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?"
 
 
@@ -120,7 +123,7 @@ def _conditions(wanted: Filter) -> Query:
         value = getattr(wanted, column)
         if value:
             clauses.append(f"{column} = ?")
-            values.append(value)
+            values.append("" if (column, value) == ("disposition", UP) else value)
     if wanted.number:
         clauses.append(
             "id IN (SELECT id FROM call WHERE caller = ? UNION SELECT id FROM call WHERE callee = ?"

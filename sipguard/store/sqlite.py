@@ -252,6 +252,18 @@ class SqliteReading:
         rows = _records(self._rows(sql.GET, (decision_id,)))
         return rows[0] if rows else None
 
+    def begins(self, prefix: str, limit: int) -> list[Record]:
+        """The calls whose decision id begins so, newest first."""
+        return _records(self._rows(sql.BY_PREFIX, (prefix, prefix + "\U0010ffff", limit)))
+
+    def has_trunk(self, name: str) -> bool:
+        """Whether a call came from, or left by, a trunk of this name."""
+        return bool(self._rows(sql.HAS_TRUNK, (name, name)))
+
+    def has_rule(self, name: str) -> bool:
+        """Whether a rule of this name decided a call."""
+        return bool(self._rows(sql.HAS_RULE, (name,)))
+
     def counts(self, wanted: Filter) -> list[Count]:
         """How many calls of the filter had which verdict and end."""
         return [Count(*row) for row in self._rows(*sql.counts(wanted))]

@@ -145,6 +145,7 @@ def test_a_mode_of_one_trunk(own: Product, calls: Calls) -> None:
     done = own.command("mode", "report", "--trunk", "carier")
     assert done.returncode == 1
     assert "carrier" in done.stderr
+    assert "no call comes from it" in own.command("mode", "report", "--trunk", "hop").stderr
     own.answer("mode", "report", "--trunk", "carrier")
     assert calls.status(BLOCKED) == 200
     own.answer("mode", "enforce")

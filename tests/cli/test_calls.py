@@ -1,0 +1,111 @@
+"""What is asked of calls in words that people mistype, and what a narrow terminal shows of them."""
+
+from __future__ import annotations
+
+import asyncio
+import json
+from pathlib import Path
+
+import pytest
+from click.testing import CliRunner, Result
+from rich.console import Console
+
+from sipguard.cli import calls
+from sipguard.cli.main import main
+from sipguard.records.record import Batch
+from sipguard.store.sqlite import SqliteStore
+from tests.records import samples
+
+RULE = {"name": "spam", "when": {"trunk.kind": "interconnect"}, "label": {"prefix": "SPAM "}}
+CONFIG = {
+    "site": "dc1",
+    "node": "n1",
+    "listeners": {"main": {"address": "127.0.0.1"}},
+    "trunks": {"core": {"kind": "interconnect", "peers": ["127.0.0.1:5070"]}},
+    "policy": {"rules": [RULE]},
+    "journal": {"directory": "journal"},
+    "records": {"database": "calls.db"},
+}
+IDS = ("1a216f0c9d3e4b5a6", "1a216f0c9d3e4b5b7", "2c00000000000000a")
+
+
+@pytest.fixture
+def config(tmp_path: Path) -> Path:
+    """Two refused calls and one that lasts; from trunk carrier-a, which the configuration does not have any more."""
+    path = tmp_path / "sipguard.yaml"
+    path.write_text(json.dumps(CONFIG))
+
+    async def fill() -> None:
+        store = SqliteStore(tmp_path / "calls.db")
+        batch = Batch()
+        for n, decision_id in enumerate(IDS[:2]):
+            batch.add("0", 1, 64 + n, samples.rejected(decision_id))
+        batch.add("0", 1, 80, samples.verdict(IDS[2]))
+        await store.load(batch)
+        await store.close()
+
+    asyncio.run(fill())
+    return path
+
+
+def asked(config: Path, *words: str) -> Result:
+    return CliRunner().invoke(main, [*words, "-c", str(config)])
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--disposition", "rejectd"), "did you mean rejected?"),
+        (("--disposition", "foo"), "known are answered, rejected"),
+        (("--basis", "dnos"), "did you mean dno?"),
+        (("--basis", "nosuch"), "known are analytics"),
+    ],
+)
+def test_what_no_call_can_have_is_refused(config: Path, options: tuple[str, ...], said: str) -> None:
+    done = asked(config, "calls", *options)
+    assert done.exit_code == 2
+    assert said in done.stderr
+
+
+@pytest.mark.parametrize(
+    ("options", "said"),
+    [
+        (("--trunk", "nix"), "no trunk 'nix' in the configuration, nor in any call that is kept; known are core"),
+        (("--trunk", "cor"), "did you mean core?"),
+        (("--rule", "nosuch"), "no rule 'nosuch' in the configuration, nor in any call that is kept; known are spam"),
+        (("--trunk", "core", "--rule", "spam"), ""),
+        (("--rule", "bypass"), ""),
+        (("--trunk", "carrier-a", "--rule", "dno", "--basis", "contract"), ""),
+    ],
+)
+def test_names_that_nothing_has_are_told(config: Path, options: tuple[str, ...], said: str) -> None:
+    done = asked(config, "calls", *options)
+    assert done.exit_code == 0
+    assert len(done.stdout.splitlines()) == 1
+    assert said in done.stderr if said else not done.stderr
+
+
+def test_calls_that_are_up(config: Path) -> None:
+    (found,) = json.loads(asked(config, "calls", "--disposition", "up", "--json").stdout)
+    assert found["decision_id"] == IDS[2]
+
+
+def test_a_part_of_an_id_is_enough_where_one_call_has_it(config: Path) -> None:
+    assert f"Decision {IDS[2]}," in asked(config, "explain", "2c0").stdout
+    assert f"Decision {IDS[1]}," in asked(config, "explain", IDS[1][:-1]).stdout
+    several = asked(config, "explain", "1a216…")
+    assert several.exit_code == 1
+    assert all(decision_id in several.stderr for decision_id in IDS[:2]) and IDS[2] not in several.stderr
+    assert asked(config, "explain", "3").exit_code == asked(config, "explain", "...").exit_code == 1
+
+
+@pytest.mark.parametrize("width", [20, 60, 80, 100, 200])
+def test_the_id_is_whole_however_narrow_the_terminal(config: Path, width: int, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(calls, "Console", lambda: Console(width=width, force_terminal=True, color_system=None))
+    done = asked(config, "calls")
+    assert all(decision_id in done.stdout for decision_id in IDS), done.stdout
+    assert "…" not in done.stdout
+    assert ("no room for" in done.stderr) == (width < 200)
+    if width >= 80:
+        assert "12025550101 12025550102 reject " in done.stdout
+        assert all(len(line.rstrip()) <= width for line in done.stdout.splitlines())
