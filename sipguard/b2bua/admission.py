@@ -189,7 +189,10 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     if mode == REPORT and not verdict.goes_on:
         engine.counts[_REPORTED] += 1
     way = _way(setup, verdict, mode) if passes else None
-    hops = engine.peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []
+    peers = engine.peers
+    hops = peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []
+    if way is not None and (not hops or peers.has_marks()):
+        call.marked = peers.marked(way, engine.clock.now)
     if passes and verdict.redirect is None and not call.emergency and not NAMING.isdisjoint(setup.request.at):
         hops = _to_named(engine, setup) or hops
     lacking = ""

@@ -8,6 +8,7 @@ The initial INVITE is `setup`; requests within the dialogs are `exchange`, a 2xx
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING
 
 from sipguard.b2bua import frames
@@ -45,6 +46,7 @@ class Call:
         "id",
         "lifetime",  # Lifetime | None: once it is answered
         "listener",  # that the INVITE came by
+        "marked",  # (peer, why): those of its way that had a mark when it began
         "peer",
         "received_at",
         "received_mono",
@@ -68,6 +70,7 @@ class Call:
         self.lifetime: Lifetime | None = None
         self.peer: Peer | None = None
         self.tries: list[tuple[str, int]] = []
+        self.marked: Sequence[tuple[str, str]] = ()
         self.final: tuple[int, str, str] = (0, "", "")
         self.received_at = engine.clock.unix
         self.received_mono = engine.clock.now
@@ -235,6 +238,7 @@ class Call:
                     self.tries,
                     self.forward_us,
                     self.egress,
+                    self.marked,
                 )
             )
         )

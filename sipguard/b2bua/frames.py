@@ -177,6 +177,7 @@ class EndFrame(msgspec.Struct, array_like=True, tag="end", gc=False):
     tries: Sequence[tuple[str, int]] = ()  # (peer, its final status; 0 for silence)
     forward_us: int = 0  # microseconds from receipt of the INVITE to its forwarding
     route: str = ""  # name of the trunk that it left by at last, "" where that is not known
+    marked: Sequence[tuple[str, str]] = ()  # (peer, why): those that had a mark when the call began
 
 
 class NoteFrame(msgspec.Struct, array_like=True, tag="note", gc=False):

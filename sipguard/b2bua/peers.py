@@ -59,13 +59,38 @@ class Peers:
     def to_try(self, way: Way, now: float, emergency: bool) -> list[Hop]:
         """The peers of a way in the order of this call, those that are passed over left out.
 
-        An emergency call may try them too, after the others.
+        An emergency call may try them too, after the others. For any other call, where all are passed over, the one
+        whose mark ends first is tried all the same: silence to OPTIONS proves nothing, and a refusal without a try
+        helps nobody. Not one that asked for silence (RFC 3261 §21.5.4).
         """
         hops: Sequence[Hop] = way.hops or self._ordered(way)
         if not self._marks:
             return list(hops)
         up = [hop for hop in hops if self._is_up(hop[1], now)]
-        return up + [hop for hop in hops if not self._is_up(hop[1], now)] if emergency else up
+        if emergency:
+            return up + [hop for hop in hops if not self._is_up(hop[1], now)]
+        return up or self._least_down(hops)
+
+    def _least_down(self, hops: Sequence[Hop]) -> list[Hop]:
+        """The hop whose mark ends first, the first of several; [] where all have asked for silence."""
+        found: list[Hop] = []
+        least = _FOREVER
+        for hop in hops:
+            mark = self._marks[hop[1].key]
+            if mark.why != RETRY_AFTER and (not found or mark.until < least):
+                found, least = [hop], mark.until
+        return found
+
+    def marked(self, way: Way, now: float) -> list[tuple[str, str]]:
+        """("ip:port", why) of the peers of a way that have a mark now, (name, "unresolved") of names without peers."""
+        found = []
+        for trunk in way.trunks:
+            found += [(named.query.shown, UNRESOLVED) for named in trunk.named if not self.names.targets.get(named.key)]
+            for peer in self.every(trunk):
+                why = self.why_down(peer, now)
+                if why:
+                    found.append((f"{peer.host}:{peer.port}", why))
+        return found
 
     def _is_up(self, peer: Peer, now: float) -> bool:
         mark = self._marks.get(peer.key)
@@ -189,6 +214,10 @@ class Peers:
                 (name, named.query.shown, UNRESOLVED) for named in trunk.named if not self.names.targets.get(named.key)
             ]
         return found
+
+    def has_marks(self) -> bool:
+        """Whether there may be a mark on any peer."""
+        return bool(self._marks)
 
     def down(self, now: float) -> int:
         """How many peers are passed over."""

@@ -15,13 +15,19 @@ from sipguard.records.record import Record, ends_call
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
 from sipguard.screening.verdict import BYPASS, ENFORCE
 
+_MARKED = {  # by the marks of b2bua.peers
+    "silent": "was silent in a call before",
+    "probed": "does not answer OPTIONS",
+    "retry_after": "asked for silence by Retry-After",
+    "unresolved": "does not resolve",
+}
 _FINDINGS = {CLEAR: "found nothing", HIT: "found something", FAILED: "failed"}
 
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened. `kind`: arrival, guard, check, not_asked, rules, verdict, route, try, ringing,
-    answer, end, gap. `at` is Unix seconds, 0.0 where only the order is known."""
+    """One thing that happened. `kind`: arrival, guard, check, not_asked, rules, verdict, route, marked, try,
+    ringing, answer, end, gap. `at` is Unix seconds, 0.0 where only the order is known."""
 
     kind: str
     text: str
@@ -170,7 +176,12 @@ def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> 
         text += f"; final answer {f'{status} {phrase}'.strip()}"
     steps: list[Step] = []
     if end is not None:
-        steps = [Step("try", f"peer {peer}: {tried or 'no answer'}") for peer, tried in end.tries]
+        tried_peers = {peer for peer, _ in end.tries}
+        steps = [
+            Step("marked", f"peer {peer} {_MARKED.get(why, why)}; {'tried' if peer in tried_peers else 'passed over'}")
+            for peer, why in end.marked
+        ]
+        steps += [Step("try", f"peer {peer}: {tried or 'no answer'}") for peer, tried in end.tries]
         text += f"; Reason: {end.reason}" if end.reason else ""
         text += f"; BYE by leg {end.bye_by}" if end.bye_by else ""
         text += f"; it left by trunk {end.route} at last" if end.route else ""

@@ -21,7 +21,6 @@ from sipguard.screening.trunk import (
     Limits,
     NamedPeer,
     Peer,
-    ProbeRules,
     RedirectRules,
     RefreshTimer,
     Route,
@@ -83,23 +82,11 @@ def is_up(book: Playbook) -> None:
     book.b.reply("180 Ringing")
 
 
-def all_silent(book: Playbook) -> None:
-    book.a.invite()
-    book.wait(8.3)
-    book.a.ack()
-
-
 def all_ask_for_peace(book: Playbook) -> None:
     book.a.invite()
     for peer in (book.b, book.c):
         peer.reply("503 Service Unavailable", "Retry-After: 50")
     book.a.ack()
-
-
-def probed_down(book: Playbook) -> None:
-    for _ in range(60):
-        book.wait(1)
-        book.second()
 
 
 def crashes(book: Playbook) -> None:
@@ -165,11 +152,7 @@ ROWS = {
         "a 500 No Peer Reachable",
         fields={"carrier": TO_BOTH, "hop": {"peers": (), "named": (UNRESOLVED,)}, "trunks": (EAST,)},
     ),
-    "peers silent": Row("a 500 No Peer Reachable", before=all_silent),
     "peers that said Retry-After": Row("a 500 No Peer Reachable", before=all_ask_for_peace),
-    "peers probed down": Row(
-        "a 500 No Peer Reachable", fields={"hop": {"probe": ProbeRules(5.0, 2.0, 2, 2)}}, before=probed_down
-    ),
     "credentials refused": Row(
         "a 500 Trunk Credentials Refused", fields={"accounts": ACCOUNT}, then=refuses_credentials
     ),

@@ -48,6 +48,27 @@ def test_in_order_without_those_that_are_down() -> None:
     assert changes(peers) == [("198.51.100.20:5060/udp", "silent"), ("198.51.100.20:5060/udp", "")]
 
 
+def test_one_is_tried_where_all_are_down() -> None:
+    """That whose mark ends first, the first of several; none that asked for silence."""
+    peers = Peers(below)
+    peers.failed(FIRST, TRUNK, 5.0)
+    peers.failed(SECOND, TRUNK, 0.0)
+    assert tried(peers, now=6.0) == [SECOND]
+    assert tried(peers, now=6.0, emergency=True) == [FIRST, SECOND]
+    peers.probed_down(FIRST, TRUNK)
+    peers.probed_down(SECOND, TRUNK)
+    assert tried(peers, now=99.0) == [FIRST]
+    way = Way([OTHER, TRUNK])
+    peers.refused(THIRD, OTHER, 60.0, 0.0)
+    assert tried(peers, way) == [FIRST]
+    assert tried(peers, Way([OTHER])) == []
+    assert peers.marked(way, 1.0) == [
+        ("198.51.100.40:5060", "retry_after"),
+        ("198.51.100.20:5060", "probed"),
+        ("198.51.100.30:5060", "probed"),
+    ]
+
+
 def test_answer_brings_a_peer_back() -> None:
     peers = Peers(below)
     peers.failed(FIRST, TRUNK, 0.0)

@@ -61,8 +61,6 @@ def test_down_after_failures_in_a_row_and_up_after_answers(play: Play) -> None:
     assert states(book) == [""]
     lose(book, 1)
     assert states(book) == ["probed"]
-    assert book.a.invite() == ["a 500 No Peer Reachable"]
-    book.a.ack()
     next_probe(book)
     book.b.reply("200 OK", to="OPTIONS")
     assert states(book) == ["probed"]
@@ -98,6 +96,15 @@ def test_answered_call_brings_a_peer_back(play: Play) -> None:
     assert book.b.reply("486 Busy Here") == ["b ACK", "a 486 Busy Here"]
     book.a.ack()
     assert states(book) == [""]
+
+
+def test_call_is_tried_at_a_peer_that_never_answers_options(play: Play) -> None:
+    book = play(**ONE)
+    lose(book, 2)
+    assert book.a.invite() == ["b INVITE"]
+    assert book.b.reply("486 Busy Here") == ["b ACK", "a 486 Busy Here"]
+    book.a.ack()
+    assert list(book.of(frames.EndFrame)[-1].marked) == [("198.51.100.20:5060", "probed")]
 
 
 def test_silent_in_a_call_and_up_again_before_down_for(play: Play) -> None:

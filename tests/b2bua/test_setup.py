@@ -6,7 +6,8 @@ import pytest
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.setup_table import ACTIONS, ENDED, EVENTS, SCREENING, SETUP, STATES
-from tests.playbook import ANSWER_SDP, SDP, Play, Playbook, body_of, lines, tag_in, uri_in, value, values
+from sipguard.screening.trunk import Peer
+from tests.playbook import ANSWER_SDP, B_AT, SDP, Play, Playbook, body_of, lines, tag_in, uri_in, value, values
 from tests.tables import require_complete_table
 
 
@@ -291,19 +292,47 @@ def test_down_peers_are_passed_over(play: Play) -> None:
 
 
 def test_all_peers_down(play: Play) -> None:
-    """A usual call ends here; an emergency call is tried anyway."""
+    """A usual call is tried at the peer whose mark ends first, an emergency call at all."""
     book = play(hop={"try_timeout_s": 1.0})
-    a, b = book.a, book.b
+    a = book.a
     a.invite()
     book.wait(2.2)
     a.ack()
-    assert a.invite() == ["a 500 No Peer Reachable"]
+    assert a.invite() == ["b INVITE"]
+    assert book.wait(1.2)[-1] == "a 500 No Peer Reachable"
     a.ack()
+    marked = [("198.51.100.20:5060", "silent"), ("198.51.100.30:5060", "silent")]
+    assert [list(end.marked) for end in book.of(frames.EndFrame)] == [[], marked]
     assert a.invite(callee="911") == ["b INVITE"]
-    assert b.reply("200 OK") == ["a 200 OK"]
+    assert book.b.reply("200 OK") == ["a 200 OK"]
     a.ack()
     book.bye()
     assert book.ends() == ["unreachable", "unreachable", "answered"]
+
+
+def test_the_one_that_answers_though_all_were_down_is_up_again(play: Play) -> None:
+    book = play(hop={"try_timeout_s": 1.0})
+    book.a.invite()
+    book.wait(2.2)
+    book.a.ack()
+    book.a.invite()
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+    assert [why for _, _, why in book.engine.peer_states(book.clock)] == ["", "silent"]
+
+
+def test_all_peers_asked_for_silence(play: Play) -> None:
+    """What Retry-After asks for is kept (§21.5.4), but by emergency calls."""
+    book = play(hop={"peers": (Peer(*B_AT),)})
+    book.a.invite()
+    book.b.reply("503 Service Unavailable", "Retry-After: 50")
+    book.a.ack()
+    assert book.a.invite() == ["a 500 No Peer Reachable"]
+    book.a.ack()
+    assert list(book.of(frames.EndFrame)[-1].marked) == [("198.51.100.20:5060", "retry_after")]
+    assert book.a.invite(callee="911") == ["b INVITE"]
+    book.b.reply("486 Busy Here")
+    book.a.ack()
 
 
 def test_answer_of_an_abandoned_try(play: Play) -> None:

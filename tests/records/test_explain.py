@@ -62,6 +62,13 @@ def test_an_answered_call_has_all_steps() -> None:
         assert part in text, part
 
 
+def test_peers_with_a_mark_are_named() -> None:
+    marked = (("192.0.2.7:5060", "retry_after"), ("192.0.2.8:5060", "probed"))
+    text = text_of(explained(samples.verdict(), end=samples.ended(marked=marked)))
+    assert "peer 192.0.2.7:5060 asked for silence by Retry-After; passed over" in text
+    assert "peer 192.0.2.8:5060 does not answer OPTIONS; tried" in text
+
+
 @pytest.mark.parametrize(
     ("verdict", "parts"),
     [
