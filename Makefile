@@ -24,6 +24,7 @@ $(STAMP): requirements.lock pyproject.toml
 	  { echo "sipguard needs Python 3.11 or newer; name it with make PYTHON=..."; exit 1; }
 	@test -x $(BIN)/python || $(PYTHON) -m venv $(VENV) || \
 	  { echo "python3 -m venv does not work; on Debian: apt-get install python3-venv"; exit 1; }
+	@echo "installing what requirements.lock names into $(VENV): about a minute"
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock
 	$(BIN)/python -m pip install --quiet --disable-pip-version-check --no-deps --no-build-isolation --editable .
 	@touch $(STAMP)
@@ -80,7 +81,7 @@ bundle: setup ## dist/sipguard-bundle.tar.gz: everything that an offline install
 	  -r requirements.runtime.lock --dest $(BUNDLE)
 	$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation \
 	  --wheel-dir $(BUNDLE) .
-	cp -r requirements.runtime.lock config $(BUNDLE)/
+	cp -r requirements.runtime.lock config docs *.md LICENSE $(BUNDLE)/
 	tar -C $(BUNDLE)/.. -czf $(BUNDLE)/../sipguard-bundle.tar.gz $(notdir $(BUNDLE))
 
 lock: setup ## resolves the dependencies again

@@ -14,6 +14,7 @@ from pathlib import Path
 
 import pytest
 
+from sipguard.settings import READ, load
 from sipguard.settings.model import Config, DrainShape
 from sipguard.settings.units import seconds
 
@@ -43,6 +44,22 @@ def test_the_directories_of_the_unit_are_those_of_the_settings() -> None:
     assert f"/var/lib/{service['StateDirectory']}" == config["state"].get_default().directory
     made = re.findall(r"^d (\S+) ", (SYSTEMD / "tmpfiles.conf").read_text(), re.MULTILINE)
     assert {"/run/sipguard", "/var/lib/sipguard", "/etc/sipguard", "/etc/sipguard/conf.d"} <= set(made)
+
+
+def test_the_shipped_configuration_lies_below_etc_as_the_readme_says(tmp_path: Path) -> None:
+    (script,) = re.findall(r"^    sed -i '([^']*)' sipguard.yaml$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    etc = tmp_path / "etc"
+    shutil.copytree(ROOT / "config", etc)
+    subprocess.run(["sed", "-i", script, "sipguard.yaml"], cwd=etc, check=True)
+    loaded = load(etc / "sipguard.yaml", READ)
+    assert loaded.errors == ()
+    found = loaded.service
+    assert found is not None
+    config = Config.model_fields
+    assert str(found.run_directory) == config["run"].get_default().directory
+    assert str(found.state_directory) == config["state"].get_default().directory
+    assert str(found.journal_directory) == config["journal"].get_default().directory
+    assert str(found.database) == config["records"].get_default().database
 
 
 def test_the_unit_for_several_differs_in_names_only() -> None:

@@ -3,15 +3,17 @@
 from __future__ import annotations
 
 import json
+import os
 import pickle
 from ipaddress import ip_network
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Limits, Peer, RedirectRules, RefreshTimer, Route, Tls
-from sipguard.settings import READ, SKIP, Loaded, json_schema, load
+from sipguard.settings import READ, SKIP, Loaded, directories, json_schema, load
 from sipguard.settings.units import octets, percent, seconds
 from sipguard.sip.locate import Query
 from tests.pki import Pki
@@ -45,8 +47,9 @@ screening:
 identity: {fetch: {ports: [443, 9443]}}
 run: {directory: run}
 state: {directory: state}
-journal: {segment_size: 1MiB}
+journal: {segment_size: 1MiB, directory: journal}
 logs: {sample: 5%}
+records: {database: records.sqlite}
 """
 POLICY = "rules:\n  - {name: dno, when: {lists.shown: dno}, reject: dno}\n"
 
@@ -224,7 +227,7 @@ def test_the_settings_of_the_service(tmp_path: Path) -> None:
     service = load(write(tmp_path)).service
     assert service is not None
     assert (service.run_directory, service.state_directory) == (tmp_path / "run", tmp_path / "state")
-    assert service.journal_directory == Path("/var/lib/sipguard/journal")
+    assert (service.journal_directory, service.database) == (tmp_path / "journal", tmp_path / "records.sqlite")
     assert (service.journal_segment_bytes, service.logs_sample, service.drain_deadline_s) == (
         2**20,
         0.05,
@@ -507,9 +510,9 @@ MISTAKES = {
         "13:12: trunks.carrier-a.read.tech_prefix: is no regular expression: unterminated character set at position 0",
     ),
     "no time zone": (
-        "run: {",
-        "records: {zone: America/New_Yorck}\nrun: {",
-        "27:11: records.zone: America/New_Yorck is no time zone of this machine; did you mean America/New_York?",
+        "records: {",
+        "records: {zone: America/New_Yorck, ",
+        "31:11: records.zone: America/New_Yorck is no time zone of this machine; did you mean America/New_York?",
     ),
     "notice longer than the drain": (
         "run: {",
@@ -625,8 +628,51 @@ def test_anchors_that_are_none_are_named(tmp_path: Path) -> None:
     (tmp_path / "anchors" / "root.pem").write_text("no certificate\n")
     config = GOOD.replace("identity: {", "identity: {anchors: [anchors, none.pem], ")
     said = "\n".join(problems(load(write(tmp_path, config)), tmp_path))
-    assert "anchors/root.pem: no PEM certificates" in said
-    assert "none.pem: cannot be read: No such file or directory" in said
+    assert "sipguard.yaml:26:22: identity.anchors[0]: anchors/root.pem holds no PEM certificates" in said
+    assert "sipguard.yaml:26:31: identity.anchors[1]: there is no file or directory none.pem; correct the path" in said
+
+
+def refuse(monkeypatch: pytest.MonkeyPatch, *closed: Path) -> None:
+    """Lets this user write in none of these directories."""
+    monkeypatch.setattr(directories.os, "access", lambda path, _: Path(path) not in closed)
+
+
+def test_directories_that_this_user_cannot_write_are_one_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    below = GOOD.replace("directory: ", "directory: var/").replace("database: ", "database: var/")
+    path = write(tmp_path, below)
+    refuse(monkeypatch, tmp_path)
+    loaded = load(path)
+    assert [str(each).replace(f"{tmp_path}/", "") for each in loaded.errors] == [
+        f"sipguard.yaml:27:7: run.directory: var/run cannot be written: permission denied for {tmp_path} (the same for "
+        "state.directory, journal.directory, records.database); name what the user of sipguard may write, or make "
+        "it for that user: install -d -o USER DIRECTORY; the default is /run/sipguard, /var/lib/sipguard, "
+        "/var/lib/sipguard/journal, /var/lib/sipguard/records.sqlite"
+    ]
+    assert load(path, READ).errors == (), "who only looks may be somebody else"
+
+
+def test_a_file_in_the_place_of_a_directory(tmp_path: Path) -> None:
+    (tmp_path / "state").write_text("")
+    (error,) = load(write(tmp_path)).errors
+    assert f"28:9: state.directory: {tmp_path}/state cannot be written: {tmp_path}/state is no directory" in str(error)
+
+
+def test_a_database_that_cannot_be_written_keeps_from_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "db").mkdir()
+    refuse(monkeypatch, tmp_path / "db")
+    loaded = load(write(tmp_path, GOOD.replace("database: r", "database: db/r")))
+    assert loaded.ruleset is not None
+    assert any("warning: records.database: " in str(each) for each in loaded.problems)
+
+
+def test_a_read_only_disk_keeps_from_nothing_where_the_directory_is_there(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    (tmp_path / "there").mkdir()
+    monkeypatch.setattr(directories.os, "access", lambda *_: False)
+    monkeypatch.setattr(directories.os, "statvfs", lambda _: SimpleNamespace(f_flag=os.ST_RDONLY))
+    assert directories.why_not(tmp_path / "there") == ""
+    assert directories.why_not(tmp_path / "new") == f"{tmp_path} is on a read-only disk"
 
 
 def test_psap_callers_may_stand_in_a_file(tmp_path: Path) -> None:

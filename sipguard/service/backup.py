@@ -27,7 +27,7 @@ from typing import Final
 
 from sipguard import __version__
 from sipguard.service.errors import BackupError
-from sipguard.settings import SKIP, Service, load, named_files
+from sipguard.settings import SKIP, Service, load, named_directories, named_files
 from sipguard.store import sql
 from sipguard.store.journal import segment_numbers, segment_path
 from sipguard.store.upkeep import writers
@@ -69,6 +69,8 @@ def write(config: Path, service: Service, target: Path, details: bool = True) ->
     """
     if target.exists():
         raise BackupError(f"{target} exists; nothing is overwritten, name another file")
+    if not target.parent.is_dir():
+        raise BackupError(f"there is no directory {target.parent}; make it, or name a file elsewhere")
     part, copy = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.database")
     made = Backup(target, time.time(), __version__)
     try:
@@ -99,7 +101,16 @@ def write(config: Path, service: Service, target: Path, details: bool = True) ->
 
 
 def _manifest(made: Backup, config: Path) -> bytes:
-    told = {"format": FORMAT, "version": made.version, "created_at": made.created_at, "configuration": config.name}
+    base = config.resolve().parent
+    told = {
+        "format": FORMAT,
+        "version": made.version,
+        "created_at": made.created_at,
+        "configuration": config.name,
+        "directories": [
+            each.relative_to(base).as_posix() for each in named_directories(config) if each.is_relative_to(base)
+        ],
+    }
     return json.dumps(told).encode()
 
 
@@ -181,6 +192,8 @@ def restore(source: Path, config: Path) -> Backup:
                 named = config.parent / _name_of_configuration(archive)
                 if named != config and named.exists():
                     named.rename(config)
+                for directory in _directories(archive):
+                    _make_directory(config.parent / directory)
             else:
                 found.left_out.append(f"the configuration: {config} is there and was used")
             service = load(config, SKIP).service
@@ -208,10 +221,22 @@ def _read_manifest(source: Path, archive: tarfile.TarFile, members: list[tarfile
     if told.get("format") != FORMAT:
         raise BackupError(f"{source}: a backup of another format: restore it with sipguard {told.get('version')}")
     for member in members:
-        name = PurePosixPath(member.name)
-        if not member.isfile() or name.is_absolute() or ".." in name.parts:
+        if not member.isfile() or _leads_out(PurePosixPath(member.name)):
             raise BackupError(f"{source}: {member.name} has no place in a backup")
+    for directory in _directories(archive):
+        if _leads_out(directory):
+            raise BackupError(f"{source}: {directory} has no place in a backup")
     return Backup(source, float(str(told["created_at"])), str(told["version"]))
+
+
+def _leads_out(name: PurePosixPath) -> bool:
+    return name.is_absolute() or ".." in name.parts
+
+
+def _directories(archive: tarfile.TarFile) -> list[PurePosixPath]:
+    """Directories that the configuration names, below its own; files may be in none of them."""
+    told = _told(archive).get("directories", [])
+    return [PurePosixPath(str(name)) for name in told] if isinstance(told, list) else []
 
 
 def _told(archive: tarfile.TarFile) -> dict[str, object]:

@@ -14,11 +14,23 @@ from typing import Any
 from sipguard.settings.build import Service
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.model import Config
-from sipguard.settings.named import named_files
+from sipguard.settings.named import named_directories, named_files
 from sipguard.settings.problems import Problem
 from sipguard.settings.sources import BUILD, READ, SKIP
 
-__all__ = ["BUILD", "READ", "SKIP", "Config", "Loaded", "Problem", "Service", "json_schema", "load", "named_files"]
+__all__ = [
+    "BUILD",
+    "READ",
+    "SKIP",
+    "Config",
+    "Loaded",
+    "Problem",
+    "Service",
+    "json_schema",
+    "load",
+    "named_directories",
+    "named_files",
+]
 
 
 def json_schema() -> dict[str, Any]:

@@ -21,13 +21,14 @@ from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.settings import build, secret
+from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
 from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config, ListShape
 from sipguard.settings.problems import Problem
 from sipguard.settings.shape import read_shape
-from sipguard.settings.sources import BUILD, SKIP, ListBuilder, read_anchors, words_of
+from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, read_anchors, words_of
 from sipguard.settings.tls import public_part, tls_problems
 
 _OF_SERVICE: Final = frozenset(
@@ -88,6 +89,8 @@ class _Load:
         for path, each in secret.secrets_of(self.config):
             for what, hint, level in secret.flaws(self.base, each, for_use=self.mode == BUILD):
                 self._problem(path, what, hint, level)
+        if self.mode == BUILD:
+            self._directories()
         policy = self._policy()
         anchors = self._anchors()
         self._tls_files()
@@ -142,6 +145,13 @@ class _Load:
             hint = meant(name, sorted(available_timezones())) or "write America/New_York"
             self._problem(("records", "zone"), f"{name} is no time zone of this machine", hint)
 
+    def _directories(self) -> None:
+        """Where it shall write, this user must be able to; lists are only read where there is an error."""
+        for path, what, hint, level in unwritable(self.config, self.base):
+            self._problem(path, what, hint, level)
+            if level == ERROR:
+                self.mode = READ
+
     def _policy(self) -> Policy:
         """The policy, from a file of its own or from here."""
         written: Any = self.config.policy
@@ -176,18 +186,24 @@ class _Load:
 
     def _anchors(self) -> tuple[bytes, ...]:
         """PEM octets of the trust anchors."""
-        files = [build.at(self.base, name) for name in self.config.identity.anchors]
-        octets, count, problems = read_anchors(files)
-        self.problems += problems
+        octets: list[bytes] = []
+        count = flaws = 0
+        for at, name in enumerate(self.config.identity.anchors):
+            read, certificates, found = read_anchors(build.at(self.base, name))
+            octets += read
+            count += certificates
+            flaws += len(found)
+            for what, anchors_hint in found:
+                self._problem(("identity", "anchors", at), what, anchors_hint)
         for pem in octets:
             self.digest.update(pem)
-        if not count and not problems:
+        if not count and not flaws:
             hint = "put the certificates of the authorities you trust there"
             self._problem(("identity", "anchors"), "no anchors: no Identity header can pass", hint, WARNING)
         ca_file = self.config.identity.fetch.ca_file
         if ca_file and not build.at(self.base, ca_file).is_file():
             self._problem(("identity", "fetch", "ca_file"), f"there is no file {build.at(self.base, ca_file)}")
-        return octets
+        return tuple(octets)
 
     def _tls_files(self) -> None:
         """Looks at the files of TLS listeners; what of them is public goes into the revision."""

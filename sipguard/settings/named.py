@@ -1,4 +1,4 @@
-"""The files that make up a configuration: its own, and those it names that hold no secret.
+"""The files that make up a configuration: its own, and those it names that hold no secret; directories that it names.
 
 Enters: the path of a configuration. Leaves: paths that exist. Must not: name a file with a key or a password.
 """
@@ -37,3 +37,10 @@ def named_files(path: File) -> tuple[list[File], list[str]]:
         else:
             found.append(file)
     return found, left_out
+
+
+def named_directories(path: File) -> list[File]:
+    """The directories that a configuration names and that must be there, were they empty. Raises OSError."""
+    config, _ = read_shape(Merged(path))
+    named = [at(path.resolve().parent, name) for name in config.identity.anchors] if config is not None else []
+    return [directory for directory in named if directory.is_dir()]

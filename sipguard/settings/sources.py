@@ -138,20 +138,26 @@ def words_of(file: File) -> list[tuple[int, str]]:
     return words
 
 
-def read_anchors(files: Iterable[File]) -> tuple[tuple[bytes, ...], int, list[Problem]]:
-    """PEM octets of anchors, how many certificates they are, problems. A directory means its .pem files."""
+def read_anchors(given: File) -> tuple[list[bytes], int, list[tuple[str, str]]]:
+    """PEM octets of anchors, how many certificates, (what, hint) of flaws. A directory means its .pem files."""
     octets: list[bytes] = []
-    problems: list[Problem] = []
+    flaws: list[tuple[str, str]] = []
     count = 0
-    for given in files:
-        inside = sorted(given.glob("*.pem")) if given.is_dir() else [given]
-        for file in inside:
-            try:
-                pem = file.read_bytes()
-                count += len(Anchors.read([pem]))
-                octets.append(pem)
-            except OSError as error:
-                problems.append(Problem(str(file), 0, 0, (), f"cannot be read: {error.strerror}"))
-            except StirError as error:
-                problems.append(Problem(str(file), 0, 0, (), f"no PEM certificates: {error.reason}"))
-    return tuple(octets), count, problems
+    if not os.path.lexists(given):
+        return [], 0, [(f"there is no file or directory {given}", f"correct the path, or mkdir {given}")]
+    try:
+        inside = sorted(File(each.path) for each in os.scandir(given) if each.name.endswith(".pem"))
+    except NotADirectoryError:
+        inside = [given]
+    except OSError as error:
+        return [], 0, [(f"{given} cannot be read: {error.strerror}", "")]
+    for file in inside:
+        try:
+            pem = file.read_bytes()
+            count += len(Anchors.read([pem]))
+            octets.append(pem)
+        except OSError as error:
+            flaws.append((f"{file} cannot be read: {error.strerror}", ""))
+        except StirError as error:
+            flaws.append((f"{file} holds no PEM certificates: {error.reason}", ""))
+    return octets, count, flaws

@@ -35,6 +35,7 @@ def test_an_installation_from_the_bundle(tmp_path: Path) -> None:
     bundle = tmp_path / "bundle"
     run("make", "bundle", f"BUNDLE={bundle}")
     assert (tmp_path / "sipguard-bundle.tar.gz").exists()
+    assert {"README.md", "LICENSE", "docs", "config"} <= {each.name for each in bundle.iterdir()}
     python = tmp_path / "venv" / "bin" / "python"
     run(getattr(sys, "_base_executable", sys.executable), "-m", "venv", tmp_path / "venv")
     run(python, "-m", "pip", "install", "--quiet", "--no-index", "--find-links", bundle, "sipguard", **OFFLINE)

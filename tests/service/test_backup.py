@@ -116,6 +116,21 @@ async def test_what_was_acknowledged_comes_back(config: Path, tmp_path: Path, de
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o077 == 0
 
 
+def test_an_empty_directory_of_anchors_comes_back(config: Path, tmp_path: Path) -> None:
+    for file in (config.parent / "anchors").iterdir():
+        file.unlink()
+    backup.write(config, service(config), tmp_path / "b.tar.gz")
+    there = tmp_path / "other" / "sipguard.yaml"
+    backup.restore(tmp_path / "b.tar.gz", there)
+    assert (there.parent / "anchors").is_dir()
+    assert not [each for each in load(there, SKIP).problems if each.path[:1] == ("identity",) and each.level == "error"]
+
+
+def test_a_backup_into_no_directory_says_so(config: Path, tmp_path: Path) -> None:
+    with pytest.raises(BackupError, match=f"there is no directory {tmp_path}/none; make it"):
+        backup.write(config, service(config), tmp_path / "none" / "b.tar.gz")
+
+
 async def test_it_holds_no_secret(config: Path, tmp_path: Path) -> None:
     made = backup.write(config, service(config), tmp_path / "b.tar.gz")
     with tarfile.open(tmp_path / "b.tar.gz") as archive:
@@ -198,10 +213,11 @@ HEAD = json.dumps({"format": 1, "version": "0.1.0", "created_at": 1.0, "configur
         ),
         ({"manifest.json": HEAD, "state/../../evil": b"x"}, "has no place in a backup"),
         ({"manifest.json": HEAD, "/etc/evil": b"x"}, "has no place in a backup"),
+        ({"manifest.json": HEAD[:-1] + b', "directories": ["../evil"]}'}, "evil has no place in a backup"),
         ({"state/mode.json": b"x"}, "manifest.json"),
         ({"manifest.json": b"{"}, "b.tar.gz"),
     ],
-    ids=["format", "upwards", "absolute", "no manifest", "broken manifest"],
+    ids=["format", "upwards", "absolute", "directory upwards", "no manifest", "broken manifest"],
 )
 def test_what_is_no_backup_is_refused(config: Path, tmp_path: Path, members: dict[str, bytes], said: str) -> None:
     (config.parent / "lib" / "mode.json").unlink()
