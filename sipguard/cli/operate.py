@@ -1,4 +1,5 @@
-"""Commands that run sipguard and steer a running one: run, status, reload, rollback, mode, drain.
+"""Commands that run sipguard and steer a running one: run, status, reload, rollback, mode, drain,
+hangup.
 
 Enters: options. Leaves: what the service answers. Must not: touch its files behind its back.
 """
@@ -35,22 +36,40 @@ def run(config: Path) -> None:
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> None:
-    """Show what runs: Ruleset, modes, peers, processes, traces."""
+    """Show what runs: version, Ruleset, listeners, modes, peers, calls, processes, traces."""
     answer = ask(config, "status")
     if as_json:
         print_json(answer)
         return
+    click.echo(f"version   {answer['version']}")
     click.echo(f"revision  {answer['revision']}")
+    for each in answer["listeners"]:
+        click.echo(f"listener  {_listener(each)}")
     for trunk, mode in answer["modes"].items():
         click.echo(f"mode      {mode} ({trunk or 'all trunks'})")
     for peer in answer["peers"]:
-        state = f"passed over ({peer['passed_over']})" if peer["passed_over"] else "tried"
-        click.echo(f"peer      {peer['trunk']} {peer['peer']} {state}")
+        click.echo(f"peer      {_peer(peer)}")
+    click.echo(f"calls     {answer['calls']} up")
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
         click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
     for trace in answer["traces"]:
         click.echo(f"trace     {trace['tn']} {trace['trunk'] or 'from all trunks'}, {trace['left_s']} s left")
+
+
+def _listener(each: dict[str, Any]) -> str:
+    host = f"[{each['address']}]" if ":" in each["address"] else each["address"]
+    text = f"{each['listener']}: {each['transport']} {host}:{each['port']}"
+    if each["advertised"]:
+        text += f", advertised as {each['advertised']}"
+    return f"{text}, redirect" if each["redirect"] else text
+
+
+def _peer(each: dict[str, Any]) -> str:
+    names = f" ({', '.join(each['names'])})" if each["names"] else ""
+    order = f"priority {each['priority']}, weight {each['weight']}: " if each["priority"] is not None else ""
+    passed_over = "passed over, " if each["passed_over"] else ""
+    return f"{each['trunk']}: {each['peer']}{names}, {order}{passed_over}{each['state']}"
 
 
 @click.command()
@@ -113,4 +132,30 @@ def drain(config: Path) -> None:
     click.echo("draining")
 
 
-COMMANDS = (run, status, reload, rollback, mode, drain)
+@click.command()
+@click.argument("decision_id")
+@config_option
+@json_option
+def hangup(decision_id: str, config: Path, as_json: bool) -> None:
+    """Hang up one call; the whole id as it stands in `sipguard calls`.
+
+    Both sides get a BYE, or before the answer a 480 and a CANCEL; its disposition is `admin`.
+
+    \b
+    Exit status:
+      0  it was up, and is ended
+      1  no call with this id is up
+      2  the command line or the configuration is wrong
+      3  no sipguard is running with this configuration
+    """
+    answer = ask(config, "hangup", decision_id=decision_id)
+    if as_json:
+        print_json(answer)
+    if not answer["ok"]:
+        click.echo(answer["error"], err=True)
+        sys.exit(FAILED)
+    if not as_json:
+        click.echo(f"{decision_id} was up; hung up")
+
+
+COMMANDS = (run, status, reload, rollback, mode, drain, hangup)

@@ -27,6 +27,7 @@ from sipguard.cli.common import NOT_RUNNING, WRONG, config_option, json_option, 
 from sipguard.service import control
 from sipguard.service.errors import NotRunning
 from sipguard.service.overview import Overview, Sample, overview, published, resident
+from sipguard.service.peer_states import in_words
 from sipguard.settings import Service
 from sipguard.settings.units import seconds
 
@@ -167,9 +168,10 @@ def _peers(peers: list[dict[str, Any]]) -> Table:
     for column in table.columns[3:]:
         column.justify = "right"
     for peer in peers:
-        state = Text(peer["passed_over"] or "up", style="red" if peer["passed_over"] else "")
+        state = Text(in_words(peer["passed_over"]), style="red" if peer["passed_over"] else "")
+        name = " ".join((peer["peer"], *peer.get("names", ())))
         tries = [str(peer["tries"].get(outcome, 0)) for outcome in columns[3:]]
-        table.add_row(peer["trunk"], peer["peer"], state, *tries)
+        table.add_row(peer["trunk"], name, state, *tries)
     return table
 
 

@@ -17,6 +17,7 @@ from sipguard.screening.policy.model import BASES
 from sipguard.screening.verdict import ENFORCE
 from sipguard.service.metric_table import SETUP_BUCKETS_S
 from sipguard.service.metrics import scrape
+from sipguard.service.peer_states import in_words
 
 PERCENTILES: Final = (50, 90, 99)
 LAG_S: Final = 60.0
@@ -181,7 +182,7 @@ def _alerts(before: Sample, now: Sample) -> Iterator[str]:
             yield f"mode {mode} for {trunk or 'all trunks'}"
     for peer in status.get("peers", ()):
         if peer["passed_over"]:
-            yield f"peer {peer['peer']} of {peer['trunk']} is passed over: {peer['passed_over']}"
+            yield f"peer {peer['peer']} of {peer['trunk']} is passed over: {in_words(peer['passed_over'])}"
     if grew("shed_calls"):
         yield "overload: calls are refused"
     elif grew("shed_verification"):

@@ -20,16 +20,18 @@ from typing import Any, Final
 
 import structlog
 
+from sipguard import __version__
 from sipguard.net.errors import CannotListen
 from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.verdict import MODES
-from sipguard.service import control, desk, fetcher, worker
+from sipguard.service import control, desk, fetcher, peer_states, worker
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
+from sipguard.service.overview import published
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
@@ -336,6 +338,8 @@ class Supervisor:
         if what == "mode":
             async with self._swapping:
                 return await self._set_mode(asked["mode"], str(asked.get("trunk") or ""))
+        if what == "hangup":
+            return await self._hang_up_one(str(asked["decision_id"]))
         if what == "status":
             return self._status()
         if what == "drain":
@@ -450,6 +454,17 @@ class Supervisor:
             answer["warning"] = f"trunk {trunk} has no sources: no call comes from it, so its mode changes nothing"
         return answer
 
+    async def _hang_up_one(self, decision_id: str) -> dict[str, Any]:
+        """Ends one call as an operator wishes, and says whether it was up."""
+        if not decision_id:
+            return {"ok": False, "error": "which call? the decision id is empty"}
+        asked = self._worker.starts
+        problem = await self._have_worker("hang_up_one", decision_id)
+        if not problem and self._worker.starts != asked:
+            problem = "the worker was started again meanwhile; look at the call and ask once more"
+        log.warning("hangup", decision_id=decision_id, why_not=problem)
+        return {"ok": False, "error": problem} if problem else {"ok": True, "decision_id": decision_id}
+
     def _all_modes(self) -> dict[str, str]:
         """Mode by trunk, "" for all trunks."""
         return {"": self._ruleset.mode, **self._modes.by_trunk}
@@ -459,11 +474,25 @@ class Supervisor:
             child.name: {"pid": child.process.pid if child.process is not None else 0, "starts": child.starts}
             for child in (self._worker, self._fetcher, self._desk)
         }
+        resolved = {query: answer for query, answer, _ in self._resolutions.with_age()}
         return {
             "ok": True,
+            "version": __version__,
             "revision": self._ruleset.revision,
+            "listeners": [
+                {
+                    "listener": name,
+                    "transport": each.transport,
+                    "address": each.host,
+                    "port": each.port,
+                    "advertised": f"{each.public_host}:{each.public_port}" if each.advertised_host else "",
+                    "redirect": each.redirect is not None,
+                }
+                for name, each in self._ruleset.listeners.items()
+            ],
+            "calls": published(self._service.run_directory)[0].get("calls_active", 0),
             "modes": self._all_modes(),
-            "peers": [{"trunk": trunk, "peer": peer, "passed_over": why} for trunk, peer, why in self._peers],
+            "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,

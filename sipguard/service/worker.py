@@ -226,6 +226,11 @@ class Worker:
             self._draining = True
             commands = self._engine.control(Drain(), clock)
             self._tell_if_drained()
+        elif what == "hang_up_one":
+            number, decision_id = rest
+            problem = "" if decision_id in self._engine.calls else f"no call with the decision id {decision_id} is up"
+            commands = self._engine.control(Hangup(decision_id), clock) if not problem else []
+            self._channel.send("did", number, problem)
         elif what == "hangup":
             commands = self._engine.control(Hangup(*rest), clock)
         elif what == "hep":

@@ -16,6 +16,7 @@ from typing import Any
 
 import pytest
 
+from sipguard import __version__
 from tests.e2e.calls import BLOCKED, CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import ROOT, Product, wait_for
@@ -43,12 +44,24 @@ def test_check_and_its_exit_codes(make_product: MakeProduct) -> None:
 
 def test_commands_without_a_running_product(make_product: MakeProduct) -> None:
     product = make_product(start=False)
-    for command in (("status",), ("reload",), ("rollback",), ("mode", "report"), ("drain",)):
+    for command in (("status",), ("reload",), ("rollback",), ("mode", "report"), ("drain",), ("hangup", "x")):
         done = product.command(*command)
         assert done.returncode == 3, command
         assert done.stderr
     assert product.command("calls").returncode == 1
     assert product.command("mode", "sometimes").returncode == 2
+
+
+def test_status_says_what_runs(own: Product) -> None:
+    host, port = own.address()
+    answer = own.answer("status")
+    assert (answer["version"], answer["calls"]) == (__version__, 0)
+    assert {each["port"] for each in answer["listeners"]} == {own.address(name)[1] for name in ("outer", "inner")}
+    wait_for(lambda: bool(own.answer("status")["peers"]), "the worker has told of its peers")
+    text = own.command("status").stdout
+    for wanted in (f"version   {__version__}", f"listener  outer: udp {host}:{port}", "calls     0 up",
+                   "priority 0, weight 0: up"):  # fmt: skip
+        assert wanted in text, text
 
 
 def test_a_second_one_does_not_start(own: Product) -> None:
@@ -212,6 +225,27 @@ def test_a_killed_worker_is_started_again(own: Product, calls: Calls) -> None:
     assert own.worker_pid() != pid
     assert calls.caller.call(invite).status == 200, "the mode and the sockets stayed"
     assert len(own_rows(own, 2)) == 2, "what was in the journal is loaded"
+
+
+def test_an_operator_hangs_up_one_call(own: Product, calls: Calls) -> None:
+    assert calls.place(hang_up=False).status == 200
+    other = calls.place(hang_up=False)
+    assert other.status == 200
+    wait_for(lambda: len(own.calls()) == 2, "both calls are loaded")
+    second, first = (row["decision_id"] for row in own.calls())
+    done = own.command("hangup", first)
+    assert (done.returncode, done.stdout) == (0, f"{first} was up; hung up\n")
+    while not (message := calls.caller.receive(5.0)[0]).startswith("BYE "):
+        pass
+    assert header(message, "Call-ID") != other.call_id
+    wait_for(lambda: own.calls()[1]["disposition"] == "admin", "its end is loaded")
+    assert own.calls()[0]["disposition"] == "", "the other call goes on"
+    for decision_id in (first, second[:-1], "nosuch"):
+        again = own.command("hangup", decision_id)
+        assert again.returncode == 1
+        assert again.stderr == f"no call with the decision id {decision_id} is up\n"
+    assert "an operator hung it up" in own.command("explain", first).stdout
+    assert own.answer("hangup", second) == {"ok": True, "decision_id": second}
 
 
 # ------------------------------------------------------------------ doctor

@@ -58,7 +58,7 @@ def test_peers_have_their_tries() -> None:
     ]
     frame = overview(sample(), sample(11.0, {**STATUS, "peers": peers}))
     assert [peer["tries"] for peer in frame.peers] == [{"answered": 4, "silent": 1}, {"answered": 2}, {}]
-    assert frame.alerts == ["peer [2001:db8::1]:5060/tls of core is passed over: silent"]
+    assert frame.alerts == ["peer [2001:db8::1]:5060/tls of core is passed over: silent in a call"]
 
 
 @pytest.mark.parametrize(

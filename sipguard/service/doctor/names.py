@@ -16,16 +16,11 @@ from typing import Final
 from sipguard.net.nameservers import DnsSettings
 from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
+from sipguard.service.peer_states import in_words
 from sipguard.sip.locate import Query
 
 WITHIN_S: Final = 2.0
 RESOLVERS: Final = Path("/etc/resolv.conf")
-_WHY: Final = {
-    "silent": "it was silent in a call",
-    "probed": "it does not answer OPTIONS",
-    "retry_after": "it asked for it by Retry-After",
-    "unresolved": "its name does not resolve",
-}
 _ROOT_NS: Final = b"\x01\0\0\x01\0\0\0\0\0\0" + b"\0\0\x02\0\x01"  # recursion desired; one question: ". NS IN"
 
 
@@ -47,7 +42,7 @@ def running(case: Case) -> Iterator[Diagnosis]:
     """Peers that the running sipguard passes over."""
     for each in case.status.get("peers", ()):
         if each["passed_over"]:
-            what = f"is passed over: {_WHY.get(each['passed_over'], each['passed_over'])}"
+            what = f"is passed over: {in_words(each['passed_over'])}"
             yield Diagnosis(f"peer {each['peer']} of {each['trunk']}", WARNING, what, "see whether it is up")
 
 
