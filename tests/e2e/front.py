@@ -40,6 +40,7 @@ class Front:
             ("udp:192.0.2.10:5060", f"udp:{host}:{self.place[1]}"),
             ("192.0.2.10", host),
             ("tcp:127.0.0.1:9465", f"tcp:127.0.0.1:{self._http}"),
+            ("unix:/run/kamailio/kamailio_ctl", f"unix:{directory / 'ctl'}"),
             ("/etc/kamailio/dispatcher.list", str(directory / "dispatcher.list")),
         ):
             assert written in config, written
@@ -66,6 +67,13 @@ class Front:
         except (urllib.error.URLError, ConnectionError):
             return False
         return True
+
+    def command(self, *words: str) -> None:
+        """What an operator says to it by kamcmd."""
+        done = subprocess.run(
+            ["kamcmd", "-s", f"unix:{self._directory / 'ctl'}", *words], capture_output=True, text=True, timeout=10
+        )
+        assert done.returncode == 0 and "error" not in done.stdout, done.stdout + done.stderr
 
     def counts(self) -> dict[str, int]:
         """Calls by way, `sipguard` and `past`, and `silent`: tries that nobody answered."""

@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import csv
 import os
+import re
 import threading
 import time
 from collections.abc import Iterator
@@ -19,7 +20,7 @@ import pytest
 
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.front import EDGE_HOST, Front
-from tests.e2e.product import HOP_HOST, Product, free_port, wait_for
+from tests.e2e.product import HOP_HOST, ROOT, Product, free_port, wait_for
 from tests.e2e.sipp import Sipp
 from tests.standin import Caller, NextHop, header
 from tests.wanted import reason
@@ -213,6 +214,27 @@ def test_an_emergency_call_waits_for_a_dead_sipguard_only_once_and_shortly(
         arrived = hop.invite_for("911")
         assert arrived is not None
         assert "verstat" not in header(arrived[0], "From"), "nobody verified it here"
+    finally:
+        caller.close()
+        front.stop()
+        hop.close()
+
+
+def test_sipguard_is_taken_out_by_hand_and_in_again(make_product: MakeProduct, tmp_path: Path) -> None:
+    document = (ROOT / "docs/insert-and-bypass.md").read_text()
+    (written,) = re.findall(r"`kamcmd (dispatcher\.set_state) d 1 sip:ADDRESS:5060`", document)
+    hop = NextHop(HOP_HOST)
+    node = make_product(trunks=_trunks((HOP_HOST, hop.port)))
+    front = Front(tmp_path / "front", [node.address()], [(HOP_HOST, hop.port)]).start()
+    caller = Caller(front.place, EDGE_HOST)
+    place = f"sip:{node.address()[0]}:{node.address()[1]}"
+    try:
+        for state, way in (("", "sipguard"), ("d", "past"), ("a", "sipguard")):
+            before = front.counts()
+            if state:
+                front.command(written, state, "1", place)
+            assert caller.call(caller.invite("+12025550101", "+12025550100")).status == 200
+            assert front.counts() == {**before, way: before[way] + 1}
     finally:
         caller.close()
         front.stop()
