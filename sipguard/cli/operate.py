@@ -54,7 +54,9 @@ def status(config: Path, as_json: bool) -> None:
     for name, process in answer["processes"].items():
         click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
     for trace in answer["traces"]:
-        click.echo(f"trace     {trace['tn']} {trace['trunk'] or 'from all trunks'}, {trace['left_s']} s left")
+        click.echo(
+            f"trace     {trace['tn'] or 'any number'} from {trace['trunk'] or 'all trunks'}, {trace['left_s']} s left"
+        )
 
 
 def _listener(each: dict[str, Any]) -> str:

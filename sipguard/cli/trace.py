@@ -1,7 +1,7 @@
-"""The command trace: SIP messages of the calls of one number, as they pass, into a capture file.
+"""The command trace: SIP messages of the calls of one number or trunk, as they pass, into a capture file.
 
-Enters: a number, bounds. Leaves: a pcapng file of both legs. Must not: slow a call down; what is not read fast enough
-is lost and counted.
+Enters: a number, a trunk, bounds. Leaves: a pcapng file of both legs. Must not: slow a call down; what is not
+read fast enough is lost and counted.
 """
 
 from __future__ import annotations
@@ -36,9 +36,9 @@ _ENDS = {
 
 
 @click.command()
-@click.option("--number", required=True, help="Caller, callee or asserted number, in any writing.")
+@click.option("--number", default="", help="Caller, callee or asserted number, in any writing.")
 @click.option("--for", "for_", default="10m", show_default=True, help="How long: 90s, 10m, 2h; a day at most.")
-@click.option("--trunk", default="", help="Only calls that come from this trunk.")
+@click.option("--trunk", default="", help="Only calls that come from this trunk; all of them without --number.")
 @click.option("--messages", default=10_000, show_default=True, help="End after so many messages.")
 @click.option("--size", default="50MiB", show_default=True, help="End after so many octets of SIP.")
 @click.option(
@@ -46,7 +46,7 @@ _ENDS = {
 )
 @config_option
 def trace(number: str, for_: str, trunk: str, messages: int, size: str, output: str, config: Path) -> None:
-    """Write the SIP messages of the calls of a number to a capture file that Wireshark reads (pcapng).
+    """Write the SIP messages of the calls of a number, or of a trunk, to a capture file that Wireshark reads (pcapng).
 
     Calls are followed from their INVITE to their end on both legs, retransmissions included; a call that is up
     already is not. Messages of TLS connections stand there decrypted. Ctrl-C ends the trace, and the file is complete.
@@ -59,9 +59,11 @@ def trace(number: str, for_: str, trunk: str, messages: int, size: str, output: 
       2  the command line or the configuration is wrong
       3  no sipguard is running with this configuration, or it ended meanwhile
     """
+    if not (number or trunk):
+        stop("whose calls? write --number, or --trunk, or both", WRONG)
     try:
         wish = {
-            "tn": tn_of(number), "trunk": trunk, "for_s": seconds(for_), "messages": messages,
+            "tn": tn_of(number) if number else "", "trunk": trunk, "for_s": seconds(for_), "messages": messages,
             "octets": octets_of(size),
         }  # fmt: skip
     except (BadFilter, ValueError) as error:
@@ -71,7 +73,7 @@ def trace(number: str, for_: str, trunk: str, messages: int, size: str, output: 
     socket = service_of(config).run_directory / "control.sock"
     try:
         with Path(output).open("wb") if output != "-" else sys.stdout.buffer as file:
-            caught = _Caught(file)
+            caught = _Caught(file, f"for {for_} to {output if output != '-' else 'standard output'}")
             asyncio.run(caught.all(socket, wish))
             caught.close()
     except NotRunning as error:
@@ -84,8 +86,9 @@ def trace(number: str, for_: str, trunk: str, messages: int, size: str, output: 
 class _Caught:
     """What was caught so far."""
 
-    def __init__(self, file: BinaryIO) -> None:
+    def __init__(self, file: BinaryIO, how: str) -> None:
         self._file = file
+        self._how = how  # how long and where to, as it is said at the begin
         self._capture = Capture()
         self._messages = 0
         self._calls: set[str] = set()
@@ -109,7 +112,7 @@ class _Caught:
                 self._why, self._lost = line["end"], line["lost"]
             elif line["ok"]:
                 self._write(self._capture.head())
-                click.echo("tracing; Ctrl-C ends it", err=True)
+                click.echo(f"tracing {self._how}; Ctrl-C ends it", err=True)
             else:
                 stop(line["error"], FAILED)
 

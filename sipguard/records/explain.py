@@ -10,7 +10,7 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from sipguard.b2bua.frames import DISPOSITIONS, AnswerFrame, EndFrame, VerdictFrame
+from sipguard.b2bua.frames import DISPOSITIONS, LOST, AnswerFrame, EndFrame, VerdictFrame
 from sipguard.records.record import Record, ends_call
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
 from sipguard.screening.verdict import BYPASS, ENFORCE
@@ -21,7 +21,7 @@ _MARKED = {  # by the marks of b2bua.peers
     "retry_after": "asked for silence by Retry-After",
     "unresolved": "does not resolve",
 }
-_FINDINGS = {CLEAR: "found nothing", HIT: "found something", FAILED: "failed"}
+_FINDINGS = {CLEAR: "has no objection", HIT: "found something", FAILED: "failed"}
 
 
 @dataclass(frozen=True)
@@ -80,13 +80,16 @@ def explain(
     else:
         steps = [_arrival(verdict), _guard(verdict), *_checks(verdict), *_rules(verdict), _verdict(verdict)]
         if not ends_call(verdict):
-            steps.append(_route(verdict))
+            steps.append(_route(verdict, _was_sent(end, answer)))
+    before, last = _tries(record, end, answer)
+    steps += before
+    ring_at = end.ring_at if end is not None else record.ring_at
+    if ring_at:
+        steps.append(Step("ringing", "the callee was alerted", ring_at))
+    steps += last
     if answer is not None or record.answer_at:
-        ringing = end.ring_at if end is not None else record.ring_at
-        steps += _answered(record, answer, ringing)
-    elif record.ring_at:
-        steps.append(Step("ringing", "the callee was alerted", record.ring_at))
-    steps += _ended(record, end, answer)
+        steps.append(_answered(record, answer))
+    steps.append(_ended(record, end, answer))
     return Explanation(record.decision_id, record.at, tuple(steps), verdict.head if verdict is not None else b"")
 
 
@@ -114,6 +117,8 @@ def _checks(verdict: VerdictFrame) -> Iterable[Step]:
         prefix = f"{name}."
         facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)}
         text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
+        if facts and status != FAILED:
+            text += "; what it saw:"
         if status == FAILED:
             text += "; no condition on its facts matches, not even under `not`"
         yield Step("check", text, facts=facts)
@@ -147,41 +152,57 @@ def _verdict(verdict: VerdictFrame) -> Step:
     return Step("verdict", text, verdict.at + verdict.screen_us / 1e6)
 
 
-def _route(verdict: VerdictFrame) -> Step:
+def _was_sent(end: EndFrame | None, answer: AnswerFrame | None) -> bool:
+    """Whether an INVITE left for a peer; taken as so where it is not known: the call lasts, or a crash ended it."""
+    return end is None or answer is not None or bool(end.forward_us or end.tries) or end.disposition == LOST
+
+
+def _route(verdict: VerdictFrame, sent: bool) -> Step:
     if not verdict.route:
         return Step("route", "not forwarded: no route, or given back by a redirect listener")
+    if not sent:
+        return Step("route", f"to leave by trunk {verdict.route}; not forwarded: no peer was tried")
     text = f"forwarded by trunk {verdict.route}"
     if verdict.verstat:
         text += f", marked verstat={verdict.verstat}"
     return Step("route", text)
 
 
-def _answered(record: Record, answer: AnswerFrame | None, ring_at: float) -> list[Step]:
-    steps = [Step("ringing", "the callee was alerted", ring_at)] if ring_at else []
+def _tries(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> tuple[list[Step], list[Step]]:
+    """Peers that were passed over or tried before it rang, and the last one, which is the one that may have rung."""
+    if end is None:
+        return [], []
+    tried_peers = {peer for peer, _ in end.tries}
+    before = [
+        Step("marked", f"peer {peer} {_MARKED.get(why, why)}; {'tried' if peer in tried_peers else 'passed over'}")
+        for peer, why in end.marked
+    ]
+    before += [Step("try", f"peer {peer}: {tried or 'no answer'}") for peer, tried in end.tries[:-1]]
+    last = []
+    for peer, tried in end.tries[-1:]:
+        answer_at = (answer.at if answer is not None else record.answer_at) if 200 <= tried < 300 else 0.0
+        last = [Step("try", f"peer {peer}: {tried or 'no answer'}", answer_at)]
+    return before, last
+
+
+def _answered(record: Record, answer: AnswerFrame | None) -> Step:
     if answer is None:
-        return [*steps, Step("answer", f"answered by {record.peer or 'a peer'}", record.answer_at)]
+        return Step("answer", f"answered by {record.peer or 'a peer'}", record.answer_at)
     a, b = answer.legs
     facts = {"leg a": f"Call-ID {a.call_id}, at {a.address}", "leg b": f"Call-ID {b.call_id}, at {b.address}"}
-    return [*steps, Step("answer", f"answered by {answer.peer}", answer.at, facts)]
+    return Step("answer", f"answered by {answer.peer}", answer.at, facts)
 
 
-def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> list[Step]:
+def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> Step:
     if not record.disposition and end is None:
-        return [Step("end", "it lasts, or its end is not loaded yet")]
+        return Step("end", "it lasts, or its end is not loaded yet")
     disposition = end.disposition if end is not None else record.disposition
     status = end.final_status if end is not None else record.final_status
     text = f"ended, {disposition}: {DISPOSITIONS.get(disposition, 'no more is known')}"
     if status:
         phrase = end.final_phrase if end is not None else ""
         text += f"; final answer {f'{status} {phrase}'.strip()}"
-    steps: list[Step] = []
     if end is not None:
-        tried_peers = {peer for peer, _ in end.tries}
-        steps = [
-            Step("marked", f"peer {peer} {_MARKED.get(why, why)}; {'tried' if peer in tried_peers else 'passed over'}")
-            for peer, why in end.marked
-        ]
-        steps += [Step("try", f"peer {peer}: {tried or 'no answer'}") for peer, tried in end.tries]
         text += f"; Reason: {end.reason}" if end.reason else ""
         text += f"; BYE by leg {end.bye_by}" if end.bye_by else ""
         text += f"; it left by trunk {end.route} at last" if end.route else ""
@@ -189,7 +210,7 @@ def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> 
             text += f"; it lasted {end.at - answer.at:.1f} s"
     elif record.duration_s:
         text += f"; it lasted {record.duration_s:.1f} s"
-    return [*steps, Step("end", text, end.at if end is not None else record.end_at)]
+    return Step("end", text, end.at if end is not None else record.end_at)
 
 
 def _from_row(record: Record) -> Iterable[Step]:
@@ -211,7 +232,8 @@ def _from_row(record: Record) -> Iterable[Step]:
         f"identity {record.identity or 'not asked'}",
     )
     if record.route:
-        yield Step("route", f"forwarded by trunk {record.route}")
+        sent = record.forward_us or record.answer_at or not record.disposition or record.disposition == LOST
+        yield Step("route", f"{'forwarded' if sent else 'not forwarded; it was to leave'} by trunk {record.route}")
 
 
 def tn(number: str) -> str:

@@ -91,7 +91,9 @@ class Traces:
         """A new trace, or why there is none."""
         if len(self._running) >= AT_ONCE:
             return {"ok": False, "error": f"{AT_ONCE} traces run already; end one of them first"}
-        if not (0 < for_s <= LONGEST_S and 0 < messages <= MOST_MESSAGES and 0 < octets <= MOST_BYTES and tn):
+        if not (
+            0 < for_s <= LONGEST_S and 0 < messages <= MOST_MESSAGES and 0 < octets <= MOST_BYTES and (tn or trunk)
+        ):
             return {"ok": False, "error": f"out of bounds: {BOUNDS}"}
         number = next(self._numbers)
         wish = (number, str(tn), str(trunk), int(messages), int(octets))

@@ -42,7 +42,7 @@ STRANGER: Final = Trunk("", "interconnect")  # whose INVITEs are read as those o
 
 
 class Trace:
-    """What one trace wants: calls with the number `tn`, from `trunk` or from anywhere, so much of them at most."""
+    """What one trace wants: calls with the number `tn` or "" for any, from `trunk` or "" for any, so much at most."""
 
     __slots__ = ("lost", "messages", "number", "octets", "tn", "trunk")
 
@@ -59,7 +59,7 @@ class Trace:
         if self.trunk and attempt.trunk.name != self.trunk:
             return False
         asserted = attempt.asserted
-        return self.tn in (
+        return not self.tn or self.tn in (
             attempt.shown.tn, attempt.caller.tn, attempt.callee.tn, asserted.tn if asserted is not None else "",
         )  # fmt: skip
 

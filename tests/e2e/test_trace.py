@@ -100,8 +100,15 @@ def test_what_cannot_be_traced(own: Product, make_product: MakeProduct, tmp_path
     refused = own.command("trace", "--number", CALLEE, "--trunk", "nowhere", "-o", file)
     assert (refused.returncode, "no such trunk: nowhere" in refused.stderr) == (1, True)
     assert make_product(start=False).command("trace", "--number", CALLEE, "-o", file).returncode == 3
-    ended = own.command("trace", "--number", CALLEE, "--for", "100ms", "-o", file)
+    assert own.command("trace", "-o", file).returncode == 2
+    ended = own.command("trace", "--trunk", "carrier", "--for", "100ms", "-o", file)
     assert (ended.returncode, "0 message(s)" in ended.stderr) == (0, True)
+    assert ended.stderr.startswith(f"tracing for 100ms to {file}; Ctrl-C ends it")
+    piped = subprocess.run(
+        [sys.executable, "-m", "sipguard.cli.main", "trace", "--number", CALLEE, "--for", "100ms", "-c", str(own.path)],
+        capture_output=True, cwd=ROOT, timeout=30,
+    )  # fmt: skip
+    assert piped.stderr.startswith(b"tracing for 100ms to standard output; Ctrl-C ends it")
 
 
 def test_messages_of_tls_are_there_decrypted(tmp_path: Path) -> None:

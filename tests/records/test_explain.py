@@ -34,8 +34,8 @@ def text_of(explanation: Explanation) -> str:
 def test_an_answered_call_has_all_steps() -> None:
     explanation = explained(samples.verdict(), samples.answer(), samples.ended())
     assert [step.kind for step in explanation.steps] == [
-        "arrival", "guard", "check", "check", "not_asked", "verdict", "route", "ringing", "answer", "try",
-        "try", "end",
+        "arrival", "guard", "check", "check", "not_asked", "verdict", "route", "try", "ringing", "try",
+        "answer", "end",
     ]  # fmt: skip
     text = text_of(explanation)
     for part in (
@@ -43,9 +43,9 @@ def test_an_answered_call_has_all_steps() -> None:
         "INVITE from +12025550101 to +12025550102 on trunk carrier-a, from 192.0.2.1:5060 (udp,",
         "trunk.kind = interconnect",
         "not an emergency call",
-        "check number found nothing: ok",
+        "check number has no objection: ok; what it saw:",
         "number.shown.class = ok",
-        "check lists found something: listed",
+        "check lists found something: listed; what it saw:",
         "lists.shown = dno",
         "lists.callee = none",
         "not asked, since it could not change the verdict: rate",
@@ -55,7 +55,7 @@ def test_an_answered_call_has_all_steps() -> None:
         "+3.000 s  answered by 192.0.2.9:5060",
         "leg b = Call-ID b@192.0.2.5, at 192.0.2.9:5060",
         "peer 192.0.2.8:5060: no answer",
-        "peer 192.0.2.9:5060: 200",
+        "+3.000 s  peer 192.0.2.9:5060: 200",
         "ended, answered: it was answered and ended by a BYE; final answer 200 OK",
         "; BYE by leg a; it lasted 60.0 s",
     ):
@@ -121,6 +121,24 @@ def test_a_call_whose_journal_is_gone_is_told_from_its_row() -> None:
 def test_a_call_that_lasts() -> None:
     explanation = explained(samples.verdict(), samples.answer())
     assert explanation.steps[-1].text == "it lasts, or its end is not loaded yet"
+
+
+@pytest.mark.parametrize(
+    ("changes", "said"),
+    [
+        ({}, "to leave by trunk core; not forwarded: no peer was tried"),
+        ({"forward_us": 300, "disposition": "cancelled"}, "forwarded by trunk core"),
+        ({"tries": [("192.0.2.8:5060", 0)]}, "forwarded by trunk core"),
+        ({"disposition": "lost"}, "forwarded by trunk core"),
+    ],
+)
+def test_a_call_is_forwarded_when_an_invite_left(changes: dict[str, object], said: str) -> None:
+    nothing = {"disposition": "unreachable", "final_status": 500, "tries": (), "forward_us": 0, "ring_at": 0.0}
+    end = samples.ended(**(nothing | {"answer_at": 0.0, "peer": "", "bye_by": ""} | changes))
+    (route,) = [step for step in explained(samples.verdict(), None, end).steps if step.kind == "route"]
+    assert route.text == said
+    (row,) = [step for step in explain(record_of(samples.verdict(), end), None).steps if step.kind == "route"]
+    assert row.text.startswith("not forwarded; " if said.startswith("to leave") else "forwarded") or "tries" in changes
 
 
 def test_the_json_form_is_json() -> None:

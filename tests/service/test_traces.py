@@ -95,6 +95,13 @@ async def test_there_are_only_so_many_at_once(worker: Worker) -> None:
     begun(traces)
 
 
+async def test_a_trunk_without_a_number(worker: Worker) -> None:
+    traces = Traces(worker.tell)
+    assert not isinstance(traces.begin("", "carrier", 60.0, 100, 1000), dict)
+    assert worker.told == [("trace", 1, "", "carrier", 100, 1000)]
+    assert isinstance(traces.begin("", "", 60.0, 100, 1000), dict), "nobody is followed without saying whom"
+
+
 @pytest.mark.parametrize("bounds", [(0.0, 1, 1), (1e9, 1, 1), (1.0, 0, 1), (1.0, 1, 0), (1.0, 10**9, 1)])
 def test_bounds(worker: Worker, bounds: tuple[float, int, int]) -> None:
     refused = Traces(worker.tell).begin("12025550101", "", *bounds)

@@ -116,8 +116,11 @@ def test_each_trace_gets_its_own() -> None:
     book = Watched()
     book.trace()
     book.trace(2, tn=CALLEE, trunk="carrier")
+    book.trace(3, tn="", trunk="carrier")
+    book.trace(4, tn="", trunk="hop")
     book.establish()
-    assert book.column(1) == book.column(2) == ESTABLISHED
+    assert book.column(1) == book.column(2) == book.column(3) == ESTABLISHED
+    assert book.column(4) == []
 
 
 def test_messages_after_the_end_are_given_and_then_it_is_forgotten() -> None:
