@@ -64,7 +64,8 @@ compiled: setup ## the core compiled by mypyc, in its own environment .venv-comp
 
 compiledtest: compiled ## the tests of the core, on the compiled core
 	cd build/compiled && SIPGUARD_VECTORS=$${SIPGUARD_VECTORS:-$(CURDIR)/../shared/vectors} \
-	  ../../.venv-compiled/bin/python -m pytest -q tests/sip tests/b2bua tests/screening tests/stir tests/net tests/numbers
+	  ../../.venv-compiled/bin/python -m pytest -q tests/sip tests/b2bua tests/screening tests/stir tests/net tests/numbers \
+	  tests/store
 
 bench: setup ## micro-benchmarks of the call path
 	$(BIN)/python -m tests.bench

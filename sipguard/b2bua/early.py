@@ -45,13 +45,13 @@ def leg_for(setup: Setup, response: Response, flow: Flow) -> Leg | None:
         if known is not None or (response.status < 200 and setup.forks is not None and len(setup.forks) >= MOST):
             return known
         return _fork(setup, first, response, flow, key)
-    _begin(setup, first, response, flow)
+    _begin(setup, first, remote_tag, response, flow)
     return first
 
 
-def _begin(setup: Setup, leg: Leg, response: Response, flow: Flow) -> None:
+def _begin(setup: Setup, leg: Leg, remote_tag: str, response: Response, flow: Flow) -> None:
     """The dialog that a response has made, in `leg`."""
-    leg.remote_tag = response.to_tag
+    leg.remote_tag = remote_tag
     leg.remote = response.value("to")
     leg.invited_by, leg.invited_as = setup.request.cseq, response.cseq
     leg.learn(response, flow)
@@ -69,7 +69,7 @@ def _fork(setup: Setup, first: Leg, response: Response, flow: Flow, key: str) ->
     stand_beside(leg, first)
     host, port = went_by.remote
     leg.aim_at(f"sip:[{host}]:{port}" if ":" in host else f"sip:{host}:{port}")
-    _begin(setup, leg, response, flow)
+    _begin(setup, leg, response.to_tag, response, flow)
     a = call.caller_leg(setup.request, setup.server.flow)
     if not a.prepare(setup.request):  # an emergency call goes on without
         a.aim_at_source()

@@ -19,6 +19,7 @@ NONE: Final = "No-TN-Validation"
 _PARAMETER: Final = ";verstat"
 _ENDS: Final = (";", "@", ">", "\r", " ", "\t", ",", "?")
 _BARE_ENDS: Final = (";", ",")  # of a URI without brackets
+_BRACKETED: Final = ("<", '"')  # what an address begins with that has brackets, mostly
 _AFTER: Final = frozenset({"=", "", *_ENDS})  # what may follow the name where it is not part of a longer one
 
 
@@ -55,9 +56,10 @@ def with_verstat(address: str, verstat: str) -> str:
 
     An addr-spec gets brackets, without which every `;` would end its URI (RFC 3261 §20.10).
     """
-    bare = min((i for i in map(address.find, _BARE_ENDS) if i >= 0), default=len(address))
-    if not address.startswith('"') and not 0 <= address.find("<") < bare:
-        return with_verstat(f"<{address[:bare].rstrip()}>{address[bare:]}", verstat)
+    if address[:1] not in _BRACKETED:
+        bare = min((i for i in map(address.find, _BARE_ENDS) if i >= 0), default=len(address))
+        if not 0 <= address.find("<") < bare:
+            return with_verstat(f"<{address[:bare].rstrip()}>{address[bare:]}", verstat)
     start = max(quoted_end(address, 0), 0) if address.startswith('"') else 0
     at = address.find("@", start)
     if at >= 0:

@@ -222,6 +222,8 @@ def reach_of(host: str) -> str:
 
 def transport_of(uri: str) -> str:
     """udp, tcp or tls where a sip: or sips: URI asks for one of them, else "" (RFC 3261 §19.1.1, RFC 3263 §4.1)."""
+    if uri[:4] == "sip:" and ";" not in uri:
+        return ""
     if uri[:5].lower() == "sips:":
         return "tls"
     if uri[:4].lower() != "sip:" or uri.lower().find("transport=") < 0:
