@@ -37,6 +37,7 @@ from sipguard.b2bua.peers import Peers
 from sipguard.b2bua.place import Place, places_of
 from sipguard.b2bua.probing import Probes
 from sipguard.b2bua.recovery import Remains, take_up
+from sipguard.b2bua.refusals import Refusals
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.sources import Sources
 from sipguard.b2bua.trunk_load import TrunkLoad
@@ -108,6 +109,7 @@ class Engine:
         self.calls: dict[str, Call] = {}
         self.peers = Peers(self.ids.below)
         self._probes = Probes()
+        self.refusals = Refusals()
         self.draining = False
         self.modes: dict[str, str] = {}
         self.clock = Clock(0.0, 0.0)
@@ -199,6 +201,10 @@ class Engine:
     def knows(self, flow: Flow) -> bool:
         """Whether who has shown these names may send."""
         return self.sources.knows(flow)
+
+    def turned_away(self, flow: Flow, why: str, detail: str, at: float) -> None:
+        """Somebody may not connect, at Unix seconds `at`; kept for whoever asks why."""
+        self.refusals.note(flow.remote[0], flow.listener, why, detail, at)
 
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over have gone on without it."""

@@ -11,6 +11,7 @@ from sipguard.b2bua import admission
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.loops import has_returned
+from sipguard.b2bua.refusals import STRANGER
 from sipguard.sip.flow import Flow
 from sipguard.sip.message import Request
 
@@ -44,6 +45,7 @@ def outside(engine: Engine, flow: Flow, request: Request, key: str) -> None:
     trunk = engine.sources.trunk_of(flow)
     if trunk is None:
         engine.counts[_UNKNOWN] += 1
+        engine.refusals.note(flow.remote[0], flow.listener, STRANGER, ", ".join(flow.tls_names), engine.clock.unix)
         return
     server = engine.server_for(flow, request, key)
     method = request.method

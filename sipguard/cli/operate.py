@@ -14,6 +14,7 @@ import click
 
 from sipguard.cli.common import FAILED, ask, config_option, json_option, loaded, print_json
 from sipguard.screening.verdict import MODES
+from sipguard.service.refused import line as refused_line
 
 
 @click.command()
@@ -53,6 +54,8 @@ def status(config: Path, as_json: bool) -> None:
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
         click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
+    for row in answer["refused"]:
+        click.echo(f"refused   {refused_line(row)}")
     for trace in answer["traces"]:
         click.echo(
             f"trace     {trace['tn'] or 'any number'} from {trace['trunk'] or 'all trunks'}, {trace['left_s']} s left"

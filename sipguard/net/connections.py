@@ -15,6 +15,7 @@ from collections.abc import Mapping
 from math import ceil
 from typing import Final, Protocol
 
+from sipguard.b2bua.refusals import HANDSHAKE, NAME, NO_CERTIFICATE, STRANGER
 from sipguard.net.stream import CLOSED, CLOSING, CONNECTING, OPEN, SHAKING, Connection, open_connecting
 from sipguard.net.tls import Contexts, server_name
 from sipguard.screening.trunk import Listener
@@ -24,7 +25,7 @@ from sipguard.sip.timers import Wheel
 
 NAMES: Final = (
     "open_tcp", "open_tls", "accepted", "made",
-    "refused_stranger", "refused_unverified", "refused_name", "refused_full",
+    "refused_stranger", "refused_unverified", "refused_name", "refused_no_certificate", "refused_full",
     "failed_connect", "failed_handshake",
     "closed_peer", "closed_lost", "closed_idle", "closed_slow_message", "closed_slow_reader", "closed_unframed",
 )  # fmt: skip
@@ -46,6 +47,9 @@ class Shell(Protocol):
 
     def knows(self, flow: Flow) -> bool:
         """Whether who has shown these names may send."""
+
+    def refused(self, flow: Flow, why: str, detail: str) -> None:
+        """Somebody was turned away; `detail`: names in the certificate, or why a handshake failed."""
 
     def heard(self, flow: Flow, messages: list[bytes], framer: Framer) -> None:
         """Messages have come; `framer` says whether what follows them can be read."""
@@ -167,6 +171,8 @@ class Connections:
         if why:
             self.counts[why] += 1
             sock.close()
+            if why == "refused_stranger":
+                self.shell.refused(flow, STRANGER, "")
             return
         sock.setblocking(False)
         connection = self._enter(sock, flow, listener)
@@ -289,7 +295,9 @@ class Connections:
         assert self.shell is not None
         try:
             done = connection.shake()
-        except (OSError, ValueError):
+        except (OSError, ValueError) as error:
+            if not connection.made:
+                self.shell.refused(connection.flow, HANDSHAKE, str(getattr(error, "reason", "") or ""))
             self._lost(connection, "failed_handshake")
             return
         self._write_when_possible(connection, done is None)
@@ -300,7 +308,11 @@ class Connections:
         if not connection.made:
             self._verified(connection)
             if not self.shell.knows(connection.flow):
-                self._lost(connection, "refused_name")
+                named = connection.tls is not None and connection.tls.getpeercert()
+                self.shell.refused(
+                    connection.flow, NAME if named else NO_CERTIFICATE, ", ".join(connection.flow.tls_names)
+                )
+                self._lost(connection, "refused_name" if named else "refused_no_certificate")
                 return
         self._opened(connection)
 

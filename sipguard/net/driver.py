@@ -41,6 +41,9 @@ class Door(Protocol):
     def knows(self, flow: Flow) -> bool:
         """Whether who has shown these names may send."""
 
+    def turned_away(self, flow: Flow, why: str, detail: str, at: float) -> None:
+        """Somebody may not connect, at Unix seconds `at`."""
+
     def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
         """A Send that the network refused."""
 
@@ -132,6 +135,10 @@ class Driver:
     def knows(self, flow: Flow) -> bool:
         """Whether who has shown these names may send."""
         return self._engine.knows(flow)
+
+    def refused(self, flow: Flow, why: str, detail: str) -> None:
+        """Somebody was turned away before a message was read."""
+        self._engine.turned_away(flow, why, detail, time.time())
 
     def heard(self, flow: Flow, messages: list[bytes], framer: Framer) -> None:
         """Messages of a stream; `framer` says whether what follows them can be read."""

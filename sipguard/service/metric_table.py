@@ -167,7 +167,7 @@ METRICS: Final = (
     Family(
         "sipguard_connections_refused_total",
         COUNTER,
-        "connections cut off at once: of nobody's source, or of none of the names, or for want of room",
+        "connections cut off at once: of nobody's source, or of none of the names, without certificate, no room",
         "worker",
         _prefixed(WORKER_NAMES, "connections_refused_"),
         "why",

@@ -32,6 +32,7 @@ from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
 from sipguard.service.notify import Notify
 from sipguard.service.overview import published
+from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
@@ -71,6 +72,7 @@ class Supervisor:
         self._draining = False
         self._resolutions = Resolutions()
         self._peers: list[tuple[str, str, str]] = []  # trunk, peer, why it is passed over or ""
+        self._refusals = Refused()
         self._notify = Notify()
         self._worker_up = False
 
@@ -189,6 +191,8 @@ class Supervisor:
             self._resolutions.note(*rest)
         elif what == "peers":
             self._note_peers(rest[0])
+        elif what == "refused":
+            self._refusals.take(rest[0])
         elif what == "ready":
             self._worker_up = True
             self._ready.set()
@@ -493,6 +497,7 @@ class Supervisor:
             "calls": published(self._service.run_directory)[0].get("calls_active", 0),
             "modes": self._all_modes(),
             "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
+            "refused": self._refusals.as_json(),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,

@@ -253,6 +253,9 @@ class Worker:
             self._driver.execute(self._engine.second(clock))
             self._driver.arm(clock.now)
             self._tell_peers(self._engine.peer_states(clock))
+            refused = self._engine.refusals.second()
+            if refused is not None:
+                self._channel.send("refused", refused)
             self._live.alive(clock.unix)
             slots.left_out(self._live.left_out)
             slots.sample(self._driver, self._journal, self._engine.ruleset.revision)

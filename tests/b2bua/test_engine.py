@@ -15,6 +15,8 @@ def test_strangers_get_no_answer(book: Playbook, method: str) -> None:
     assert book.stranger.invite() == []
     assert book.stranger.again(book.stranger.sent[0].replace("INVITE", method)) == []
     assert book.count("unknown_source") == 2
+    rows = book.engine.refusals.second()
+    assert rows is not None and [row[2:5] for row in rows] == [("stranger", "", 2)]
     assert not book.engine.layer.servers
 
 

@@ -40,6 +40,7 @@ class Shell:
         self.came: asyncio.Queue[tuple[Flow, list[bytes], str]] = asyncio.Queue()
         self.gone: list[tuple[Address, bool]] = []
         self.unsent: list[str] = []
+        self.turned_away: list[tuple[str, str]] = []
         self.reply: Callable[[Flow], None] | None = None
 
     def admits(self, flow: Flow) -> str:
@@ -47,6 +48,9 @@ class Shell:
 
     def knows(self, flow: Flow) -> bool:
         return self.how == "address" or any(name in self.names for name in flow.tls_names)
+
+    def refused(self, flow: Flow, why: str, detail: str) -> None:
+        self.turned_away.append((why, detail))
 
     def heard(self, flow: Flow, messages: list[bytes], framer: Framer) -> None:
         self.came.put_nowait((flow, messages, framer.broken.what if framer.broken is not None else ""))
@@ -188,6 +192,7 @@ def test_strangers_are_cut_off() -> None:
         reader, writer = await asyncio.open_connection(HOST, ground.port)
         assert await end_of(reader) == b""
         assert ground.counts() == {"refused_stranger": 1}
+        assert ground.shell.turned_away == [("stranger", "")]
         writer.close()
         ground.close()
 
@@ -461,16 +466,16 @@ def test_a_name_that_is_shown_lets_in(files: Path) -> None:
 
 
 @pytest.mark.parametrize(
-    ("name", "clients", "why"),
+    ("name", "clients", "why", "told"),
     [
-        ("b", "asked", "refused_name"),
-        ("", "asked", "refused_name"),
-        ("", "required", "failed_handshake"),
-        ("rogue", "asked", "failed_handshake"),
-        ("a", "ignored", "refused_name"),
+        ("b", "asked", "refused_name", ("name", "b.example")),
+        ("", "asked", "refused_no_certificate", ("no_certificate", "")),
+        ("", "required", "failed_handshake", ("handshake", "PEER_DID_NOT_RETURN_A_CERTIFICATE")),
+        ("rogue", "asked", "failed_handshake", ("handshake", "CERTIFICATE_VERIFY_FAILED")),
+        ("a", "ignored", "refused_no_certificate", ("no_certificate", "")),
     ],
 )
-def test_another_name_or_none_does_not(files: Path, name: str, clients: str, why: str) -> None:
+def test_another_name_or_none_does_not(files: Path, name: str, clients: str, why: str, told: tuple[str, str]) -> None:
     async def run() -> None:
         ground = Ground(Shell("certificate", ("a.example",)), edge(files, clients))
         try:
@@ -482,6 +487,7 @@ def test_another_name_or_none_does_not(files: Path, name: str, clients: str, why
             pass  # the handshake ended it
         await ground.until(**{why: 1, "open_tls": 0})
         assert ground.shell.came.empty()
+        assert ground.shell.turned_away == [told]
         ground.close()
 
     on_loop(run)
