@@ -308,11 +308,16 @@ MISTAKES = {
         "freshnes: 90s",
         "25:43: screening.checks.identity.freshnes: unknown key freshnes; did you mean freshness?",
     ),
-    "missing key": ("site: dc1\n", "\n", "1:1: site: is missing"),
+    "missing key": (
+        "site: dc1\n",
+        "\n",
+        "1:1: site: is missing; write site: VALUE (Name of the place; stands in every record)",
+    ),
     "missing key inside": (
         "    kind: interconnect\n    sources",
         "    sources",
-        "9:3: trunks.carrier-a.kind: is missing",
+        "9:3: trunks.carrier-a.kind: is missing; "
+        "write kind: VALUE (What kind of relation it is; policy asks it as trunk.kind)",
     ),
     "wrong choice": (
         "kind: interconnect\n    sources",
@@ -605,6 +610,7 @@ def test_a_warning_does_not_keep_from_running(tmp_path: Path, old: str, new: str
 UNREADABLE = {
     "no YAML": ("site: [dc1\nnode: n1\n", "sipguard.yaml:2:5: "),
     "a key twice": ("site: a\nnode: b\nsite: c\n", "sipguard.yaml:3:1: "),
+    "a tab": ("site:\n\t- a\n", "sipguard.yaml:2:1: a tab stands here; indent with spaces"),
     "a list": ("- a\n", "sipguard.yaml:1:1: a configuration is a map"),
     "nothing": ("", "sipguard.yaml:1:1: a configuration is a map"),
 }
@@ -630,6 +636,20 @@ def test_anchors_that_are_none_are_named(tmp_path: Path) -> None:
     said = "\n".join(problems(load(write(tmp_path, config)), tmp_path))
     assert "sipguard.yaml:26:22: identity.anchors[0]: anchors/root.pem holds no PEM certificates" in said
     assert "sipguard.yaml:26:31: identity.anchors[1]: there is no file or directory none.pem; correct the path" in said
+
+
+def test_key_and_certificate_that_are_missing_are_both_said(tmp_path: Path) -> None:
+    tls = "port: 5060, transport: tls, tls: {certificate: edge.pem, key: edge.key}"
+    said = problems(load(write(tmp_path, GOOD.replace("port: 5060", tls))), tmp_path)
+    assert [line.partition(": ")[2] for line in said if ".tls." in line] == [
+        "listeners.main.tls.certificate: edge.pem is not there",
+        "listeners.main.tls.key: edge.key cannot be read: No such file or directory",
+    ]
+    without = GOOD.replace("port: 5060", "port: 5060, transport: tls, tls: {key: edge.key}")
+    assert any(
+        "tls.certificate: is missing; write certificate: VALUE (PEM file with its certificate" in line
+        for line in problems(load(write(tmp_path, without)), tmp_path)
+    )
 
 
 def refuse(monkeypatch: pytest.MonkeyPatch, *closed: Path) -> None:

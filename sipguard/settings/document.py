@@ -39,7 +39,12 @@ class Document:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
             what = (error.problem or error.context or "no YAML").split("\n")[0]
-            self.problems.append(Problem(str(file), line, column, (), what))
+            tab = r"'\t'" in what
+            self.problems.append(
+                Problem(str(file), line, column, (), "a tab stands here", "indent with spaces, as YAML wants it")
+                if tab
+                else Problem(str(file), line, column, (), what)
+            )
         except YAMLError as error:
             self._unreadable(str(error).split("\n")[0])
 

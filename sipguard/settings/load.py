@@ -210,10 +210,14 @@ class _Load:
         for name, listener in self.config.listeners.items():
             if listener.tls is not None and listener.transport == "tls":
                 path: Path = ("listeners", name, "tls")
-                if any(problem.path == (*path, "key") and problem.level == ERROR for problem in self.problems):
+                known = {problem.path for problem in self.problems if problem.level == ERROR}
+                try:
+                    found = list(tls_problems(build.tls(listener.tls, self.base)))
+                except OSError:  # the key is a credential that is not there, as is said already
                     continue
-                for key, file, what in tls_problems(build.tls(listener.tls, self.base)):
-                    self._problem((*path, key), f"{file} {what}")
+                for key, file, what in found:
+                    if (*path, key) not in known:
+                        self._problem((*path, key), f"{file} {what}")
                 for file in (listener.tls.certificate, listener.tls.ca):
                     if file and build.at(self.base, file).is_file():
                         self.digest.update(public_part(build.at(self.base, file)))

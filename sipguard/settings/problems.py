@@ -63,7 +63,7 @@ def _said(kind: str, finding: Any, path: Path, model: type[BaseModel]) -> tuple[
     if kind == "extra_forbidden":
         return f"unknown key {path[-1]}", meant(str(path[-1]), _keys_at(model, path[:-1]))
     if kind == "missing":
-        return "is missing", ""
+        return "is missing", _wanted_at(model, path)
     if kind == "literal_error":
         words = re.findall(r"'([^']*)'", context["expected"])
         return f"must not be {_shown(value)}", meant(str(value), words)
@@ -100,6 +100,18 @@ def _keys_at(model: type[BaseModel], path: Path) -> list[str]:
     if isinstance(shape, type) and issubclass(shape, BaseModel):
         return list(shape.model_fields)
     return []
+
+
+def _wanted_at(model: type[BaseModel], path: Path) -> str:
+    """How to write the key that is missing at `path`, in the words of the model."""
+    shape: Any = model
+    for part in path[:-1]:
+        shape = _inner(shape, part)
+    field = shape.model_fields.get(str(path[-1])) if isinstance(shape, type) and issubclass(shape, BaseModel) else None
+    if field is None or not field.description:
+        return ""
+    meaning = " ".join(field.description.split()).rstrip(".")
+    return f"write {path[-1]}: VALUE ({meaning})"
 
 
 def _inner(shape: Any, part: str | int) -> Any:

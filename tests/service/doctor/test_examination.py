@@ -18,7 +18,7 @@ from sipguard.b2bua.frames import decode_slim, encode
 from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.records.record import Batch, Span
 from sipguard.service.capacity import DAY_S
-from sipguard.service.doctor import clock, disk, files, kernel, names, ports
+from sipguard.service.doctor import access, clock, disk, files, kernel, names, ports
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
 from sipguard.sip.locate import Answer, Place, Query
@@ -307,6 +307,52 @@ def test_who_may_read_a_secret(mode: int, level: str, tmp_path: Path) -> None:
     (found,) = files._secrets(case(tmp_path, hep={"address": "127.0.0.1", "password": "hep.password"}))
     assert (found.subject, found.level) == ("secret hep.password", level)
     assert "hunter2" not in str(found)
+
+
+def service_user(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Root looks; the owner of the state directory runs the service: whoever runs the tests, here by modes alone."""
+    user = access.User("sipguard", os.getuid(), "sipguard", frozenset(os.getgroups()))
+    monkeypatch.setattr(access.os, "geteuid", lambda: 0)
+    monkeypatch.setattr(access, "user_of", lambda _: user)
+
+
+def test_root_judges_for_the_user_of_the_service(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service_user(monkeypatch)
+    (tmp_path / "state").mkdir()
+    (tmp_path / "hep.password").write_text("hunter2")
+    hep = {"address": "127.0.0.1", "password": "hep.password"}
+    assert levels(access.examine(case(tmp_path, hep=hep))) == {"permissions": OK}
+    (tmp_path / "hep.password").chmod(0o040)
+    (tmp_path / "state").chmod(0o500)
+    secret, state = access.examine(case(tmp_path, hep=hep))
+    file = tmp_path / "hep.password"
+    assert str(secret) == (
+        f"problem  secret hep.password: user sipguard may not read {file}; chgrp sipguard {file} && chmod 640 {file}"
+    )
+    assert (state.subject, state.level) == ("state.directory", PROBLEM)
+    assert f"install -d -m 750 -o sipguard {tmp_path}/state" in state.advice
+
+
+def test_what_systemd_makes_at_a_start_may_be_missing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    service_user(monkeypatch)
+    made_at_start = case(tmp_path, run={"directory": "/run/sipguard-that-no-unit-has-made"})
+    assert levels(access.examine(made_at_start)) == {"permissions": OK}
+
+
+def test_a_closed_directory_keeps_out_of_all_below(tmp_path: Path) -> None:
+    (tmp_path / "secrets").mkdir(mode=0o000)
+    user = access.User("sipguard", os.getuid(), "sipguard", frozenset())
+    assert access.closed_to(user, tmp_path / "secrets", access.PASS) == tmp_path / "secrets"
+    assert access.closed_to(user, tmp_path, access.READ | access.PASS) is None
+    stranger = access.User("nobody", os.getuid() + 1, "nobody", frozenset())
+    assert access.closed_to(stranger, tmp_path / "secrets", access.PASS) is not None
+
+
+def test_whose_permissions_count(tmp_path: Path) -> None:
+    (tmp_path / "state").mkdir()
+    found = access.user_of(case(tmp_path))
+    assert (found.uid if found else 0) == os.getuid(), "the owner of the state directory; root needs no judging"
+    assert access.user_of(case(tmp_path, state={"directory": "none"})) is None
 
 
 def test_records_that_everybody_may_read(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
