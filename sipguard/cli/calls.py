@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Final
@@ -29,7 +29,7 @@ from sipguard.cli.common import (
 )
 from sipguard.records.errors import BadFilter
 from sipguard.records.explain import explain as explain_call
-from sipguard.records.filter import Filter, instant, number
+from sipguard.records.filter import UP, Filter, instant, number
 from sipguard.records.record import Record
 from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
@@ -42,6 +42,7 @@ _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
 _NEEDED: Final = (0, 1, 3, 4, 5, 9, 6, 8, 2, 7, 10)  # columns, those first that are missed most
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
 CANDIDATES: Final = 10
+UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
 
 
 @click.command()
@@ -55,6 +56,7 @@ CANDIDATES: Final = 10
 @click.option("--basis", default="", help="Basis of a rejection.")
 @click.option("--trunk", default="", help="Name of the trunk that the call came from.")
 @click.option("--disposition", default="", help="How the call ended: answered, rejected, busy ...; up.")
+@click.option("--call-id", default="", help="Call-ID of either leg.")
 @click.option("--emergency", is_flag=True, help="Only calls that the guard admitted.")
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @utc_option
@@ -71,6 +73,7 @@ def calls(
     basis: str,
     trunk: str,
     disposition: str,
+    call_id: str,
     emergency: bool,
     limit: int,
     utc: bool,
@@ -94,13 +97,14 @@ def calls(
             trunk=trunk,
             disposition=disposition,
             emergency=emergency,
+            call_id=call_id,
             limit=limit,
         )
     except BadFilter as error:
         stop(str(error), WRONG)
     try:
         with SqliteReading(service.database) as store:
-            found = store.find(wanted)
+            found = _found(store, service.journal_directory, wanted)
             unknown = [] if found else list(_unknown_names(config, store, wanted))
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
@@ -110,6 +114,25 @@ def calls(
         print_json([asdict(record) for record in found])
     else:
         _show(found, zone)
+
+
+def _found(store: SqliteReading, journal_directory: Path, wanted: Filter) -> list[Record]:
+    """The calls of a filter; by the Call-ID of a B leg those too that are up, which only the journal knows."""
+    if not wanted.call_id:
+        return store.find(wanted)
+    if not store.has_call_ids():
+        stop("this database has no Call-IDs yet: a sipguard of this version must run with it first", FAILED)
+    if found := store.find(wanted):
+        return found
+    if wanted.disposition not in ("", UP):
+        return []
+    up = store.find(replace(wanted, call_id="", disposition=UP, limit=UP_LOOKED_AT))
+    answers = ((record, frames_of(journal_directory, record).answer) for record in up if record.answer_place)
+    return [
+        record
+        for record, answer in answers
+        if answer is not None and wanted.call_id in (leg.call_id for leg in answer.legs)
+    ]
 
 
 def _unknown_names(config: Path, store: SqliteReading, wanted: Filter) -> Iterator[str]:
@@ -179,19 +202,19 @@ def _shown_at(at: float, zone: tzinfo) -> str:
 
 
 @click.command()
-@click.argument("decision_id")
+@click.argument("decision_id", metavar="ID")
 @utc_option
 @config_option
 @json_option
 def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
     """Show every step of one decision; the id stands in `sipguard calls` and in the Reason of a 603+.
 
-    As much of the id as no other call has is enough.
+    As much of the id as no other call has is enough. A Call-ID of either leg finds its call too.
     """
     service = service_of(config)
     try:
         with SqliteReading(service.database) as store:
-            record = store.get(decision_id) or _only(decision_id, store)
+            record = store.get(decision_id) or _only(decision_id, store, service.journal_directory)
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     kept = frames_of(service.journal_directory, record)
@@ -203,15 +226,17 @@ def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
             click.echo(line)
 
 
-def _only(prefix: str, store: SqliteReading) -> Record:
-    """The one call whose id begins so; ends where there is none, or more than one."""
+def _only(prefix: str, store: SqliteReading, journal_directory: Path) -> Record:
+    """The one call whose id begins so, or that has this Call-ID; ends where there is none, or more than one."""
     found = store.begins(prefix.rstrip("…."), CANDIDATES + 1) if prefix.rstrip("….") else []
+    if not found and prefix and store.has_call_ids():
+        found = _found(store, journal_directory, Filter(call_id=prefix, limit=CANDIDATES + 1))
     if not found:
-        stop(f"no call has the decision id {prefix}; a call is found a second after its verdict", FAILED)
+        stop(f"no call has the decision id or Call-ID {prefix}; a call is found a second after its verdict", FAILED)
     if len(found) > 1:
         more = " ..." if len(found) > CANDIDATES else ""
         ids = " ".join(record.decision_id for record in found[:CANDIDATES])
-        stop(f"more than one decision id begins with {prefix}: {ids}{more}", FAILED)
+        stop(f"more than one call has an id that begins with {prefix}, or that Call-ID: {ids}{more}", FAILED)
     return found[0]
 
 

@@ -41,6 +41,7 @@ class Filter:
     trunk: str = ""
     disposition: str = ""
     emergency: bool = False  # only emergency calls
+    call_id: str = ""  # of either leg; that of B is known when the call has ended
     limit: int = 50
 
     def __post_init__(self) -> None:

@@ -71,9 +71,10 @@ class Note(NamedTuple):
 
 
 COLUMNS: Final = tuple(field.name for field in fields(Record))
+STORED: Final = (*COLUMNS, "call_id_a", "call_id_b")  # the last two are looked for only; B's is known at the end
 END_COLUMNS: Final = (
     "disposition", "final_status", "peer", "ring_at", "answer_at", "end_at", "forward_us",
-    "end_place", "route",
+    "end_place", "route", "call_id_b",
 )  # fmt: skip
 ANSWER_COLUMNS: Final = ("peer", "answer_at", "answer_place")
 
@@ -85,6 +86,7 @@ _ANSWER_AT: Final = COLUMNS.index("answer_at")
 _FORWARD_US: Final = COLUMNS.index("forward_us")
 _ANSWER_PLACE: Final = COLUMNS.index("answer_place")
 _END_PLACE: Final = COLUMNS.index("end_place")
+_CALL_ID_B: Final = STORED.index("call_id_b")
 
 
 def ends_call(frame: VerdictRow) -> bool:
@@ -126,7 +128,7 @@ class Batch:
     __slots__ = ("answers", "calls", "ended", "ends", "frames", "notes", "refused", "spans")
 
     def __init__(self) -> None:
-        self.calls: dict[str, list[object]] = {}  # decision id -> values of COLUMNS
+        self.calls: dict[str, list[object]] = {}  # decision id -> values of STORED
         self.answers: list[tuple[object, ...]] = []
         self.ends: list[tuple[object, ...]] = []
         self.notes: list[Note] = []
@@ -167,17 +169,18 @@ class Batch:
             frame.forward_us,
         )  # fmt: skip
         if row is None:
-            self.ends.append((*values, where, frame.route, frame.decision_id))
+            self.ends.append((*values, where, frame.route, frame.call_id_b, frame.decision_id))
             return
         row[_FIRST_LATER : _FORWARD_US + 1] = values
         row[_END_PLACE] = where
+        row[_CALL_ID_B] = frame.call_id_b
         if frame.route:
             row[_ROUTE] = frame.route
 
     def record(self, decision_id: str) -> Record | None:
         """A call that began in this batch."""
         row = self.calls.get(decision_id)
-        return Record(*row) if row is not None else None  # type: ignore[arg-type]
+        return Record(*row[: len(COLUMNS)]) if row is not None else None  # type: ignore[arg-type]
 
 
 def _call_values(journal: str, where: int, frame: VerdictRow) -> list[object]:
@@ -188,5 +191,5 @@ def _call_values(journal: str, where: int, frame: VerdictRow) -> list[object]:
         frame.decision_id, frame.at, frame.site, frame.node, journal, frame.trunk, frame.route,
         frame.shown, frame.caller, frame.callee, frame.action, frame.rule, frame.basis, frame.status,
         frame.mode, frame.emergency, frame.revision, frame.attest, frame.identity, frame.screen_us,
-        where, *later,
+        where, *later, frame.call_id_a, "",
     ]  # fmt: skip

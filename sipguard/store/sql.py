@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import Final, NamedTuple
 
 from sipguard.records.filter import UP, Filter
-from sipguard.records.record import ANSWER_COLUMNS, COLUMNS, END_COLUMNS
+from sipguard.records.record import ANSWER_COLUMNS, COLUMNS, END_COLUMNS, STORED
 
 Query = tuple[str, list[object]]
 
@@ -60,6 +60,16 @@ MIGRATIONS: Final = (
             " offset INTEGER NOT NULL) WITHOUT ROWID",
         ),
     ),
+    Migration(
+        "Call-IDs of both legs",
+        True,
+        (
+            "ALTER TABLE call ADD COLUMN call_id_a TEXT NOT NULL DEFAULT ''",
+            "ALTER TABLE call ADD COLUMN call_id_b TEXT NOT NULL DEFAULT ''",
+            "CREATE INDEX call_call_id_a ON call (call_id_a) WHERE call_id_a <> ''",
+            "CREATE INDEX call_call_id_b ON call (call_id_b) WHERE call_id_b <> ''",
+        ),
+    ),
 )
 # The lowest schema version that a program must know to use the database: that of the last step that is not additive.
 NEEDED_VERSION: Final = "PRAGMA user_version"
@@ -70,7 +80,7 @@ MIGRATION_VERSION: Final = "SELECT coalesce(max(version), 0) FROM migration"
 INSERT_MIGRATION: Final = "INSERT INTO migration (version, applied_at, what) VALUES (?, ?, ?)"
 
 INSERT_CALL: Final = (
-    f"INSERT INTO call ({', '.join(COLUMNS)}) VALUES ({', '.join('?' * len(COLUMNS))})"
+    f"INSERT INTO call ({', '.join(STORED)}) VALUES ({', '.join('?' * len(STORED))})"
     " ON CONFLICT (decision_id) DO NOTHING"
 )
 UPDATE_ANSWER: Final = f"UPDATE call SET {' = ?, '.join(ANSWER_COLUMNS)} = ? WHERE decision_id = ?"
@@ -89,6 +99,7 @@ FORGET_CALLS: Final = "DELETE FROM call WHERE id IN (SELECT id FROM call WHERE a
 _SELECT: Final = f"SELECT {', '.join(COLUMNS)} FROM call"
 GET: Final = f"{_SELECT} WHERE decision_id = ?"
 BY_PREFIX: Final = f"{_SELECT} WHERE decision_id >= ? AND decision_id < ? ORDER BY at DESC LIMIT ?"
+HAS_CALL_IDS: Final = "SELECT 1 FROM pragma_table_info('call') WHERE name = 'call_id_b'"
 HAS_TRUNK: Final = "SELECT 1 FROM call WHERE trunk = ? OR route = ? LIMIT 1"
 HAS_RULE: Final = "SELECT 1 FROM call WHERE rule = ? LIMIT 1"
 NOTES: Final = "SELECT at, journal, kind, text, revision FROM note WHERE at >= ? ORDER BY at DESC, id DESC LIMIT ?"
@@ -130,6 +141,12 @@ def _conditions(wanted: Filter) -> Query:
             " UNION SELECT id FROM call WHERE shown = ? AND shown <> caller)"
         )
         values += [wanted.number] * 3
+    if wanted.call_id:
+        clauses.append(
+            "id IN (SELECT id FROM call WHERE call_id_a = ? AND call_id_a <> ''"
+            " UNION SELECT id FROM call WHERE call_id_b = ? AND call_id_b <> '')"
+        )
+        values += [wanted.call_id] * 2
     if wanted.after is not None:
         clauses.append("at >= ?")
         values.append(wanted.after)

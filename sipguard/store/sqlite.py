@@ -256,6 +256,10 @@ class SqliteReading:
         """The calls whose decision id begins so, newest first."""
         return _records(self._rows(sql.BY_PREFIX, (prefix, prefix + "\U0010ffff", limit)))
 
+    def has_call_ids(self) -> bool:
+        """Whether calls can be found by Call-ID: not before the desk of this version has opened the database."""
+        return bool(self._rows(sql.HAS_CALL_IDS))
+
     def has_trunk(self, name: str) -> bool:
         """Whether a call came from, or left by, a trunk of this name."""
         return bool(self._rows(sql.HAS_TRUNK, (name, name)))

@@ -4,15 +4,18 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sqlite3
 from pathlib import Path
 
 import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
+from sipguard.b2bua.frames import encode
 from sipguard.cli import calls
 from sipguard.cli.main import main
 from sipguard.records.record import Batch
+from sipguard.store.journal import MIN_SEGMENT_BYTES, Writer
 from sipguard.store.sqlite import SqliteStore
 from tests.records import samples
 
@@ -40,7 +43,13 @@ def config(tmp_path: Path) -> Path:
         batch = Batch()
         for n, decision_id in enumerate(IDS[:2]):
             batch.add("0", 1, 64 + n, samples.rejected(decision_id))
-        batch.add("0", 1, 80, samples.verdict(IDS[2]))
+        verdict, answer = samples.verdict(IDS[2], call_id_a="up@192.0.2.1"), samples.answer(IDS[2])
+        writer = Writer(tmp_path / "journal" / "0", MIN_SEGMENT_BYTES)
+        for frame in (verdict, answer):
+            batch.add("0", *writer.append(encode(frame)), frame)
+        writer.close()
+        batch.add("0", 1, 90, samples.verdict("over", call_id_a="over@192.0.2.1"))
+        batch.add("0", 1, 95, samples.ended("over", call_id_b="over-b@192.0.2.5"))
         await store.load(batch)
         await store.close()
 
@@ -97,6 +106,37 @@ def test_a_part_of_an_id_is_enough_where_one_call_has_it(config: Path) -> None:
     assert several.exit_code == 1
     assert all(decision_id in several.stderr for decision_id in IDS[:2]) and IDS[2] not in several.stderr
     assert asked(config, "explain", "3").exit_code == asked(config, "explain", "...").exit_code == 1
+
+
+@pytest.mark.parametrize(
+    ("call_id", "found"),
+    [
+        ("over@192.0.2.1", ["over"]),
+        ("over-b@192.0.2.5", ["over"]),
+        ("up@192.0.2.1", [IDS[2]]),
+        ("b@192.0.2.5", [IDS[2]]),
+        ("a@192.0.2.1", [IDS[0], IDS[1]]),
+        ("", [*IDS, "over"]),
+        ("nosuch", []),
+    ],
+    ids=["leg a", "leg b", "leg a, up", "leg b, up", "several", "none", "unknown"],
+)
+def test_calls_are_found_by_the_call_id_of_either_leg(config: Path, call_id: str, found: list[str]) -> None:
+    rows = json.loads(asked(config, "calls", "--json", "--call-id", call_id).stdout)
+    assert {row["decision_id"] for row in rows} <= set(found) and bool(rows) == bool(found)
+    if len(found) == 1:
+        assert f"Decision {found[0]}," in asked(config, "explain", call_id).stdout
+
+
+def test_a_database_of_before_has_no_call_ids(config: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "calls.db") as database:
+        for column in ("call_id_a", "call_id_b"):
+            database.execute(f"DROP INDEX call_{column}")
+            database.execute(f"ALTER TABLE call DROP COLUMN {column}")
+    database.close()
+    assert "no Call-IDs yet" in asked(config, "calls", "--call-id", "x").stderr
+    assert asked(config, "calls").exit_code == 0
+    assert "no call has" in asked(config, "explain", "x").stderr
 
 
 @pytest.mark.parametrize("width", [20, 60, 80, 100, 200])

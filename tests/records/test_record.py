@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipguard.b2bua.frames import Frame, NoteFrame, decode_slim, encode
-from sipguard.records.record import COLUMNS, Batch, Note, place, position
+from sipguard.records.record import STORED, Batch, Note, place, position
 from tests.records import samples
 
 
@@ -48,7 +48,7 @@ def test_what_comes_later_updates() -> None:
     assert batch.answers == [("192.0.2.9:5060", samples.AT + 3, place(3, 64), "d-1")]
     assert batch.ends == [
         ("answered", 200, "192.0.2.9:5060", samples.AT + 1, samples.AT + 3, samples.AT + 63, 420,
-         place(3, 164), "", "d-1")
+         place(3, 164), "", "b@192.0.2.5", "d-1")
     ]  # fmt: skip
 
 
@@ -88,7 +88,7 @@ def test_notes_are_kept() -> None:
 
 def test_a_row_has_one_value_for_each_column() -> None:
     batch = batch_of(samples.verdict("d-1"), samples.rejected("d-2"))
-    assert {len(row) for row in batch.calls.values()} == {len(COLUMNS)}
+    assert {len(row) for row in batch.calls.values()} == {len(STORED)}
     assert batch.record("d-3") is None
 
 
