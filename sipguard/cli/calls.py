@@ -141,8 +141,9 @@ def _unknown_names(config: Path, store: SqliteReading, wanted: Filter) -> Iterat
     trunk, rule = wanted.trunk, wanted.rule
     if trunk and trunk not in named.trunks and not store.has_trunk(trunk):
         yield f"{_NO.format('trunk', trunk)}; {meant(trunk, named.trunks)}".rstrip("; ")
-    if rule and rule not in (*named.rules, *RESERVED_RULES) and not store.has_rule(rule):
-        yield f"{_NO.format('rule', rule)}; {meant(rule, named.rules)}".rstrip("; ")
+    rules = [each.name for each in named.policy.rules]
+    if rule and rule not in (*rules, *RESERVED_RULES) and not store.has_rule(rule):
+        yield f"{_NO.format('rule', rule)}; {meant(rule, rules)}".rstrip("; ")
 
 
 def _show(found: list[Record], zone: tzinfo) -> None:
@@ -218,7 +219,8 @@ def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     kept = frames_of(service.journal_directory, record)
-    explanation = explain_call(record, kept.verdict, kept.answer, kept.end)
+    conditions = {rule.name: rule.when for rule in load(config, SKIP).policy.rules}
+    explanation = explain_call(record, kept.verdict, kept.answer, kept.end, conditions)
     if as_json:
         print_json(explanation.as_json())
     else:

@@ -11,8 +11,10 @@ from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
 from sipguard.b2bua.frames import DISPOSITIONS, LOST, AnswerFrame, EndFrame, VerdictFrame
+from sipguard.records.matched import matched_on
 from sipguard.records.record import Record, ends_call
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
+from sipguard.screening.policy.model import Condition
 from sipguard.screening.verdict import BYPASS, ENFORCE
 
 _MARKED = {  # by the marks of b2bua.peers
@@ -73,12 +75,22 @@ def explain(
     verdict: VerdictFrame | None,
     answer: AnswerFrame | None = None,
     end: EndFrame | None = None,
+    conditions: Mapping[str, Condition] | None = None,
 ) -> Explanation:
-    """What happened to a call; only what the row says where its verdict frame is no longer kept."""
+    """What happened to a call; only what the row says where its verdict frame is no longer kept.
+
+    `conditions`: of the rules by name, as the configuration has them now.
+    """
     if verdict is None:
         steps = list(_from_row(record))
     else:
-        steps = [_arrival(verdict), _guard(verdict), *_checks(verdict), *_rules(verdict), _verdict(verdict)]
+        steps = [
+            _arrival(verdict),
+            _guard(verdict),
+            *_checks(verdict),
+            *_rules(verdict, conditions or {}),
+            _verdict(verdict),
+        ]
         if not ends_call(verdict):
             steps.append(_route(verdict, _was_sent(end, answer)))
     before, last = _tries(record, end, answer)
@@ -127,11 +139,17 @@ def _checks(verdict: VerdictFrame) -> Iterable[Step]:
         yield Step("not_asked", f"not asked, since it could not change the verdict: {names}")
 
 
-def _rules(verdict: VerdictFrame) -> Iterable[Step]:
+def _rules(verdict: VerdictFrame, conditions: Mapping[str, Condition]) -> Iterable[Step]:
     if verdict.matched:
         yield Step("rules", f"rules that matched: {', '.join(verdict.matched)}")
     if verdict.reported:
         yield Step("rules", f"rules in report mode that would have acted: {', '.join(verdict.reported)}")
+    for name in dict.fromkeys((*verdict.matched, *verdict.reported, verdict.rule)):
+        if name in conditions:
+            facts = matched_on(conditions[name], verdict)
+            changed = "; it has another condition in the present configuration, so on what is not known"
+            how = changed if facts is None else " on:" if facts else ": it is for every call"
+            yield Step("rules", f"rule {name} matched{how}", facts=facts or {})
     if verdict.tags:
         yield Step("rules", f"tags: {', '.join(verdict.tags)}")
 

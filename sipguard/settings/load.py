@@ -44,7 +44,7 @@ class Loaded:
     service: build.Service | None
     problems: tuple[Problem, ...] = field(default=())
     trunks: tuple[str, ...] = ()  # names in the configuration, whatever else is wrong with it
-    rules: tuple[str, ...] = ()
+    policy: Policy = field(default_factory=Policy)  # as far as it could be read
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -103,8 +103,7 @@ class _Load:
         ruleset = None
         if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):
             ruleset = self._ruleset(policy, lists, anchors, guard)
-        rules = tuple(rule.name for rule in policy.rules)
-        return Loaded(ruleset, service, tuple(self.problems), tuple(self.config.trunks), rules)
+        return Loaded(ruleset, service, tuple(self.problems), tuple(self.config.trunks), policy)
 
     def _ruleset(
         self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings

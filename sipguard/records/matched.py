@@ -1,0 +1,37 @@
+"""Which facts of a call a rule matched on.
+
+Enters: a verdict frame, the rule as a configuration has it. Leaves: names of facts with their values. Must not: say
+anything where the rule, as it stands there, does not match these facts: it was another one then.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipguard.b2bua.frames import VerdictFrame
+from sipguard.screening.finding import FAILED as CHECK_FAILED
+from sipguard.screening.policy.model import AnyOf, Condition, Not, OneOf
+from sipguard.screening.policy.model import Compare as Compared
+from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, Asked, Facts, facts_of, truth_of
+
+
+def matched_on(when: Condition, verdict: VerdictFrame) -> dict[str, object] | None:
+    """The facts that made `when` true, None where it is not true of this call. One that is absent is None."""
+    facts: Facts = {
+        "trunk.name": verdict.trunk,
+        **{name: tuple(value) if isinstance(value, list) else value for name, value in verdict.facts.items()},
+    }
+    asked: Asked = {name: FAILED if status == CHECK_FAILED else FALSE for name, status, _ in verdict.findings}
+    if truth_of(when, {}).truth(facts, asked) != TRUE:
+        return None
+    return {name: facts.get(name) for name in dict.fromkeys(_held(when, facts, asked))}
+
+
+def _held(when: Condition, facts: Facts, asked: Asked) -> Iterator[str]:
+    """The facts of those parts of a true condition that make it so."""
+    if isinstance(when, OneOf | Compared | Not):
+        yield from sorted(facts_of(when))
+        return
+    for part in when.parts:
+        if not isinstance(when, AnyOf) or truth_of(part, {}).truth(facts, asked) == TRUE:
+            yield from _held(part, facts, asked)
