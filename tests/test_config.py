@@ -34,6 +34,15 @@ def test_it_loads_and_warns_of_nothing_but_anchors(loaded: Loaded) -> None:
     assert loaded.service is not None
 
 
+def test_another_listener_breaks_no_trunk(tmp_path: Path) -> None:
+    directory = tmp_path / "config"
+    shutil.copytree(SHIPPED, directory)
+    path = directory / "sipguard.yaml"
+    second = "\n  second: {address: 127.0.0.1, port: 5064}\n\ntrunks:\n"
+    path.write_text(path.read_text().replace("\ntrunks:\n", second, 1))
+    assert load(path).errors == ()
+
+
 def test_it_is_closed_to_strangers(loaded: Loaded) -> None:
     assert loaded.ruleset is not None
     assert {listener.host for listener in loaded.ruleset.listeners.values()} == {"127.0.0.1"}

@@ -779,3 +779,11 @@ def test_host_names_are_looked_at(tmp_path: Path) -> None:
     for wrong in ("sip..example", "-a.example", "a b.example", "192.0.2.256"):
         loaded = load(write(tmp_path, GOOD.replace("192.0.2.9", f'"{wrong}"')))
         assert [problem.path for problem in loaded.errors] == [("trunks", "core", "peers", 1, "host")], wrong
+
+
+def test_listener_left_out_among_several(tmp_path: Path) -> None:
+    several = GOOD.replace("\ntrunks:", "\n  outer: {address: 127.0.0.1, port: 5062}\ntrunks:")
+    errors = load(write(tmp_path, several)).errors
+    assert [str(error.path[1]) for error in errors] == ["core", "carrier-a"]
+    for error in errors:
+        assert str(error).endswith("does not say which listener it uses; write listener: NAME, one of main, outer")

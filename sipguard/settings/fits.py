@@ -6,7 +6,7 @@ Enters: a Config and its Document. Leaves: problems. Must not: open files.
 from __future__ import annotations
 
 import re
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address
 from itertools import combinations
 from typing import Final
@@ -125,10 +125,15 @@ def _trunk_listeners(name: str, trunk: TrunkShape, config: Config, document: Doc
     for where, each in unknown:
         yield document.problem(where, f"{each} is no listener", meant(each, config.listeners))
     if not trunk.listener and not trunk.listeners and len(config.listeners) > 1:
-        yield document.problem(path, "does not say which listener it uses", meant("", config.listeners))
+        yield document.problem(path, "does not say which listener it uses", _write_one(config.listeners))
     elif not unknown:
         yield from _families(name, trunk, config, document)
         yield from _names(name, trunk, config, document)
+
+
+def _write_one(listeners: Iterable[str]) -> str:
+    """What a trunk has to say where there are several listeners."""
+    return f"write listener: NAME, one of {', '.join(listeners)}"
 
 
 def _families(name: str, trunk: TrunkShape, config: Config, document: Document) -> Iterator[Problem]:
