@@ -36,14 +36,15 @@ from sipguard.sip.locate import (
 )
 
 RECORD_TYPE: Final = {4: "A", 6: "AAAA"}
+SAID: Final = 3  # addresses in an error
 _NOTHING: Final = (dns.resolver.NXDOMAIN, dns.resolver.NoAnswer)
 
 
 class ResolveError(NetError):
-    """Why a name leads nowhere; `reason` is a slug that begins with dns_."""
+    """Why a name leads nowhere; `reason` is a slug that begins with dns_, its text may say more."""
 
-    def __init__(self, reason: str) -> None:
-        super().__init__(reason)
+    def __init__(self, reason: str, more: str = "") -> None:
+        super().__init__(f"{reason}: {more}" if more else reason)
         self.reason = reason
 
 
@@ -53,6 +54,7 @@ class _Lookup:
 
     ttl_s: float
     refused: int = 0
+    disbelieved: list[str] = field(default_factory=list)  # the first few that no peer can have
     seen: set[tuple[str, str, int]] = field(default_factory=set)
 
 
@@ -76,7 +78,10 @@ class Resolver:
         except (dns.exception.DNSException, OSError, ValueError):
             raise ResolveError("dns_error") from None
         if not places:
-            raise ResolveError("dns_address_refused" if lookup.refused else "dns_no_address")
+            if not lookup.refused:
+                raise ResolveError("dns_no_address")
+            what = f"{', '.join(lookup.disbelieved)} cannot be a peer's; dns.allow_networks allows it"
+            raise ResolveError("dns_address_refused", what)
         return Answer(tuple(places), max(lookup.ttl_s, settings.shortest_ttl_s), lookup.refused)
 
     async def _places(self, query: Query, lookup: _Lookup) -> list[Place]:
@@ -140,8 +145,11 @@ class Resolver:
             place = (transport, address, port)
             if place in lookup.seen:
                 continue
-            if not self._believed(address) or len(lookup.seen) == ADDRESSES_LIMIT:
+            believed = self._believed(address)
+            if not believed or len(lookup.seen) == ADDRESSES_LIMIT:
                 lookup.refused += 1
+                if not believed and len(lookup.disbelieved) < SAID and address not in lookup.disbelieved:
+                    lookup.disbelieved.append(address)
                 continue
             lookup.seen.add(place)
             kept.append(address)

@@ -56,7 +56,7 @@ class Names:
             try:
                 answer = await self._resolver.resolve(query)
             except ResolveError as error:
-                self._tell(query, None, error.reason)
+                self._tell(query, None, str(error))
                 await asyncio.sleep(retry_s)
                 retry_s = min(2 * retry_s, RETRY_AT_MOST_S)
             else:

@@ -15,6 +15,8 @@ import structlog
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.sip.locate import Answer, Query
 
+SHOWN: Final = 10  # names in a warning
+
 log: Final = structlog.get_logger("sipguard")
 
 
@@ -57,6 +59,19 @@ class Resolutions:
                     await self._heard.wait()
         except TimeoutError:
             return
+
+    def warnings(self, queries: Iterable[Query]) -> list[str]:
+        """A warning that names those that do not resolve now, for whoever reloads; [] where all do."""
+        found = [
+            f"{query.shown} (its last answer is used on)" if query in self._known else query.shown
+            for query in dict.fromkeys(queries)
+            if query in self._failing or query not in self._known
+        ]
+        if not found:
+            return []
+        more = f" and {len(found) - SHOWN} more" if len(found) > SHOWN else ""
+        does = "name does" if len(found) == 1 else "names do"
+        return [f"warning: {len(found)} {does} not resolve: {', '.join(found[:SHOWN])}{more}"]
 
     def keep(self, queries: Iterable[Query]) -> None:
         """Lets go of all other names."""

@@ -34,6 +34,7 @@ from sipguard.service.notify import Notify
 from sipguard.service.overview import published
 from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
+from sipguard.service.restart import needing_restart
 from sipguard.service.traces import Traces
 from sipguard.settings import Loaded, Service, load
 from sipguard.settings.secret import accounts
@@ -365,10 +366,12 @@ class Supervisor:
         if loaded.ruleset is None or loaded.service is None or loaded.errors:
             log.error("reload_refused", problems=problems)
             return {"ok": False, "problems": problems, "revision": self._ruleset.revision}
-        unlike = self._needs_restart(loaded)
+        assert loaded.document is not None
+        others = needing_restart(self._ruleset.listeners, loaded.ruleset.listeners, loaded.document)
+        unlike = [str(problem) for problem in others]
         if unlike:
-            log.error("reload_refused", problems=[unlike])
-            return {"ok": False, "problems": [unlike], "revision": self._ruleset.revision}
+            log.error("reload_refused", problems=unlike)
+            return {"ok": False, "problems": unlike, "revision": self._ruleset.revision}
         if loaded.service.dns != self._service.dns:
             self._fetcher.tell("dns", loaded.service.dns)
         if loaded.service.fetch != self._service.fetch:
@@ -384,18 +387,6 @@ class Supervisor:
         )
         self._say_hep()
         return await self._swap(loaded.ruleset, "reload", problems)
-
-    def _needs_restart(self, loaded: Loaded) -> str:
-        """What of the new configuration cannot be taken up while running, or ""."""
-        assert loaded.ruleset is not None
-        before, after = (
-            {name: (each.host, each.port, each.transport, each.dscp) for name, each in ruleset.listeners.items()}
-            for ruleset in (self._ruleset, loaded.ruleset)
-        )
-        if before != after:
-            what = "another address, port, transport or dscp needs a restart of sipguard; nothing was changed"
-            return f"{self._path}: listeners: {what}"
-        return ""
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""
@@ -426,6 +417,7 @@ class Supervisor:
             log.error(f"{why}_refused", problems=[problem])
             return {"ok": False, "problems": [problem], "revision": before.revision}
         self._want_names(queries_of(ruleset))
+        problems += self._resolutions.warnings(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:
             self._keep(lambda: self._rulesets.add(ruleset))
         log.info(why, before=before.revision, revision=ruleset.revision, warnings=problems)

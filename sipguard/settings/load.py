@@ -45,6 +45,7 @@ class Loaded:
     problems: tuple[Problem, ...] = field(default=())
     trunks: tuple[str, ...] = ()  # names in the configuration, whatever else is wrong with it
     policy: Policy = field(default_factory=Policy)  # as far as it could be read
+    document: Document | None = None  # where things stand in the files
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -103,7 +104,7 @@ class _Load:
         ruleset = None
         if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):
             ruleset = self._ruleset(policy, lists, anchors, guard)
-        return Loaded(ruleset, service, tuple(self.problems), tuple(self.config.trunks), policy)
+        return Loaded(ruleset, service, tuple(self.problems), tuple(self.config.trunks), policy, self.document)
 
     def _ruleset(
         self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings

@@ -177,6 +177,16 @@ async def test_address_that_no_peer_has(address: str) -> None:
     assert (answer.places[0].addresses, answer.refused) == (("10.1.2.3",), 1)
 
 
+async def test_what_is_said_of_such_an_address() -> None:
+    async with NameServer(("sip.carrier.example 60 A 127.0.0.1", "sip.carrier.example 60 A 127.0.0.2")) as server:
+        with pytest.raises(ResolveError) as raised:
+            await resolver(server).resolve(UDP_ONLY)
+    text = str(raised.value)
+    assert text.startswith("dns_address_refused: 127.0.0.")
+    assert "127.0.0.2" in text
+    assert text.endswith(" cannot be a peer's; dns.allow_networks allows it")
+
+
 @pytest.mark.parametrize("address", ["::1", "::", "ff02::1", "fe80::1", "::ffff:127.0.0.1"])
 async def test_address_of_ipv6_that_no_peer_has(address: str) -> None:
     async with NameServer((f"sip.carrier.example 60 AAAA {address}",)) as server:

@@ -91,3 +91,17 @@ def test_what_a_worker_that_is_started_again_gets() -> None:
     assert age_s >= 0
     resolutions.keep([OTHER])
     assert resolutions.with_age() == ()
+
+
+def test_reload_warns_of_names_that_do_not_resolve() -> None:
+    resolutions = Resolutions()
+    resolutions.note(QUERY, ANSWER, "")
+    assert resolutions.warnings([QUERY]) == []
+    resolutions.note(OTHER, None, "dns_timeout")
+    assert resolutions.warnings([QUERY, OTHER, OTHER]) == [f"warning: 1 name does not resolve: {OTHER.shown}"]
+    resolutions.note(QUERY, None, "dns_timeout")
+    assert resolutions.warnings([QUERY, OTHER]) == [
+        f"warning: 2 names do not resolve: {QUERY.shown} (its last answer is used on), {OTHER.shown}"
+    ]
+    many = [Query(f"n{n}.example", 5060, ("udp",), ((4,),)) for n in range(12)]
+    assert resolutions.warnings(many)[0].endswith(f"{many[9].shown} and 2 more")

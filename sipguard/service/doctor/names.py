@@ -84,7 +84,7 @@ def _name(subject: str, query: Query, settings: DnsSettings) -> Diagnosis:
     try:
         answer = asyncio.run(Resolver(settings).resolve(query))
     except ResolveError as error:
-        return Diagnosis(subject, PROBLEM, f"does not resolve: {error.reason}", "correct the name, its zone, or dns:")
+        return Diagnosis(subject, PROBLEM, f"does not resolve: {error}", "correct the name, its zone, or dns:")
     places = [
         f"{address} port {place.port}/{place.transport}" for place in answer.places for address in place.addresses
     ]
