@@ -39,7 +39,7 @@ from sipguard.store.lookup import frames_of
 from sipguard.store.sqlite import SqliteReading
 
 _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
-_NEEDED: Final = (0, 1, 3, 4, 5, 9, 6, 8, 2, 7, 10)  # columns, those first that are missed most
+_NEEDED: Final = (0, 1, 3, 5, 9, 4, 6, 8, 2, 7, 10)  # columns, those first that are missed most
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
 CANDIDATES: Final = 10
 UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
