@@ -42,6 +42,7 @@ _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
 _NEEDED: Final = (0, 1, 3, 5, 9, 4, 6, 8, 2, 7, 10)  # columns, those first that are missed most
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
 CANDIDATES: Final = 10
+CALL_ID_WITHIN_S: Final = 86_400.0  # how far back a Call-ID is looked for: no index bears the cost of one for each call
 UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
 
 
@@ -89,7 +90,7 @@ def calls(
             number=number(any_number) if any_number else "",
             caller=number(caller) if caller else "",
             callee=number(callee) if callee else "",
-            after=instant(since, now_at, zone) if since else None,
+            after=instant(since, now_at, zone) if since else now_at - CALL_ID_WITHIN_S if call_id else None,
             before=instant(until, now_at, zone, late=True) if until else None,
             action=verdict or "",
             rule=rule,
@@ -232,9 +233,15 @@ def _only(prefix: str, store: SqliteReading, journal_directory: Path) -> Record:
     """The one call whose id begins so, or that has this Call-ID; ends where there is none, or more than one."""
     found = store.begins(prefix.rstrip("…."), CANDIDATES + 1) if prefix.rstrip("….") else []
     if not found and prefix and store.has_call_ids():
-        found = _found(store, journal_directory, Filter(call_id=prefix, limit=CANDIDATES + 1))
+        found = _found(
+            store, journal_directory, Filter(call_id=prefix, after=time.time() - CALL_ID_WITHIN_S, limit=CANDIDATES + 1)
+        )
     if not found:
-        stop(f"no call has the decision id or Call-ID {prefix}; a call is found a second after its verdict", FAILED)
+        stop(
+            f"no call has the decision id {prefix}, and none of the last 24 hours the Call-ID; a call is found a second"
+            " after its verdict, an older one by sipguard calls --call-id X --since 7d",
+            FAILED,
+        )
     if len(found) > 1:
         more = " ..." if len(found) > CANDIDATES else ""
         ids = " ".join(record.decision_id for record in found[:CANDIDATES])

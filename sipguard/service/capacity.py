@@ -33,7 +33,7 @@ _STANDARD: Final = "RFC 9293, RFC 8446: not measured"
 FIGURES: Final[dict[str, Figure]] = {
     "journal_call": Figure(3033, "B", "journal frames of an answered, verified call", _MEASURED),
     "journal_rejected": Figure(1301, "B", "journal frame of a rejected call", _MEASURED),
-    "row": Figure(475, "B", "database row of a call, indices included", _MEASURED),
+    "row": Figure(400, "B", "database row of a call, indices included", _MEASURED),
     "wire_call": Figure(6492, "B", "12 messages of an answered, verified call, both legs and ways, UDP", _MEASURED),
     "wire_rejected": Figure(1408, "B", "3 messages of a rejected call", _MEASURED),
     "member": Figure(10, "B", "built list, a number of a list that is thin", _MEASURED),

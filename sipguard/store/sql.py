@@ -66,8 +66,6 @@ MIGRATIONS: Final = (
         (
             "ALTER TABLE call ADD COLUMN call_id_a TEXT NOT NULL DEFAULT ''",
             "ALTER TABLE call ADD COLUMN call_id_b TEXT NOT NULL DEFAULT ''",
-            "CREATE INDEX call_call_id_a ON call (call_id_a) WHERE call_id_a <> ''",
-            "CREATE INDEX call_call_id_b ON call (call_id_b) WHERE call_id_b <> ''",
         ),
     ),
 )
@@ -142,11 +140,8 @@ def _conditions(wanted: Filter) -> Query:
         )
         values += [wanted.number] * 3
     if wanted.call_id:
-        clauses.append(
-            "id IN (SELECT id FROM call WHERE call_id_a = ? AND call_id_a <> ''"
-            " UNION SELECT id FROM call WHERE call_id_b = ? AND call_id_b <> '')"
-        )
-        values += [wanted.call_id] * 2
+        clauses.append("? IN (call_id_a, call_id_b)")
+        values.append(wanted.call_id)
     if wanted.after is not None:
         clauses.append("at >= ?")
         values.append(wanted.after)

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import time
 from pathlib import Path
 
 import pytest
@@ -38,17 +39,19 @@ def config(tmp_path: Path) -> Path:
     path = tmp_path / "sipguard.yaml"
     path.write_text(json.dumps(CONFIG))
 
+    at = time.time() - 100.0
+
     async def fill() -> None:
         store = SqliteStore(tmp_path / "calls.db")
         batch = Batch()
         for n, decision_id in enumerate(IDS[:2]):
-            batch.add("0", 1, 64 + n, samples.rejected(decision_id))
-        verdict, answer = samples.verdict(IDS[2], call_id_a="up@192.0.2.1"), samples.answer(IDS[2])
+            batch.add("0", 1, 64 + n, samples.rejected(decision_id, at))
+        verdict, answer = samples.verdict(IDS[2], at, call_id_a="up@192.0.2.1"), samples.answer(IDS[2], at + 3.0)
         writer = Writer(tmp_path / "journal" / "0", MIN_SEGMENT_BYTES)
         for frame in (verdict, answer):
             batch.add("0", *writer.append(encode(frame)), frame)
         writer.close()
-        batch.add("0", 1, 90, samples.verdict("over", call_id_a="over@192.0.2.1"))
+        batch.add("0", 1, 90, samples.verdict("over", at, call_id_a="over@192.0.2.1"))
         batch.add("0", 1, 95, samples.ended("over", call_id_b="over-b@192.0.2.5"))
         await store.load(batch)
         await store.close()
@@ -128,10 +131,18 @@ def test_calls_are_found_by_the_call_id_of_either_leg(config: Path, call_id: str
         assert f"Decision {found[0]}," in asked(config, "explain", call_id).stdout
 
 
+def test_a_call_id_is_looked_for_in_the_last_day_unless_told(config: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "calls.db") as database:
+        database.execute("UPDATE call SET at = at - 90000 WHERE decision_id = 'over'")
+    database.close()
+    assert json.loads(asked(config, "calls", "--json", "--call-id", "over@192.0.2.1").stdout) == []
+    assert "--since 7d" in asked(config, "explain", "over@192.0.2.1").stderr
+    assert json.loads(asked(config, "calls", "--json", "--call-id", "over@192.0.2.1", "--since", "2d").stdout)
+
+
 def test_a_database_of_before_has_no_call_ids(config: Path, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "calls.db") as database:
         for column in ("call_id_a", "call_id_b"):
-            database.execute(f"DROP INDEX call_{column}")
             database.execute(f"ALTER TABLE call DROP COLUMN {column}")
     database.close()
     assert "no Call-IDs yet" in asked(config, "calls", "--call-id", "x").stderr
