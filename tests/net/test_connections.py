@@ -647,7 +647,7 @@ def test_a_loop_that_is_late_twice_in_a_row_is_overloaded() -> None:
         ground.connections._tick_due = asyncio.get_running_loop().time() - 0.3
         ground.connections._late_s = 0.5
         ground.connections._tick()
-        assert 0.3 <= ground.connections.lag_s <= 0.5
+        assert 0.299 <= ground.connections.lag_s <= 0.5  # a sum of floats
         writer.close()
         ground.close()
 
