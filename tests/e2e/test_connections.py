@@ -323,6 +323,7 @@ def test_handshakes_that_do_not_end_are_cut_off(ground: Ground) -> None:
     caller.close()
 
 
+@pytest.mark.load
 def test_ten_thousand_open_connections_cost_no_call(ground: Ground) -> None:
     """As many as the limit on descriptors allows, here and there; those above the cap wait in the kernel."""
     soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)

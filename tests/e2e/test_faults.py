@@ -400,6 +400,7 @@ def resident(product: Product) -> float:
     return product.metric("sipguard_memory_bytes")
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("shedding", [True, False], ids=["most_are_shed", "none_is_shed"])
 def test_ten_thousand_invites_at_full_speed(alone: Callable[..., Product], hop: NextHop, shedding: bool) -> None:
     """Half of them are refused by a rule, half go to a peer; nobody acknowledges anything. A call goes on meanwhile."""
@@ -433,6 +434,7 @@ def test_ten_thousand_invites_at_full_speed(alone: Callable[..., Product], hop: 
     caller.close()
 
 
+@pytest.mark.load
 @pytest.mark.parametrize("host", ["127.0.11.2", "127.0.19.9"], ids=["from_a_trunk", "from_a_stranger"])
 def test_ten_thousand_datagrams_of_noise(product: Product, host: str) -> None:
     caller = Caller(product.address(), "127.0.11.1")

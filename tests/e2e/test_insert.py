@@ -26,6 +26,7 @@ from tests.standin import Caller, NextHop, header
 from tests.wanted import reason
 
 pytestmark = [
+    pytest.mark.load,
     pytest.mark.e2e,
     *(
         pytest.mark.skipif(bool(reason(program)), reason=reason(program) or f"{program} is there")

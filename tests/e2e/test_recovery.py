@@ -123,6 +123,7 @@ def test_a_call_that_rang_is_lost(own: Product, calls: Calls) -> None:
     assert calls.status() == 200
 
 
+@pytest.mark.load
 @pytest.mark.skipif(bool(reason("sipp")), reason=reason("sipp") or "sipp is there")
 def test_crashes_under_load(make_product: MakeProduct, tmp_path: Path) -> None:
     """Two crashes at 100 calls a second: calls that are up go on, INVITEs wait in the kernel or are repeated."""

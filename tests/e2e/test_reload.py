@@ -16,6 +16,7 @@ from tests.e2e.sipp import Sipp
 from tests.wanted import reason
 
 pytestmark = [
+    pytest.mark.load,
     pytest.mark.e2e,
     pytest.mark.skipif(bool(reason("sipp")), reason=reason("sipp") or "sipp is there"),
 ]
