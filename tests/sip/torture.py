@@ -104,11 +104,11 @@ _RFC4475: Final = {
         why="well-formed; it has a To tag, so it belongs to a dialog that nobody knows",
     ),
     "intmeth": _request(
-        "RFC 4475 §3.1.1.2", 405, f"{_INTERESTING} {_UNUSUAL}",
+        "RFC 4475 §3.1.1.2", 501, f"{_INTERESTING} {_UNUSUAL}",
         "intmeth.word%ZK-!.*_+'@word`~)(><:\\/\"][?}{", 139122385, "_token~1'+`*%!-./", "z9hG4bK-.!%66*_+`'~",
         "host1.example.com", hops=255,
         headers={"extensionheader-!.%*+_`'~": "\ufeff大停電".encode().decode("latin-1")},
-        why="well-formed; no method of ours",
+        why="well-formed; a method that nobody knows (RFC 3261 §21.5.2)",
     ),
     "esc01": _request(
         "RFC 4475 §3.1.1.3", FORWARDED, "INVITE sip:sips%3Auser%40example.com@example.net",
@@ -125,7 +125,7 @@ _RFC4475: Final = {
         headers={"to": "sip:null-%00-null@example.com", "contact": "<sip:%00@host5.example.com>"},
     ),
     "esc02": _request(
-        "RFC 4475 §3.1.1.5", 405, "RE%47IST%45R sip:registrar.example.com",
+        "RFC 4475 §3.1.1.5", 501, "RE%47IST%45R sip:registrar.example.com",
         "esc02.asdfnqwo34rq23i34jrjasdcnl23nrlknsdf", 29344, "f232jadfj23/", "z9hG4bK209%fzsnel234",
         "host.example.com",
         headers={"c%6fntact": "<sip:alias2@host2.example.com>", "to": '"%Z%45" <sip:resource@example.com>'},
