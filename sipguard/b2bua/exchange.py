@@ -14,7 +14,7 @@ from sipguard.b2bua.credentials import CHALLENGED, OURS, REFUSED, WRONG, once_mo
 from sipguard.b2bua.crossing import TARGET_REFRESH, bare_ack, hops_left, in_dialog, relayed
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.lifetime import interval_of
-from sipguard.b2bua.privacy import NOTHING, hidden
+from sipguard.b2bua.privacy import dropped_between
 from sipguard.b2bua.subscription import OUTLIVING
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
@@ -206,7 +206,7 @@ class Exchange:
         if self.asks_s and 200 <= status < 300:
             ours += refresh.to_add(response, self.asks_s)
         other = self.other
-        dropped = hidden(response, other.believed, source.shown) if source.border or other.border else NOTHING
+        dropped = dropped_between(response, other, source)
         octets = relayed(response, server.head, server.to_line, "", ours, dropped)
         server.respond(status, octets, now)
         if status < 200:

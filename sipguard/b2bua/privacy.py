@@ -89,3 +89,8 @@ def without(lines: str, names: frozenset[str]) -> str:
         if not dropping:
             kept.append(line)
     return "\r\n".join(kept)
+
+
+def dropped_between(response: Message, source: Leg, to: Leg) -> frozenset[str]:
+    """What of a response from `source` does not cross to `to`; NOTHING where neither stands at a border."""
+    return hidden(response, source.believed, to.shown) if source.border or to.border else NOTHING

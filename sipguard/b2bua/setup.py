@@ -20,7 +20,7 @@ from sipguard.b2bua.failures import LAST_503, better
 from sipguard.b2bua.following import FOLLOWED, Followed, follow
 from sipguard.b2bua.forwarding import invite, prepare_lines
 from sipguard.b2bua.leg import B, Leg
-from sipguard.b2bua.privacy import NOTHING, hidden, stand
+from sipguard.b2bua.privacy import NOTHING, dropped_between, stand
 from sipguard.b2bua.retry_after import retry_after_of
 from sipguard.b2bua.setup_table import (
     ANSWER,
@@ -276,7 +276,7 @@ class Setup:
             return
         self.relayed_ring = True
         server = self.server
-        dropped = hidden(response, leg.believed, a.shown) if a.border or leg.border else NOTHING
+        dropped = dropped_between(response, leg, a)
         octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact, dropped)
         server.respond(response.status, octets, now)
 
@@ -305,7 +305,7 @@ class Setup:
             ours += refresh.to_add(response, interval_s)
         lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
         call.record_answer(a, b)
-        dropped = hidden(response, b.believed, a.shown) if a.border or b.border else NOTHING
+        dropped = dropped_between(response, b, a)
         octets = relayed(response, server.head, server.to_line, a.local_tag, ours, dropped)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
@@ -364,8 +364,7 @@ class Setup:
             call.close(frames.FAILED)
             return
         a, b = call.a, call.b
-        limited = b is not None and (a.border or b.border)
-        dropped = hidden(response, b.believed, a.shown) if b is not None and limited else NOTHING
+        dropped = dropped_between(response, b, a) if b is not None else NOTHING
         octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "", dropped)
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
