@@ -97,6 +97,13 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.x5u": URL,
         "identity.x5u_host": "certs.example",
         "identity.deviations": (),
+        "identity.count": 1,
+        "identity.orig_ok": True,
+        "identity.dest_ok": True,
+        "identity.fresh": True,
+        "identity.chain_ok": True,
+        "identity.signature_ok": True,
+        "identity.each": None,
         "identity.iat_age_s": 5.0,
     }
     assert len(str(found.facts["identity.certificate_sha256"])) == 64

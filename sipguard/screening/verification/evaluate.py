@@ -1,0 +1,125 @@
+"""All Identity values of a call, one after the other (RFC 8224 §6.2, RFC 8588).
+
+Enters: an attempt, settings, validated certificates. Leaves: a Result for each value, in order.
+Must not: fetch, decide about the call, ask for a certificate for a token that cannot pass anyway.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+
+from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.verification.parties import caller_named, names_called
+from sipguard.screening.verification.result import PASSED, UNSUPPORTED, WAITING, Result
+from sipguard.stir import identity
+from sipguard.stir.certificate import CertificateStore, Credential
+from sipguard.stir.errors import (
+    InvalidIdentity,
+    StaleDate,
+    StirError,
+    UnsupportedCredential,
+    UnsupportedPassport,
+)
+from sipguard.stir.passport import Passport, freshness, require_agreement, verify
+from sipguard.stir.passport import read as read_passport
+
+
+@dataclass(frozen=True)
+class Settings:
+    """What counts as fresh, how long a call may wait for a certificate, and from where one may come."""
+
+    freshness_s: float = 60.0  # RFC 8224 §6.2 step 4
+    future_s: float = 5.0  # how far `iat` may lie ahead of our clock
+    budget_s: float = 0.25  # on the call path; the fetch goes on behind it
+    max_headers: int = 10  # Identity values looked at
+    strict: bool = False  # deviations of the token fail it
+    x5u_ports: tuple[int, ...] = (443, 8443)
+
+
+def evaluate(attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> list[Result]:
+    """A Result for each Identity value, up to `max_headers`; WAITING where a certificate must be fetched."""
+    results = [Result(value) for value in identity.split(attempt.identity)[: settings.max_headers]]
+    for result in results:
+        try:
+            _examine(result, attempt, settings, certificates)
+        except StirError as error:
+            result.reason, result.status = error.reason, error.status
+            if isinstance(error, UnsupportedPassport):
+                result.outcome, result.step = UNSUPPORTED, -1
+    return results
+
+
+def _examine(result: Result, attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> None:
+    """Fills `result`; raises StirError for what fails it before the call is looked at.
+
+    The signature comes last: comparing numbers costs a fiftieth of it (RFC 8224 §6.2.4 allows the order). A token
+    that fails before is looked at further only where its certificate is at hand.
+    """
+    header = identity.read(result.value)
+    passport = result.passport = read_passport(header.token)
+    if passport.ppt == "div":
+        raise UnsupportedPassport("unsupported_ppt", "div")
+    result.step = 1
+    require_agreement(header, passport)
+    result.host = identity.check_x5u(passport.x5u, settings.x5u_ports)
+    if settings.strict and passport.deviations:
+        raise InvalidIdentity("deviations", " ".join(passport.deviations))
+    result.step = 2
+    tn = _compare(result, passport, attempt, settings)
+    found = certificates.get(passport.x5u, attempt.received_at)
+    if found is None:
+        if not result.reason:
+            result.outcome = WAITING
+        return
+    try:
+        _verify(result, passport, found, tn, attempt.received_at)
+    except StirError as error:
+        if not result.reason:
+            result.reason, result.status = error.reason, error.status
+    if not result.reason:
+        result.outcome, result.reason = PASSED, PASSED
+
+
+def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings: Settings) -> str:
+    """Holds the claims against the call; the TN that the token vouches for.
+
+    The first of orig, dest and iat that does not fit becomes the reason of `result`.
+    """
+    result.source, tn = caller_named(passport, attempt)
+    result.orig_ok = result.source != ""
+    result.dest_ok = names_called(passport, attempt)
+    try:
+        freshness(passport.iat, attempt.received_at, settings.freshness_s, settings.future_s)
+        result.fresh = True
+    except StaleDate as error:
+        result.fresh = False
+        result.reason, result.status = error.reason, error.status
+    if not result.orig_ok:
+        result.reason, result.status = "orig_mismatch", InvalidIdentity.status
+    elif not result.dest_ok:
+        result.reason, result.status = "dest_mismatch", InvalidIdentity.status
+    else:
+        result.step = 4 if result.fresh else 3
+    return tn
+
+
+def _verify(result: Result, passport: Passport, found: Credential | StirError, tn: str, unix_at: float) -> None:
+    """The certificate and the signature by it. Raises StirError."""
+    if isinstance(found, StirError):
+        result.chain_ok = None if found.status == 436 else False
+        raise type(found)(found.reason, found.detail)  # the kept one must not collect frames
+    result.credential = found
+    result.chain_ok = True
+    if tn and not found.authority.covers(tn):
+        raise UnsupportedCredential("out_of_scope", tn)
+    try:
+        verify(passport, found, unix_at)
+        result.signature_ok = True
+        if result.step == 4:
+            result.step = 5
+    except InvalidIdentity:
+        result.signature_ok = False
+        raise
+    except UnsupportedCredential:
+        result.chain_ok = False
+        raise

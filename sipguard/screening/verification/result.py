@@ -1,0 +1,59 @@
+"""What one Identity value came to.
+
+Enters: what the steps of verification find. Leaves: a Result with separate facts for each step.
+Must not: decide about the call; one good value among several is enough (RFC 8224 §6.2.1).
+"""
+
+from __future__ import annotations
+
+from typing import TYPE_CHECKING, Final
+
+if TYPE_CHECKING:
+    from sipguard.stir.credential import Credential
+    from sipguard.stir.passport import Passport
+
+PASSED: Final = "passed"
+FAILED: Final = "failed"
+UNSUPPORTED: Final = "unsupported"  # a type that is not verified here: no failure (RFC 8224 §6.2 step 1)
+WAITING: Final = "waiting"  # its certificate has to be fetched
+
+
+class Result:
+    """One Identity value. `reason` is a slug, `status` the SIP status of a rejection for it, 0 where it passed.
+
+    The flags say how each step came out and are None where it was not taken: `orig_ok`, `dest_ok`, `fresh`,
+    `chain_ok`, `signature_ok`. They are told apart from `reason`, which names the first step that failed.
+    """
+
+    __slots__ = (
+        "chain_ok",
+        "credential",  # Credential | None
+        "dest_ok",
+        "fresh",
+        "host",  # of the x5u, lower case, "" where that may not be fetched
+        "orig_ok",
+        "outcome",
+        "passport",  # Passport | None where it could not be read
+        "reason",
+        "signature_ok",
+        "source",  # from | pai | both: which caller the token vouches for, "" for none
+        "status",
+        "step",  # how far it came; of several that failed the furthest is reported
+        "value",  # as received
+    )
+
+    def __init__(self, value: str) -> None:
+        self.value = value
+        self.outcome = FAILED
+        self.reason = ""
+        self.status = 0
+        self.step = 0
+        self.passport: Passport | None = None
+        self.credential: Credential | None = None
+        self.host = ""
+        self.source = ""
+        self.orig_ok: bool | None = None
+        self.dest_ok: bool | None = None
+        self.fresh: bool | None = None
+        self.chain_ok: bool | None = None
+        self.signature_ok: bool | None = None
