@@ -10,17 +10,17 @@ from dataclasses import dataclass
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.verification.parties import caller_named, names_called
-from sipguard.screening.verification.result import PASSED, UNSUPPORTED, WAITING, Result
+from sipguard.screening.verification.proof import prove
+from sipguard.screening.verification.result import UNSUPPORTED, WAITING, Result
 from sipguard.stir import identity
-from sipguard.stir.certificate import CertificateStore, Credential
+from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import (
     InvalidIdentity,
     StaleDate,
     StirError,
-    UnsupportedCredential,
     UnsupportedPassport,
 )
-from sipguard.stir.passport import Passport, freshness, require_agreement, verify
+from sipguard.stir.passport import Passport, freshness, require_agreement
 from sipguard.stir.passport import read as read_passport
 
 
@@ -37,24 +37,26 @@ class Settings:
 
 
 def evaluate(attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> list[Result]:
-    """A Result for each Identity value, up to `max_headers`; WAITING where a certificate must be fetched."""
+    """A Result for each Identity value, up to `max_headers`; WAITING where a certificate must be fetched.
+
+    All are read before the first is judged, since some refer to others (RFC 8946 §4.2).
+    """
     results = [Result(value) for value in identity.split(attempt.identity)[: settings.max_headers]]
     for result in results:
         try:
-            _examine(result, attempt, settings, certificates)
+            _read(result, settings)
         except StirError as error:
             result.reason, result.status = error.reason, error.status
             if isinstance(error, UnsupportedPassport):
                 result.outcome, result.step = UNSUPPORTED, -1
+    for result in results:
+        if not result.reason and result.passport is not None:
+            _judge(result, result.passport, attempt, settings, certificates)
     return results
 
 
-def _examine(result: Result, attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> None:
-    """Fills `result`; raises StirError for what fails it before the call is looked at.
-
-    The signature comes last: comparing numbers costs a fiftieth of it (RFC 8224 §6.2.4 allows the order). A token
-    that fails before is looked at further only where its certificate is at hand.
-    """
+def _read(result: Result, settings: Settings) -> None:
+    """What the value says, before the call is looked at. Raises StirError."""
     header = identity.read(result.value)
     passport = result.passport = read_passport(header.token)
     if passport.ppt == "div":
@@ -65,19 +67,23 @@ def _examine(result: Result, attempt: CallAttempt, settings: Settings, certifica
     if settings.strict and passport.deviations:
         raise InvalidIdentity("deviations", " ".join(passport.deviations))
     result.step = 2
+
+
+def _judge(
+    result: Result, passport: Passport, attempt: CallAttempt, settings: Settings, certificates: CertificateStore
+) -> None:
+    """Holds a token against the call, then proves its signature.
+
+    The signature comes last: comparing numbers costs a fiftieth of it (RFC 8224 §6.2.4 allows the order). A token
+    that fails before is looked at further only where its certificate is at hand.
+    """
     tn = _compare(result, passport, attempt, settings)
     found = certificates.get(passport.x5u, attempt.received_at)
     if found is None:
         if not result.reason:
             result.outcome = WAITING
         return
-    try:
-        _verify(result, passport, found, tn, attempt.received_at)
-    except StirError as error:
-        if not result.reason:
-            result.reason, result.status = error.reason, error.status
-    if not result.reason:
-        result.outcome, result.reason = PASSED, PASSED
+    prove(result, passport, found, tn, attempt.received_at)
 
 
 def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings: Settings) -> str:
@@ -101,25 +107,3 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     else:
         result.step = 4 if result.fresh else 3
     return tn
-
-
-def _verify(result: Result, passport: Passport, found: Credential | StirError, tn: str, unix_at: float) -> None:
-    """The certificate and the signature by it. Raises StirError."""
-    if isinstance(found, StirError):
-        result.chain_ok = None if found.status == 436 else False
-        raise type(found)(found.reason, found.detail)  # the kept one must not collect frames
-    result.credential = found
-    result.chain_ok = True
-    if tn and not found.authority.covers(tn):
-        raise UnsupportedCredential("out_of_scope", tn)
-    try:
-        verify(passport, found, unix_at)
-        result.signature_ok = True
-        if result.step == 4:
-            result.step = 5
-    except InvalidIdentity:
-        result.signature_ok = False
-        raise
-    except UnsupportedCredential:
-        result.chain_ok = False
-        raise
