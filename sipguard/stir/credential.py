@@ -33,7 +33,8 @@ _REFUSED: Final = ("1.3.6.1.5.5.7.1.27", "1.3.6.1.5.5.7.1.33")
 _UNDERSTOOD: Final = frozenset(  # extensions that may be critical
     (tnauthlist.OID, "2.5.29.14", "2.5.29.15", "2.5.29.19", "2.5.29.31", "2.5.29.32", "2.5.29.35")
 )
-_UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, OverflowError)
+# What reading a certificate may raise where its octets are not what they should be.
+UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, OverflowError)
 
 
 class Credential:
@@ -49,6 +50,7 @@ class Credential:
         "not_after_at",
         "not_before_at",
         "organisation",  # O of the subject or ""
+        "serials",  # tuple[tuple[bytes, int], ...]: leaf to anchor, DER of the issuer's name and serial number
         "sha256",  # of the leaf's DER, hex
         "spc",  # tuple[str, ...]: service provider codes
         "subject",  # RFC 4514 text
@@ -57,12 +59,12 @@ class Credential:
 
     def __init__(
         self,
-        leaf: x509.Certificate,
+        path: Sequence[x509.Certificate],
         key: ec.EllipticCurvePublicKey,
         authority: TNAuthList,
-        window: tuple[float, float],
         warnings: tuple[str, ...],
     ) -> None:
+        leaf = path[0]
         names = leaf.subject.get_attributes_for_oid(NameOID.ORGANIZATION_NAME)
         self.key = key
         self.authority = authority
@@ -71,7 +73,8 @@ class Credential:
         self.organisation = str(names[0].value) if names else ""
         self.issuer = leaf.issuer.rfc4514_string()
         self.sha256 = leaf.fingerprint(SHA256()).hex()
-        self.not_before_at, self.not_after_at = window
+        self.serials = tuple([(one.issuer.public_bytes(), one.serial_number) for one in path])
+        self.not_before_at, self.not_after_at = _window(path)
         self.warnings = warnings
 
 
@@ -127,8 +130,8 @@ def validate(chain: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
         key, authority = _key(leaf), _authority(leaf)
         path = _Walk(chain, anchors, unix_at).path(leaf)
         warnings = (*deviations(leaf, path), *(() if leaf is chain[0] else ("chain_order",)))
-        return Credential(leaf, key, authority, _window(path), warnings)
-    except _UNREADABLE as error:
+        return Credential(path, key, authority, warnings)
+    except UNREADABLE as error:
         raise UnsupportedCredential("certificate_malformed", str(error)) from None
 
 
@@ -180,7 +183,7 @@ class _Walk:
         self._signatures -= 1
         try:
             path[-1].verify_directly_issued_by(issuer)
-        except (InvalidSignature, *_UNREADABLE):
+        except (InvalidSignature, *UNREADABLE):
             self._why = "chain_signature"
             return False
         try:
@@ -195,7 +198,7 @@ class _Walk:
 def _load(octets: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(octets)
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise UnsupportedCredential("pem_malformed", str(error)) from None
 
 

@@ -47,6 +47,14 @@ def test_a_leaf_under_an_anchor_becomes_a_credential() -> None:
     assert found.not_after_at == LEAF.certificate.not_valid_after_utc.timestamp()
 
 
+def test_a_credential_names_every_certificate_of_its_path() -> None:
+    found = judge(UNDER_MIDDLE.pem, MIDDLE.pem)
+    path = (UNDER_MIDDLE, MIDDLE, PKI.root)
+    assert found.serials == tuple(
+        (one.certificate.issuer.public_bytes(), one.certificate.serial_number) for one in path
+    )
+
+
 def x509_print(certificate: x509.Certificate) -> str:
     """SHA-256 of the DER."""
     return sha256(certificate.public_bytes(Encoding.DER)).hexdigest()

@@ -1,0 +1,21 @@
+"""The command group certs: what stands around certificates. Each of its commands has a module of its own.
+
+Enters: arguments. Leaves: what the commands print. Must not: hold a command.
+"""
+
+from __future__ import annotations
+
+import click
+
+from sipguard.cli import certs_inspect
+
+
+@click.group(name="certs")
+def certs() -> None:
+    """Certificates of signers: what they are."""
+
+
+for command in (certs_inspect.inspect_command,):
+    certs.add_command(command)
+
+COMMANDS = (certs,)
