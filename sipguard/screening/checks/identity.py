@@ -54,7 +54,8 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.fresh", "flag", "the token judged is fresh (RFC 8224 §6.2 step 4)"),
     FactSpec("identity.chain_ok", "flag", "its certificate is trusted; absent where there was none to look at"),
     FactSpec("identity.signature_ok", "flag", "its signature holds; absent where that was not looked at"),
-    FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host"),
+    FactSpec("identity.reasons", "set", "why values did not pass, of all that did not; absent where all passed"),
+    FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps taken"),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
 )
 
@@ -111,15 +112,30 @@ def _with_steps(
         facts["identity.x5u_host"] = result.host or None
         facts["identity.deviations"] = passport.deviations
         facts["identity.iat_age_s"] = received_at - passport.iat
-    facts["identity.each"] = tuple([_in_short(one) for one in results]) if len(results) > 1 else None
+    if len(results) == 1:
+        facts["identity.reasons"] = None if result.outcome == PASSED else (result.reason,)
+        facts["identity.each"] = None
+    else:
+        reasons = dict.fromkeys(one.reason for one in results if one.outcome != PASSED and one.reason)
+        facts["identity.reasons"] = tuple(reasons) or None
+        facts["identity.each"] = tuple([_in_short(one) for one in results])
     return facts
 
 
 def _in_short(result: Result) -> str:
-    """One value in a line: `ppt outcome reason host`, `-` for what is not known."""
+    """One value in a line: `ppt outcome reason host`, `-` for what is not known, then `orig+ dest- fresh+ chain+
+    signature+` for the steps that were taken."""
     passport = result.passport
     ppt = (passport.ppt or "base") if passport is not None else "-"
-    return f"{ppt} {result.outcome} {result.reason or '-'} {result.host or '-'}"
+    flags = (
+        ("orig", result.orig_ok),
+        ("dest", result.dest_ok),
+        ("fresh", result.fresh),
+        ("chain", result.chain_ok),
+        ("signature", result.signature_ok),
+    )
+    steps = "".join([f" {name}{'+' if held else '-'}" for name, held in flags if held is not None])
+    return f"{ppt} {result.outcome} {result.reason or '-'} {result.host or '-'}{steps}"
 
 
 def _unverified(result: str, reason: str, status: int) -> dict[str, FactValue]:

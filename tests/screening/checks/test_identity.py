@@ -103,6 +103,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.fresh": True,
         "identity.chain_ok": True,
         "identity.signature_ok": True,
+        "identity.reasons": None,
         "identity.each": None,
         "identity.iat_age_s": 5.0,
     }
@@ -230,6 +231,24 @@ def test_what_does_not_verify_is_a_hit_and_vouches_for_nothing(
     assert facts["identity.status"] == status
     for name in ("attest", "origid", "orig_source", "spc", "signer", "certificate_sha256"):
         assert facts[f"identity.{name}"] is None, name
+
+
+def test_of_several_values_each_says_why_and_how_far() -> None:
+    facts = run(attempt("garbage", token(tamper=True), token(iat=int(NOW) - 61), token(ppt="rph"), token())).facts
+    assert facts["identity.result"] == "passed"
+    assert facts["identity.reasons"] == ("info_missing", "signature", "iat_expired", "unsupported_ppt")
+    assert facts["identity.each"] == (
+        "- failed info_missing -",
+        "shaken failed signature certs.example orig+ dest+ fresh+ chain+ signature-",
+        "shaken failed iat_expired certs.example orig+ dest+ fresh- chain+ signature+",
+        "- unsupported unsupported_ppt -",
+        "shaken passed passed certs.example orig+ dest+ fresh+ chain+ signature+",
+    )
+
+
+def test_a_single_value_that_fails_has_its_reason_among_the_reasons() -> None:
+    assert run(attempt(token(iat=1))).facts["identity.reasons"] == ("iat_expired",)
+    assert run(attempt(token(), token())).facts["identity.reasons"] is None
 
 
 def test_the_token_judged_is_described_even_where_it_fails() -> None:

@@ -1,0 +1,83 @@
+"""Why an Identity value did not pass: the closed list of reasons, the SIP status of each, and what it means.
+
+Enters: nothing. Leaves: a table. Must not: be added to without docs/stir.md; tests hold both against the sources.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+# reason -> (status of a rejection for it, 0 for none; what it means)
+REASONS: Final[dict[str, tuple[int, str]]] = {
+    "passed": (0, "the signature holds, and the token speaks of this call"),
+    # --- 403
+    "iat_expired": (403, "`iat` is older than `freshness`"),
+    "iat_future": (403, "`iat` lies further ahead of our clock than `future`"),
+    # --- 428
+    "identity_missing": (428, "the call carries no Identity header"),
+    "not_verified": (428, "the trunk says `verify: false`"),
+    "unsupported_ppt": (428, "a type of PASSporT that is not verified here; no failure, other values count"),
+    # --- 436
+    "x5u_refused": (436, "`x5u` is not https, has another port, userinfo, a query or fragment, or is too long"),
+    "x5u_address_refused": (436, "its host has no address but special-purpose ones (RFC 6890)"),
+    "x5u_dns": (436, "its host could not be resolved"),
+    "x5u_connect": (436, "no connection to its host"),
+    "x5u_tls": (436, "the TLS handshake with its host failed"),
+    "x5u_timeout": (436, "its host did not answer within the deadline"),
+    "x5u_http": (436, "its host broke HTTP"),
+    "x5u_http_status": (436, "its host answered with another status than 200"),
+    "x5u_redirect": (436, "its host answered with a redirect, which is never followed"),
+    "x5u_content_type": (436, "its host sent another content type"),
+    "x5u_encoding": (436, "its host sent a content encoding"),
+    "x5u_too_large": (436, "its host sent more than 64 KiB"),
+    "x5u_not_pem": (436, "its host sent no PEM"),
+    "x5u_busy": (436, "too many fetches wait for its host already"),
+    "x5u_breaker_open": (436, "its host failed of late and is left alone"),
+    "x5u_fetcher_closed": (436, "sipguard was stopping"),
+    # --- 437
+    "unsupported_alg": (437, "the token is signed by another algorithm than ES256"),
+    "pem_malformed": (437, "the certificate file cannot be read"),
+    "pem_too_large": (437, "the certificate file is longer than 64 KiB"),
+    "certificate_malformed": (437, "a certificate of the chain cannot be read"),
+    "certificate_expired": (437, "the chain is not valid any more, now or at `iat`"),
+    "certificate_not_yet_valid": (437, "the chain is not valid yet, now or at `iat`"),
+    "chain_untrusted": (437, "the chain leads to no anchor"),
+    "chain_constraints": (437, "an issuer of the chain may not issue, or not so deep"),
+    "chain_signature": (437, "a certificate of the chain was not signed by its issuer"),
+    "chain_too_long": (437, "the chain has too many certificates or asks for too many signatures"),
+    "leaf_is_authority": (437, "the chain has authorities only"),
+    "key_unsupported": (437, "the key is not on P-256"),
+    "extension_unsupported": (437, "a critical extension is unknown, or claim constraints are set"),
+    "delegate_unsupported": (437, "an authority with a scope of numbers issued it"),
+    "tnauthlist_missing": (437, "the certificate has no TNAuthList (RFC 8226 §9)"),
+    "tnauthlist_malformed": (437, "its TNAuthList cannot be read"),
+    "out_of_scope": (437, "its TNAuthList does not cover the caller"),
+    # --- 438: the header
+    "identity_syntax": (438, "the value is not as RFC 8224 §4 has it"),
+    "identity_too_large": (438, "the value is longer than 8 KiB"),
+    "info_missing": (438, "there is no `info`"),
+    "info_mismatch": (438, "`info` is not the `x5u` of the token"),
+    "alg_mismatch": (438, "`alg` is not that of the token"),
+    "ppt_mismatch": (438, "`ppt` is not that of the token"),
+    # --- 438: the token
+    "compact_not_allowed": (438, "the compact form of a type that has none"),
+    "token_malformed": (438, "the token is not three parts of base64url"),
+    "signature_malformed": (438, "the signature is not 64 octets of base64url"),
+    "header_malformed": (438, "its header is no such JSON object, or has `crit`"),
+    "header_too_large": (438, "its header is longer than 2 KiB"),
+    "claims_malformed": (438, "its claims are no such JSON object"),
+    "claims_too_large": (438, "its claims are longer than 6 KiB"),
+    "json_too_deep": (438, "its JSON nests deeper than 6"),
+    "x5u_missing": (438, "its header has no `x5u`"),
+    "iat_invalid": (438, "`iat` is missing or no number of seconds"),
+    "attest_invalid": (438, "`attest` is not A, B or C"),
+    "origid_invalid": (438, "`origid` is longer than 128 characters"),
+    "orig_malformed": (438, "`orig` has not exactly one of `tn` and `uri`"),
+    "dest_malformed": (438, "`dest` has neither `tn` nor `uri`"),
+    "div_malformed": (438, "`div` has not exactly one of `tn` and `uri`"),
+    "deviations": (438, "the token leaves the standard somewhere, and `strict: true` is set"),
+    # --- 438: the token and the call
+    "orig_mismatch": (438, "the token names another caller"),
+    "dest_mismatch": (438, "the token names another called party"),
+    "signature": (438, "the signature does not hold"),
+}
