@@ -1,4 +1,4 @@
-"""Errors of the STIR room. Each carries the SIP status and phrase of a rejection (RFC 8224 §6.2.2).
+"""Errors of the STIR room. Each that the wire gives rise to carries the status of a rejection (RFC 8224 §6.2.2).
 
     StirError
     +-- StaleDate              403 Stale Date               iat outside the window of freshness
@@ -6,6 +6,7 @@
     +-- BadIdentityInfo        436 Bad Identity Info        the certificate cannot or may not be fetched
     +-- UnsupportedCredential  437 Unsupported Credential   fetched, but not to be trusted
     +-- InvalidIdentity        438 Invalid Identity Header  syntax, claims or signature are wrong
+    NotSignable                                             what shall be signed, or by what, is not fit for it
 
 `reason` is a slug out of a closed set, fit for a metric label; `detail` is for a human.
 """
@@ -60,3 +61,11 @@ class UnsupportedCredential(StirError):
 
 class InvalidIdentity(StirError):
     """The value or its PASSporT is malformed, contradicts the call, or is not signed by its certificate."""
+
+
+class NotSignable(Exception):
+    """Why something is not signed: a slug, which holds nothing of what should have been signed or of the key."""
+
+    def __init__(self, reason: str) -> None:
+        super().__init__(reason)
+        self.reason = reason

@@ -37,6 +37,8 @@ from sipguard.sip.flow import Send
 from sipguard.sip.message import Request
 from sipguard.sip.parse import parse
 from sipguard.stir.passport import read as read_passport
+from sipguard.stir.signer import read as read_signer
+from sipguard.stir.signing import shaken
 from sipguard.store.journal import Writer
 from tests.inprocess import FROM_A, FROM_B, X5U, Shipped, by_caller, companion, invite
 from tests.standin import SDP, header, reply
@@ -97,6 +99,13 @@ class Bench:
 
     # ------------------------------------------------------------------ parts
 
+    def sign_us(self) -> float:
+        """A whole SHAKEN value: claims, JSON, signature, parameters."""
+        leaf, iat = self.shipped.leaf, int(self.unix)
+        own = read_signer("own", X5U, leaf.pem, leaf.key_pem)
+        origid = "0b1e6f2c-0001-4000-8000-000000000001"
+        return per_turn_us(lambda: shaken(own, "A", "12025550101", "12125550123", iat, origid))
+
     def verify_us(self) -> float:
         """The bare signature."""
         token = read_passport(self.attempt.identity[0].partition(";")[0])
@@ -127,6 +136,7 @@ class Bench:
             per_turn_us(lambda: decide(facts, asked, compiled, attempt.caller.tn, day)),
         )
         yield "screen, all of it", per_turn_us(lambda: screen(Screening(), attempt, compiled, ruleset, context))
+        yield "sign an Identity value", self.sign_us()
         yield "journal, a verdict", self.journal_us()
 
     def journal_us(self) -> float:
