@@ -201,6 +201,8 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     egress = hops[0][0] if hops else way.trunks[0] if way is not None and way.trunks else None
     setup.label = verdict.label if mode == ENFORCE else None
     setup.untouched = mode == BYPASS
+    if call.trunk.reason_stir:
+        setup.told = setup.screening.told()
     if passes:
         rules = engine.listeners[call.listener].listener.redirect
         if rules is not None:

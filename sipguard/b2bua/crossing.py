@@ -100,15 +100,23 @@ def bare_ack(leg: Leg, cseq: int, branch: str) -> bytes:
 
 
 def relayed(
-    response: Response, head: str, to_line: str, tag: str, contact: str, dropped: frozenset[str] = NOTHING
+    response: Response,
+    head: str,
+    to_line: str,
+    tag: str,
+    contact: str,
+    dropped: frozenset[str] = NOTHING,
+    more: str = "",
 ) -> bytes:
     """A response for the other leg: its status, phrase and headers under the head of that leg's request.
 
-    `dropped` are names of headers that must not be shown there.
+    `dropped` are names of headers that must not be shown there, `more` lines of our own behind those that cross.
     """
     lines = crossing_lines(response)
     if dropped:
         lines = without(lines, dropped)
+    if more:
+        lines = f"{lines}\r\n{more}"
     add = f";tag={tag}" if tag else ""
     if 300 <= response.status < 400 or response.status == 485:
         contact = "".join(f"{line}\r\n" for line in response.lines_of("contact"))

@@ -102,6 +102,7 @@ class Setup:
         "server",
         "state",
         "target",  # Request-URI that a peer redirected to, "" for that of the caller
+        "told",  # Reason lines that the next response to the caller carries, joined, "" for none (RFC 9410)
         "unsigned",  # the INVITE, where the present peer may challenge it
         "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
@@ -133,7 +134,7 @@ class Setup:
         self.hops: list[Hop] = []
         self.label: Label | None = None
         self.untouched = self.elsewhere = False
-        self.lines = self.verstat = self.contact = self.target = ""
+        self.lines = self.verstat = self.contact = self.target = self.told = ""
         self.followed: Followed | None = None
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None
@@ -155,8 +156,10 @@ class Setup:
     def send_final(self, status: int, phrase: str, extra: tuple[str, ...] = ()) -> None:
         """A final response of our own to the caller; kept for the end frame."""
         call, server = self.call, self.server
-        octets = local_response(server.head, server.to_line, call.a.local_tag, status, phrase, extra)
         reason = next((line_value(line) for line in extra if line.startswith("Reason:")), "")
+        if self.told:
+            extra = (*extra, self.told)
+        octets = local_response(server.head, server.to_line, call.a.local_tag, status, phrase, extra)
         call.final = (status, phrase, reason)
         server.respond(status, octets, call.engine.clock.now)
 
@@ -277,7 +280,8 @@ class Setup:
         self.relayed_ring = True
         server = self.server
         dropped = dropped_between(response, leg, a)
-        octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact, dropped)
+        octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact, dropped, self.told)
+        self.told = ""
         server.respond(response.status, octets, now)
 
     def _join(self, transaction: ClientTransaction, response: Response, now: float) -> None:
@@ -306,7 +310,7 @@ class Setup:
         lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
         call.record_answer(a, b)
         dropped = dropped_between(response, b, a)
-        octets = relayed(response, server.head, server.to_line, a.local_tag, ours, dropped)
+        octets = relayed(response, server.head, server.to_line, a.local_tag, ours, dropped, self.told)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None
@@ -365,7 +369,7 @@ class Setup:
             return
         a, b = call.a, call.b
         dropped = dropped_between(response, b, a) if b is not None else NOTHING
-        octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "", dropped)
+        octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "", dropped, self.told)
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
         call.close(frames.CANCELLED if self.parting and status == 487 else _disposition_of(status))

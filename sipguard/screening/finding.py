@@ -33,14 +33,18 @@ class FactSpec:
 
 
 class Finding:
-    """What one check found: `status` clear, hit or failed; a reason slug; the facts, by full name."""
+    """What one check found: `status` clear, hit or failed; a reason slug; the facts, by full name.
 
-    __slots__ = ("facts", "reason", "status")
+    `told` are header lines for the caller's side, joined, "" for none.
+    """
 
-    def __init__(self, status: str, reason: str, facts: dict[str, FactValue]) -> None:
+    __slots__ = ("facts", "reason", "status", "told")
+
+    def __init__(self, status: str, reason: str, facts: dict[str, FactValue], told: str = "") -> None:
         self.status = status
         self.reason = reason
         self.facts = facts
+        self.told = told
 
 
 class Need:

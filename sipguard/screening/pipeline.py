@@ -56,6 +56,11 @@ class Screening:
         """Names of the checks that did not run, because the verdict did not need them."""
         return [name for name in _IN_ORDER if name not in self.findings]
 
+    def told(self) -> str:
+        """Header lines with what verification tells the caller's side, joined, "" for none."""
+        finding = self.findings.get(VERIFICATION)
+        return finding.told if finding is not None else ""
+
     def unscreened(self) -> list[str]:
         """Names of the checks that were needed and failed or were late."""
         return [name for name, finding in self.findings.items() if finding.status == FAILED]

@@ -237,6 +237,7 @@ class Trunk:
     verstat: str = "plain"  # written TO this trunk: off | plain | suffix_all | suffix_bc
     attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk
+    reason_stir: str = ""  # how its failed Identity values are reported back to it: "" not at all | compact | full
     last_503: int = 500  # the answer to this trunk where the last peer has said 503
     follows_redirects: bool = False  # its 3xx are followed to configured peers, else they cross to the caller
     redirect_trunks: tuple[str, ...] = ()  # trunks besides this one whose peers it may redirect to

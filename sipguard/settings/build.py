@@ -258,6 +258,7 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         verstat=shape.verstat,
         attestation_headers=(headers.attestation, headers.origination) if headers is not None else None,
         block_location=shape.block_location,
+        reason_stir="" if shape.reason_stir == "off" else shape.reason_stir,
         last_503=shape.last_503,
         follows_redirects=shape.redirects == "follow",
         redirect_trunks=tuple(shape.redirect_trunks),

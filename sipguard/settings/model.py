@@ -324,6 +324,8 @@ class TrunkShape(Shape):
     """Headers with the verified attestation written to it; none if left out."""
     block_location: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,8}$")] = "LN"
     """Location in the Reason of a 603+ sent to it (RFC 8606): LN, TN or RLN."""
+    reason_stir: Literal["off", "compact", "full"] = "off"
+    """Whether responses to its calls name each Identity value that failed (RFC 9410): by its signature, or in full."""
     last_503: Literal[480, 500, 502, 503, 504] = 500
     """Answer to its calls where the last peer has said 503; 503 lets that pass, with its Retry-After."""
     redirects: Literal["pass", "follow"] = "pass"

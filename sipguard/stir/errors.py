@@ -17,6 +17,7 @@ from typing import ClassVar, Final
 
 NO_IDENTITY_STATUS: Final = 428  # what a rejection carries where there is no Identity at all
 NO_IDENTITY_PHRASE: Final = "Use Identity Header"
+NO_SUPPORTED_PHRASE: Final = "Use Supported PASSporT Format"  # of the same status, where values of other types came
 
 
 class StirError(Exception):
@@ -61,6 +62,12 @@ class UnsupportedCredential(StirError):
 
 class InvalidIdentity(StirError):
     """The value or its PASSporT is malformed, contradicts the call, or is not signed by its certificate."""
+
+
+PHRASES: Final[dict[int, str]] = {
+    kind.status: kind.phrase
+    for kind in (StaleDate, UnsupportedPassport, BadIdentityInfo, UnsupportedCredential, InvalidIdentity)
+}
 
 
 class NotSignable(Exception):

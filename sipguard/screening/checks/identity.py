@@ -12,6 +12,7 @@ from typing import Final
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Need, Waiting
 from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.report import told
 from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
 from sipguard.stir.errors import NO_IDENTITY_STATUS
 
@@ -70,16 +71,16 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     judged: Result | None = None
     for result in results:
         if result.outcome == PASSED:
-            return _passed(result, results, attempt.received_at)
+            return _passed(result, results, attempt)
         if judged is None or result.step > judged.step:
             judged = result
     for result in results:
         if result.outcome == WAITING and result.passport is not None:
             return Waiting(Need("certificate", result.passport.x5u, settings.budget_s))
-    return _MISSING if judged is None else _failed(judged, results, attempt.received_at)
+    return _MISSING if judged is None else _failed(judged, results, attempt)
 
 
-def _passed(result: Result, results: list[Result], received_at: float) -> Finding:
+def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
     passport, credential = result.passport, result.credential
     assert passport is not None and credential is not None
     facts: dict[str, FactValue] = {
@@ -93,7 +94,7 @@ def _passed(result: Result, results: list[Result], received_at: float) -> Findin
         "identity.signer": credential.organisation,
         "identity.certificate_sha256": credential.sha256,
     }
-    return Finding(CLEAR, PASSED, _with_steps(facts, result, results, received_at))
+    return Finding(CLEAR, PASSED, _with_steps(facts, result, results, attempt.received_at), _told(results, attempt))
 
 
 def _with_steps(
@@ -147,10 +148,17 @@ def _unverified(result: str, reason: str, status: int) -> dict[str, FactValue]:
     return facts
 
 
-def _failed(result: Result, results: list[Result], received_at: float) -> Finding:
+def _failed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
     outcome = UNSUPPORTED if result.outcome == UNSUPPORTED else FAILED
     facts = _unverified(outcome, result.reason, result.status)
-    return Finding(HIT, result.reason, _with_steps(facts, result, results, received_at))
+    facts = _with_steps(facts, result, results, attempt.received_at)
+    return Finding(HIT, result.reason, facts, _told(results, attempt))
+
+
+def _told(results: list[Result], attempt: CallAttempt) -> str:
+    """Reason lines for the trunk that the call came by, where it wants them (RFC 9410)."""
+    form = attempt.trunk.reason_stir
+    return told(results, form) if form else ""
 
 
 _MISSING: Final = Finding(HIT, "identity_missing", _unverified(NONE, "identity_missing", NO_IDENTITY_STATUS))

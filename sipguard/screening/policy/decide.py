@@ -16,15 +16,9 @@ from zlib import crc32
 from sipguard.screening.policy.compile import CompiledPolicy, CompiledRule
 from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Asked, Facts, check_of
 from sipguard.screening.verdict import ALLOW, LABEL, REJECT, Label, Verdict
+from sipguard.stir.errors import NO_IDENTITY_STATUS, NO_SUPPORTED_PHRASE, PHRASES
 
 Names = tuple[str, ...]
-_AUTO_PHRASES: Final[dict[int, str]] = {
-    403: "Stale Date",
-    428: "Use Identity Header",
-    436: "Bad Identity Info",
-    437: "Unsupported Credential",
-    438: "Invalid Identity Header",
-}
 
 
 class Gathered:
@@ -176,11 +170,11 @@ def _final(verdict: Verdict, gathered: Gathered | None, facts: Facts) -> Verdict
 def _auto(facts: Facts) -> tuple[int, str]:
     """The answer that the verification result asks for (RFC 8224 §6.2.2); 403 where it asks for none."""
     status = facts.get("identity.status")
-    if not isinstance(status, int) or status not in _AUTO_PHRASES:
+    if not isinstance(status, int) or status not in PHRASES:
         return 403, "Forbidden"
-    if status == 428 and facts.get("identity.result") == "unsupported":
-        return 428, "Use Supported PASSporT Format"
-    return status, _AUTO_PHRASES[status]
+    if status == NO_IDENTITY_STATUS and facts.get("identity.result") == "unsupported":
+        return status, NO_SUPPORTED_PHRASE
+    return status, PHRASES[status]
 
 
 # ------------------------------------------------------------------------------------------ why
