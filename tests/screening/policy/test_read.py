@@ -231,7 +231,7 @@ PROBLEMS = {
     "unknown default": (
         "default: deny",
         "default",
-        "bases are order, dno, invalid, contract, subscriber, analytics, identity, unscreened",
+        "bases are order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened",
     ),
     "rules are no list": ("rules: {name: one}", "rules", "begin each with a dash"),
 }
