@@ -85,7 +85,7 @@ def read(user: str, rules: NumberRules = READ_AS_NANP) -> Number:
     if rules.plain and text.isascii():
         if text[:1] == "+":
             tn = text[1:]
-            if tn.isdigit():
+            if tn.isdigit() and tn[0] != "0":
                 return Number(tn, E164, user)
         elif text.isdigit() and (not parameters or "context" not in parameters.lower()):
             tn, form = _national(text, rules)
@@ -97,7 +97,9 @@ def read(user: str, rules: NumberRules = READ_AS_NANP) -> Number:
 def _read_written(text: str, parameters: str, rules: NumberRules) -> tuple[str, str]:
     """TN and form of a user part that is not simply digits."""
     if "%" in text:
-        text = unquote(text)
+        text, semicolon, escaped = unquote(text).partition(";")
+        if semicolon:  # parameters whose first semicolon was escaped with them
+            parameters = f"{escaped};{parameters}"
     text = text.strip()
     if not text:
         return "", NONE
@@ -108,10 +110,10 @@ def _read_written(text: str, parameters: str, rules: NumberRules) -> tuple[str, 
         if lower in _WITHHELD:
             return "", ANONYMOUS
         return "", URN if lower.startswith("urn:") else ALPHA
-    is_global = text[0] == "+"
     tn = text.translate(_DROPPED)
     if not tn:
         return "", ALPHA
+    is_global = text[0] == "+" and tn[0] != "0"  # no country code begins with 0: a dialled number got the +
     if rules.strip_prefix:
         tn, is_global = _without_strip_prefix(tn, is_global, rules)
     if not is_global and parameters:
@@ -156,8 +158,8 @@ def _in_context(tn: str, parameters: str) -> tuple[str, bool]:
             context = value.translate(_DROPPED)
             if value[:1] != "+" or not (context.isascii() and context.isdigit()):
                 return tn, False  # a domain name says nothing about digits
-            if context == "1":
-                return tn, False  # reading as NANP does the rest
+            if context == "1":  # of the NANP; written with the 1 or without
+                return _national(tn, READ_AS_NANP)[0], len(tn) >= 10
             return context + tn, True
     return tn, False
 

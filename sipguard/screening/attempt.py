@@ -20,18 +20,22 @@ class CallAttempt:
 
     __slots__ = (
         "asserted",  # Number | None: P-Asserted-Identity, first value with a number
+        "asserted_also",  # Number | None: the other value of P-Asserted-Identity, if it has another number
         "call_id",  # Call-ID of the A leg
         "callee",  # Number: Request-URI
         "caller",  # Number: the one that counts (asserted where the trunk trusts PAI, else shown)
         "caller_source",  # "pai" | "from"
         "date",  # raw Date value or ""
         "diverting",  # Number | None: top Diversion value (RFC 5806)
+        "from_value",  # raw
         "identity",  # tuple[str, ...]: raw Identity values, in order
+        "pai_values",  # raw P-Asserted-Identity, in order; each may hold several
         "priority",  # raw Priority value, lower case, or ""
         "received_at",  # Unix seconds
         "request_uri",  # raw
         "shown",  # Number: From
         "to",  # Number: To
+        "to_value",  # raw
         "trunk",
     )
 
@@ -49,6 +53,9 @@ class CallAttempt:
         priority: str,
         date: str,
         call_id: str,
+        from_value: str = "",
+        to_value: str = "",
+        pai_values: Sequence[str] = (),
     ) -> None:
         self.trunk = trunk
         self.received_at = received_at
@@ -62,6 +69,10 @@ class CallAttempt:
         self.priority = priority
         self.date = date
         self.call_id = call_id
+        self.from_value = from_value
+        self.to_value = to_value
+        self.pai_values = pai_values
+        self.asserted_also: Number | None = None
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"
         else:
@@ -91,24 +102,36 @@ def read_attempt(
     callee_user = user_of(request_uri)
     is_urn = not callee_user and request_uri[:4].lower() == "urn:"  # RFC 5031
     callee = Number("", URN, request_uri) if is_urn else read(callee_user, rules)
-    to_user = user_of(_uri_in(to_value))
-    return CallAttempt(
+    to_user = user_of(uri_in(to_value))
+    asserted = _asserted_in(pai_values, bare) if pai_values else None
+    attempt = CallAttempt(
         trunk,
         received_at,
         request_uri,
         callee,
         callee if to_user and to_user == callee_user else read(to_user, rules),
         _caller_in(from_value, bare),
-        _asserted_in(pai_values, bare) if pai_values else None,
+        asserted,
         _diverting_in(diversion_values, bare) if diversion_values else None,
         tuple(identity_values),
         priority.strip().lower() if priority else "",
         date,
         call_id,
+        from_value,
+        to_value,
+        pai_values,
     )
+    if asserted is not None and (len(pai_values) > 1 or "," in pai_values[0]):
+        attempt.asserted_also = _other_asserted(pai_values, asserted.tn, bare)
+    return attempt
 
 
-def _uri_in(value: str) -> str:
+def uris_asserted(attempt: CallAttempt) -> list[str]:
+    """The URIs in P-Asserted-Identity, in order."""
+    return [uri_in(value) for value in _split(attempt.pai_values)]
+
+
+def uri_in(value: str) -> str:
     """The URI in a name-addr or addr-spec, "" where there is none."""
     try:
         return name_addr(value)[1]
@@ -117,8 +140,8 @@ def _uri_in(value: str) -> str:
 
 
 def _caller_in(value: str, rules: NumberRules) -> Number:
-    """The number in From. A host of anonymous.invalid withholds it, whatever the user (RFC 3323 §4.1.1.3)."""
-    uri = _uri_in(value)
+    """The number in From; without one, a host of anonymous.invalid says that it is withheld (RFC 3323 §4.1.1.3)."""
+    uri = uri_in(value)
     number = read(user_of(uri), rules)
     if not number.tn and host_of(uri).lower().endswith("anonymous.invalid"):
         return Number("", ANONYMOUS, number.raw)
@@ -140,8 +163,17 @@ def _split(values: Sequence[str]) -> Iterator[str]:
 def _asserted_in(values: Sequence[str], rules: NumberRules) -> Number | None:
     """The first number in P-Asserted-Identity (at most a sip: and a tel: URI, RFC 3325 §9.1)."""
     for value in _split(values):
-        number = read(user_of(_uri_in(value)), rules)
+        number = read(user_of(uri_in(value)), rules)
         if number.tn:
+            return number
+    return None
+
+
+def _other_asserted(values: Sequence[str], first: str, rules: NumberRules) -> Number | None:
+    """The first number in P-Asserted-Identity that is another than `first`."""
+    for value in _split(values):
+        number = read(user_of(uri_in(value)), rules)
+        if number.tn and number.tn != first:
             return number
     return None
 
@@ -149,5 +181,5 @@ def _asserted_in(values: Sequence[str], rules: NumberRules) -> Number | None:
 def _diverting_in(values: Sequence[str], rules: NumberRules) -> Number | None:
     """The number in the top Diversion value: who diverted last (RFC 5806 §5.1)."""
     for value in _split(values):
-        return read(user_of(_uri_in(value)), rules)
+        return read(user_of(uri_in(value)), rules)
     return None

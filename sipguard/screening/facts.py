@@ -24,6 +24,11 @@ BASE_FACTS: Final = (
         "where the number that counts as caller comes from: P-Asserted-Identity if the trunk's is trusted",
         choices=("pai", "from"),
     ),
+    FactSpec(
+        "call.shown_is_asserted",
+        "flag",
+        "From has a number that stands in P-Asserted-Identity; absent unless both have one",
+    ),
     FactSpec("call.anonymous", "flag", "From withholds the number (RFC 3323 §4.1.1.3)"),
 )
 
@@ -38,5 +43,14 @@ def base_facts(attempt: CallAttempt) -> dict[str, FactValue]:
         "call.has_identity": attempt.identity != (),
         "call.priority": attempt.priority or None,
         "call.caller_source": attempt.caller_source,
+        "call.shown_is_asserted": None if attempt.asserted is None else _shown_is_asserted(attempt),
         "call.anonymous": attempt.shown.form == ANONYMOUS,
     }
+
+
+def _shown_is_asserted(attempt: CallAttempt) -> bool | None:
+    """Whether the number shown is one of those asserted, None where none is shown."""
+    shown, asserted, also = attempt.shown.tn, attempt.asserted, attempt.asserted_also
+    if not shown or asserted is None:
+        return None
+    return shown == asserted.tn or (also is not None and shown == also.tn)

@@ -17,6 +17,7 @@ LONGEST_REMEMBERED: Final = 100  # characters from the host on; a stranger may n
 ROUTED: Final = "routed"
 HOST_ONLY: Final = "host_only"  # loopback
 LINK_ONLY: Final = "link_only"
+_UNRESERVED: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~")
 _HEX: Final = frozenset("0123456789abcdefABCDEF")
 _USER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-_.!~*'()&=+$,;?/%:")
 _HOST: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._")
@@ -156,6 +157,31 @@ def user_of(uri: str) -> str:
 def host_of(uri: str) -> str:
     """Host of a sip: or sips: URI (IPv6 in brackets), "" where there is none. Never raises."""
     return _host_port(uri)[0]
+
+
+def canonical_uri(uri: str) -> str:
+    """The form in which URIs are compared as identities, all in lower case (RFC 8224 §8.5, RFC 3986 §6.2.2).
+
+    Of a sip: or sips: URI scheme, user and host are left: no parameters, headers, password and port. Never raises.
+    """
+    host = host_of(uri)
+    if not host:
+        return _decoded(uri).lower()
+    user = user_of(uri).partition(";")[0]
+    scheme = uri.partition(":")[0]
+    return f"{scheme}:{_decoded(user)}@{host}".lower() if user else f"{scheme}:{host}".lower()
+
+
+def _decoded(text: str) -> str:
+    """`text` without escapes of characters that need none (RFC 3986 §2.3)."""
+    if "%" not in text:
+        return text
+    first, *pieces = text.split("%")
+    for piece in pieces:
+        code = piece[:2]
+        plain = chr(int(code, 16)) if len(code) == 2 and _HEX.issuperset(code) else ""
+        first += plain + piece[2:] if plain in _UNRESERVED and plain else f"%{piece}"
+    return first
 
 
 def _host_port(uri: str) -> tuple[str, str, bool]:

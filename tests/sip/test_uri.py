@@ -6,6 +6,7 @@ import pytest
 
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import (
+    canonical_uri,
     host_of,
     host_port_of,
     is_host,
@@ -166,6 +167,26 @@ PARTS = {
     "open bracket": ("sip:a@[::1", "a", "", 0),
     "nothing": ("", "", "", 0),
 }
+
+
+CANONICAL = {
+    "as it is": ("sip:alice@a.example", "sip:alice@a.example"),
+    "all that goes": ("SIP:Alice:secret@A.Example:5070;x=y?z=1", "sip:alice@a.example"),
+    "user parameters": ("sip:alice;verstat=x@a.example", "sip:alice@a.example"),
+    "escapes that nobody needs": ("sip:%41%6cice%7e@a.example", "sip:alice~@a.example"),
+    "escapes that are needed": ("sip:a%2Fb%40c@a.example", "sip:a%2fb%40c@a.example"),
+    "broken escapes": ("sip:a%4@a.example", "sip:a%4@a.example"),
+    "IPv6": ("sips:a@[2001:DB8::1]:5061", "sips:a@[2001:db8::1]"),
+    "no user": ("sip:A.example:5060", "sip:a.example"),
+    "urn": ("URN:service:SOS", "urn:service:sos"),
+    "nothing": ("", ""),
+}
+
+
+@pytest.mark.parametrize(("uri", "canonical"), CANONICAL.values(), ids=CANONICAL)
+def test_uris_are_compared_in_one_form(uri: str, canonical: str) -> None:
+    assert canonical_uri(uri) == canonical
+    assert canonical_uri(canonical) == canonical
 
 
 @pytest.mark.parametrize(("uri", "user", "host", "port"), PARTS.values(), ids=PARTS)

@@ -43,6 +43,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         "which caller the token that passed vouches for: From, P-Asserted-Identity or both",
         choices=("from", "pai", "both"),
     ),
+    FactSpec("identity.orig_tn", "text", "number that the token that passed vouches for; absent where that is a URI"),
     FactSpec("identity.spc", "set", "service provider codes of the certificate that passed (RFC 8226 §9)"),
     FactSpec("identity.signer", "text", "organisation in the certificate that passed"),
     FactSpec("identity.certificate_sha256", "text", "SHA-256 of the certificate that passed, hexadecimal"),
@@ -52,6 +53,12 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.count", "number", "how many Identity values were looked at"),
     FactSpec("identity.orig_ok", "flag", "the token judged names the caller (RFC 8224 §6.2.4)"),
     FactSpec("identity.dest_ok", "flag", "the token judged names the called party"),
+    FactSpec(
+        "identity.dest_source",
+        "choice",
+        "where that called party is; `to` alone: the call was sent on to another number (RFC 8224 §12.1.1)",
+        choices=("to", "request_uri", "both"),
+    ),
     FactSpec("identity.fresh", "flag", "the token judged is fresh (RFC 8224 §6.2 step 4)"),
     FactSpec("identity.chain_ok", "flag", "its certificate is trusted; absent where there was none to look at"),
     FactSpec("identity.signature_ok", "flag", "its signature holds; absent where that was not looked at"),
@@ -90,6 +97,7 @@ def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Find
         "identity.attest": passport.attest or None,
         "identity.origid": passport.origid or None,
         "identity.orig_source": result.source,
+        "identity.orig_tn": result.tn or None,
         "identity.spc": credential.spc,
         "identity.signer": credential.organisation,
         "identity.certificate_sha256": credential.sha256,
@@ -105,6 +113,7 @@ def _with_steps(
     facts["identity.count"] = len(results)
     facts["identity.orig_ok"] = result.orig_ok
     facts["identity.dest_ok"] = result.dest_ok
+    facts["identity.dest_source"] = result.dest_source or None
     facts["identity.fresh"] = result.fresh
     facts["identity.chain_ok"] = result.chain_ok
     facts["identity.signature_ok"] = result.signature_ok

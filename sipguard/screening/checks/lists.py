@@ -16,7 +16,7 @@ COST: Final = 2
 
 FACTS: Final = (
     FactSpec("lists.shown", "set", "lists bound to shown that hold the number in From"),
-    FactSpec("lists.asserted", "set", "lists bound to asserted that hold the number in P-Asserted-Identity"),
+    FactSpec("lists.asserted", "set", "lists bound to asserted that hold a number in P-Asserted-Identity"),
     FactSpec("lists.caller", "set", "lists bound to caller that hold the number that counts as caller"),
     FactSpec("lists.diverting", "set", "lists bound to diverting that hold the top Diversion number"),
     FactSpec("lists.callee", "set", "lists bound to callee that hold the number in the Request-URI"),
@@ -45,6 +45,10 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
         "lists.pair": lists.of_pair(caller, callee),
         "lists.upstream": of("upstream", attempt.trunk.name),
     }
+    also = attempt.asserted_also
+    if also is not None:
+        listed = of("asserted", asserted.tn if asserted is not None else "")
+        facts["lists.asserted"] = listed + tuple([name for name in of("asserted", also.tn) if name not in listed])
     for found in facts.values():
         if found:
             return Finding(HIT, "listed", facts)

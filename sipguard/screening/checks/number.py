@@ -44,6 +44,9 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     shown = _read(attempt.shown)
     asserted = _read(attempt.asserted)
     caller = shown if attempt.caller is attempt.shown else asserted
+    if attempt.asserted_also is not None:
+        also = _read(attempt.asserted_also)
+        asserted = also if also[0] in IMPOSSIBLE else asserted
     diverting = _read(attempt.diverting)
     callee = _read(attempt.callee)
     facts: dict[str, FactValue] = {

@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sipguard.screening.attempt import CallAttempt
-from sipguard.screening.verification.parties import caller_named, names_called
+from sipguard.screening.verification.parties import called_named, caller_named
 from sipguard.screening.verification.proof import prove
 from sipguard.screening.verification.result import UNSUPPORTED, WAITING, Result
 from sipguard.stir import identity
@@ -92,8 +92,10 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     The first of orig, dest and iat that does not fit becomes the reason of `result`.
     """
     result.source, tn = caller_named(passport, attempt)
+    result.tn = tn
     result.orig_ok = result.source != ""
-    result.dest_ok = names_called(passport, attempt)
+    result.dest_source = called_named(passport, attempt)
+    result.dest_ok = result.dest_source != ""
     try:
         freshness(passport.iat, attempt.received_at, settings.freshness_s, settings.future_s)
         result.fresh = True

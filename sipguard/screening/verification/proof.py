@@ -15,7 +15,7 @@ from sipguard.stir.passport import Passport, verify
 def prove(result: Result, passport: Passport, found: Credential | StirError, tn: str, unix_at: float) -> None:
     """Takes the certificate and the signature into `result`, which passes where nothing has failed it before.
 
-    `tn` is the number that the signer must have authority over, "" for none.
+    `tn` is the number that the signer must have authority over, "" where the caller is a URI or nobody.
     """
     try:
         _verify(result, passport, found, tn, unix_at)
@@ -33,7 +33,7 @@ def _verify(result: Result, passport: Passport, found: Credential | StirError, t
         raise type(found)(found.reason, found.detail)  # the kept one must not collect frames
     result.credential = found
     result.chain_ok = True
-    if tn and not found.authority.covers(tn):
+    if (tn or result.orig_ok) and not found.authority.covers(tn):  # a URI is vouched for by an SPC only
         raise UnsupportedCredential("out_of_scope", tn)
     try:
         verify(passport, found, unix_at)

@@ -29,6 +29,7 @@ class Result:
         "chain_ok",
         "credential",  # Credential | None
         "dest_ok",
+        "dest_source",  # to | request_uri | both: where the called party is that the token names, "" for nowhere
         "fresh",
         "host",  # of the x5u, lower case, "" where that may not be fetched
         "orig_ok",
@@ -39,6 +40,7 @@ class Result:
         "source",  # from | pai | both: which caller the token vouches for, "" for none
         "status",
         "step",  # how far it came; of several that failed the furthest is reported
+        "tn",  # canonical number of the caller that the token names, "" where it names none
         "value",  # as received
     )
 
@@ -52,6 +54,8 @@ class Result:
         self.credential: Credential | None = None
         self.host = ""
         self.source = ""
+        self.dest_source = ""
+        self.tn = ""
         self.orig_ok: bool | None = None
         self.dest_ok: bool | None = None
         self.fresh: bool | None = None

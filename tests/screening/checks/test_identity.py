@@ -91,6 +91,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.attest": "A",
         "identity.origid": "0b1e6f2c-0001-4000-8000-000000000001",
         "identity.orig_source": "from",
+        "identity.orig_tn": CALLER,
         "identity.spc": ("709J",),
         "identity.signer": "Example Voice",
         "identity.certificate_sha256": found.facts["identity.certificate_sha256"],
@@ -100,6 +101,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.count": 1,
         "identity.orig_ok": True,
         "identity.dest_ok": True,
+        "identity.dest_source": "both",
         "identity.fresh": True,
         "identity.chain_ok": True,
         "identity.signature_ok": True,
@@ -229,7 +231,7 @@ def test_what_does_not_verify_is_a_hit_and_vouches_for_nothing(
     facts = found.facts
     assert (facts["identity.result"], facts["identity.reason"]) == (result, reason)
     assert facts["identity.status"] == status
-    for name in ("attest", "origid", "orig_source", "spc", "signer", "certificate_sha256"):
+    for name in ("attest", "origid", "orig_source", "orig_tn", "spc", "signer", "certificate_sha256"):
         assert facts[f"identity.{name}"] is None, name
 
 

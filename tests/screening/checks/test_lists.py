@@ -70,6 +70,18 @@ def test_each_number_is_looked_up_where_it_is_bound(trunk: object, expected: dic
     assert finding.facts == expected
 
 
+@pytest.mark.parametrize(
+    ("pai", "listed"),
+    [
+        ("<sip:+13125550199@example.com>, <tel:+12025550111>", ("spoofed",)),
+        ("<tel:+12025550111>, <tel:+13125550199>", ("spoofed",)),
+        ("<sip:+13125550199@example.com>, <tel:+13125550198>", ()),
+    ],
+)
+def test_a_number_hides_behind_no_other_assertion(pai: str, listed: tuple[str, ...]) -> None:
+    assert lists.check(attempt(pai=[pai]), SETTINGS, context(BOUND)).facts["lists.asserted"] == listed
+
+
 def test_clear_where_nothing_is_listed() -> None:
     call = attempt("sip:+12125550199@gw.example.com", "<sip:alice@example.com>")
     finding = lists.check(call, SETTINGS, context(BOUND))

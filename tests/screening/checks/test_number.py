@@ -71,6 +71,12 @@ def test_an_untrusted_assertion_is_classed_but_is_not_the_caller() -> None:
     assert finding.status == CLEAR
 
 
+def test_of_two_assertions_the_one_that_cannot_exist_is_classed() -> None:
+    call = attempt(pai=["<sip:+12025550101@example.com>, <tel:+13705550100>"], trunk=TRUSTED)
+    facts = number.check(call, SETTINGS, CONTEXT).facts
+    assert (facts["number.asserted.class"], facts["number.caller.class"]) == ("invalid_npa", "fictional_555")
+
+
 def test_the_documented_classes_are_all_there_are() -> None:
     classes = {spec.choices for spec in number.FACTS if spec.name.endswith(".class")}
     assert classes == {CLASSES}
