@@ -172,6 +172,14 @@ class Pki:
         key.touch(0o600)
         key.write_bytes(holder.key_pem)
 
+    def administrator(self, days: float = 1000) -> Holder:
+        """The STI-PA: signs CRLs and trust lists; it is no authority and stands under no root."""
+        extensions: list[Extension] = [
+            (x509.BasicConstraints(False, None), True),
+            (usage(digital_signature=True, crl_sign=True), True),
+        ]
+        return self.issue(None, CRL_ISSUER, new_key(), extensions, self.now - 30 * DAY, days)
+
     def web(self, hosts: Iterable[str] = ("127.0.0.1", "localhost")) -> Holder:
         """A TLS certificate for these addresses, names and sip: URIs, issued by the root."""
         names: list[x509.GeneralName] = []
@@ -224,6 +232,55 @@ def leaf_extensions(authority: bytes | None) -> list[Extension]:
     if authority is not None:
         extensions.append((x509.UnrecognizedExtension(TNAUTHLIST, authority), False))
     return extensions
+
+
+CRL_ISSUER = name("STI-PA CRL", "Example STI-PA")
+Revoked = tuple[x509.Name | None, int]  # who issued the certificate, None for who did that of the entry before
+
+
+def crl(
+    signer: Holder,
+    revoked: Iterable[Revoked] = (),
+    *,
+    issued: datetime | None = None,
+    lasts: timedelta = DAY,
+    number: int | None = 1,
+    indirect: bool = True,
+    name: x509.Name | None = None,
+    extensions: Iterable[Extension] = (),
+) -> bytes:
+    """DER of an indirect CRL; `lasts` is the time until nextUpdate."""
+    issued = issued or datetime.now(UTC) - timedelta(minutes=5)
+    builder = (
+        x509.CertificateRevocationListBuilder()
+        .issuer_name(name or signer.certificate.subject)
+        .last_update(issued)
+        .next_update(issued + lasts)
+    )
+    if number is not None:
+        builder = builder.add_extension(x509.CRLNumber(number), False)
+    if indirect:
+        point = x509.IssuingDistributionPoint(None, None, False, False, None, True, False)
+        builder = builder.add_extension(point, True)
+    for extension, critical in extensions:
+        builder = builder.add_extension(extension, critical)
+    for issuer, serial in revoked:
+        entry = x509.RevokedCertificateBuilder().serial_number(serial).revocation_date(issued)
+        if issuer is not None:
+            entry = entry.add_extension(x509.CertificateIssuer([x509.DirectoryName(issuer)]), True)
+        builder = builder.add_revoked_certificate(entry.build())
+    return builder.sign(signer.key, hashes.SHA256()).public_bytes(Encoding.DER)
+
+
+def revoked(*holders: Holder) -> list[Revoked]:
+    """Entries for these certificates."""
+    return [(one.certificate.issuer, one.certificate.serial_number) for one in holders]
+
+
+def trust_list(signer: Holder, authorities: Iterable[Holder], **claims: object) -> bytes:
+    """A signed trust list in compact form, its certificates as base64 of DER; `claims` are added."""
+    members = [base64.b64encode(one.certificate.public_bytes(Encoding.DER)).decode() for one in authorities]
+    return sign(_json({"alg": "ES256"}), _json({"trustList": members, **claims}), signer.key).encode()
 
 
 def b64url(octets: bytes) -> str:

@@ -1,7 +1,7 @@
 """The store of validated certificates: what is known behind each x5u, and for how long.
 
 Enters: octets that were fetched, failures to fetch, the time. Leaves: a Credential, the reason why there
-is none, or None: it must be fetched. Facts A6.4.
+is none, or None: it must be fetched. Facts A6.4. A CRL that is swapped in is asked of each from then on.
 Must not: fetch, know the time, grow beyond its capacity. An entry is dropped when it is least recently used.
 """
 
@@ -13,6 +13,7 @@ from zlib import crc32
 
 from sipguard.stir.credential import NO_ANCHORS, Anchors, Credential, read_chain, validate
 from sipguard.stir.errors import StirError, UnsupportedCredential
+from sipguard.stir.revocation import Crl
 
 __all__ = ["NO_ANCHORS", "Anchors", "CertificateStore", "Credential", "read_chain", "validate"]
 
@@ -22,12 +23,14 @@ NEGATIVE_S: Final = (30.0, 60.0, 300.0)  # how long a failure is believed: first
 _NEGATIVE_MOST_S: Final = 1.1 * NEGATIVE_S[-1]  # with the spread of `_fail`
 _RETRY_S: Final = 300.0  # a due URL that was not answered is due again
 _FAILED_SHARE: Final = 4  # failures take at most a quarter of the capacity
+_REVOKED: Final = UnsupportedCredential("certificate_revoked")
+_CRL_STALE: Final = UnsupportedCredential("crl_stale")
 
 
 class _Kept:
     """Octets that once validated, and what they came to under the anchors of `revision`."""
 
-    __slots__ = ("expires_at", "octets", "outcome", "refresh_at", "revision")
+    __slots__ = ("crl", "expires_at", "octets", "outcome", "refresh_at", "revision", "revoked")
 
     def __init__(
         self,
@@ -42,6 +45,8 @@ class _Kept:
         self.revision = revision
         self.expires_at = expires_at
         self.refresh_at = refresh_at
+        self.crl: Crl | None = None  # the one that was asked last, and what it said
+        self.revoked = False
 
 
 class _Failed:
@@ -60,10 +65,12 @@ class _Failed:
 class _Shelf:
     """What the stores of successive anchors share. Dicts stand in order of use, the next to go first."""
 
-    __slots__ = ("capacity", "due", "failed", "kept")
+    __slots__ = ("capacity", "crl", "crl_required", "due", "failed", "kept")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
+        self.crl: Crl | None = None  # None where none is wanted
+        self.crl_required = False  # nobody is trusted while it is stale
         self.kept: dict[str, _Kept] = {}
         self.failed: dict[str, _Failed] = {}
         self.due: list[tuple[float, str]] = []  # heap; an item that differs from its entry is stale
@@ -87,6 +94,20 @@ class CertificateStore:
         store._shelf = self._shelf
         return store
 
+    def use_crl(self, crl: Crl | None, required: bool = False) -> None:
+        """Asks this CRL from now on, of what is kept already too; None for none.
+
+        `required`: while it is stale, nobody is trusted. It binds the stores of all anchors, and so also calls that
+        began before.
+        """
+        self._shelf.crl = crl
+        self._shelf.crl_required = required
+
+    def crl_stale(self, unix_at: float) -> bool | None:
+        """Whether the time of the CRL's next issue has passed, or there was never one; None where none is wanted."""
+        crl = self._shelf.crl
+        return None if crl is None else unix_at > crl.next_at
+
     def get(self, url: str, unix_at: float) -> Credential | StirError | None:
         """The credential behind `url`, why there is none, or None: it must be fetched."""
         shelf = self._shelf
@@ -96,7 +117,8 @@ class CertificateStore:
             if kept.revision != self.anchors.revision:
                 kept.outcome = self._validated(kept.octets, unix_at)
                 kept.revision = self.anchors.revision
-            return kept.outcome
+                kept.crl = None
+            return kept.outcome if shelf.crl is None else self._unrevoked(url, kept, shelf.crl, unix_at)
         failed = shelf.failed.get(url)
         if failed is None or not 0.0 < failed.until_at - unix_at <= _NEGATIVE_MOST_S:
             return None  # also where the clock was set back
@@ -105,7 +127,7 @@ class CertificateStore:
         return failed.error
 
     def put(self, url: str, octets: bytes, lifetime_s: float, unix_at: float) -> Credential | StirError:
-        """Takes what was fetched and answers what it came to; `lifetime_s` is what HTTP allows.
+        """Takes what was fetched and answers what it came to, not asking the CRL; `lifetime_s` is what HTTP allows.
 
         Octets that do not validate count as a failure and leave a valid predecessor in place.
         """
@@ -144,6 +166,24 @@ class CertificateStore:
             entry.refresh_at = unix_at + _RETRY_S
             heappush(heap, (entry.refresh_at, url))
         return urls
+
+    def _unrevoked(self, url: str, kept: _Kept, crl: Crl, unix_at: float) -> Credential | StirError:
+        """What is kept, unless the CRL names it. Each is looked up once for each CRL.
+
+        One that is revoked is due at once: its signer may have put another certificate there.
+        """
+        outcome = kept.outcome
+        if not isinstance(outcome, Credential):
+            return outcome
+        if kept.crl is not crl:
+            kept.crl = crl
+            kept.revoked = crl.names_any(outcome.marks)
+            if kept.revoked:
+                kept.refresh_at = unix_at
+                self._push(unix_at, url)
+        if kept.revoked:
+            return _REVOKED
+        return _CRL_STALE if self._shelf.crl_required and unix_at > crl.next_at else outcome
 
     def _validated(self, octets: bytes, unix_at: float) -> Credential | StirError:
         try:

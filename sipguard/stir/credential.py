@@ -21,6 +21,7 @@ from cryptography.x509.oid import NameOID
 from sipguard.stir import tnauthlist
 from sipguard.stir.errors import UnsupportedCredential
 from sipguard.stir.profile import deviations
+from sipguard.stir.revocation import mark
 from sipguard.stir.tnauthlist import TNAuthList
 
 PEM_LIMIT: Final = 64 * 1024
@@ -47,10 +48,10 @@ class Credential:
         "authority",  # TNAuthList
         "issuer",  # RFC 4514 text
         "key",  # EllipticCurvePublicKey on P-256
+        "marks",  # tuple[bytes, ...]: leaf to anchor, what the CRL knows each by (revocation.mark)
         "not_after_at",
         "not_before_at",
         "organisation",  # O of the subject or ""
-        "serials",  # tuple[tuple[bytes, int], ...]: leaf to anchor, DER of the issuer's name and serial number
         "sha256",  # of the leaf's DER, hex
         "spc",  # tuple[str, ...]: service provider codes
         "subject",  # RFC 4514 text
@@ -73,7 +74,7 @@ class Credential:
         self.organisation = str(names[0].value) if names else ""
         self.issuer = leaf.issuer.rfc4514_string()
         self.sha256 = leaf.fingerprint(SHA256()).hex()
-        self.serials = tuple([(one.issuer.public_bytes(), one.serial_number) for one in path])
+        self.marks = tuple([mark(one.issuer, one.serial_number) for one in path])
         self.not_before_at, self.not_after_at = _window(path)
         self.warnings = warnings
 
@@ -102,6 +103,11 @@ class Anchors:
 
     def __contains__(self, certificate: x509.Certificate) -> bool:
         return certificate.fingerprint(SHA256()) in self._fingerprints
+
+    def joined(self, certificates: Iterable[x509.Certificate]) -> Anchors:
+        """These and others; the same ones again where no other is among them."""
+        more = [one for one in certificates if one not in self]
+        return Anchors([*(one for ones in self._by_subject.values() for one in ones), *more]) if more else self
 
     def of_subject(self, subject: x509.Name) -> tuple[x509.Certificate, ...]:
         """Anchors of that name; re-issues share one."""

@@ -7,6 +7,7 @@
     +-- UnsupportedCredential  437 Unsupported Credential   fetched, but not to be trusted
     +-- InvalidIdentity        438 Invalid Identity Header  syntax, claims or signature are wrong
     NotSignable                                             what shall be signed, or by what, is not fit for it
+    TrustError                                              a trust list or CRL that may not be used
 
 `reason` is a slug out of a closed set, fit for a metric label; `detail` is for a human.
 """
@@ -76,3 +77,12 @@ class NotSignable(Exception):
     def __init__(self, reason: str) -> None:
         super().__init__(reason)
         self.reason = reason
+
+
+class TrustError(Exception):
+    """Why a trust list or a CRL is not used. It concerns no single call, so it has no status."""
+
+    def __init__(self, reason: str, detail: str = "") -> None:
+        super().__init__(f"{reason}: {detail}" if detail else reason)
+        self.reason = reason
+        self.detail = detail

@@ -41,6 +41,8 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "certificate_malformed": (437, "a certificate of the chain cannot be read"),
     "certificate_expired": (437, "the chain is not valid any more, now or at `iat`"),
     "certificate_not_yet_valid": (437, "the chain is not valid yet, now or at `iat`"),
+    "certificate_revoked": (437, "the CRL in force names a certificate of the chain"),
+    "crl_stale": (437, "there is no CRL that is up to date, and `when_stale: refuse` is set"),
     "chain_untrusted": (437, "the chain leads to no anchor"),
     "chain_constraints": (437, "an issuer of the chain may not issue, or not so deep"),
     "chain_signature": (437, "a certificate of the chain was not signed by its issuer"),

@@ -4,6 +4,7 @@ from datetime import timedelta
 
 from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore, Credential
 from sipguard.stir.errors import BadIdentityInfo, StirError
+from sipguard.stir.revocation import NO_CRL, Crl, read_crl
 from tests import pki
 
 PKI = pki.Pki()
@@ -164,3 +165,69 @@ def test_the_heap_of_due_urls_is_bounded() -> None:
         store.put(URL, LEAF.pem, 0.0, NOW + n)
     assert len(store._shelf.due) < 100
     assert store.due(NOW + 30 * H) == []
+
+
+STI_PA = PKI.administrator()
+
+
+def crl(*revoked: pki.Holder, days: float = 1.0) -> Crl:
+    """A CRL that names these."""
+    return read_crl(pki.crl(STI_PA, pki.revoked(*revoked), lasts=timedelta(days=days)), (STI_PA.certificate,), NOW)
+
+
+def test_a_crl_that_is_swapped_in_revokes_what_is_cached() -> None:
+    store = stocked()
+    before = store.with_anchors(ANCHORS)  # that of a call that began earlier
+    assert store.crl_stale(NOW) is None
+    store.use_crl(crl(PKI.leaf()))
+    assert reason(store.get(URL, NOW + 1)) == "credential" and store.crl_stale(NOW) is False
+    store.use_crl(crl(LEAF))
+    assert reason(store.get(URL, NOW + 1)) == reason(before.get(URL, NOW + 1)) == "certificate_revoked"
+    store.use_crl(crl())
+    assert reason(store.get(URL, NOW + 1)) == "credential"
+    store.use_crl(crl(PKI.root))
+    assert reason(store.get(URL, NOW + 1)) == "certificate_revoked"
+    store.use_crl(None)
+    assert reason(store.get(URL, NOW + 1)) == "credential"
+
+
+def test_who_is_revoked_is_fetched_again_soon() -> None:
+    store = stocked()
+    store.use_crl(crl(LEAF))
+    assert store.due(NOW + 1) == []
+    assert reason(store.get(URL, NOW + 1)) == reason(store.get(URL, NOW + 1)) == "certificate_revoked"
+    assert store.due(NOW + 1) == [URL]
+    assert store.due(NOW + 2) == []
+    store.put(URL, PKI.leaf().pem, 0.0, NOW + 2)
+    assert reason(store.get(URL, NOW + 2)) == "credential"
+
+
+def test_a_crl_is_asked_again_where_other_anchors_trust_another_path() -> None:
+    above = OTHER.authority("Example SHAKEN ROOT X", extensions=pki.authority_extensions())
+    crossed = PKI.issue(above, PKI.root.certificate.subject, PKI.root.key, pki.authority_extensions(), PKI.now, 90)
+    store = CertificateStore(Anchors([crossed.certificate]))
+    store.put(URL, LEAF.pem, 0.0, NOW + 1)
+    store.use_crl(crl(crossed))
+    assert reason(store.get(URL, NOW + 1)) == "certificate_revoked"
+    assert reason(store.with_anchors(ANCHORS).get(URL, NOW + 1)) == "credential"
+
+
+def test_a_stale_crl_still_revokes_and_refuses_all_only_where_it_must() -> None:
+    store = stocked()
+    at = NOW + 2 * H
+    store.use_crl(crl(days=1 / 24))
+    assert store.crl_stale(at) is True and reason(store.get(URL, at)) == "credential"
+    store.use_crl(crl(days=1 / 24), required=True)
+    assert reason(store.get(URL, NOW)) == "credential" and reason(store.get(URL, at)) == "crl_stale"
+    store.use_crl(crl(LEAF, days=1 / 24), required=True)
+    assert reason(store.get(URL, at)) == "certificate_revoked"
+    store.use_crl(NO_CRL)
+    assert store.crl_stale(NOW) is True and reason(store.get(URL, NOW)) == "credential"
+    store.use_crl(NO_CRL, required=True)
+    assert reason(store.get(URL, NOW)) == "crl_stale"
+
+
+def test_anchors_can_be_joined() -> None:
+    assert ANCHORS.joined([PKI.root.certificate]) is ANCHORS
+    both = ANCHORS.joined([OTHER.root.certificate])
+    assert len(both) == 2 and both.revision == Anchors([OTHER.root.certificate, PKI.root.certificate]).revision

@@ -19,6 +19,7 @@ from sipguard.stir.credential import (
     validate,
 )
 from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.revocation import mark
 from tests import pki
 
 PKI = pki.Pki()
@@ -50,9 +51,7 @@ def test_a_leaf_under_an_anchor_becomes_a_credential() -> None:
 def test_a_credential_names_every_certificate_of_its_path() -> None:
     found = judge(UNDER_MIDDLE.pem, MIDDLE.pem)
     path = (UNDER_MIDDLE, MIDDLE, PKI.root)
-    assert found.serials == tuple(
-        (one.certificate.issuer.public_bytes(), one.certificate.serial_number) for one in path
-    )
+    assert found.marks == tuple(mark(one.certificate.issuer, one.certificate.serial_number) for one in path)
 
 
 def x509_print(certificate: x509.Certificate) -> str:
