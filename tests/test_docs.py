@@ -32,7 +32,7 @@ from sipguard.screening.policy.read import POLICY_KEYS, RULE_KEYS, read_policy
 from sipguard.screening.verdict import MODES
 from sipguard.service.metrics import render
 from sipguard.settings.model import Config
-from sipguard.stir.reasons import REASONS
+from sipguard.stir.reasons import DEVIATIONS, REASONS
 from tests.playbook import Playbook
 from tests.screening.build import attempt
 
@@ -175,6 +175,10 @@ def test_every_reason_of_verification_is_documented_as_it_stands_in_the_code() -
     rows = [f"| `{reason}` | {status or 'none'} | {what} |" for reason, (status, what) in REASONS.items()]
     told = text("docs/stir.md").split("| reason | status | what it means |\n")[1].splitlines()[1:]
     assert _while_table(iter(told)) == rows
+
+
+def test_every_deviation_is_documented_as_it_stands_in_the_code() -> None:
+    assert table("docs/stir.md", "deviation") == [[name, what.strip("`")] for name, what in DEVIATIONS.items()]
 
 
 # ------------------------------------------------------------------------------------------ SIP

@@ -11,7 +11,7 @@ from typing import Any, Final
 import msgspec
 
 
-class Header(msgspec.Struct, gc=False):
+class Header(msgspec.Struct, gc=False, frozen=True, omit_defaults=True):
     """The JOSE header (RFC 8225 §4)."""
 
     alg: str = ""
@@ -21,21 +21,21 @@ class Header(msgspec.Struct, gc=False):
     crit: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 
 
-class Party(msgspec.Struct, gc=False):
+class Party(msgspec.Struct, gc=False, omit_defaults=True):
     """One number or URI (§5.2.1)."""
 
     tn: str | None = None
     uri: str | None = None
 
 
-class Parties(msgspec.Struct, gc=False):
+class Parties(msgspec.Struct, gc=False, omit_defaults=True):
     """Numbers and URIs (§5.2.1)."""
 
     tn: list[str] = []
     uri: list[str] = []
 
 
-class Claims(msgspec.Struct, gc=False):
+class Claims(msgspec.Struct, gc=False, omit_defaults=True):
     """The claims as the standard has them."""
 
     iat: int
@@ -64,6 +64,21 @@ class LenientClaims(msgspec.Struct, gc=False):
     div: Party | None = None
 
 
+def is_deterministic(octets: bytes, read: Header | Claims | None) -> bool:
+    """Whether JSON stands as RFC 8225 §9 has it: sorted members, no spaces, no needless escapes, none twice.
+
+    `read` is what these octets were read as: nearly always it has all that stands in them, which is told at once.
+    """
+    if read is not None and _sorted(read) == octets:
+        return True
+    try:
+        return _sorted(_any(octets)) == octets
+    except (msgspec.MsgspecError, ValueError, OverflowError):  # a number that no float holds, in a claim not read
+        return False
+
+
+_any: Final = msgspec.json.Decoder().decode
+_sorted: Final = msgspec.json.Encoder(order="sorted").encode
 read_header: Final = msgspec.json.Decoder(Header).decode
 read_claims: Final = msgspec.json.Decoder(Claims).decode
 read_lenient: Final = msgspec.json.Decoder(LenientClaims).decode

@@ -10,6 +10,7 @@ from __future__ import annotations
 
 from binascii import Error as Base64Error
 from binascii import a2b_base64
+from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
@@ -18,7 +19,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir.claims import Claims, Header, Parties, read_claims, read_header, read_lenient
+from sipguard.stir.claims import Claims, Header, Parties, is_deterministic, read_claims, read_header, read_lenient
 from sipguard.stir.errors import (
     InvalidIdentity,
     StaleDate,
@@ -40,6 +41,8 @@ _ES256: Final = ECDSA(SHA256())
 # base64url to base64; every octet of the standard alphabet that base64url lacks becomes an illegal one.
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING: Final = (b"", b"", b"==", b"=")  # a remainder of 1 stays as it is and is refused by the decoder
+_CANONICAL: Final = frozenset("0123456789#*")
+_HEADERS: Final = 1024  # kept as read: those of one signer are all alike
 _SIGNATURE_LENGTH: Final = 86  # characters of base64url for the 64 octets of r || s (RFC 7518 §3.4)
 
 
@@ -51,7 +54,7 @@ class Passport:
         "attest",
         "dest_tns",
         "dest_uris",
-        "deviations",  # tuple[str, ...]: iat_string dest_string tn_plus typ origid_missing
+        "deviations",  # tuple[str, ...]: out of reasons.DEVIATIONS
         "div_tn",
         "iat",  # int, Unix seconds
         "orig_tn",
@@ -95,26 +98,30 @@ def read(token: str) -> Passport:
 
     Raises InvalidIdentity, UnsupportedPassport (ppt) or UnsupportedCredential (alg).
     """
-    if token.startswith(".."):
-        raise InvalidIdentity("compact_not_allowed")
     try:
         octets = token.encode("ascii")
         head, body, tail = octets.translate(_TO_BASE64).split(b".")
     except ValueError:
         raise InvalidIdentity("token_malformed", "not three parts") from None
-    if len(tail) != _SIGNATURE_LENGTH or tail[-1] not in b"AQgw":
-        raise InvalidIdentity("signature_malformed", "not 64 octets")
-    try:
-        header_json = a2b_base64(head + _PADDING[len(head) & 3], strict_mode=True)
-        claims_json = a2b_base64(body + _PADDING[len(body) & 3], strict_mode=True)
-        signature = a2b_base64(tail + b"==", strict_mode=True)
-    except Base64Error as error:
-        raise InvalidIdentity("token_malformed", str(error)) from None
-    header = _header(header_json)
-    claims, deviations = _claims(claims_json)
+    signature = _signature(tail)
+    if not head and not body:
+        raise InvalidIdentity("compact_not_allowed")
+    header, deviations = _header(head)
+    claims, found = _claims(_decoded(body))
     _require_claims(header, claims)
-    deviations += _deviations(header, claims)
+    deviations += found + _deviations(header, claims)
     return Passport(header, claims, deviations, octets[: -_SIGNATURE_LENGTH - 1], signature)
+
+
+def read_signature(token: str) -> bytes:
+    """The 64 octets of the signature in a token of compact form (RFC 8225 §7). Raises InvalidIdentity."""
+    try:
+        octets = token.encode("ascii").translate(_TO_BASE64)
+    except ValueError:
+        raise InvalidIdentity("token_malformed", "not base64url") from None
+    if octets[:2] != b".." or b"." in octets[2:]:
+        raise InvalidIdentity("token_malformed", "not three parts")
+    return _signature(octets[2:])
 
 
 def require_agreement(header: IdentityHeader, passport: Passport) -> None:
@@ -156,7 +163,24 @@ def verify(passport: Passport, credential: Credential, unix_at: float) -> None:
         raise InvalidIdentity("signature") from None
 
 
-def _header(octets: bytes) -> Header:
+def _signature(tail: bytes) -> bytes:
+    if len(tail) != _SIGNATURE_LENGTH or tail[-1] not in b"AQgw":
+        raise InvalidIdentity("signature_malformed", "not 64 octets")
+    return _decoded(tail)
+
+
+def _decoded(part: bytes) -> bytes:
+    """The octets of one part, in the standard alphabet without padding."""
+    try:
+        return a2b_base64(part + _PADDING[len(part) & 3], strict_mode=True)
+    except Base64Error as error:
+        raise InvalidIdentity("token_malformed", str(error)) from None
+
+
+@lru_cache(_HEADERS)
+def _header(head: bytes) -> tuple[Header, tuple[str, ...]]:
+    """The header in the first part of a token, and the deviations in it."""
+    octets = _decoded(head)
     if len(octets) > HEADER_LIMIT:
         raise InvalidIdentity("header_too_large")
     _require_flat(octets)
@@ -169,10 +193,11 @@ def _header(octets: bytes) -> Header:
     if header.alg != "ES256":
         raise UnsupportedCredential("unsupported_alg", header.alg)
     if header.crit is not msgspec.UNSET:
-        raise InvalidIdentity("header_malformed", "crit")
+        raise InvalidIdentity("crit_unsupported")
     if not header.x5u:
         raise InvalidIdentity("x5u_missing")
-    return header
+    typ = () if header.typ == "passport" else ("typ",)
+    return header, typ if is_deterministic(octets, header) else (*typ, "json_form")
 
 
 def _claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
@@ -181,9 +206,10 @@ def _claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
         raise InvalidIdentity("claims_too_large")
     _require_flat(octets)
     try:
-        return read_claims(octets), ()
+        claims = read_claims(octets)
     except (msgspec.MsgspecError, ValueError):
         return _lenient_claims(octets)
+    return claims, () if is_deterministic(octets, claims) else ("json_form",)
 
 
 def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
@@ -202,6 +228,8 @@ def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
         iat = int(iat)
     if not isinstance(iat, int) or isinstance(iat, bool):
         raise InvalidIdentity("iat_invalid")
+    if not is_deterministic(octets, None):
+        deviations.append("json_form")
     dest = Parties(tn=tns, uri=uris)
     claims = Claims(iat=iat, orig=found.orig, dest=dest, attest=found.attest, origid=found.origid, div=found.div)
     return claims, tuple(deviations)
@@ -224,18 +252,23 @@ def _require_claims(header: Header, claims: Claims) -> None:
 
 
 def _deviations(header: Header, claims: Claims) -> tuple[str, ...]:
+    """Where claims that could be read leave the standard all the same."""
     found: tuple[str, ...] = ()
-    if header.typ != "passport":
-        found = ("typ",)
     if header.ppt == "shaken" and not claims.origid:
-        found += ("origid_missing",)
-    tn = claims.orig.tn
-    if tn is not None and tn[:1] == "+":
-        return (*found, "tn_plus")
-    for tn in claims.dest.tn:
-        if tn[:1] == "+":
-            return (*found, "tn_plus")
+        found = ("origid_missing",)
+    tns = [tn for tn in (claims.orig.tn, *claims.dest.tn, claims.div.tn if claims.div is not None else "") if tn]
+    for tn in tns:
+        if not tn.isdigit():
+            found += _of_number(tns)
+            break
     return found
+
+
+def _of_number(tns: list[str]) -> tuple[str, ...]:
+    """tn_plus, tn_form: numbers with a plus, numbers with anything else that is no canonical one (RFC 8224 §8.3)."""
+    plus = any(tn[0] == "+" for tn in tns)
+    other = any(not _CANONICAL.issuperset(tn[1:] if tn[0] == "+" else tn) for tn in tns)
+    return (*(("tn_plus",) if plus else ()), *(("tn_form",) if other else ()))
 
 
 def _require_flat(octets: bytes) -> None:

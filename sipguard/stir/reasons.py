@@ -65,7 +65,8 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "compact_not_allowed": (438, "the compact form of a type that has none"),
     "token_malformed": (438, "the token is not three parts of base64url"),
     "signature_malformed": (438, "the signature is not 64 octets of base64url"),
-    "header_malformed": (438, "its header is no such JSON object, or has `crit`"),
+    "header_malformed": (438, "its header is no such JSON object"),
+    "crit_unsupported": (438, "its header has `crit` (RFC 7515 §4.1.11)"),
     "header_too_large": (438, "its header is longer than 2 KiB"),
     "claims_malformed": (438, "its claims are no such JSON object"),
     "claims_too_large": (438, "its claims are longer than 6 KiB"),
@@ -82,4 +83,17 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "orig_mismatch": (438, "the token names another caller"),
     "dest_mismatch": (438, "the token names another called party"),
     "signature": (438, "the signature does not hold"),
+}
+
+# deviation -> what it means
+DEVIATIONS: Final[dict[str, str]] = {
+    "comma_list": "the value stood in a list with commas, which the grammar does not have (RFC 8224 §4)",
+    "ppt_missing": "the header has no `ppt`, the token has one (RFC 8224 §4.1)",
+    "typ": "`typ` is not `passport` (RFC 8225 §4.1)",
+    "iat_string": "`iat` is a text of digits, no number (RFC 8225 §5.1.1)",
+    "dest_string": "`dest.tn` or `dest.uri` is a text, no array (RFC 8225 §5.2.1)",
+    "tn_plus": "a number begins with `+` (RFC 8224 §8.3)",
+    "tn_form": "a number has characters besides digits, `#` and `*` (RFC 8224 §8.3)",
+    "origid_missing": "a `shaken` token without `origid` (RFC 8588 §5)",
+    "json_form": "members are not sorted or occur twice, or there are spaces or needless escapes (RFC 8225 §9)",
 }

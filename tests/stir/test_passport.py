@@ -1,7 +1,9 @@
 """PASSporTs: decoding, leniency, freshness, signature (RFC 8225, facts A1.3, A1.4, A2)."""
 
+import base64
 import json
 import time
+from collections.abc import Callable
 from types import SimpleNamespace
 from typing import Any, cast
 
@@ -19,6 +21,7 @@ from sipguard.stir.errors import (
     UnsupportedPassport,
 )
 from sipguard.stir.identity import IdentityHeader
+from sipguard.stir.reasons import DEVIATIONS
 from tests import pki
 
 URL = "https://certs.example/709J.pem"
@@ -58,10 +61,73 @@ LENIENT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "typ missing": ({"header": {"typ": None}}, ("typ",)),
     "typ another": ({"header": {"typ": "JWT"}}, ("typ",)),
     "origid missing": ({"extra": {"origid": None}}, ("origid_missing",)),
+    "numbers with dashes": ({"extra": {"orig": {"tn": "1-202-555-0101"}}}, ("tn_form",)),
+    "numbers with both": ({"extra": {"orig": {"tn": "+1 202 555 0101"}}}, ("tn_plus", "tn_form")),
+    "several dest": ({"extra": {"dest": {"tn": [DEST, ORIG, "911"]}}}, ()),
+    "dest with uri and tn": ({"extra": {"dest": {"tn": [DEST], "uri": ["sip:a@b.example"]}}}, ()),
     "unknown claims": ({"extra": {"rcd": {"nam": "Example"}, "crn": "x"}}, ()),
     "unknown header members": ({"header": {"kid": "1"}}, ()),
     "base PASSporT": ({"header": {"ppt": None}, "extra": {"attest": None, "origid": None}}, ()),
 }
+
+
+def rewritten(change: Callable[[dict[str, Any]], Any], **form: Any) -> str:
+    """A token whose claims were changed and written in another form of JSON."""
+    body = token().split(".")[1]
+    claims = change(json.loads(base64.urlsafe_b64decode(body + "==")))
+    return raw(HEADER, json.dumps(claims, **{"separators": (",", ":"), **form}).encode())
+
+
+def backwards(claims: dict[str, Any]) -> dict[str, Any]:
+    """Members in the other order."""
+    return dict(reversed(claims.items()))
+
+
+FORMS: dict[str, tuple[Callable[[], str], tuple[str, ...]]] = {
+    "as it should be": (lambda: rewritten(dict), ()),
+    "claims backwards": (lambda: rewritten(backwards), ("json_form",)),
+    "with spaces": (lambda: rewritten(dict, separators=(", ", ": ")), ("json_form",)),
+    "extra claims in order": (lambda: rewritten(lambda claims: {**claims, "rcd": {"nam": "x"}}), ()),
+    "extra claims backwards": (lambda: rewritten(lambda c: backwards({**c, "rcd": {"nam": "x"}})), ("json_form",)),
+    "members of an extra claim backwards": (
+        lambda: rewritten(lambda claims: {**claims, "rcd": {"nam": "x", "icn": "y"}}),
+        ("json_form",),
+    ),
+    "a letter escaped that need not be": (
+        lambda: rewritten(lambda claims: {**claims, "rcd": {"nam": "é"}}),
+        ("json_form",),
+    ),
+    "a letter beyond ASCII": (lambda: rewritten(lambda c: {**c, "rcd": {"nam": "é"}}, ensure_ascii=False), ()),
+    "a number that no float holds": (lambda: raw(HEADER, claims_with(b'"z":1e999')), ("json_form",)),
+    "a member twice": (lambda: raw(HEADER, claims_with(b'"orig":{"tn":"12025550101"}')), ("json_form",)),
+}
+
+
+def claims_with(member: bytes) -> bytes:
+    """Claims with one more member at the end."""
+    body = token().split(".")[1]
+    return base64.urlsafe_b64decode(body + "==")[:-1] + b"," + member + b"}"
+
+
+@pytest.mark.parametrize(("make", "deviations"), FORMS.values(), ids=FORMS)
+def test_json_of_any_form_is_read_and_verified_as_received(
+    make: Callable[[], str], deviations: tuple[str, ...]
+) -> None:
+    read = passport.read(make())
+    assert read.deviations == deviations
+    passport.verify(read, credential(), 1_700_000_001.0)
+
+
+def test_a_header_in_another_form_is_a_deviation_each_time_it_is_read() -> None:
+    text = raw(HEADER.replace(b",", b", "), base64.urlsafe_b64decode(token().split(".")[1] + "=="))
+    for _ in range(2):
+        assert passport.read(text).deviations == ("json_form",)
+
+
+def test_every_deviation_is_in_the_list() -> None:
+    said = {name for _, names in [*LENIENT.values(), *FORMS.values()] for name in names}
+    assert said <= set(DEVIATIONS)
+    assert set(DEVIATIONS) - said <= {"comma_list", "ppt_missing"}, "these stand outside the token"
 
 
 @pytest.mark.parametrize(("knobs", "deviations"), LENIENT.values(), ids=LENIENT)
@@ -96,7 +162,7 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "claims of 7 KB": ({"extra": {"x": "x" * 7000}}, "claims_too_large"),
     "header of 3 KB": ({"header": {"x": "x" * 3000}}, "header_too_large"),
     "header a wrong type": ({"header": {"alg": 256}}, "header_malformed"),
-    "crit": ({"header": {"crit": ["b64"]}}, "header_malformed"),
+    "crit": ({"header": {"crit": ["b64"]}}, "crit_unsupported"),
     "x5u missing": ({"header": {"x5u": None}}, "x5u_missing"),
     "x5u empty": ({"header": {"x5u": ""}}, "x5u_missing"),
     "div without div": ({"header": {"ppt": "div"}}, "div_malformed"),
@@ -128,7 +194,7 @@ def raw(header: bytes, claims: bytes) -> str:
     return pki.sign(header, claims, KEY)
 
 
-HEADER = json.dumps({"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": URL}).encode()
+HEADER = json.dumps({"alg": "ES256", "ppt": "shaken", "typ": "passport", "x5u": URL}, separators=(",", ":")).encode()
 GOOD = token()
 HEAD, BODY, TAIL = GOOD.split(".")
 MALFORMED = {

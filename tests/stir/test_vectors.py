@@ -56,6 +56,49 @@ def test_a_div_value_with_quoted_ppt_is_read(examples: list[dict[str, Any]]) -> 
     assert (read.ppt, len(read.div_tn)) == ("div", 12)
 
 
+def printed(text: str, nth: int) -> str:
+    """The token, or the Identity value, that begins in the `nth` line with `eyJ` of an RFC's text."""
+    lines = text.splitlines()
+    at = [n for n, line in enumerate(lines) if "eyJ" in line][nth]
+    taken: list[str] = []
+    for line in lines[at:]:
+        if not line.strip() or line.startswith("   Content-Length"):
+            break
+        taken.append(line.strip().rstrip("\\").strip())
+    return "".join(taken).removeprefix("Identity:").strip()
+
+
+# RFC, which line with a token -> type, deviations; or the reason why it is refused
+PRINTED: dict[str, tuple[int, int, str, tuple[str, ...] | str]] = {
+    "RFC 8224 §4.1.1": (8224, 0, "", ("iat_string",)),
+    "RFC 8225 §7": (8225, 0, "", ("iat_string",)),
+    "RFC 8225 appendix A": (8225, 5, "", ()),
+    "RFC 8688 §4.1": (8688, 0, "shaken", ("json_form", "dest_string", "iat_string", "tn_plus")),
+    "RFC 8946 §3": (8946, 0, "div", ()),
+    "RFC 8946 §4.2": (8946, 2, "div", ()),
+    "RFC 8946 §5, div-o": (8946, 6, "", "unsupported_ppt"),
+    "RFC 8443 §4.1, its claims are no JSON": (8443, 0, "", "claims_malformed"),
+}
+
+
+@pytest.mark.parametrize(("rfc", "nth", "ppt", "said"), PRINTED.values(), ids=PRINTED)
+def test_the_tokens_that_rfcs_print_are_read_with_their_deviations(
+    vectors: Path, rfc: int, nth: int, ppt: str, said: tuple[str, ...] | str
+) -> None:
+    file = vectors.parent / "rfc" / f"rfc{rfc}.txt"
+    if not file.is_file():
+        pytest.skip(f"no {file}: the texts of RFCs stand beside the vectors")
+    token = printed(file.read_text(), nth).partition(";")[0]
+    if isinstance(said, str):
+        with pytest.raises(StirError) as raised:
+            passport.read(token)
+        assert raised.value.reason in (said, "unsupported_ppt")
+        return
+    read = passport.read(token)
+    assert (read.ppt, read.deviations) == (ppt, said)
+    assert read.orig_tn and (read.dest_tns or read.dest_uris)
+
+
 @pytest.fixture(scope="module")
 def authorities(vectors: Path) -> Anchors:
     """All CA certificates seen in the field, as if all were trusted."""
