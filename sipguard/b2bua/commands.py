@@ -13,6 +13,8 @@ from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import Ruleset
 from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.locate import Answer, Query
+from sipguard.stir.certificate import Anchors
+from sipguard.stir.revocation import Crl
 
 
 class Clock:
@@ -109,7 +111,22 @@ class Resolved:
     why: str = ""
 
 
-Control = Resolved | Reload | Drain | Mode | Hangup
+@dataclass(frozen=True, slots=True)
+class Trust:
+    """Another list of authorities or another CRL, for all certificates from now on.
+
+    `listed` are trusted beside the anchors of the Ruleset. `crl` is None where none is wanted. `version` names both;
+    `notes` go into the journal.
+    """
+
+    listed: Anchors
+    crl: Crl | None
+    crl_required: bool = False
+    version: str = ""
+    notes: tuple[str, ...] = ()
+
+
+Control = Resolved | Trust | Reload | Drain | Mode | Hangup
 
 
 class Identifiers:

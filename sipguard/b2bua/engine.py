@@ -27,6 +27,7 @@ from sipguard.b2bua.commands import (
     Reload,
     Resolved,
     Reuse,
+    Trust,
 )
 from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.credentials import Own
@@ -62,7 +63,7 @@ from sipguard.sip.transaction import (
 )
 from sipguard.sip.uri import name_addr, tag_of
 from sipguard.sip.via import has_alias
-from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
@@ -115,6 +116,7 @@ class Engine:
         self.clock = Clock(0.0, 0.0)
         self.flow = Flow(0, "udp", "", ("", 0))
         self._certificates = certificates
+        self._listed = NO_ANCHORS
         self._counters = Counters()
         self._loads: dict[str, TrunkLoad] = {}
         self.listeners: dict[str, Place] = {}
@@ -125,11 +127,15 @@ class Engine:
         """Takes a Ruleset for the calls that begin from now on."""
         self.ruleset = ruleset
         self.overload = ruleset.overload
-        self._certificates = self._certificates.with_anchors(ruleset.anchors)
-        self.context = Context(ruleset.lists, self._counters, self._certificates)
+        self._use_anchors()
         self.listeners |= places_of(ruleset.listeners, self.ids.worker)  # calls of before may need one that is gone
         self.peers.names.use(ruleset)
         self._use_peers()
+
+    def _use_anchors(self) -> None:
+        """Trusts the anchors of the Ruleset and those listed."""
+        self._certificates = self._certificates.with_anchors(self.ruleset.anchors.joined(self._listed))
+        self.context = Context(self.ruleset.lists, self._counters, self._certificates)
 
     def _use_peers(self) -> None:
         """Takes the peers of the Ruleset as they are now, those under names included."""
@@ -232,6 +238,8 @@ class Engine:
             out.append(Record(frames.NoteFrame(clock.unix, "reload", "", what.ruleset.revision)))
         elif isinstance(what, Resolved):
             self._resolved(what, clock)
+        elif isinstance(what, Trust):
+            self._trust(what, clock)
         elif isinstance(what, Drain):
             self.draining = True
             out.append(Record(frames.NoteFrame(clock.unix, "drain", "", self.ruleset.revision)))
@@ -264,6 +272,15 @@ class Engine:
             return
         if self.peers.names.resolved(what.query, what.answer, what.age_s, clock.now):
             self._use_peers()
+
+    def _trust(self, what: Trust, clock: Clock) -> None:
+        """The CRL binds every call from now on, the list those that begin from now on."""
+        self._certificates.use_crl(what.crl, what.crl_required, what.version)
+        if what.listed.revision != self._listed.revision:
+            self._listed = what.listed
+            self._use_anchors()
+        for text in what.notes:
+            self.layer.out.append(Record(frames.NoteFrame(clock.unix, "trust", text, self.ruleset.revision)))
 
     def timer(self, clock: Clock) -> list[Command]:
         """The time of `next_timer` has come."""

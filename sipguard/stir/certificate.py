@@ -65,12 +65,13 @@ class _Failed:
 class _Shelf:
     """What the stores of successive anchors share. Dicts stand in order of use, the next to go first."""
 
-    __slots__ = ("capacity", "crl", "crl_required", "due", "failed", "kept")
+    __slots__ = ("capacity", "crl", "crl_required", "due", "failed", "kept", "trust_version")
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
         self.crl: Crl | None = None  # None where none is wanted
         self.crl_required = False  # nobody is trusted while it is stale
+        self.trust_version = ""
         self.kept: dict[str, _Kept] = {}
         self.failed: dict[str, _Failed] = {}
         self.due: list[tuple[float, str]] = []  # heap; an item that differs from its entry is stale
@@ -94,14 +95,19 @@ class CertificateStore:
         store._shelf = self._shelf
         return store
 
-    def use_crl(self, crl: Crl | None, required: bool = False) -> None:
+    def use_crl(self, crl: Crl | None, required: bool = False, version: str = "") -> None:
         """Asks this CRL from now on, of what is kept already too; None for none.
 
-        `required`: while it is stale, nobody is trusted. It binds the stores of all anchors, and so also calls that
-        began before.
+        `required`: while it is stale, nobody is trusted. `version` names trust list and CRL for whoever asks later. All
+        this binds the stores of all anchors, and so also calls that began before.
         """
-        self._shelf.crl = crl
-        self._shelf.crl_required = required
+        shelf = self._shelf
+        shelf.crl, shelf.crl_required, shelf.trust_version = crl, required, version
+
+    @property
+    def trust_version(self) -> str:
+        """Which trust list and CRL are in force, "" where neither is wanted."""
+        return self._shelf.trust_version
 
     def crl_stale(self, unix_at: float) -> bool | None:
         """Whether the time of the CRL's next issue has passed, or there was never one; None where none is wanted."""

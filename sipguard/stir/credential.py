@@ -104,10 +104,13 @@ class Anchors:
     def __contains__(self, certificate: x509.Certificate) -> bool:
         return certificate.fingerprint(SHA256()) in self._fingerprints
 
-    def joined(self, certificates: Iterable[x509.Certificate]) -> Anchors:
-        """These and others; the same ones again where no other is among them."""
-        more = [one for one in certificates if one not in self]
-        return Anchors([*(one for ones in self._by_subject.values() for one in ones), *more]) if more else self
+    def __iter__(self) -> Iterator[x509.Certificate]:
+        return (one for ones in self._by_subject.values() for one in ones)
+
+    def joined(self, others: Anchors) -> Anchors:
+        """These and others; the same object again where no other is among them."""
+        more = [one for one in others if one not in self]
+        return Anchors([*self, *more]) if more else self
 
     def of_subject(self, subject: x509.Name) -> tuple[x509.Certificate, ...]:
         """Anchors of that name; re-issues share one."""

@@ -228,6 +228,6 @@ def test_a_stale_crl_still_revokes_and_refuses_all_only_where_it_must() -> None:
 
 
 def test_anchors_can_be_joined() -> None:
-    assert ANCHORS.joined([PKI.root.certificate]) is ANCHORS
-    both = ANCHORS.joined([OTHER.root.certificate])
+    assert ANCHORS.joined(ANCHORS) is ANCHORS and ANCHORS.joined(NO_ANCHORS) is ANCHORS
+    both = ANCHORS.joined(Anchors([OTHER.root.certificate]))
     assert len(both) == 2 and both.revision == Anchors([OTHER.root.certificate, PKI.root.certificate]).revision

@@ -64,6 +64,8 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.signature_ok", "flag", "its signature holds; absent where that was not looked at"),
     FactSpec("identity.reasons", "set", "why values did not pass, of all that did not; absent where all passed"),
     FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps taken"),
+    FactSpec("identity.crl_stale", "flag", "the CRL that revocation is judged by is out of date; absent without one"),
+    FactSpec("identity.trust_version", "text", "trust list and CRL in force; absent where none is configured"),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
 )
 
@@ -74,7 +76,17 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
         return _NOT_VERIFIED
     if not attempt.identity:
         return _MISSING
-    results = evaluate(attempt, settings, context.certificates)
+    certificates = context.certificates
+    results = evaluate(attempt, settings, certificates)
+    finding = _judged(attempt, settings, results)
+    if isinstance(finding, Finding) and finding is not _MISSING:  # that one is everybody's
+        finding.facts["identity.crl_stale"] = certificates.crl_stale(attempt.received_at)
+        finding.facts["identity.trust_version"] = certificates.trust_version or None
+    return finding
+
+
+def _judged(attempt: CallAttempt, settings: Settings, results: list[Result]) -> Finding | Waiting:
+    """The first that passed, else a certificate to wait for, else the one that came furthest."""
     judged: Result | None = None
     for result in results:
         if result.outcome == PASSED:

@@ -17,6 +17,7 @@ from sipguard.screening.lists import Lists
 from sipguard.screening.trunk import Trunk
 from sipguard.stir.certificate import Anchors, CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
+from sipguard.stir.revocation import read_crl
 from tests import pki
 
 PKI = pki.Pki()
@@ -107,6 +108,8 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.signature_ok": True,
         "identity.reasons": None,
         "identity.each": None,
+        "identity.crl_stale": None,
+        "identity.trust_version": None,
         "identity.iat_age_s": 5.0,
     }
     assert len(str(found.facts["identity.certificate_sha256"])) == 64
@@ -352,3 +355,20 @@ def test_the_check_leaves_nothing_to_the_garbage_collector(call: CallAttempt) ->
         assert gc.collect() == 0
     finally:
         gc.enable()
+
+
+def test_what_is_revoked_fails_and_the_version_of_the_trust_is_a_fact() -> None:
+    sti_pa, certificates = PKI.administrator(), store()
+    issuers = (sti_pa.certificate,)
+    assert run(attempt(token()), certificates=certificates).facts["identity.crl_stale"] is None
+    certificates.use_crl(read_crl(pki.crl(sti_pa), issuers, NOW), version="crl 1")
+    passed = run(attempt(token()), certificates=certificates).facts
+    assert passed["identity.result"] == "passed" and passed["identity.trust_version"] == "crl 1"
+    assert passed["identity.crl_stale"] is False
+    old = pki.crl(sti_pa, pki.revoked(LEAF), issued=PKI.now - 2 * pki.DAY)
+    certificates.use_crl(read_crl(old, issuers, NOW), version="crl 2")
+    failed = run(attempt(token()), certificates=certificates).facts
+    assert (failed["identity.result"], failed["identity.reason"]) == ("failed", "certificate_revoked")
+    assert (failed["identity.status"], failed["identity.chain_ok"]) == (437, False)
+    assert (failed["identity.crl_stale"], failed["identity.trust_version"]) == (True, "crl 2")
+    assert run(attempt(), certificates=certificates).facts["identity.trust_version"] is None
