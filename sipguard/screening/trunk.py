@@ -234,6 +234,7 @@ class Trunk:
     send_pai: str = "always"  # P-Asserted-Identity to it: always | unless_private (Privacy: id) | never
     emergency_marks_trusted: bool = False
     verify: bool = True
+    diverted_within_s: float = 0.0  # how old tokens behind the last `div` may be, if more than the others
     verstat: str = "plain"  # written TO this trunk: off | plain | suffix_all | suffix_bc
     attestation_headers: tuple[str, str] | None = None  # names written TO this trunk
     block_location: str = "LN"  # RFC 8606 location in the Reason of a 603+ we send to this trunk

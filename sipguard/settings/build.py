@@ -255,6 +255,7 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         send_pai=shape.send_pai,
         emergency_marks_trusted=shape.emergency_marks == "trusted",
         verify=shape.verify,
+        diverted_within_s=shape.diverted_within,
         verstat=shape.verstat,
         attestation_headers=(headers.attestation, headers.origination) if headers is not None else None,
         block_location=shape.block_location,

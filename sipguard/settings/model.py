@@ -318,6 +318,9 @@ class TrunkShape(Shape):
     """Whether its unsigned Priority: emergency or psap-callback admits a call."""
     verify: bool = True
     """Whether Identity headers of its calls are verified."""
+    diverted_within: Annotated[Duration, Field(le=10_800.0)] = 0.0
+    """How old tokens of its diverted calls may be, but for the last div token: longer than others where it transfers
+    calls that are up (RFC 8946 §4.2), 3h at most; 0 for the freshness of others."""
     verstat: Literal["off", "plain", "suffix_all", "suffix_bc"] = "plain"
     """Spelling of verstat written to it: TN-Validation-Passed, with -A -B -C, or with -B -C only."""
     attestation_headers: AttestationHeaders | None = None

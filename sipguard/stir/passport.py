@@ -56,6 +56,7 @@ class Passport:
         "dest_uris",
         "deviations",  # tuple[str, ...]: out of reasons.DEVIATIONS
         "div_tn",
+        "div_uri",
         "iat",  # int, Unix seconds
         "orig_tn",
         "orig_uri",
@@ -88,6 +89,7 @@ class Passport:
         self.dest_tns = tuple(dest.tn)
         self.dest_uris = tuple(dest.uri)
         self.div_tn = (div.tn or "") if div is not None else ""
+        self.div_uri = (div.uri or "") if div is not None else ""
         self.deviations = deviations
         self.signing_input = signing_input
         self.signature = signature

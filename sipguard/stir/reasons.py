@@ -10,6 +10,7 @@ from typing import Final
 # reason -> (status of a rejection for it, 0 for none; what it means)
 REASONS: Final[dict[str, tuple[int, str]]] = {
     "passed": (0, "the signature holds, and the token speaks of this call"),
+    "div_unchecked": (0, "nothing depends on this `div` token, so it was not looked at further"),
     # --- 403
     "iat_expired": (403, "`iat` is older than `freshness`"),
     "iat_future": (403, "`iat` lies further ahead of our clock than `future`"),
@@ -53,7 +54,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "delegate_unsupported": (437, "an authority with a scope of numbers issued it"),
     "tnauthlist_missing": (437, "the certificate has no TNAuthList (RFC 8226 §9)"),
     "tnauthlist_malformed": (437, "its TNAuthList cannot be read"),
-    "out_of_scope": (437, "its TNAuthList does not cover the caller"),
+    "out_of_scope": (437, "its TNAuthList does not cover the caller; of a `div` token, who diverted"),
     # --- 438: the header
     "identity_syntax": (438, "the value is not as RFC 8224 §4 has it"),
     "identity_too_large": (438, "the value is longer than 8 KiB"),
@@ -82,6 +83,10 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     # --- 438: the token and the call
     "orig_mismatch": (438, "the token names another caller"),
     "dest_mismatch": (438, "the token names another called party"),
+    "div_incomplete": (438, "`div` tokens lead to no other token: one is missing, or none names the target"),
+    "div_loop": (438, "`div` tokens lead to one another in a circle"),
+    "div_too_long": (438, "more than five `div` tokens lead to the other token"),
+    "div_orig_mismatch": (438, "tokens of one chain name different callers"),
     "signature": (438, "the signature does not hold"),
 }
 

@@ -8,6 +8,7 @@ from pathlib import Path
 
 import pytest
 
+from sipguard.screening.verification import diversion
 from sipguard.stir import errors
 from sipguard.stir.reasons import REASONS
 
@@ -18,7 +19,8 @@ STATUS = {
     if isinstance(kind, type) and issubclass(kind, errors.StirError)
 }
 STATUS["FetchError"] = errors.BadIdentityInfo.status  # net/fetch; call control makes a BadIdentityInfo of it
-ELSEWHERE = {"passed", "identity_missing", "not_verified"}  # not raised: set by the check and by `evaluate`
+# not raised: set by the check, by `evaluate` and by `diversion`
+ELSEWHERE = {"passed", "identity_missing", "not_verified", *diversion.REASONS}
 
 
 def given(tree: ast.AST) -> Iterator[tuple[str, str]]:

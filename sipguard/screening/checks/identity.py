@@ -11,6 +11,8 @@ from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Need, Waiting
+from sipguard.screening.verification import described
+from sipguard.screening.verification.diversion import DIV
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.report import told
 from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
@@ -67,6 +69,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.crl_stale", "flag", "the CRL that revocation is judged by is out of date; absent without one"),
     FactSpec("identity.trust_version", "text", "trust list and CRL in force; absent where none is configured"),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
+    *described.FACTS,
 )
 
 
@@ -89,14 +92,19 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result]) -> 
     """The first that passed, else a certificate to wait for, else the one that came furthest."""
     judged: Result | None = None
     for result in results:
-        if result.outcome == PASSED:
+        if result.outcome == PASSED and _vouches(result):
             return _passed(result, results, attempt)
         if judged is None or result.step > judged.step:
             judged = result
     for result in results:
-        if result.outcome == WAITING and result.passport is not None:
+        if result.outcome == WAITING and result.credential is None and result.passport is not None:
             return Waiting(Need("certificate", result.passport.x5u, settings.budget_s))
     return _MISSING if judged is None else _failed(judged, results, attempt)
+
+
+def _vouches(result: Result) -> bool:
+    """Whether its token says who calls; a `div` says how the call came here."""
+    return result.passport is not None and result.passport.ppt != DIV
 
 
 def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
@@ -141,6 +149,8 @@ def _with_steps(
         reasons = dict.fromkeys(one.reason for one in results if one.outcome != PASSED and one.reason)
         facts["identity.reasons"] = tuple(reasons) or None
         facts["identity.each"] = tuple([_in_short(one) for one in results])
+    if result.diversion is not None or result.outcome == FAILED:
+        described.describe(facts, result)
     return facts
 
 

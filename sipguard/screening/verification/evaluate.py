@@ -9,9 +9,10 @@ from __future__ import annotations
 from dataclasses import dataclass
 
 from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.verification.diversion import DIV, link
 from sipguard.screening.verification.parties import called_named, caller_named
 from sipguard.screening.verification.proof import prove
-from sipguard.screening.verification.result import UNSUPPORTED, WAITING, Result
+from sipguard.screening.verification.result import PASSED, UNSUPPORTED, WAITING, Result
 from sipguard.stir import identity
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import (
@@ -39,34 +40,36 @@ class Settings:
 def evaluate(attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> list[Result]:
     """A Result for each Identity value, up to `max_headers`; WAITING where a certificate must be fetched.
 
-    All are read before the first is judged, since some refer to others (RFC 8946 §4.2).
+    All are read before the first is judged, since `div` tokens refer to others (RFC 8946 §4.2).
     """
     results = [Result(value) for value in identity.split(attempt.identity)[: settings.max_headers]]
+    diverted = False
     for result in results:
         try:
-            _read(result, settings)
+            diverted |= _read(result, settings).ppt == DIV
         except StirError as error:
             result.reason, result.status = error.reason, error.status
             if isinstance(error, UnsupportedPassport):
                 result.outcome, result.step = UNSUPPORTED, -1
+    if diverted:
+        link(results, attempt, settings.freshness_s, settings.future_s, certificates)
     for result in results:
-        if not result.reason and result.passport is not None:
+        if not result.reason and result.passport is not None and result.passport.ppt != DIV:
             _judge(result, result.passport, attempt, settings, certificates)
     return results
 
 
-def _read(result: Result, settings: Settings) -> None:
+def _read(result: Result, settings: Settings) -> Passport:
     """What the value says, before the call is looked at. Raises StirError."""
     header = identity.read(result.value)
     passport = result.passport = read_passport(header.token)
-    if passport.ppt == "div":
-        raise UnsupportedPassport("unsupported_ppt", "div")
     result.step = 1
     require_agreement(header, passport)
     result.host = identity.check_x5u(passport.x5u, settings.x5u_ports)
     if settings.strict and passport.deviations:
         raise InvalidIdentity("deviations", " ".join(passport.deviations))
     result.step = 2
+    return passport
 
 
 def _judge(
@@ -84,6 +87,8 @@ def _judge(
             result.outcome = WAITING
         return
     prove(result, passport, found, tn, attempt.received_at)
+    if result.diversion is not None and result.outcome == PASSED and result.diversion.waits is not None:
+        result.outcome, result.reason = WAITING, ""
 
 
 def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings: Settings) -> str:
@@ -96,8 +101,12 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     result.orig_ok = result.source != ""
     result.dest_source = called_named(passport, attempt)
     result.dest_ok = result.dest_source != ""
+    window_s = settings.freshness_s
+    if not result.dest_ok and result.diversion is not None and not result.diversion.reason:
+        result.dest_ok = True
+        window_s = max(window_s, attempt.trunk.diverted_within_s)
     try:
-        freshness(passport.iat, attempt.received_at, settings.freshness_s, settings.future_s)
+        freshness(passport.iat, attempt.received_at, window_s, settings.future_s)
         result.fresh = True
     except StaleDate as error:
         result.fresh = False

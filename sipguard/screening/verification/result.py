@@ -15,7 +15,8 @@ if TYPE_CHECKING:
 PASSED: Final = "passed"
 FAILED: Final = "failed"
 UNSUPPORTED: Final = "unsupported"  # a type that is not verified here: no failure (RFC 8224 §6.2 step 1)
-WAITING: Final = "waiting"  # its certificate has to be fetched
+WAITING: Final = "waiting"  # a certificate has to be fetched, its own or one of the chain that carries it
+UNUSED: Final = "unused"  # a `div` token that nothing depends on; it was not looked at further
 
 
 class Result:
@@ -30,6 +31,7 @@ class Result:
         "credential",  # Credential | None
         "dest_ok",
         "dest_source",  # to | request_uri | both: where the called party is that the token names, "" for nowhere
+        "diversion",  # Diversion | None: how it is carried to the target where it does not name it
         "fresh",
         "host",  # of the x5u, lower case, "" where that may not be fetched
         "orig_ok",
@@ -53,6 +55,7 @@ class Result:
         self.passport: Passport | None = None
         self.credential: Credential | None = None
         self.host = ""
+        self.diversion: Diversion | None = None
         self.source = ""
         self.dest_source = ""
         self.tn = ""
@@ -61,3 +64,23 @@ class Result:
         self.fresh: bool | None = None
         self.chain_ok: bool | None = None
         self.signature_ok: bool | None = None
+
+
+class Diversion:
+    """How a token gets from its own `dest` to the target: `hops`, the outermost first; `reason` "" where they hold.
+
+    Where they do not hold, `hops` is the way that came nearest, or (). `waits` is a hop whose certificate must be
+    fetched before more can be said.
+    """
+
+    __slots__ = ("hops", "reason", "waits")
+
+    def __init__(self, hops: tuple[Result, ...], reason: str, waits: Result | None = None) -> None:
+        self.hops = hops
+        self.reason = reason
+        self.waits = waits
+
+    @property
+    def holds(self) -> bool:
+        """Whether every hop was proven."""
+        return not self.reason and self.waits is None
