@@ -57,6 +57,7 @@ from sipguard.screening.trunk import Listener, Peer, Trunk
 from sipguard.sip.flow import Flow, Send
 from sipguard.sip.secret import Account
 from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.signer import Signer
 
 START_AT = 1_760_000_000.0  # Unix seconds when a book begins; monotonic time begins at 1000
 SDP = "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0\r\n"
@@ -319,18 +320,20 @@ class Playbook:
         carrier: dict[str, Any] | None = None,
         hop: dict[str, Any] | None = None,
         accounts: dict[str, Account] | None = None,
+        signers: dict[str, Signer] | None = None,
         **more: Any,
     ) -> None:
-        """`carrier` and `hop` replace fields of the two trunks, `more` those of the Ruleset; `accounts` by trunk."""
+        """`carrier` and `hop` replace fields of the two trunks, `more` those of the Ruleset; `accounts` by trunk,
+        `signers` by name."""
         self.numbers = itertools.count(1)
         self._random = itertools.count(1)
         self._stopwatch = itertools.count(1000)
         self.now, self.backlog_s = 1000.0, 0.0
         self.plain = ruleset(*rules, carrier=carrier, hop=hop, **more)
-        self.accounts = accounts
+        self.accounts, self.signers = accounts, signers
         gc.collect()
         self.engine = Engine(
-            Ruleset.open(self.plain, self.accounts),
+            Ruleset.open(self.plain, self.accounts, self.signers),
             CertificateStore(),
             self._octets,
             lambda: float(next(self._stopwatch)),
@@ -386,7 +389,7 @@ class Playbook:
     def reload(self, *rules: Rule, **more: Any) -> list[str]:
         """Another Ruleset, revision r2 unless said otherwise."""
         self.plain = ruleset(*rules, **{"revision": "r2", **more})
-        return self.control(Reload(Ruleset.open(self.plain, self.accounts)))
+        return self.control(Reload(Ruleset.open(self.plain, self.accounts, self.signers)))
 
     def crash(self, gone_s: float = 0.0, plain: PlainRuleset | None = None) -> list[str]:
         """The process is killed and started again `gone_s` later, maybe with another Ruleset; frames are all it has."""
@@ -395,7 +398,7 @@ class Playbook:
         self.before.append(self.engine)  # not for the collector: its calls point to each other for ever
         self.plain = plain or self.plain
         self.engine = Engine(
-            Ruleset.open(self.plain, self.accounts),
+            Ruleset.open(self.plain, self.accounts, self.signers),
             CertificateStore(),
             self._octets,
             lambda: float(next(self._stopwatch)),

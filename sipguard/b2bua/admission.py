@@ -342,6 +342,7 @@ def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: st
                 matched=verdict.matched,
                 reported=verdict.reported,
                 head=setup.request.head,
+                signed=setup.signed,
             )
         )
     )

@@ -53,6 +53,7 @@ class Call:
         "ring_at",
         "ruleset",
         "setup",  # Setup | None: until it is answered
+        "signed",  # Signed | None: what was signed after the verdict frame
         "source",  # "ip:port" that the INVITE came from
         "transport",  # that the INVITE came by
         "tries",
@@ -68,6 +69,7 @@ class Call:
         self.setup: Setup | None = None
         self.emergency = self.egress = ""
         self.lifetime: Lifetime | None = None
+        self.signed: frames.Signed | None = None
         self.peer: Peer | None = None
         self.tries: list[tuple[str, int]] = []
         self.marked: Sequence[tuple[str, str]] = ()
@@ -239,6 +241,7 @@ class Call:
                     self.forward_us,
                     self.egress,
                     self.marked,
+                    self.signed,
                 )
             )
         )

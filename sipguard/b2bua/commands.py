@@ -5,7 +5,7 @@ Enters and leaves: values only. `Send` stands in sip/flow, journal frames in b2b
 
 from __future__ import annotations
 
-from collections.abc import Callable
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass
 
 from sipguard.b2bua.frames import Frame
@@ -15,6 +15,7 @@ from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.locate import Answer, Query
 from sipguard.stir.certificate import Anchors
 from sipguard.stir.revocation import Crl
+from sipguard.stir.signer import Signer
 
 
 class Clock:
@@ -126,7 +127,14 @@ class Trust:
     notes: tuple[str, ...] = ()
 
 
-Control = Resolved | Trust | Reload | Drain | Mode | Hangup
+@dataclass(frozen=True, slots=True)
+class Rekey:
+    """Signers by name, as their files are now, for the calls that are signed from now on."""
+
+    signers: Mapping[str, Signer]
+
+
+Control = Rekey | Resolved | Trust | Reload | Drain | Mode | Hangup
 
 
 class Identifiers:

@@ -24,6 +24,7 @@ from sipguard.b2bua.commands import (
     Identifiers,
     Mode,
     Record,
+    Rekey,
     Reload,
     Resolved,
     Reuse,
@@ -127,6 +128,7 @@ class Engine:
         """Takes a Ruleset for the calls that begin from now on."""
         self.ruleset = ruleset
         self.overload = ruleset.overload
+        self.signers = ruleset.signers
         self._use_anchors()
         self.listeners |= places_of(ruleset.listeners, self.ids.worker)  # calls of before may need one that is gone
         self.peers.names.use(ruleset)
@@ -236,6 +238,8 @@ class Engine:
         if isinstance(what, Reload):
             self._use(what.ruleset)
             out.append(Record(frames.NoteFrame(clock.unix, "reload", "", what.ruleset.revision)))
+        elif isinstance(what, Rekey):
+            self.signers = what.signers
         elif isinstance(what, Resolved):
             self._resolved(what, clock)
         elif isinstance(what, Trust):

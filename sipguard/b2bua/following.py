@@ -28,11 +28,12 @@ MOST: Final = 3
 class Followed:
     """What of a call was redirected: Request-URIs of the first hops that are left, and what was tried."""
 
-    __slots__ = ("count", "tried", "uris")
+    __slots__ = ("count", "through", "tried", "uris")
 
     def __init__(self) -> None:
         self.uris: list[str] = []  # of the hops that stand before all others
         self.tried: set[tuple[str, str]] = set()  # (key of a peer, user of a Request-URI)
+        self.through: dict[str, tuple[str, ...]] = {}  # Request-URI -> those that led to it, the caller's first
         self.count = 0
 
 
@@ -44,6 +45,8 @@ def follow(setup: Setup, egress: Trunk, response: Response) -> list[Hop]:
     if setup.call.peer is not None:
         followed.tried.add((setup.call.peer.key, _user(setup.target or setup.request.uri)))
     hops: list[Hop] = []
+    here = setup.target or setup.request.uri
+    through = (*followed.through.get(here, ()), here)
     uris: list[str] = []
     for uri in contacts(response):
         hop = _peer_at(setup, egress, uri)
@@ -53,6 +56,7 @@ def follow(setup: Setup, egress: Trunk, response: Response) -> list[Hop]:
         followed.count += 1
         hops.append(hop)
         uris.append(uri)
+        followed.through.setdefault(uri, through)
     followed.uris[:0] = uris
     return hops
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import refresh
+from sipguard.b2bua.authentication import diversion_lines, identity_lines
 from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
 from sipguard.b2bua.label import (
     attestation_lines,
@@ -35,6 +36,9 @@ ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
 def prepare_lines(setup: Setup, egress: Trunk) -> None:
     """Sets `lines` and `from_...` of `setup`: what all tries of this call at `egress` carry."""
     kept, shown, _ = marked_lines(setup, egress)
+    rules = setup.call.trunk.sign
+    if rules is not None and egress.add_identity and not setup.untouched:
+        kept += identity_lines(setup, rules, kept, shown)
     setup.lines = "\r\n".join(kept)
     timer = setup.call.trunk.session_timer
     if timer is not None and not setup.untouched and not setup.call.emergency:
@@ -136,9 +140,11 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     to = uri if same and to[:4].lower() != "tel:" else to_uri(to, egress.write, peer.uri_host)
     leg.remote = f"{display} <{to}>{to_rest}" if display else f"<{to}>{to_rest}"
     leg.target = leg.request_uri = uri
+    rules = setup.call.trunk.sign if setup.target and egress.add_identity and not setup.untouched else None
+    diverted = diversion_lines(setup, rules) if rules is not None else ""
     text = (
         f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
         f"From: {leg.local}\r\nTo: {leg.remote}\r\nCall-ID: {leg.call_id}\r\n"
-        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{setup.lines}\r\n\r\n"
+        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{diverted}{setup.lines}\r\n\r\n"
     )
     return text.encode("latin-1") + request.body

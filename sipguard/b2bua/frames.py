@@ -55,6 +55,23 @@ DISPOSITIONS: Final[dict[str, str]] = {
 }
 
 
+WHY_UNSIGNED: Final[dict[str, str]] = {
+    "kept": "it carries an Identity of another signer, which is kept",
+    "no_rule": "no rule of its trunk attests it",
+    "no_number": "it shows no caller number that could be signed",
+    "hidden": "the caller's number is withheld from the trunk that it leaves by",
+    "stale_date": "its Date is not of now (RFC 8224 §4.1)",
+    "no_signer": "its signer has no key that can be used",
+    "expired": "the certificate of its signer is not valid now",
+    "out_of_scope": "the certificate of its signer does not cover the number",
+    "unfit": "its numbers cannot be written into a token",
+}
+WHY_LOWERED: Final[dict[str, str]] = {
+    "shown_differs": "From shows another number than the one signed",
+    "caller_withheld": "the number signed is not the one that the rules were asked about",
+}
+
+
 class VerdictRow(msgspec.Struct, array_like=True, tag="verdict", gc=False):
     """The leading fields of a verdict frame: all that a database row and a log line need of it."""
 
@@ -82,6 +99,21 @@ class VerdictRow(msgspec.Struct, array_like=True, tag="verdict", gc=False):
     call_id_a: str = ""
 
 
+class Signed(msgspec.Struct, array_like=True, gc=False):
+    """What was signed of a call, or why nothing was."""
+
+    signer: str = ""  # name of the signer, "" where nothing was signed
+    attest: str = ""
+    origid: str = ""
+    orig: str = ""  # TN
+    dest: str = ""  # TN, or a URI
+    source: str = ""  # from | pai | both: where the INVITE that left has the TN signed
+    iat: int = 0
+    certificate_sha256: str = ""
+    diverted: Sequence[tuple[str, str]] = ()  # (number diverted from, number diverted to) of each div token
+    why: str = ""  # of WHY_UNSIGNED; or, where something was signed, of WHY_LOWERED
+
+
 class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
     """One decision with everything that it was made of."""
 
@@ -98,6 +130,7 @@ class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
     matched: Sequence[str] = ()  # rules that matched and count, in order
     reported: Sequence[str] = ()  # rules that matched in report mode
     head: bytes = b""  # start line and headers as received
+    signed: Signed | None = None  # None where the trunk it came by, or that it left by, wants none
 
 
 class LegState(msgspec.Struct, array_like=True, gc=False):
@@ -178,6 +211,7 @@ class EndFrame(msgspec.Struct, array_like=True, tag="end", gc=False):
     forward_us: int = 0  # microseconds from receipt of the INVITE to its forwarding
     route: str = ""  # name of the trunk that it left by at last, "" where that is not known
     marked: Sequence[tuple[str, str]] = ()  # (peer, why): those that had a mark when the call began
+    signed: Signed | None = None  # what was signed after the verdict: for another trunk, or a redirection
 
 
 class NoteFrame(msgspec.Struct, array_like=True, tag="note", gc=False):

@@ -91,6 +91,7 @@ class Setup:
         "from_rest",
         "from_uri",
         "hops",  # peers that are left to try, each with its trunk
+        "identity",  # Identity values of ours
         "label",
         "late_for",  # Need | None: what a check waits for
         "lines",  # header lines that cross in the forwarded INVITE
@@ -100,6 +101,7 @@ class Setup:
         "request",
         "screening",
         "server",
+        "signed",  # Signed | None: what was signed, or why not
         "state",
         "target",  # Request-URI that a peer redirected to, "" for that of the caller
         "told",  # Reason lines that the next response to the caller carries, joined, "" for none (RFC 9410)
@@ -135,6 +137,8 @@ class Setup:
         self.label: Label | None = None
         self.untouched = self.elsewhere = False
         self.lines = self.verstat = self.contact = self.target = self.told = ""
+        self.identity: tuple[str, ...] = ()
+        self.signed: frames.Signed | None = None
         self.followed: Followed | None = None
         self.from_display = self.from_uri = self.from_rest = ""
         self.late_for: Need | None = None

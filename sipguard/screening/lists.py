@@ -23,11 +23,12 @@ HELD: Final = 2_000  # entries that a list may have and be held in memory; readi
 class Lists:
     """The read-only view of all lists of a Ruleset."""
 
-    __slots__ = ("_bound", "_pairs", "names")
+    __slots__ = ("_bound", "_by_name", "_pairs", "names")
 
     def __init__(self, bound: Mapping[str, Bound], pairs: BoundPairs = ()) -> None:
         """`bound`: which number -> (name, members) of the lists bound to it; `pairs` the same of pairs."""
         self._bound = {which: bound.get(which, ()) for which in WHICH if which != "pair"}
+        self._by_name = {name: members for of in bound.values() for name, members in of}
         self._pairs = pairs
         self.names = {which: tuple(name for name, _ in of) for which, of in self._bound.items()}
         self.names["pair"] = tuple(name for name, _ in pairs)
@@ -55,6 +56,10 @@ class Lists:
                 if tn in members:
                     found += (name,)
         return found
+
+    def any_has(self, names: Iterable[str], tn: str) -> bool:
+        """Whether one of these lists holds a number, whatever they are bound to."""
+        return bool(tn) and any(name in self._by_name and tn in self._by_name[name] for name in names)
 
     def of_pair(self, caller: str, callee: str) -> tuple[str, ...]:
         """Names of the lists of pairs that hold (caller, callee)."""

@@ -11,6 +11,7 @@ from zlib import crc32
 
 from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.attestation import Attested
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.facts import base_facts
 from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Waiting
@@ -31,6 +32,7 @@ class Screening:
 
     __slots__ = (
         "asked",  # dict: check -> predicates.FALSE where it ran, predicates.FAILED where it failed
+        "attested",  # Attested | None: what the call may be signed with, once that was asked
         "emergency",  # reason the guard admitted it, "" for no emergency, None before it was asked
         "facts",  # dict: full name -> value
         "failed",  # whether a check that was needed has failed or was late
@@ -43,6 +45,7 @@ class Screening:
 
     def __init__(self, emergency: str | None = None) -> None:
         self.emergency = emergency
+        self.attested: Attested | None = None
         self.facts: dict[str, FactValue] = {}
         self.failed = False
         self.settled = False
@@ -80,12 +83,44 @@ def screen(
         waiting = _settle(screening, attempt, compiled, ruleset, context)
         if waiting is not None:
             return waiting
+    if attempt.trunk.sign is not None and screening.attested is None:
+        waiting = attest(screening, attempt, ruleset, context, may_wait=True)
+        if waiting is not None:
+            return waiting
     if ruleset.complete_percent and _is_sampled(attempt.call_id, ruleset.complete_percent):
         waiting = _complete(screening, attempt, ruleset, context)
         if waiting is not None:
             return waiting
     assert screening.verdict is not None
     return screening.verdict
+
+
+def attest(
+    screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context, may_wait: bool
+) -> Waiting | None:
+    """Sets what a call may be signed with, by the first rule of its trunk that holds; checks run as rules need them.
+
+    A rule whose check has failed does not hold, nor one that would wait where `may_wait` is false: an emergency call
+    waits for nothing.
+    """
+    context.unix_at = attempt.received_at
+    attestation = ruleset.attestations[attempt.trunk.name]
+    facts, asked = screening.facts, screening.asked
+    for step in attestation.steps:
+        truth = step.test.truth(facts, asked)
+        while truth == predicates.PENDING:
+            check = next(name for name in step.checks if name not in asked)
+            waiting = _run(check, screening, attempt, ruleset, context)
+            if waiting is not None:
+                if may_wait:
+                    return waiting
+                break
+            truth = step.test.truth(facts, asked)
+        if truth == predicates.TRUE:
+            screening.attested = Attested(step.attest, step.origid, step.asks_shown)
+            return None
+    screening.attested = attestation.otherwise
+    return None
 
 
 def fail(screening: Screening, check: str, reason: str) -> None:

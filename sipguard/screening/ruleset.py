@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from sipguard.screening.attestation import Attestation
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.lists import Lists
@@ -21,6 +22,7 @@ from sipguard.screening.route import RouteTable, Way
 from sipguard.screening.trunk import Listener, Trunk
 from sipguard.sip.secret import Account
 from sipguard.stir.certificate import Anchors
+from sipguard.stir.signer import Signer
 
 OPEN: Final = "open"
 CLOSED: Final = "closed"
@@ -76,14 +78,21 @@ class Ruleset(_Snapshot):
         default_factory=dict
     )  # name of the trunk that calls come from -> where they leave
     ways: Mapping[str, Way] = field(default_factory=dict)  # name of a trunk -> the way by it alone
+    signers: Mapping[str, Signer] = field(default_factory=dict)  # as they were when it was opened
+    attestations: Mapping[str, Attestation] = field(default_factory=dict)  # name of a trunk with `sign`
 
     def compiled(self, trunk_name: str) -> CompiledPolicy:
         """The policy as it stands for calls from this trunk. KeyError where there is no such trunk."""
         return self.policies[trunk_name]
 
     @classmethod
-    def open(cls, plain: PlainRuleset, accounts: Mapping[str, Account] | None = None) -> Ruleset:
-        """Maps the lists, reads the anchors, compiles the policy. `accounts` were read from the files of secrets.
+    def open(
+        cls,
+        plain: PlainRuleset,
+        accounts: Mapping[str, Account] | None = None,
+        signers: Mapping[str, Signer] | None = None,
+    ) -> Ruleset:
+        """Maps the lists, reads the anchors, compiles the policy. `accounts` and `signers` were read from files.
 
         Raises the errors of `Lists.open` and of `Anchors` where a file changed since it was checked.
         """
@@ -97,5 +106,11 @@ class Ruleset(_Snapshot):
             accounts=accounts or {},
             routes={name: RouteTable(trunk, plain.trunks) for name, trunk in plain.trunks.items()},
             ways={name: Way([trunk]) for name, trunk in plain.trunks.items()},
+            signers=signers or {},
+            attestations={
+                name: Attestation(trunk, trunk.sign, costs)
+                for name, trunk in plain.trunks.items()
+                if trunk.sign is not None
+            },
             **common,
         )

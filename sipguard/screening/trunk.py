@@ -11,6 +11,7 @@ from ipaddress import IPv4Network, IPv6Network
 from typing import Final
 
 from sipguard.numbers.rules import READ_AS_NANP, NumberRules
+from sipguard.screening.policy.model import Condition
 from sipguard.sip.locate import Query
 
 KINDS: Final = ("interconnect", "origination", "telemarketing", "gateway", "emergency")
@@ -204,6 +205,33 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class AttestRule:
+    """Calls that `when` holds for are signed with this attestation (RFC 8588 §4); `origid` "" is the trunk's."""
+
+    when: Condition
+    attest: str
+    origid: str = ""
+
+
+@dataclass(frozen=True, slots=True)
+class SignRules:
+    """How calls that come in by a trunk are signed: by which signer, with which attestation; the first rule counts.
+
+    `otherwise`: attestation where no rule matches, "" for none. `origid`: UUID of the trunk; with `per_caller` each
+    number has one derived from it. `replaces`: one is added where those that came all failed. `divert_for`: lists of
+    numbers that we may say were diverted from (RFC 8946 §4.1).
+    """
+
+    signer: str
+    rules: tuple[AttestRule, ...]
+    otherwise: str
+    origid: str
+    per_caller: bool = False
+    replaces: bool = False
+    divert_for: tuple[str, ...] = ()
+
+
+@dataclass(frozen=True, slots=True)
 class Upstream:
     """Who sends on this trunk, as a traceback answer names it."""
 
@@ -251,4 +279,6 @@ class Trunk:
     session_timer: RefreshTimer | None = None  # asked for in calls that come in by it, both ways
     max_duration_s: float = 14_400.0  # of calls that come in by it, 0 for no bound; emergency calls have none
     dead_call_check_s: float = 900.0  # how often this side of a call is asked whether it knows it, 0 for never
+    sign: SignRules | None = None  # its calls are signed
+    add_identity: bool = False  # calls that leave by it carry our signature, where the trunk they came by has `sign`
     udp_max: int = 0  # octets; longer INVITEs to peers over UDP go by TCP (RFC 3261 §18.1.1), 0 for never

@@ -117,6 +117,22 @@ METRICS: Final = (
         "result",
     ),
     Family(
+        "sipguard_signatures_total",
+        COUNTER,
+        "Identity values of ours: with attestation A, B or C, or a diversion",
+        "worker",
+        _prefixed(ENGINE_NAMES, "signed_"),
+        "kind",
+    ),
+    Family(
+        "sipguard_unsigned_calls_total",
+        COUNTER,
+        "calls that were to be signed and were not, and why",
+        "worker",
+        _prefixed(ENGINE_NAMES, "unsigned_"),
+        "why",
+    ),
+    Family(
         "sipguard_overload_total",
         COUNTER,
         "calls that overload cost something: verification, or admission",
