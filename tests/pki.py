@@ -2,6 +2,10 @@
 
     pki = Pki()                                     root STI-CA; nothing touches the disk
     leaf = pki.leaf(spc="709J")                     a signer: certificate and key, profile of ATIS-1000080
+    middle = pki.authority(); pki.leaf(issuer=middle)
+    provider = pki.provider("709J")                 may delegate (RFC 9060); numbers of a customer below it:
+    delegate = pki.delegate(provider, tnauthlist(ranges=[("12025550100", 50)]))
+    limited = pki.delegate(provider, ..., extensions=[constrained(claim_constraints(values={"attest": ["B"]}))])
     token = passport("12025550101", "12125550123", leaf.key, "https://certs.example/709J.pem")
     header = identity_value(token, "https://certs.example/709J.pem")
 
@@ -38,6 +42,10 @@ from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption,
 from cryptography.x509.oid import ExtendedKeyUsageOID, NameOID
 
 TNAUTHLIST = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.26")
+CONSTRAINTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.27")  # RFC 8226 §8
+ENHANCED_CONSTRAINTS = x509.ObjectIdentifier("1.3.6.1.5.5.7.1.33")  # RFC 9118
+TNAUTHLIST_BY_REFERENCE = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.14")  # RFC 8226 §10.1
+IA5, UTF8, PRINTABLE = 0x16, 0x0C, 0x13  # tags of strings
 SHAKEN_POLICY = x509.ObjectIdentifier("2.16.840.1.114569.1.1.4")
 CRL_URL = "https://sti-pa.example/crl"
 DAY = timedelta(days=1)
@@ -79,14 +87,42 @@ def name(common: str, organisation: str = "Example Voice") -> x509.Name:
     )
 
 
-def tnauthlist(spcs: Iterable[str] = (), ones: Iterable[str] = (), ranges: Iterable[tuple[str, int]] = ()) -> bytes:
-    """DER of a TNAuthorizationList (RFC 8226 §9): explicit tags 0 SPC, 1 range, 2 one number."""
-    body = b"".join(_der(0xA0, _der(0x16, spc.encode())) for spc in spcs)
+def tnauthlist(
+    spcs: Iterable[str] = (),
+    ones: Iterable[str] = (),
+    ranges: Iterable[tuple[str, int]] = (),
+    string: int = IA5,
+    tagged: bool = True,
+) -> bytes:
+    """DER of a TNAuthorizationList (RFC 8226 §9): explicit tags 0 SPC, 1 range, 2 one number.
+
+    `string` is the tag of every string, IA5 by the standard; without `tagged` an SPC lacks its tag 0.
+    """
+    texts = [_der(string, spc.encode()) for spc in spcs]
+    body = b"".join(_der(0xA0, text) if tagged else text for text in texts)
     for start, count in ranges:
         number = count.to_bytes(count.bit_length() // 8 + 1, "big")
-        body += _der(0xA1, _der(0x30, _der(0x16, start.encode()) + _der(0x02, number)))
-    body += b"".join(_der(0xA2, _der(0x16, one.encode())) for one in ones)
+        body += _der(0xA1, _der(0x30, _der(string, start.encode()) + _der(0x02, number)))
+    body += b"".join(_der(0xA2, _der(string, one.encode())) for one in ones)
     return _der(0x30, body)
+
+
+def claim_constraints(
+    required: Iterable[str] = (), values: Mapping[str, Iterable[str]] | None = None, excluded: Iterable[str] = ()
+) -> bytes:
+    """DER of JWTClaimConstraints (RFC 8226 §8); with `excluded` that of the enhanced ones (RFC 9118 §3)."""
+
+    def names(tag: int, claims: Iterable[str]) -> bytes:
+        listed = b"".join(_der(IA5, claim.encode()) for claim in claims)
+        return _der(tag, _der(0x30, listed)) if listed else b""
+
+    permitted = b"".join(
+        _der(0x30, _der(IA5, claim.encode()) + _der(0x30, b"".join(_der(UTF8, one.encode()) for one in listed)))
+        for claim, listed in (values or {}).items()
+    )
+    body = names(0xA0, required)
+    body += _der(0xA1, _der(0x30, permitted)) if permitted else b""
+    return _der(0x30, body + names(0xA2, excluded))
 
 
 def _der(tag: int, value: bytes) -> bytes:
@@ -162,6 +198,41 @@ class Pki:
         chosen = leaf_extensions(tnauthlist([spc])) if extensions is None else extensions
         subject = name(f"SHAKEN {spc}", organisation)
         return self.issue(issuer or self.root, subject, key or new_key(), chosen, opens or self.now - 10 * DAY, days)
+
+    def provider(
+        self,
+        spc: str = "709J",
+        authority: bytes | None = None,
+        issuer: Holder | None = None,
+        path_length: int | None = None,
+        opens: datetime | None = None,
+        days: float = 300,
+        extensions: Iterable[Extension] = (),
+    ) -> Holder:
+        """A provider's certificate that issues delegates (RFC 9060): CA:TRUE with a TNAuthList, here its SPC alone."""
+        scope = tnauthlist([spc]) if authority is None else authority
+        chosen = [*authority_extensions(path_length), (x509.UnrecognizedExtension(TNAUTHLIST, scope), False)]
+        subject = name(f"SHAKEN {spc}", "Example Voice")
+        opened = opens or self.now - 20 * DAY
+        return self.issue(issuer or self.root, subject, new_key(), [*chosen, *extensions], opened, days)
+
+    def delegate(
+        self,
+        issuer: Holder,
+        authority: bytes,
+        ca: bool = False,
+        extensions: Iterable[Extension] = (),
+        organisation: str = "Example Bakery",
+        opens: datetime | None = None,
+        days: float = 60,
+    ) -> Holder:
+        """A delegate certificate (RFC 9060) for the TNAuthList `authority`; with `ca` it issues others in turn."""
+        if ca:
+            chosen = [*authority_extensions(), (x509.UnrecognizedExtension(TNAUTHLIST, authority), False)]
+        else:
+            chosen = leaf_extensions(authority)
+        subject = name("SHAKEN delegate", organisation)
+        return self.issue(issuer, subject, new_key(), [*chosen, *extensions], opens or self.now - 5 * DAY, days)
 
     def write_tls(self, directory: Path, name: str, hosts: Iterable[str]) -> None:
         """NAME.pem, NAME.key and ca.pem in a directory: a certificate for these hosts, and who issued it."""
@@ -281,6 +352,17 @@ def trust_list(signer: Holder, authorities: Iterable[Holder], **claims: object) 
     """A signed trust list in compact form, its certificates as base64 of DER; `claims` are added."""
     members = [base64.b64encode(one.certificate.public_bytes(Encoding.DER)).decode() for one in authorities]
     return sign(_json({"alg": "ES256"}), _json({"trustList": members, **claims}), signer.key).encode()
+
+
+def constrained(der: bytes, enhanced: bool = False) -> Extension:
+    """The extension that limits claims, out of what `claim_constraints` makes."""
+    return (x509.UnrecognizedExtension(ENHANCED_CONSTRAINTS if enhanced else CONSTRAINTS, der), False)
+
+
+def by_reference(url: str = "https://certs.example/tnauthlist") -> Extension:
+    """The extension that says where the TNAuthList lies (RFC 8226 §10.1)."""
+    where = x509.UniformResourceIdentifier(url)
+    return (x509.AuthorityInformationAccess([x509.AccessDescription(TNAUTHLIST_BY_REFERENCE, where)]), False)
 
 
 def b64url(octets: bytes) -> str:

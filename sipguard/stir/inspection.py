@@ -14,20 +14,13 @@ from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir import tnauthlist
-from sipguard.stir.credential import UNREADABLE
+from sipguard.stir.chain import Link
 from sipguard.stir.errors import UnsupportedCredential
-from sipguard.stir.profile import deviations
-from sipguard.stir.tnauthlist import TNAuthList
-
-LEAF: Final = "leaf"  # signs PASSporTs
-DELEGATE: Final = "delegate"  # an authority with a scope of its own, or what one has issued (RFC 9060)
-INTERMEDIATE: Final = "intermediate"
-ROOT: Final = "root"  # signed by itself
+from sipguard.stir.extensions import UNREADABLE
+from sipguard.stir.profile import deviations, kind_of
 
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _END: Final = b"-----END CERTIFICATE-----"
-_TNAUTHLIST: Final = x509.ObjectIdentifier(tnauthlist.OID)
 
 Member = str | int | bool | None | list[str] | list[list[str | int]] | dict[str, "Member"]
 Line = dict[str, Member]
@@ -77,12 +70,12 @@ def _fill(line: Line, certificate: x509.Certificate, unix_at: float) -> None:
     line["not_before"], line["not_after"] = _instant(opens), _instant(closes)
     line["valid"] = _validity(opens.timestamp(), closes.timestamp(), unix_at)
     line["key"] = _key(certificate)
-    authority = _authority(certificate)
-    line["kind"] = _kind(certificate, authority)
-    line["spc"] = list(authority.spcs) if authority is not None else []
-    line["numbers"] = [[start, count] for start, count in authority.ranges] if authority is not None else []
-    if not _is_authority(certificate):
-        line["deviations"] = list(deviations(certificate, ()))
+    link = Link(certificate)
+    scope = link.extensions.scope
+    line["kind"] = kind_of(link, None)
+    line["spc"] = list(scope.spcs) if scope is not None else []
+    line["numbers"] = [[start, count] for start, count in scope.ranges] if scope is not None else []
+    line["deviations"] = list(deviations([link]))
 
 
 def _loaded(octets: bytes, der: bool) -> x509.Certificate | str:
@@ -110,25 +103,3 @@ def _key(certificate: x509.Certificate) -> str:
 
 
 _CURVES: Final = {"secp256r1": "P-256", "secp384r1": "P-384", "secp521r1": "P-521"}
-
-
-def _authority(certificate: x509.Certificate) -> TNAuthList | None:
-    for extension in certificate.extensions:
-        if extension.oid == _TNAUTHLIST:
-            return tnauthlist.read(extension.value.public_bytes())
-    return None
-
-
-def _kind(certificate: x509.Certificate, authority: TNAuthList | None) -> str:
-    if not _is_authority(certificate):
-        return LEAF
-    if certificate.subject == certificate.issuer:
-        return ROOT
-    return DELEGATE if authority is not None else INTERMEDIATE
-
-
-def _is_authority(certificate: x509.Certificate) -> bool:
-    for extension in certificate.extensions:
-        if isinstance(extension.value, x509.BasicConstraints):
-            return extension.value.ca
-    return False

@@ -46,13 +46,16 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "crl_stale": (437, "there is no CRL that is up to date, and `when_stale: refuse` is set"),
     "chain_untrusted": (437, "the chain leads to no anchor"),
     "chain_constraints": (437, "an issuer of the chain may not issue, or not so deep"),
-    "chain_signature": (437, "a certificate of the chain was not signed by its issuer"),
+    "chain_signature": (437, "a certificate of the chain was not signed by its issuer, or by a hash that is broken"),
     "chain_too_long": (437, "the chain has too many certificates or asks for too many signatures"),
     "leaf_is_authority": (437, "the chain has authorities only"),
-    "key_unsupported": (437, "the key is not on P-256"),
-    "extension_unsupported": (437, "a critical extension is unknown, or claim constraints are set"),
-    "delegate_unsupported": (437, "an authority with a scope of numbers issued it"),
+    "key_unsupported": (437, "the key is not on P-256, or may not sign"),
+    "extension_unsupported": (437, "a critical extension is unknown"),
+    "constraints_malformed": (437, "its constraints on claims cannot be read (RFC 8226 §8, RFC 9118)"),
+    "delegate_scope": (437, "a delegate has an SPC or numbers that its parent has not (RFC 9060 §4)"),
+    "delegate_key_id": (437, "a delegate does not name the key of its parent (RFC 9060 §7)"),
     "tnauthlist_missing": (437, "the certificate has no TNAuthList (RFC 8226 §9)"),
+    "tnauthlist_by_reference": (437, "its TNAuthList, or a parent's, lies elsewhere (RFC 8226 §10.1); none is fetched"),
     "tnauthlist_malformed": (437, "its TNAuthList cannot be read"),
     "out_of_scope": (437, "its TNAuthList does not cover the caller; of a `div` token, who diverted"),
     # --- 438: the header
@@ -88,6 +91,10 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "div_too_long": (438, "more than five `div` tokens lead to the other token"),
     "div_orig_mismatch": (438, "tokens of one chain name different callers"),
     "signature": (438, "the signature does not hold"),
+    # --- 438: the token and the constraints of its certificate
+    "constraint_missing": (438, "a claim is missing that the certificate asks for (`mustInclude`)"),
+    "constraint_value": (438, "a claim has a value that the certificate does not permit (`permittedValues`)"),
+    "constraint_excluded": (438, "a claim is there that the certificate excludes (`mustExclude`)"),
 }
 
 # deviation -> what it means

@@ -1,75 +1,152 @@
 """TNAuthList: what a certificate authorises its holder for (RFC 8226 §9, OID 1.3.6.1.5.5.7.1.26).
 
-Enters: the DER octets of the extension. Leaves: SPCs and number ranges.
-Must not: read more ASN.1 than this one type.
+Enters: the DER octets of the extension. Leaves: SPCs and number ranges, and what of them is not as the standard has it.
+Must not: ask which numbers are a provider's; an SPC stands for all of them.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from bisect import bisect_right
+from collections.abc import Iterable
 from typing import Final
 
+from sipguard.stir.der import IA5, INTEGER, PRINTABLE, SEQUENCE, UTF8, elements, only
 from sipguard.stir.errors import UnsupportedCredential
 
 OID: Final = "1.3.6.1.5.5.7.1.26"
-_SEQUENCE, _INTEGER, _IA5, _SPC, _RANGE, _ONE = 0x30, 0x02, 0x16, 0xA0, 0xA1, 0xA2
+OTHER_STRING: Final = "tnauthlist_string"
+UNTAGGED: Final = "spc_untagged"
+_MALFORMED: Final = "tnauthlist_malformed"
+_SPC, _RANGE, _ONE = 0xA0, 0xA1, 0xA2
+_STRINGS: Final = (IA5, UTF8, PRINTABLE)  # the first by the standard, the others as they have been seen
+_SPC_LIMIT: Final = 64  # characters
 _TN: Final = frozenset("0123456789#*")
 
 
 class TNAuthList:
     """`spcs`: service provider codes; `ranges`: (first TN, how many), a single TN being a range of one."""
 
-    __slots__ = ("ranges", "spcs")
+    __slots__ = ("_codes", "_spans", "deviations", "ranges", "spcs")
 
-    def __init__(self, spcs: tuple[str, ...], ranges: tuple[tuple[str, int], ...]) -> None:
+    def __init__(
+        self, spcs: tuple[str, ...], ranges: tuple[tuple[str, int], ...], deviations: tuple[str, ...] = ()
+    ) -> None:
         self.spcs = spcs
         self.ranges = ranges
+        self.deviations = deviations  # tnauthlist_string, spc_untagged
+        self._spans = _spans(ranges)
+        self._codes = frozenset(start for start, _ in ranges if not start.isdecimal())  # star codes and the like
 
     def covers(self, tn: str) -> bool:
         """Whether the list names `tn`: an SPC stands for every number of its provider (RFC 8226 §9)."""
         if self.spcs:
             return True
-        return any(_within(tn, start, count) for start, count in self.ranges)
+        if not (tn.isdecimal() and tn.isascii()):
+            return tn in self._codes
+        number = int(tn)
+        return self._holds(len(tn), number, number + 1)
+
+    def within(self, parent: TNAuthList) -> bool:
+        """Whether `parent` encompasses this list (RFC 9060 §4): no SPC that it lacks, and no number beyond its own.
+
+        An SPC of the parent stands for numbers that only the industry's databases know (§12), so under it every
+        number is taken for one of its provider.
+        """
+        if not set(parent.spcs).issuperset(self.spcs):
+            return False
+        if parent.spcs:
+            return True
+        return self._codes <= parent._codes and all(
+            parent._holds(length, start, end)
+            for length, (starts, ends) in self._spans.items()
+            for start, end in zip(starts, ends, strict=True)
+        )
+
+    def _holds(self, length: int, start: int, end: int) -> bool:
+        """Whether all numbers of `length` digits from `start` to before `end` are listed."""
+        if length not in self._spans:
+            return False
+        starts, ends = self._spans[length]
+        at = bisect_right(starts, start) - 1
+        return at >= 0 and end <= ends[at]
+
+
+_Spans = dict[int, tuple[list[int], list[int]]]
+
+
+def _spans(ranges: Iterable[tuple[str, int]]) -> _Spans:
+    """By number of digits: where stretches without a gap begin, and where they have ended, in order."""
+    by_length: dict[int, list[tuple[int, int]]] = {}
+    for start, count in ranges:
+        if start.isdecimal():
+            by_length.setdefault(len(start), []).append((int(start), int(start) + count))
+    spans: _Spans = {}
+    for length, pairs in by_length.items():
+        starts: list[int] = []
+        ends: list[int] = []
+        for start_at, end_at in sorted(pairs):
+            if ends and start_at <= ends[-1]:
+                ends[-1] = max(ends[-1], end_at)
+            else:
+                starts.append(start_at)
+                ends.append(end_at)
+        spans[length] = (starts, ends)
+    return spans
 
 
 def read(der: bytes) -> TNAuthList:
-    """The list in `der`. Raises UnsupportedCredential("tnauthlist_malformed")."""
-    body = _only(der, _SEQUENCE)
+    """The list in `der`. Raises UnsupportedCredential("tnauthlist_malformed").
+
+    Strings of another type than IA5String, and an SPC without its tag, occur in certificates that are in use.
+    """
     spcs: list[str] = []
     ranges: list[tuple[str, int]] = []
-    for tag, value in _elements(body):
+    found: dict[str, None] = {}  # deviations, each once
+    for tag, value in elements(only(der, SEQUENCE, _MALFORMED), _MALFORMED):
         if tag == _SPC:
-            spcs.append(_text(value))
+            spcs.append(_spc(_string(value, found)))
         elif tag == _ONE:
-            ranges.append((_number(value), 1))
+            ranges.append((_tn(_string(value, found)), 1))
         elif tag == _RANGE:
-            ranges.append(_range(value))
+            ranges.append(_range(value, found))
+        elif tag in _STRINGS:
+            found[UNTAGGED] = None
+            spcs.append(_spc(_text(tag, value, found)))
         else:
             raise _malformed("not a TNEntry")
     if not spcs and not ranges:
         raise _malformed("empty")
-    return TNAuthList(tuple(spcs), tuple(ranges))
+    return TNAuthList(tuple(spcs), tuple(ranges), tuple(found))
 
 
-def _within(tn: str, start: str, count: int) -> bool:
-    if not (tn.isdigit() and start.isdigit() and len(tn) == len(start)):
-        return tn == start
-    return 0 <= int(tn) - int(start) < count
-
-
-def _range(value: bytes) -> tuple[str, int]:
-    parts = list(_elements(_only(value, _SEQUENCE)))
-    if [tag for tag, _ in parts] != [_IA5, _INTEGER] or not 1 <= len(parts[1][1]) <= 8:
+def _range(value: bytes, found: dict[str, None]) -> tuple[str, int]:
+    """(first TN, count). What a later version may append is passed over: the type is extensible."""
+    parts = list(elements(only(value, SEQUENCE, _MALFORMED), _MALFORMED))
+    if len(parts) < 2 or parts[1][0] != INTEGER or not 1 <= len(parts[1][1]) <= 8:
         raise _malformed("not a range")
+    start = _tn(_text(*parts[0], found))
     count = int.from_bytes(parts[1][1], "big", signed=True)
-    start = _tn(parts[0][1])
-    if count < 2 or not start.isdigit():
+    if count < 2 or not start.isdecimal():
         raise _malformed("not a range")
+    if int(start) + count > 10 ** len(start):
+        raise _malformed("a range that makes its number longer")
     return start, count
 
 
-def _number(value: bytes) -> str:
-    return _tn(_only(value, _IA5))
+def _string(value: bytes, found: dict[str, None]) -> bytes:
+    """The octets of the one string in `value`."""
+    parts = list(elements(value, _MALFORMED))
+    if len(parts) != 1:
+        raise _malformed("unexpected element")
+    return _text(*parts[0], found)
+
+
+def _text(tag: int, value: bytes, found: dict[str, None]) -> bytes:
+    if tag != IA5:
+        if tag not in _STRINGS:
+            raise _malformed("not a string")
+        found[OTHER_STRING] = None
+    return value
 
 
 def _tn(octets: bytes) -> str:
@@ -79,38 +156,11 @@ def _tn(octets: bytes) -> str:
     return tn
 
 
-def _text(value: bytes) -> str:
-    text = _only(value, _IA5).decode("ascii", "replace")
-    if not 1 <= len(text) <= 64 or not text.isascii() or not text.isalnum():
+def _spc(octets: bytes) -> str:
+    spc = octets.decode("ascii", "replace")
+    if not 1 <= len(spc) <= _SPC_LIMIT or not spc.isascii() or not spc.isalnum():
         raise _malformed("not a service provider code")
-    return text
-
-
-def _only(octets: bytes, tag: int) -> bytes:
-    """The value of the one element in `octets`, which has `tag`."""
-    elements = list(_elements(octets))
-    if len(elements) != 1 or elements[0][0] != tag:
-        raise _malformed("unexpected element")
-    return elements[0][1]
-
-
-def _elements(octets: bytes) -> Iterator[tuple[int, bytes]]:
-    """Tag and value of each DER element; lengths of one octet, or of one or two more (X.690 §8.1.3)."""
-    at, end = 0, len(octets)
-    while at < end:
-        if end - at < 2:
-            raise _malformed("truncated")
-        tag, length, at = octets[at], octets[at + 1], at + 2
-        if length > 0x82 or length == 0x80:
-            raise _malformed("length")
-        if length > 0x80:
-            wide = length - 0x80
-            length = int.from_bytes(octets[at : at + wide], "big")
-            at += wide
-        if at + length > end:
-            raise _malformed("truncated")
-        yield tag, octets[at : at + length]
-        at += length
+    return spc
 
 
 def _malformed(what: str) -> UnsupportedCredential:

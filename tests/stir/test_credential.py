@@ -7,6 +7,7 @@ from hashlib import sha256
 import pytest
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sipguard.stir.credential import (
@@ -66,6 +67,7 @@ UNDER_LOWER = PKI.leaf(issuer=LOWER)
 REISSUED = PKI.issue(
     PKI.root, MIDDLE.certificate.subject, MIDDLE.key, pki.authority_extensions(), PKI.now - 90 * DAY, 30
 )
+OTHER_KEY = PKI.authority()  # the name of MIDDLE
 SHORT_ROOT = PKI.issue(None, pki.name("Short SHAKEN ROOT"), pki.new_key(), pki.authority_extensions(), PKI.now - DAY, 5)
 UNDER_SHORT = PKI.leaf(issuer=SHORT_ROOT)
 
@@ -77,6 +79,11 @@ TRUSTED: dict[str, Callable[[], Credential]] = {
     "intermediates in the wrong order": lambda: judge(UNDER_LOWER.pem, MIDDLE.pem, LOWER.pem),
     "an unrelated certificate beside": lambda: judge(UNDER_MIDDLE.pem, ROGUE.root.pem, MIDDLE.pem),
     "an expired re-issue beside": lambda: judge(UNDER_MIDDLE.pem, REISSUED.pem, MIDDLE.pem),
+    "a certificate twice": lambda: judge(UNDER_MIDDLE.pem, UNDER_MIDDLE.pem, MIDDLE.pem, MIDDLE.pem),
+    "an unrelated leaf behind": lambda: judge(LEAF.pem, ROGUE.leaf().pem),
+    "another key of the issuer's name first": lambda: judge(UNDER_MIDDLE.pem, OTHER_KEY.pem, MIDDLE.pem),
+    "DER": lambda: judge(LEAF.certificate.public_bytes(Encoding.DER)),
+    "line ends of two octets": lambda: judge(LEAF.pem.replace(b"\n", b"\r\n")),
     "text around the certificates": lambda: judge(b"Subject: x\n", LEAF.pem, b"\n# the end\n"),
     "an anchor of the same name beside": lambda: judge(
         LEAF.pem, anchors=Anchors([ROGUE.root.certificate, PKI.root.certificate])
@@ -129,13 +136,26 @@ NO_BC = PKI.authority("No BC", extensions=[(pki.usage(key_cert_sign=True), True)
 NO_SIGN = PKI.authority(
     "No sign", extensions=[(x509.BasicConstraints(True, None), True), (pki.usage(crl_sign=True), True)]
 )
-DELEGATING = PKI.authority(
-    "Delegating",
-    extensions=[*pki.authority_extensions(), (x509.UnrecognizedExtension(pki.TNAUTHLIST, AUTHORITY), False)],
-)
 OLD = PKI.authority("Old SHAKEN CA", opens=PKI.now - 90 * DAY, days=30)
 UNKNOWN = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.4.1.99999.1"), b"\x05\x00")
-CONSTRAINTS = x509.UnrecognizedExtension(x509.ObjectIdentifier("1.3.6.1.5.5.7.1.27"), b"\x30\x00")
+MALFORMED = pki.constrained(b"\x30\x00")
+
+OLD_FASHIONED = PKI.issue(
+    None,
+    pki.name("RSA SHAKEN ROOT"),
+    rsa.generate_private_key(65537, 2048),
+    pki.authority_extensions(),
+    PKI.now - DAY,
+    9,
+)
+
+
+def sha1() -> bytes:
+    """A leaf whose signature rests on SHA-1. Nothing signs one any more, so the algorithm is exchanged in its DER."""
+    whole = PKI.leaf(issuer=OLD_FASHIONED).certificate.public_bytes(Encoding.DER)
+    sha256_rsa, sha1_rsa = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
+    return whole.replace(sha256_rsa, sha1_rsa)
+
 
 UNTRUSTED: dict[str, tuple[Callable[[], Credential], str]] = {
     "no anchors": (lambda: judge(LEAF.pem, anchors=NO_ANCHORS), "chain_untrusted"),
@@ -173,10 +193,6 @@ UNTRUSTED: dict[str, tuple[Callable[[], Credential], str]] = {
         lambda: judge(PKI.leaf(issuer=BELOW).pem, BELOW.pem, CONSTRAINED.pem),
         "chain_constraints",
     ),
-    "issuer with a scope": (
-        lambda: judge(PKI.leaf(issuer=DELEGATING).pem, DELEGATING.pem),
-        "delegate_unsupported",
-    ),
     "leaf is the root": (lambda: judge(PKI.root.pem), "leaf_is_authority"),
     "no TNAuthList": (
         lambda: judge(PKI.leaf(extensions=pki.leaf_extensions(None)).pem),
@@ -198,10 +214,22 @@ UNTRUSTED: dict[str, tuple[Callable[[], Credential], str]] = {
         lambda: judge(PKI.leaf(extensions=[*LEAF_EXTENSIONS, (UNKNOWN, True)]).pem),
         "extension_unsupported",
     ),
-    "claim constraints": (
-        lambda: judge(PKI.leaf(extensions=[*LEAF_EXTENSIONS, (CONSTRAINTS, False)]).pem),
-        "extension_unsupported",
+    "constraints malformed": (
+        lambda: judge(PKI.leaf(extensions=[*LEAF_EXTENSIONS, MALFORMED]).pem),
+        "constraints_malformed",
     ),
+    "KeyUsage without digitalSignature": (
+        lambda: judge(
+            PKI.leaf(extensions=[*without(LEAF_EXTENSIONS, x509.KeyUsage), (pki.usage(key_agreement=True), True)]).pem
+        ),
+        "key_unsupported",
+    ),
+    "TNAuthList by reference alone": (
+        lambda: judge(PKI.leaf(extensions=[*pki.leaf_extensions(None), pki.by_reference()]).pem),
+        "tnauthlist_by_reference",
+    ),
+    "signed with SHA-1": (lambda: judge(sha1(), anchors=Anchors([OLD_FASHIONED.certificate])), "chain_signature"),
+    "DER of garbage": (lambda: judge(b"\x30\x03\x02\x01\x01"), "pem_malformed"),
     "empty": (lambda: judge(b""), "pem_malformed"),
     "no PEM": (lambda: judge(b"<html>"), "pem_malformed"),
     "PEM of garbage": (
@@ -239,8 +267,8 @@ WARNED: dict[str, tuple[list[pki.Extension], tuple[str, ...]]] = {
     "no BasicConstraints": (without(LEAF_EXTENSIONS, x509.BasicConstraints), ("basic_constraints_missing",)),
     "no policies": (without(LEAF_EXTENSIONS, x509.CertificatePolicies), ("policies_missing",)),
     "no CRL": (without(LEAF_EXTENSIONS, x509.CRLDistributionPoints), ("crl_missing",)),
-    "KeyUsage without digitalSignature": (
-        [*without(LEAF_EXTENSIONS, KEY_USAGE), (pki.usage(key_agreement=True), True)],
+    "KeyUsage with more than digitalSignature": (
+        [*without(LEAF_EXTENSIONS, KEY_USAGE), (pki.usage(digital_signature=True, key_agreement=True), True)],
         ("key_usage",),
     ),
     "KeyUsage not critical": (
@@ -259,6 +287,51 @@ WARNED: dict[str, tuple[list[pki.Extension], tuple[str, ...]]] = {
             ),
         ],
         ("crl_issuer_missing",),
+    ),
+    "CRL by LDAP": (
+        [
+            *without(LEAF_EXTENSIONS, x509.CRLDistributionPoints),
+            (
+                x509.CRLDistributionPoints(
+                    [x509.DistributionPoint([x509.UniformResourceIdentifier("ldap://example.com")], None, None, None)]
+                ),
+                False,
+            ),
+        ],
+        ("crl_points",),
+    ),
+    "another policy": (
+        [
+            *without(LEAF_EXTENSIONS, x509.CertificatePolicies),
+            (
+                x509.CertificatePolicies([x509.PolicyInformation(x509.ObjectIdentifier("1.3.6.1.4.1.99999"), None)]),
+                False,
+            ),
+        ],
+        ("policies_foreign",),
+    ),
+    "SPC in small letters": (pki.leaf_extensions(pki.tnauthlist(["709j"])), ("subject_name", "spc_format")),
+    "SPC without its tag": (pki.leaf_extensions(pki.tnauthlist(["709J"], tagged=False)), ("spc_untagged",)),
+    "SPC in UTF8": (pki.leaf_extensions(pki.tnauthlist(["709J"], string=pki.UTF8)), ("tnauthlist_string",)),
+    "TNAuthList here and elsewhere": (
+        [*LEAF_EXTENSIONS, pki.by_reference()],
+        ("extension_unexpected", "tnauthlist_reference"),
+    ),
+    "constraints": (
+        [*LEAF_EXTENSIONS, pki.constrained(pki.claim_constraints(["attest"]))],
+        ("extension_unexpected",),
+    ),
+    "constraints of both kinds": (
+        [
+            *LEAF_EXTENSIONS,
+            pki.constrained(pki.claim_constraints(["attest"])),
+            pki.constrained(pki.claim_constraints(excluded=["rcd"]), enhanced=True),
+        ],
+        ("extension_unexpected", "constraints_both"),
+    ),
+    "constraints that exclude the caller": (
+        [*LEAF_EXTENSIONS, pki.constrained(pki.claim_constraints(excluded=["orig"]), enhanced=True)],
+        ("extension_unexpected", "constraints_ignored"),
     ),
     "two SPCs": (pki.leaf_extensions(pki.tnauthlist(["709J", "1234"])), ("not_one_spc",)),
     "numbers alone": (pki.leaf_extensions(pki.tnauthlist(ones=["12025550101"])), ("not_one_spc",)),
@@ -291,3 +364,120 @@ def test_an_anchor_file_that_is_none_is_refused() -> None:
     with pytest.raises(UnsupportedCredential) as raised:
         Anchors.read([PKI.root.pem, b"hello"])
     assert raised.value.reason == "pem_malformed"
+
+
+# ------------------------------------------------------------------------------------------ delegates (RFC 9060)
+
+PROVIDER = PKI.provider("709J")
+RANGE = pki.tnauthlist(ranges=[("12025550100", 50)])
+DELEGATE = PKI.delegate(PROVIDER, RANGE)
+RESELLER = PKI.delegate(PROVIDER, RANGE, ca=True, organisation="Example Reseller")
+BELOW_RESELLER = PKI.delegate(RESELLER, pki.tnauthlist(ones=["12025550120"]))
+
+
+def test_a_delegate_signs_for_its_numbers_under_its_provider() -> None:
+    found = judge(DELEGATE.pem, PROVIDER.pem)
+    assert (found.delegate, found.provider, found.provider_spc) == (True, "Example Voice", ("709J",))
+    assert (found.organisation, found.spc, found.warnings) == ("Example Bakery", (), ())
+    assert found.authority.covers("12025550149")
+    assert not found.authority.covers("12025550150")
+    assert len(found.marks) == 3
+    plain = judge(LEAF.pem)
+    assert (plain.delegate, plain.provider, plain.provider_spc) == (False, "", ())
+
+
+def test_delegates_delegate_and_the_provider_answers_for_all() -> None:
+    found = judge(BELOW_RESELLER.pem, RESELLER.pem, PROVIDER.pem, PKI.root.pem)
+    assert (found.delegate, found.provider, found.provider_spc) == (True, "Example Voice", ("709J",))
+    assert found.authority.ranges == (("12025550120", 1),)
+
+
+def test_the_anchor_may_be_the_provider() -> None:
+    found = judge(DELEGATE.pem, anchors=Anchors([PROVIDER.certificate]))
+    assert (found.delegate, found.provider) == (True, "Example Voice")
+
+
+def test_limits_on_claims_of_the_whole_path_are_kept() -> None:
+    of_provider = pki.constrained(pki.claim_constraints(excluded=["rcd"]), enhanced=True)
+    of_delegate = pki.constrained(pki.claim_constraints(values={"attest": ["B"]}))
+    provider = PKI.provider(extensions=[of_provider])
+    found = judge(PKI.delegate(provider, RANGE, extensions=[of_delegate]).pem, provider.pem)
+    assert [(one.required, one.values, one.excluded) for one in found.constraints] == [
+        ((), (("attest", ("B",)),), ()),
+        ((), (), ("rcd",)),
+    ]
+
+
+def with_other_aki() -> bytes:
+    """A delegate whose AKI names another key than the one that signed it."""
+    whole = DELEGATE.certificate.public_bytes(Encoding.DER)
+    ski = x509.SubjectKeyIdentifier.from_public_key(PROVIDER.key.public_key()).digest
+    changed = x509.load_der_x509_certificate(whole.replace(ski, bytes(len(ski))))
+    return signed_again(changed)
+
+
+def signed_again(certificate: x509.Certificate) -> bytes:
+    """The same certificate with a signature of PROVIDER over what it says now."""
+    builder = x509.CertificateBuilder(
+        certificate.issuer,
+        certificate.subject,
+        certificate.public_key(),
+        certificate.serial_number,
+        certificate.not_valid_before_utc,
+        certificate.not_valid_after_utc,
+        list(certificate.extensions),
+    )
+    return builder.sign(PROVIDER.key, SHA256()).public_bytes(Encoding.PEM)
+
+
+REFERRING = PKI.authority("Referring", extensions=[*pki.authority_extensions(), pki.by_reference()])
+NARROW = PKI.provider(authority=RANGE)
+REFUSED: dict[str, tuple[Callable[[], Credential], str]] = {
+    "numbers beyond the parent's": (
+        lambda: judge(PKI.delegate(NARROW, pki.tnauthlist(ones=["12025550150"])).pem, NARROW.pem),
+        "delegate_scope",
+    ),
+    "a code that the parent has not": (
+        lambda: judge(PKI.delegate(PROVIDER, pki.tnauthlist(["818H"])).pem, PROVIDER.pem),
+        "delegate_scope",
+    ),
+    "a code under numbers": (lambda: judge(PKI.delegate(NARROW, AUTHORITY).pem, NARROW.pem), "delegate_scope"),
+    "numbers beyond those of a reseller": (
+        lambda: judge(PKI.delegate(RESELLER, AUTHORITY).pem, RESELLER.pem, PROVIDER.pem),
+        "delegate_scope",
+    ),
+    "an authority without a list between": (
+        lambda: judge(PKI.leaf(issuer=(plain := PKI.authority(issuer=PROVIDER))).pem, plain.pem, PROVIDER.pem),
+        "delegate_scope",
+    ),
+    "the key of another": (lambda: judge(with_other_aki(), PROVIDER.pem), "delegate_key_id"),
+    "a parent that is no authority": (
+        lambda: judge(PKI.delegate(LEAF, RANGE).pem, LEAF.pem),
+        "chain_constraints",
+    ),
+    "a parent with a path of none over a reseller": (
+        lambda: judge(
+            PKI.delegate((middle := PKI.delegate((tight := PKI.provider(path_length=0)), RANGE, ca=True)), RANGE).pem,
+            middle.pem,
+            tight.pem,
+        ),
+        "chain_constraints",
+    ),
+    "no anchor": (lambda: judge(DELEGATE.pem, PROVIDER.pem, anchors=NO_ANCHORS), "chain_untrusted"),
+    "the parent absent": (lambda: judge(DELEGATE.pem), "chain_untrusted"),
+    "an expired parent": (
+        lambda: judge(PKI.delegate((old := PKI.provider(opens=PKI.now - 9 * DAY, days=3)), RANGE).pem, old.pem),
+        "certificate_expired",
+    ),
+    "a parent whose list lies elsewhere": (
+        lambda: judge(PKI.delegate(REFERRING, RANGE).pem, REFERRING.pem),
+        "tnauthlist_by_reference",
+    ),
+}
+
+
+@pytest.mark.parametrize(("make", "reason"), REFUSED.values(), ids=REFUSED)
+def test_a_delegate_that_is_none_is_refused_with_437(make: Callable[[], Credential], reason: str) -> None:
+    with pytest.raises(UnsupportedCredential) as raised:
+        make()
+    assert (raised.value.reason, raised.value.status) == (reason, 437)

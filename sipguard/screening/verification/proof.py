@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.stir.certificate import Credential
+from sipguard.stir.constraints import require_allowed
 from sipguard.stir.errors import InvalidIdentity, StirError, UnsupportedCredential
 from sipguard.stir.passport import Passport, verify
 
@@ -46,3 +47,5 @@ def _verify(result: Result, passport: Passport, found: Credential | StirError, t
     except UnsupportedCredential:
         result.chain_ok = False
         raise
+    if found.constraints:
+        require_allowed(passport, found.constraints)

@@ -1,0 +1,216 @@
+"""The search for a path from a certificate to a trust anchor (RFC 5280 §6.1, RFC 9060 §6).
+
+Enters: a certificate, those that came with it, anchors, the time. Leaves: the path, or UnsupportedCredential with what
+stood in the way of the nearest one. A walk of its own, because general verifiers want names and key usages of web
+servers, which SHAKEN certificates do not have.
+Must not: fetch, ask for revocation, know when it is called.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable, Iterator, Sequence
+from hashlib import sha256
+from typing import Final
+
+from cryptography import x509
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.extensions import UNDERSTOOD, UNREADABLE, Extensions
+
+CHAIN_LIMIT: Final = 8  # certificates in one PEM file, and on one path
+_SIGNATURES_LIMIT: Final = 16  # signatures checked for one chain, whatever its certificates claim
+_STRONG: Final = ("sha256", "sha384", "sha512")
+
+
+class Anchors:
+    """An immutable set of trusted certificates, roots or intermediates; `revision` names its content."""
+
+    __slots__ = ("_by_subject", "_fingerprints", "revision")
+
+    def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
+        by_print = {one.fingerprint(SHA256()): one for one in certificates}
+        by_subject: dict[bytes, list[x509.Certificate]] = {}
+        for one in by_print.values():
+            by_subject.setdefault(one.subject.public_bytes(), []).append(one)
+        self._by_subject = {subject: tuple(ones) for subject, ones in by_subject.items()}
+        self._fingerprints = frozenset(by_print)
+        self.revision = sha256(b"".join(sorted(by_print))).hexdigest()[:16]
+
+    @classmethod
+    def read(cls, files: Iterable[bytes]) -> Anchors:
+        """Anchors out of the contents of PEM files. Raises UnsupportedCredential("pem_malformed")."""
+        return cls([one for octets in files for one in load_pem(octets)])
+
+    def __len__(self) -> int:
+        return len(self._fingerprints)
+
+    def __contains__(self, certificate: x509.Certificate) -> bool:
+        return certificate.fingerprint(SHA256()) in self._fingerprints
+
+    def __iter__(self) -> Iterator[x509.Certificate]:
+        return (one for ones in self._by_subject.values() for one in ones)
+
+    def joined(self, others: Anchors) -> Anchors:
+        """These and others; the same object again where no other is among them."""
+        more = [one for one in others if one not in self]
+        return Anchors([*self, *more]) if more else self
+
+    def of_subject(self, subject: x509.Name) -> tuple[x509.Certificate, ...]:
+        """Anchors of that name; re-issues share one."""
+        return self._by_subject.get(subject.public_bytes(), ())
+
+
+NO_ANCHORS: Final = Anchors(())
+
+
+class Link:
+    """A certificate of a path, with its extensions read once."""
+
+    __slots__ = ("certificate", "extensions")
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self.certificate = certificate
+        self.extensions = Extensions(certificate)
+
+
+class Walk:
+    """The search, with a bound on the signatures that it may check. `unix_at` None looks past validity."""
+
+    __slots__ = ("_anchors", "_detail", "_pool", "_signatures", "_unix_at", "_why")
+
+    def __init__(self, pool: Sequence[x509.Certificate], anchors: Anchors, unix_at: float | None) -> None:
+        self._pool = pool
+        self._anchors = anchors
+        self._unix_at = unix_at
+        self._signatures = _SIGNATURES_LIMIT
+        self._why = "chain_untrusted"
+        self._detail = ""
+
+    def path(self, leaf: Link) -> list[Link]:
+        """Leaf to anchor. Raises UnsupportedCredential with what stood in the way of the nearest path."""
+        _require_valid(leaf.certificate, self._unix_at)
+        _require_understood(leaf)
+        found = self._climb([leaf])
+        if found is None:
+            raise UnsupportedCredential(self._why, self._detail)
+        return found
+
+    def _climb(self, path: list[Link]) -> list[Link] | None:
+        for candidate in self._candidates(path):
+            issuer = self._issuer(candidate, path)
+            if issuer is not None:
+                longer = [*path, issuer]
+                found = longer if candidate in self._anchors else self._climb(longer)
+                if found is not None:
+                    return found
+        return None
+
+    def _candidates(self, path: list[Link]) -> Iterator[x509.Certificate]:
+        """Anchors of the issuer's name first, then what came in the file and is not on the path yet.
+
+        Of several of one name those with the key that is asked for come first; re-issues share name and key.
+        """
+        if len(path) > CHAIN_LIMIT:
+            return
+        link = path[-1]
+        name, aki = link.certificate.issuer, link.extensions.aki
+        on_path = [one.certificate for one in path]
+        pooled = [one for one in self._pool if one.subject == name and one not in on_path and one not in self._anchors]
+        for ones in (self._anchors.of_subject(name), pooled):
+            yield from ones if len(ones) == 1 else sorted(ones, key=lambda one: _ski(one) != aki)
+
+    def _issuer(self, candidate: x509.Certificate, path: list[Link]) -> Link | None:
+        """The link of `candidate` if it may stand above `path` and signed its end; else the reason is kept."""
+        if self._signatures == 0:
+            self._why, self._detail = "chain_too_long", ""
+            return None
+        self._signatures -= 1
+        try:
+            _require_signed(path[-1].certificate, candidate)
+            issuer = Link(candidate)
+            _require_authority(issuer, path[1:])
+            _require_scope(issuer, path[-1])
+            _require_valid(candidate, self._unix_at)
+        except UnsupportedCredential as error:
+            self._why, self._detail = error.reason, error.detail
+            return None
+        except UNREADABLE as error:
+            self._why, self._detail = "certificate_malformed", str(error)
+            return None
+        return issuer
+
+
+def load_pem(octets: bytes) -> list[x509.Certificate]:
+    """The certificates in PEM octets. Raises UnsupportedCredential("pem_malformed")."""
+    try:
+        return x509.load_pem_x509_certificates(octets)
+    except UNREADABLE as error:
+        raise UnsupportedCredential("pem_malformed", str(error)) from None
+
+
+def validity(certificate: x509.Certificate) -> tuple[float, float]:
+    """From when to when a certificate is valid, Unix seconds."""
+    return certificate.not_valid_before_utc.timestamp(), certificate.not_valid_after_utc.timestamp()
+
+
+def _ski(certificate: x509.Certificate) -> bytes:
+    try:
+        return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
+    except (x509.ExtensionNotFound, *UNREADABLE):
+        return b""
+
+
+def _require_valid(certificate: x509.Certificate, unix_at: float | None) -> None:
+    if unix_at is None:
+        return
+    opens, closes = validity(certificate)
+    if unix_at < opens:
+        raise UnsupportedCredential("certificate_not_yet_valid")
+    if unix_at > closes:
+        raise UnsupportedCredential("certificate_expired")
+
+
+def _require_understood(link: Link) -> None:
+    """Raises where a critical extension is unknown (RFC 5280 §4.2)."""
+    for oid, extension in link.extensions.by_oid.items():
+        if extension.critical and oid not in UNDERSTOOD:
+            raise UnsupportedCredential("extension_unsupported", oid)
+
+
+def _require_signed(child: x509.Certificate, issuer: x509.Certificate) -> None:
+    """Raises where `issuer` did not sign `child`, or with a hash that collides."""
+    try:
+        chosen = child.signature_hash_algorithm
+        child.verify_directly_issued_by(issuer)
+    except (InvalidSignature, *UNREADABLE):
+        raise UnsupportedCredential("chain_signature") from None
+    if chosen is None or chosen.name not in _STRONG:
+        raise UnsupportedCredential("chain_signature", chosen.name if chosen is not None else "no hash")
+
+
+def _require_authority(issuer: Link, below: Sequence[Link]) -> None:
+    """Raises where `issuer` may not issue with the intermediates `below` it (RFC 5280 §6.1.4 k to n)."""
+    extensions = issuer.extensions
+    if not extensions.ca:
+        raise UnsupportedCredential("chain_constraints", "the issuer is no authority")
+    issued_by_others = [one for one in below if one.certificate.subject != one.certificate.issuer]
+    if extensions.path_length is not None and len(issued_by_others) > extensions.path_length:
+        raise UnsupportedCredential("chain_constraints", "pathLenConstraint")
+    if extensions.usage is not None and not extensions.usage.key_cert_sign:
+        raise UnsupportedCredential("chain_constraints", "keyCertSign")
+    _require_understood(issuer)
+
+
+def _require_scope(issuer: Link, child: Link) -> None:
+    """Raises where a delegate has more than its parent, or does not name it by its key (RFC 9060 §4, §7)."""
+    scope, given = issuer.extensions.scope, child.extensions.scope
+    if scope is None:
+        if issuer.extensions.reference:
+            raise UnsupportedCredential("tnauthlist_by_reference", "of the parent")
+        return
+    if given is None or not given.within(scope):
+        raise UnsupportedCredential("delegate_scope")
+    if not child.extensions.aki or child.extensions.aki != issuer.extensions.ski:
+        raise UnsupportedCredential("delegate_key_id")
