@@ -26,7 +26,7 @@ import tempfile
 import threading
 import time
 import uuid
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from datetime import UTC, datetime, timedelta
 from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
@@ -423,12 +423,23 @@ def identity_value(token: str, x5u: str, ppt: str = "shaken") -> str:
 
 
 class CertificateServer:
-    """Serves the files of `directory` on 127.0.0.1 from threads, over TLS where `tls` is given."""
+    """Serves the files of `directory` on `host` from threads, over TLS where `tls` is given.
 
-    def __init__(self, directory: Path, tls: Holder | None = None, port: int = 0) -> None:
+    `odd` are answers of another kind, by path.
+    """
+
+    def __init__(
+        self,
+        directory: Path,
+        tls: Holder | None = None,
+        port: int = 0,
+        host: str = "127.0.0.1",
+        odd: Mapping[str, Callable[[SimpleHTTPRequestHandler], None]] | None = None,
+    ) -> None:
         self.asked: list[str] = []
+        self.host = host
         self._scheme = "https" if tls else "http"
-        self._server = ThreadingHTTPServer(("127.0.0.1", port), self._answers(directory))
+        self._server = ThreadingHTTPServer((host, port), self._answers(directory, odd or {}))
         self._server.daemon_threads = True
         if tls:
             self._server.socket = server_context(tls).wrap_socket(
@@ -437,7 +448,9 @@ class CertificateServer:
         self.port: int = self._server.server_address[1]
         self._thread = threading.Thread(target=self._server.serve_forever, args=(0.05,), daemon=True)
 
-    def _answers(self, directory: Path) -> type[SimpleHTTPRequestHandler]:
+    def _answers(
+        self, directory: Path, odd: Mapping[str, Callable[[SimpleHTTPRequestHandler], None]]
+    ) -> type[SimpleHTTPRequestHandler]:
         asked = self.asked
 
         class Answers(SimpleHTTPRequestHandler):
@@ -449,7 +462,10 @@ class CertificateServer:
 
             def do_GET(self) -> None:
                 asked.append(self.path)
-                super().do_GET()
+                if self.path in odd:
+                    odd[self.path](self)
+                else:
+                    super().do_GET()
 
             def log_message(self, format: str, *args: object) -> None:
                 """Nothing: tests and demo print their own lines."""
@@ -458,7 +474,7 @@ class CertificateServer:
 
     def url(self, file: str) -> str:
         """Where `file` of the directory is served."""
-        return f"{self._scheme}://127.0.0.1:{self.port}/{file}"
+        return f"{self._scheme}://{self.host}:{self.port}/{file}"
 
     def start(self) -> CertificateServer:
         """Begins to serve; returns itself."""

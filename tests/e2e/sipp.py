@@ -43,6 +43,7 @@ def table(part: int) -> dict[str, tuple[str, str, str]]:
 
 TABLE: Final = table(0)  # one call each, all run by test_sipp
 LOADS: Final = table(1)  # many calls, each run by a test of its own
+IDENTITIES: Final = table(2)  # one call for each row of tests/e2e/identities.py
 
 
 @dataclass(frozen=True)

@@ -9,7 +9,7 @@ import pytest
 
 from tests.e2e.runs import Runs
 from tests.e2e.setups import NOTHING, SETUPS, Run, Setup
-from tests.e2e.sipp import LOADS, SCENARIOS, TABLE
+from tests.e2e.sipp import IDENTITIES, LOADS, SCENARIOS, TABLE
 from tests.e2e.topology import altered, leaks, private
 from tests.wanted import reason
 
@@ -35,11 +35,11 @@ def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactor
 
 def test_every_pair_stands_in_the_table() -> None:
     files = {path.stem for path in SCENARIOS.glob("*.xml")}
-    assert files == {f"{name}_{side}" for name in (*TABLE, *LOADS) for side in ("uac", "uas")}
+    assert files == {f"{name}_{side}" for name in (*TABLE, *LOADS, *IDENTITIES) for side in ("uac", "uas")}
     numbers = [int(name[:3]) for name in TABLE]
     assert numbers == sorted(set(numbers))
     assert set(SETUPS) <= set(TABLE)
-    assert all(all(cells) for cells in (*TABLE.values(), *LOADS.values()))
+    assert all(all(cells) for part in (TABLE, LOADS, IDENTITIES) for cells in part.values())
 
 
 @pytest.mark.parametrize("name", TABLE)
