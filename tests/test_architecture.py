@@ -25,7 +25,12 @@ FLOORS = {
 SIDEWAYS = {  # module or room -> module of a room on the same floor that it may import
     "sipguard.records": ("sipguard.b2bua.frames",),  # the frames are what records are made of
     # their settings are part of the configuration
-    "sipguard.settings": ("sipguard.net.fetch", "sipguard.net.hep", "sipguard.net.nameservers"),
+    "sipguard.settings": (
+        "sipguard.net.download",
+        "sipguard.net.fetch",
+        "sipguard.net.hep",
+        "sipguard.net.nameservers",
+    ),
 }
 CORE = ("sip", "stir", "numbers", "screening", "b2bua", "records")
 IMPURE = (

@@ -29,6 +29,11 @@ OTHERS = {  # metrics without cells of their own: label -> its values, None wher
     "sipguard_ruleset_info": {"process": None, "revision": None},
     "sipguard_mode": {"trunk": None, "mode": set(MODES)},
     "sipguard_peer_up": {"trunk": None, "peer": None},
+    "sipguard_trust_info": {"source": {"trust_list", "crl"}, "version": None},
+    **{
+        f"sipguard_trust_{name}": {"source": {"trust_list", "crl"}}
+        for name in ("entries", "age_seconds", "left_seconds", "stale", "failures_total")
+    },
     "sipguard_peer_tries_total": {"peer": None, "outcome": {"answered", "refused", "failed", "silent"}},
 }  # fmt: skip
 

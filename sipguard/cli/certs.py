@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from sipguard.cli import certs_inspect
+from sipguard.cli import certs_inspect, certs_status
 
 
 @click.group(name="certs")
@@ -15,7 +15,7 @@ def certs() -> None:
     """Certificates of signers: what they are."""
 
 
-for command in (certs_inspect.inspect_command,):
+for command in (certs_inspect.inspect_command, certs_status.status_command):
     certs.add_command(command)
 
 COMMANDS = (certs,)

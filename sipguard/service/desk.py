@@ -24,6 +24,7 @@ from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.channel import Channel
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import CONTENT_TYPE, DeskSlots, render, scrape
+from sipguard.service.trust import SourceState
 from sipguard.settings import Service
 from sipguard.store.errors import StoreError
 from sipguard.store.sqlite import SqliteStore
@@ -41,6 +42,7 @@ class Start:
     workers: int
     modes: dict[str, str]
     peers: list[tuple[str, str, str]]
+    trust: tuple[SourceState, ...] = ()
 
 
 def _call_log(service: Service) -> CallLog | None:
@@ -60,6 +62,7 @@ class Desk:
         self._workers = start.workers
         self._modes = dict(start.modes)
         self._peers = start.peers
+        self._trust = start.trust
         self._address, self._port = service.metrics_host, service.metrics_port
         self._slots = DeskSlots.create(self._run_directory / "desk.slots")
         self._store = SqliteStore(service.database)
@@ -94,6 +97,8 @@ class Desk:
             self._modes = dict(rest[0])
         elif what == "peers":
             self._peers = rest[0]
+        elif what == "trust":
+            self._trust = rest[0]
 
     async def _serve(self) -> web.AppRunner | None:
         """Metrics and health; without them everything else goes on."""
@@ -124,7 +129,7 @@ class Desk:
             )
             if each is not None
         ]
-        body = render(scraped, self._modes, self._peers, self._loader.tries)
+        body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _health(self, _: web.Request) -> web.Response:

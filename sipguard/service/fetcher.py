@@ -1,7 +1,8 @@
-"""The fetcher process: certificates over HTTPS, names of peers by DNS, at lower priority and away from calls.
+"""The fetcher process: certificates, trust list and CRL over HTTPS, names of peers by DNS, at lower priority and away
+from calls.
 
-Enters: requests of the supervisor. Leaves: octets and lifetimes, addresses and TTLs, or reasons. Must not: judge a
-certificate.
+Enters: requests of the supervisor. Leaves: octets and lifetimes, addresses and TTLs, a list or CRL whose signature was
+checked, or reasons. Must not: judge a certificate of a call.
 """
 
 from __future__ import annotations
@@ -10,16 +11,18 @@ import asyncio
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Final
 
 import uvloop
 
+from sipguard.net.download import TrustSettings
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
 from sipguard.net.nameservers import DnsSettings
 from sipguard.net.resolve import Resolver
 from sipguard.service.channel import Channel
 from sipguard.service.names import Names
+from sipguard.service.trust import Refreshing
 from sipguard.sip.locate import Query
 
 AT_ONCE: Final = 256  # requests in work; single flight keeps them distinct
@@ -32,6 +35,7 @@ class Start:
     fetch: FetchSettings
     dns: DnsSettings
     queries: tuple[Query, ...]
+    trust: TrustSettings = field(default_factory=TrustSettings)
 
 
 async def _fetch(fetcher: CertificateFetcher, channel: Channel, room: asyncio.Semaphore, url: str) -> None:
@@ -53,6 +57,8 @@ async def _main(descriptor: int) -> None:
     fetcher = CertificateFetcher(start.fetch)
     names = Names(Resolver(start.dns), lambda query, answer, why: channel.send("resolved", query, answer, why))
     names.want(start.queries)
+    refreshing = Refreshing(lambda state, material: channel.send("trust", state, material))
+    refreshing.use(start.trust)
     room = asyncio.Semaphore(AT_ONCE)
     running: set[asyncio.Task[None]] = set()
     while (message := await channel.receive()) is not None:
@@ -66,11 +72,14 @@ async def _main(descriptor: int) -> None:
             fetcher = CertificateFetcher(rest[0])
         elif what == "dns":
             names.use(Resolver(rest[0]))
+        elif what == "trust":
+            refreshing.use(rest[0], at_once=True)
         elif what == "names":
             names.want(rest[0])
         elif what == "stop":
             break
     names.want(())
+    refreshing.use(TrustSettings())
     await fetcher.close()
 
 

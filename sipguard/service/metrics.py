@@ -31,6 +31,8 @@ from sipguard.service.metric_table import (
     Family,
 )
 from sipguard.service.slots import Slots, SlotsUnlike
+from sipguard.service.trust import SourceState
+from sipguard.service.trust_metrics import trust_metrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _STATM: Final = Path("/proc/self/statm")
@@ -168,11 +170,13 @@ class SlotsCollector(Collector):
         modes: Mapping[str, str],
         peers: Sequence[tuple[str, str, str]],
         tries: Mapping[tuple[str, str], int],
+        trust: Sequence[SourceState],
     ) -> None:
         self._scraped = scraped
         self._modes = modes
         self._peers = peers
         self._tries = tries
+        self._trust = trust
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of the table."""
@@ -180,6 +184,7 @@ class SlotsCollector(Collector):
             yield self._family(family)
         yield self._setup()
         yield from self._settings()
+        yield from trust_metrics(self._trust, time.time())
 
     def _family(self, family: Family) -> Metric:
         labels = ["process", family.label] if family.label else ["process"]
@@ -241,14 +246,15 @@ def render(
     modes: Mapping[str, str],
     peers: Sequence[tuple[str, str, str]] = (),
     tries: Mapping[tuple[str, str], int] = MappingProxyType({}),
+    trust: Sequence[SourceState] = (),
 ) -> bytes:
     """The text that Prometheus reads.
 
     `modes`: mode by trunk name, "" for all trunks. `peers`: (trunk, peer, why it is passed over or "").
-    `tries`: INVITEs by peer and outcome.
+    `tries`: INVITEs by peer and outcome. `trust`: how it stands with trust list and CRL.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SlotsCollector(scraped, modes, peers, tries))
+    registry.register(SlotsCollector(scraped, modes, peers, tries, trust))
     return generate_latest(registry)
 
 

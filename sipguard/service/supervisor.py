@@ -21,6 +21,7 @@ from typing import Any, Final
 import structlog
 
 from sipguard import __version__
+from sipguard.net.download import TrustSettings
 from sipguard.net.errors import CannotListen
 from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
@@ -36,6 +37,8 @@ from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.restart import needing_restart
 from sipguard.service.traces import Traces
+from sipguard.service.trust import Material, SourceState, at_start
+from sipguard.service.trusted import Trusts
 from sipguard.settings import Loaded, Service, load
 from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
@@ -72,6 +75,7 @@ class Supervisor:
         self._reloading: asyncio.Task[dict[str, Any] | control.Stream] | None = None
         self._draining = False
         self._resolutions = Resolutions()
+        self._trusts = Trusts()
         self._peers: list[tuple[str, str, str]] = []  # trunk, peer, why it is passed over or ""
         self._refusals = Refused()
         self._notify = Notify()
@@ -88,6 +92,7 @@ class Supervisor:
         self._keep(lambda: self._rulesets.add(self._ruleset))
         for name, listener in self._ruleset.listeners.items():
             self._sockets[name] = open_socket(listener) if listener.transport == UDP else open_listening(listener)
+        self._trusts.begin(at_start(self._service.trust, time.time()))
         self._make_children()
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
@@ -159,13 +164,17 @@ class Supervisor:
             draining=self._draining,
             accounts=found,
             resolved=self._resolutions.with_age(),
+            trusted=self._trusts.at_start(),
         )
 
     def _fetcher_start(self) -> fetcher.Start:
-        return fetcher.Start(self._service.fetch, self._service.dns, queries_of(self._ruleset))
+        service = self._service
+        return fetcher.Start(service.fetch, service.dns, queries_of(self._ruleset), service.trust)
 
     def _desk_start(self) -> desk.Start:
-        return desk.Start(service=self._service, workers=1, modes=self._all_modes(), peers=self._peers)
+        return desk.Start(
+            service=self._service, workers=1, modes=self._all_modes(), peers=self._peers, trust=self._trusts.states
+        )
 
     def _say_ready(self) -> None:
         for name, listener in self._ruleset.listeners.items():
@@ -190,6 +199,8 @@ class Supervisor:
         elif what == "resolved":
             self._worker.tell("resolved", *rest)
             self._resolutions.note(*rest)
+        elif what == "trust":
+            self._note_trust(*rest)
         elif what == "peers":
             self._note_peers(rest[0])
         elif what == "refused":
@@ -226,6 +237,21 @@ class Supervisor:
                     log.warning("peer_down", trunk=trunk, peer=peer, why=why)
                 else:
                     log.info("peer_up", trunk=trunk, peer=peer)
+
+    def _note_trust(self, state: SourceState, material: Material | None) -> None:
+        """A trust list or CRL came, or did not."""
+        trusted = self._trusts.note(state, material)
+        if trusted is not None:
+            self._worker.tell("trust", trusted)
+        self._desk.tell("trust", self._trusts.states)
+
+    async def _use_trust(self, settings: TrustSettings) -> None:
+        """Takes the sources of another configuration; also of the same one they are asked again at once."""
+        if settings != self._service.trust:
+            self._trusts.begin(await asyncio.to_thread(at_start, settings, time.time()))
+            self._worker.tell("trust", self._trusts.at_start())
+            self._desk.tell("trust", self._trusts.states)
+        self._fetcher.tell("trust", settings)
 
     def _ended(self, child: Child, status: int) -> None:
         if child is self._worker:
@@ -347,6 +373,8 @@ class Supervisor:
             return await self._hang_up_one(str(asked["decision_id"]))
         if what == "status":
             return self._status()
+        if what == "certs":
+            return {"ok": True, "sources": self._trusts.as_json()}
         if what == "drain":
             self._stop()
             return {"ok": True}
@@ -376,11 +404,13 @@ class Supervisor:
             self._fetcher.tell("dns", loaded.service.dns)
         if loaded.service.fetch != self._service.fetch:
             self._fetcher.tell("settings", loaded.service.fetch)
+        await self._use_trust(loaded.service.trust)
         problems += self._only_after_restart(loaded.service)
         self._service = replace(
             self._service,
             fetch=loaded.service.fetch,
             dns=loaded.service.dns,
+            trust=loaded.service.trust,
             drain_deadline_s=loaded.service.drain_deadline_s,
             hep=loaded.service.hep,
             drain_notice_s=loaded.service.drain_notice_s,
@@ -390,7 +420,7 @@ class Supervisor:
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""
-        taken = {"fetch", "dns", "drain_deadline_s", "hep", "drain_notice_s"}
+        taken = {"fetch", "dns", "trust", "drain_deadline_s", "hep", "drain_notice_s"}
         changed = [
             field.name
             for field in fields(Service)
@@ -490,6 +520,7 @@ class Supervisor:
             "modes": self._all_modes(),
             "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
             "refused": self._refusals.as_json(),
+            "trust": self._trusts.as_json(),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,

@@ -20,7 +20,7 @@ from typing import Any, Final
 import uvloop
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload, Resolved
+from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload, Resolved, Trust
 from sipguard.b2bua.engine import Engine
 from sipguard.net.capture import Seen
 from sipguard.net.connections import Connections, raise_limit
@@ -33,11 +33,12 @@ from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.service.channel import Channel
 from sipguard.service.metrics import WorkerSlots
 from sipguard.service.remains import Left, left_in
+from sipguard.service.trusted import Trusted
 from sipguard.service.watch import Trace, Watch
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Answer, Query
 from sipguard.sip.secret import Account, Secret
-from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.store.journal import Writer
 from sipguard.store.live import Live
@@ -61,6 +62,7 @@ class Start:
     draining: bool = False
     accounts: dict[str, Account] = field(default_factory=dict)  # of trunks, with their passwords
     resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
+    trusted: Trusted = field(default_factory=Trusted)
 
 
 class Worker:
@@ -88,6 +90,7 @@ class Worker:
         self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
+        self._trust(start.trusted)
         for query, answer, age_s in start.resolved:
             self._engine.control(Resolved(query, answer, age_s), self._driver.clock())
         self._told_peers: list[tuple[str, str, str]] = []
@@ -154,6 +157,16 @@ class Worker:
         watch.export = Exporter(settings, password) if settings is not None else None
         self._put_tap()
 
+    def _trust(self, trusted: Trusted) -> None:
+        """Takes another trust list or CRL."""
+        try:
+            listed = Anchors.read((trusted.pem,)) if trusted.pem else NO_ANCHORS
+        except StirError as error:  # what the fetcher could read
+            self._trouble(f"trust list: {error}")
+            return
+        what = Trust(listed, trusted.crl, trusted.crl_required, trusted.version, trusted.notes)
+        self._driver.execute(self._engine.control(what, self._driver.clock()))
+
     def _trace(self, number: int, tn: str, trunk: str, messages: int, octets: int) -> None:
         self._watch.traces[number] = Trace(number, tn, trunk, messages, octets)
         self._put_tap()
@@ -216,6 +229,8 @@ class Worker:
         elif what == "resolved":
             query, answer, why = rest
             commands = self._engine.control(Resolved(query, answer, 0.0, why), clock)
+        elif what == "trust":
+            self._trust(rest[0])
         elif what == "mode":
             number, mode, trunk = rest
             commands = self._engine.control(Mode(mode, trunk), clock)

@@ -6,11 +6,12 @@ of checks and of the service. Must not: open files or report problems; `fits` do
 
 from __future__ import annotations
 
-from dataclasses import dataclass, fields
+from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path as File
 from typing import Any
 
+from sipguard.net.download import Guard, Login, SourceSettings, TrustSettings
 from sipguard.net.fetch import FetchSettings
 from sipguard.net.hep import HepSettings
 from sipguard.net.nameservers import DnsSettings
@@ -40,11 +41,14 @@ from sipguard.settings.model import (
     Config,
     ConnectionsShape,
     CredentialsShape,
+    CrlShape,
+    LoginShape,
     PeerShape,
     RedirectShape,
     TimerShape,
     TlsShape,
     TrunkShape,
+    TrustListShape,
 )
 from sipguard.sip.locate import Query
 
@@ -74,6 +78,7 @@ class Service:
     fetch: FetchSettings
     dns: DnsSettings
     hep: HepSettings | None
+    trust: TrustSettings
 
 
 def service(config: Config, base: File) -> Service:
@@ -115,7 +120,43 @@ def service(config: Config, base: File) -> Service:
             allow_networks=tuple(config.dns.allow_networks),
         ),
         hep=_hep(config, base),
+        trust=_trust(config, base, state),
     )
+
+
+def _trust(config: Config, base: File, state: File) -> TrustSettings:
+    """Where trust list and CRL come from."""
+    shape, fetch = config.identity, config.identity.fetch
+    guard = Guard(tuple(fetch.allow_networks), str(at(base, fetch.ca_file)) if fetch.ca_file else "")
+    sources = []
+    if shape.trust_list is not None:
+        listed = _source(shape.trust_list, "trust_list", base)
+        login = _login(shape.trust_list.api, base) if shape.trust_list.api is not None else None
+        sources.append(replace(listed, login=login, largest_loss=shape.trust_list.largest_loss / 100.0))
+    if shape.crl is not None:
+        sources.append(_source(shape.crl, "crl", base))
+    return TrustSettings(tuple(sources), str(state / "trust"), guard)
+
+
+def _source(shape: TrustListShape | CrlShape, name: str, base: File) -> SourceSettings:
+    return SourceSettings(
+        name=name,
+        file=str(at(base, shape.file)) if shape.file else "",
+        url=shape.url,
+        signers=tuple(str(at(base, each)) for each in shape.signers),
+        refresh_s=shape.refresh,
+        stale_after_s=shape.stale_after,
+        refuse_stale=shape.when_stale == "refuse",
+    )
+
+
+def _login(shape: LoginShape, base: File) -> Login:
+    """An account; a credential outside of systemd stays as it was written."""
+    try:
+        file = str(secret.place(base, shape.password))
+    except OSError:
+        file = shape.password.written
+    return Login(shape.url.rstrip("/"), shape.user, file)
 
 
 def _hep(config: Config, base: File) -> HepSettings | None:

@@ -38,8 +38,27 @@ def misfits(config: Config, document: Document) -> Iterator[Problem]:
             "write the longer duration here",
         )
     yield from _kept_too_short(config, document)
+    yield from _sources(config, document)
     if config.drain.notice > config.drain.deadline:
         yield document.problem(("drain", "notice"), "is longer than deadline", "write a longer deadline")
+
+
+def _sources(config: Config, document: Document) -> Iterator[Problem]:
+    """A trust list and a CRL each come from one place, and somebody signs them."""
+    listed, crl = config.identity.trust_list, config.identity.crl
+    if listed is not None:
+        path: Path = ("identity", "trust_list")
+        if (bool(listed.file) + bool(listed.url) + (listed.api is not None)) != 1:
+            yield document.problem(path, "must come from one place", "write one of file, url, api")
+        if listed.api is not None and not listed.signers:
+            yield document.problem(path, "what the API answers is signed, but there are no signers", "write signers")
+    if crl is not None:
+        path = ("identity", "crl")
+        if bool(crl.file) is bool(crl.url):
+            yield document.problem(path, "must come from one place", "write one of file, url")
+        if not crl.signers:
+            hint = "write signers: [FILE], the administrator's certificate"
+            yield document.problem(path, "has no signers: no signature could be checked", hint)
 
 
 def _kept_too_short(config: Config, document: Document) -> Iterator[Problem]:

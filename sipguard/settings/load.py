@@ -25,14 +25,29 @@ from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
 from sipguard.settings.merged import Merged
-from sipguard.settings.model import Config, ListShape
+from sipguard.settings.model import Config, CrlShape, ListShape, TrustListShape
 from sipguard.settings.problems import Problem
 from sipguard.settings.shape import read_shape
 from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, read_anchors, words_of
 from sipguard.settings.tls import public_part, tls_problems
 
 _OF_SERVICE: Final = frozenset(
-    {"site", "node", "run", "state", "journal", "records", "metrics", "logs", "drain", "hep", "dns", "identity.fetch"}
+    {
+        "site",
+        "node",
+        "run",
+        "state",
+        "journal",
+        "records",
+        "metrics",
+        "logs",
+        "drain",
+        "hep",
+        "dns",
+        "identity.fetch",
+        "identity.trust_list",
+        "identity.crl",
+    }
 )
 
 
@@ -197,13 +212,29 @@ class _Load:
                 self._problem(("identity", "anchors", at), what, anchors_hint)
         for pem in octets:
             self.digest.update(pem)
-        if not count and not flaws:
+        self._signers()
+        if not count and not flaws and self.config.identity.trust_list is None:
             hint = "put the certificates of the authorities you trust there"
             self._problem(("identity", "anchors"), "no anchors: no Identity header can pass", hint, WARNING)
         ca_file = self.config.identity.fetch.ca_file
         if ca_file and not build.at(self.base, ca_file).is_file():
             self._problem(("identity", "fetch", "ca_file"), f"there is no file {build.at(self.base, ca_file)}")
         return tuple(octets)
+
+    def _signers(self) -> None:
+        """The files that trust list and CRL are made of, and those of who signs them."""
+        identity = self.config.identity
+        shapes: tuple[tuple[str, TrustListShape | CrlShape | None], ...]
+        shapes = (("trust_list", identity.trust_list), ("crl", identity.crl))
+        for name, shape in shapes:
+            if shape is None:
+                continue
+            for at, file in enumerate(shape.signers):
+                for what, hint in read_anchors(build.at(self.base, file))[2]:
+                    self._problem(("identity", name, "signers", at), what, hint)
+            if shape.file and not build.at(self.base, shape.file).is_file():
+                what = f"there is no file {build.at(self.base, shape.file)}"
+                self._problem(("identity", name, "file"), what, "it is read as soon as it is there", WARNING)
 
     def _tls_files(self) -> None:
         """Looks at the files of TLS listeners; what of them is public goes into the revision."""

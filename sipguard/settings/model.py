@@ -22,6 +22,7 @@ from sipguard.settings.values import (
     FileOrNumbers,
     HostOrAddress,
     HostPort,
+    HttpsUrl,
     Name,
     NetworkText,
     NumberText,
@@ -361,11 +362,64 @@ class FetchShape(Shape):
     """Directory where certificates are kept over a restart; in the state directory if left out."""
 
 
+class LoginShape(Shape):
+    """An account at the API of the policy administrator (STI-PA)."""
+
+    url: HttpsUrl
+    """What stands before /api/v1, such as https://authenticate-api.example."""
+    user: str
+    """Name of the account."""
+    password: SecretFile
+    """File with its password, or credential:NAME; read at each login."""
+
+
+class TrustListShape(Shape):
+    """The authorities that the policy administrator approves, trusted beside `anchors`. One of file, url, api."""
+
+    file: str = ""
+    """A file with it: PEM, or a signed JWS where there are signers."""
+    url: HttpsUrl = ""
+    """Where it is fetched, https."""
+    api: LoginShape | None = None
+    """The account that it is fetched with."""
+    signers: list[str] = []
+    """PEM files with the certificates that sign it; read again at each refresh."""
+    refresh: Annotated[Duration, Field(ge=1)] = 6 * 3600.0
+    """How often it is fetched or read."""
+    stale_after: Annotated[Duration, Field(ge=1)] = 48 * 3600.0
+    """How old it may be where it does not say itself until when it is good."""
+    when_stale: Literal["keep", "refuse"] = "keep"
+    """keep: it is trusted on, with an alarm; refuse: its authorities are trusted no longer."""
+    largest_loss: Percent = 50.0
+    """A new list that lacks more of the authorities in force is not taken."""
+
+
+class CrlShape(Shape):
+    """The policy administrator's list of revoked certificates, of all authorities. One of file, url."""
+
+    file: str = ""
+    """A file with it, DER or PEM."""
+    url: HttpsUrl = ""
+    """Where it is fetched, https."""
+    signers: list[str] = []
+    """PEM files with the certificates that sign it; read again at each refresh."""
+    refresh: Annotated[Duration, Field(ge=1)] = 24 * 3600.0
+    """How often it is fetched or read; sooner where its own next issue is due."""
+    stale_after: Annotated[Duration, Field(ge=1)] = 48 * 3600.0
+    """How old it may be where it does not say when the next one is issued."""
+    when_stale: Literal["keep", "refuse"] = "keep"
+    """keep: what it revokes stays revoked, with an alarm; refuse: nobody is trusted until there is a new one."""
+
+
 class IdentityShape(Shape):
     """What vouches for Identity headers."""
 
     anchors: list[str] = []
     """PEM files, or directories of .pem files, with the certificates that are trusted."""
+    trust_list: TrustListShape | None = None
+    """The authorities that the policy administrator approves."""
+    crl: CrlShape | None = None
+    """Certificates that are revoked."""
     fetch: FetchShape = FetchShape()
     """The guard on fetching certificates."""
 

@@ -9,6 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass
 from ipaddress import IPv4Network, IPv6Network, ip_address, ip_network
 from typing import Annotated, Any, Final
+from urllib.parse import urlsplit
 
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
@@ -138,6 +139,22 @@ def _number_text(value: object) -> str:
     return str(value)
 
 
+def _https_url(value: object) -> str:
+    """An https URL with a host and without a password. Raises ValueError."""
+    text = str(value)
+    hint = "write https://sti-pa.example/crl"
+    try:
+        parts = urlsplit(text)
+        right = parts.scheme == "https" and bool(parts.hostname) and parts.port != 0
+    except ValueError:
+        right = False
+    if text and not (right and text.isascii() and text.isprintable() and " " not in text):
+        raise ValueError(f"is no https URL|{hint}")  # it may hold a password
+    if text and ("@" in parts.netloc or parts.fragment):
+        raise ValueError(f"holds a password or a fragment|{hint}")
+    return text
+
+
 def _redress_url(value: object) -> str:
     """An https URL that can stand in a quoted text (ATIS-1000099). Raises ValueError."""
     text = str(value)
@@ -188,6 +205,7 @@ class _OrText:
 
 HostOrAddress = Annotated[str, BeforeValidator(_host_or_address), WithJsonSchema(_TEXT)]
 ServerText = Annotated[tuple[str, int], BeforeValidator(_server), WithJsonSchema(_TEXT)]
+HttpsUrl = Annotated[str, BeforeValidator(_https_url), WithJsonSchema(_TEXT)]
 HostPort = Annotated[str, BeforeValidator(_host_port), WithJsonSchema(_TEXT)]
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
 Port = Annotated[int, Field(ge=1, le=65535)]

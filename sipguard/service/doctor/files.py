@@ -53,10 +53,10 @@ def _anchors(case: Case) -> Iterator[Diagnosis]:
     for given in case.config.identity.anchors:
         file = (case.base / given).resolve()
         for each in sorted(file.glob("*.pem")) if file.is_dir() else [file]:
-            for diagnosis in _expiries(each, "anchor", now_at):
+            for diagnosis in expiries(each, "anchor", now_at):
                 count += diagnosis.level == OK
                 yield diagnosis
-    if not count:
+    if not count and case.config.identity.trust_list is None:
         yield Diagnosis(
             "anchors", WARNING, "none that is good: no Identity header can pass", "put the authorities you trust there"
         )
@@ -68,10 +68,10 @@ def _certificates(case: Case) -> Iterator[Diagnosis]:
     for name, listener in case.config.listeners.items():
         if listener.tls is not None:
             file = (case.base / listener.tls.certificate).resolve()
-            yield from _expiries(file, f"certificate of listener {name}", time.time())
+            yield from expiries(file, f"certificate of listener {name}", time.time())
 
 
-def _expiries(file: Path, subject: str, now_at: float) -> Iterator[Diagnosis]:
+def expiries(file: Path, subject: str, now_at: float) -> Iterator[Diagnosis]:
     """Each certificate of a PEM file."""
     try:
         found = x509.load_pem_x509_certificates(file.read_bytes())

@@ -283,7 +283,7 @@ def test_expiry(in_days: int, level: str, tmp_path: Path) -> None:
     file = tmp_path / "root.pem"
     file.write_bytes(pki.root.pem)
     end_at = pki.root.certificate.not_valid_after_utc.timestamp()
-    (found,) = files._expiries(file, "anchor", end_at - in_days * DAY_S)
+    (found,) = files.expiries(file, "anchor", end_at - in_days * DAY_S)
     assert found.level == level
 
 
