@@ -32,6 +32,7 @@ from sipguard.screening.policy.read import POLICY_KEYS, RULE_KEYS, read_policy
 from sipguard.screening.verdict import MODES
 from sipguard.service.metrics import render
 from sipguard.settings.model import Config
+from sipguard.stir.profile import DEVIATIONS as OF_CERTIFICATES
 from sipguard.stir.reasons import DEVIATIONS, REASONS
 from tests.playbook import Playbook
 from tests.screening.build import attempt
@@ -179,6 +180,11 @@ def test_every_reason_of_verification_is_documented_as_it_stands_in_the_code() -
 
 def test_every_deviation_is_documented_as_it_stands_in_the_code() -> None:
     assert table("docs/stir.md", "deviation") == [[name, what.strip("`")] for name, what in DEVIATIONS.items()]
+
+
+def test_deviations_of_certificates_are_documented() -> None:
+    told = {row[0]: row[1].replace("`", "") for row in table("docs/stir.md", "deviation of a certificate")}
+    assert told == {slug: meaning.replace("`", "") for slug, meaning in OF_CERTIFICATES.items()}
 
 
 # ------------------------------------------------------------------------------------------ SIP

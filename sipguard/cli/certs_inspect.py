@@ -6,8 +6,10 @@ Must not: judge; `sipguard.stir.inspection` describes.
 
 from __future__ import annotations
 
+import os
 import sys
 import time
+from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
@@ -15,9 +17,12 @@ from typing import Final
 
 import click
 import msgspec
+from cryptography import x509
 
 from sipguard.cli.common import FAILED, WRONG, stop
-from sipguard.stir.inspection import Line, certificates_in, describe
+from sipguard.stir.chain import NO_ANCHORS, Anchors
+from sipguard.stir.inspection import VALID, Line, around, certificates_in, describe
+from sipguard.stir.profile import KINDS
 
 STDIN: Final = "-"
 FILE_LIMIT: Final = 64 * 2**20  # octets read of one file
@@ -25,8 +30,10 @@ FILE_LIMIT: Final = 64 * 2**20  # octets read of one file
 
 @click.command(name="inspect")
 @click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@click.option("--anchors", multiple=True, metavar="FILE|DIR", help="Trusted authorities; may be given several times.")
 @click.option("--at", "at", metavar="TIME", help="Judge validity at this time instead of now, as 2026-11-26T12:00:00Z.")
-def inspect_command(files: tuple[str, ...], at: str | None) -> None:
+@click.option("--human", is_flag=True, help="Print text instead of JSON.")
+def inspect_command(files: tuple[str, ...], anchors: tuple[str, ...], at: str | None, human: bool) -> None:
     """Say what each certificate in FILE... is: a line of JSON each, a summary on standard error.
 
     A FILE is PEM with any number of certificates, DER, a directory of such files, or - for standard input.
@@ -35,16 +42,23 @@ def inspect_command(files: tuple[str, ...], at: str | None) -> None:
     Exit status:
       0  every certificate was read
       1  a file holds none, or something else; its line says what
-      2  the command line is wrong
+      2  the command line is wrong, or an anchor cannot be read
     """
     unix_at = _instant(at) if at is not None else time.time()
-    read = wrong = 0
-    write, encode = sys.stdout.buffer.write, msgspec.json.encode
-    for line in _lines(files, unix_at):
-        read, wrong = (read, wrong + 1) if "problem" in line else (read + 1, wrong)
-        write(encode(line) + b"\n")
+    trusted = _anchors(anchors) if anchors else NO_ANCHORS
+    kinds: Counter[str] = Counter()
+    invalid = problems = 0
+    write = sys.stdout.buffer.write
+    for line in _lines(files, trusted, unix_at):
+        if "problem" in line:
+            problems += 1
+        else:
+            kinds[str(line["kind"])] += 1
+            invalid += line["valid"] != VALID
+        write((_text(line).encode() if human else msgspec.json.encode(line)) + b"\n")
     sys.stdout.buffer.flush()
-    stop(f"{read} certificates, {wrong} problems", FAILED if wrong else 0)
+    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind]) or "none"
+    stop(f"{kinds.total()} certificates: {counts}; {invalid} not valid; {problems} problems", FAILED if problems else 0)
 
 
 def _instant(written: str) -> float:
@@ -60,30 +74,74 @@ def _instant(written: str) -> float:
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
-def _lines(files: tuple[str, ...], unix_at: float) -> Iterator[Line]:
+def _anchors(names: tuple[str, ...]) -> Anchors:
+    """All certificates in these files; ends where one cannot be read."""
+    found: list[x509.Certificate] = []
+    for name, octets in _contents(names):
+        if isinstance(octets, str):
+            stop(f"--anchors {name}: {octets}", WRONG)
+        for at, one in certificates_in(octets):
+            if isinstance(one, str):
+                stop(f"--anchors {name}:{at}: {one}", WRONG)
+            found.append(one)
+    return Anchors(found)
+
+
+def _lines(files: tuple[str, ...], anchors: Anchors, unix_at: float) -> Iterator[Line]:
     for name, octets in _contents(files):
         if isinstance(octets, str):
             yield {"file": name, "problem": octets}
             continue
-        for at, found in certificates_in(octets):
+        all_found = list(certificates_in(octets))
+        beside = around([found for _, found in all_found if not isinstance(found, str)])
+        for at, found in all_found:
             line: Line = {"file": name, "line": at}
             if isinstance(found, str):
                 line["problem"] = found
             else:
-                line |= describe(found, unix_at)
+                line |= describe(found, beside, anchors, unix_at)
             yield line
 
 
 def _contents(files: tuple[str, ...]) -> Iterator[tuple[str, bytes | str]]:
-    """Name and octets of each file, or why it cannot be read."""
+    """Name and octets of each file, or why it cannot be read. Names of other encodings are shown as far as they go."""
     for name in files:
         if name == STDIN:
             yield name, sys.stdin.buffer.read(FILE_LIMIT)
             continue
         path = Path(name)
         for each in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else (path,):
+            shown = os.fsencode(each).decode("utf-8", "replace")
             try:
                 with each.open("rb") as opened:
-                    yield str(each), opened.read(FILE_LIMIT)
+                    yield shown, opened.read(FILE_LIMIT)
             except OSError as error:
-                yield str(each), error.strerror or str(error)
+                yield shown, error.strerror or str(error)
+
+
+def _text(line: Line) -> str:
+    """A line for people: place, kind, name, scope, validity, key, chain, deviations."""
+    place = ":".join(str(line[key]) for key in ("file", "line") if key in line)
+    if "problem" in line:
+        return f"{place}: {line['problem']}"
+    parts = [f"{line['kind']} {line['subject']}"]
+    for key, what in (("spc", "SPC"), ("numbers", "numbers")):
+        value = line[key]
+        if isinstance(value, list) and value:
+            parts.append(f"{what} {' '.join(_range(one) for one in value)}")
+    if "delegated_by" in line:
+        parts.append(f"delegated by {line['delegated_by']}")
+    parts.append(f"{line['key']}, {line['not_before']} to {line['not_after']}, valid: {line['valid']}")
+    if line["chain"] is not None:
+        parts.append(f"chain {line['chain']}" + (f" by {line['authority']}" if line["authority"] else ""))
+    deviations = line["deviations"]
+    if isinstance(deviations, list) and deviations:
+        parts.append(f"deviations: {' '.join(str(one) for one in deviations)}")
+    return f"{place}: {'; '.join(parts)}"
+
+
+def _range(one: object) -> str:
+    """A code as it stands, a number alone, a range as first number x count."""
+    if not isinstance(one, list):
+        return str(one)
+    return str(one[0]) if one[1] == 1 else f"{one[0]}x{one[1]}"

@@ -24,10 +24,20 @@ _SIGNATURES_LIMIT: Final = 16  # signatures checked for one chain, whatever its 
 _STRONG: Final = ("sha256", "sha384", "sha512")
 
 
+class Link:
+    """A certificate of a path, with its extensions read once."""
+
+    __slots__ = ("certificate", "extensions")
+
+    def __init__(self, certificate: x509.Certificate) -> None:
+        self.certificate = certificate
+        self.extensions = Extensions(certificate)
+
+
 class Anchors:
     """An immutable set of trusted certificates, roots or intermediates; `revision` names its content."""
 
-    __slots__ = ("_by_subject", "_fingerprints", "revision")
+    __slots__ = ("_by_subject", "_fingerprints", "_links", "revision")
 
     def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
         by_print = {one.fingerprint(SHA256()): one for one in certificates}
@@ -36,6 +46,7 @@ class Anchors:
             by_subject.setdefault(one.subject.public_bytes(), []).append(one)
         self._by_subject = {subject: tuple(ones) for subject, ones in by_subject.items()}
         self._fingerprints = frozenset(by_print)
+        self._links: dict[bytes, Link] = {}  # those that were asked for
         self.revision = sha256(b"".join(sorted(by_print))).hexdigest()[:16]
 
     @classmethod
@@ -57,22 +68,21 @@ class Anchors:
         more = [one for one in others if one not in self]
         return Anchors([*self, *more]) if more else self
 
+    def link(self, certificate: x509.Certificate) -> Link | None:
+        """The anchor as a link of a path, None where it is none. Raises what reading its extensions may raise."""
+        fingerprint = certificate.fingerprint(SHA256())
+        if fingerprint not in self._fingerprints:
+            return None
+        if fingerprint not in self._links:
+            self._links[fingerprint] = Link(certificate)
+        return self._links[fingerprint]
+
     def of_subject(self, subject: x509.Name) -> tuple[x509.Certificate, ...]:
         """Anchors of that name; re-issues share one."""
         return self._by_subject.get(subject.public_bytes(), ())
 
 
 NO_ANCHORS: Final = Anchors(())
-
-
-class Link:
-    """A certificate of a path, with its extensions read once."""
-
-    __slots__ = ("certificate", "extensions")
-
-    def __init__(self, certificate: x509.Certificate) -> None:
-        self.certificate = certificate
-        self.extensions = Extensions(certificate)
 
 
 class Walk:
@@ -129,7 +139,7 @@ class Walk:
         self._signatures -= 1
         try:
             _require_signed(path[-1].certificate, candidate)
-            issuer = Link(candidate)
+            issuer = self._anchors.link(candidate) or Link(candidate)
             _require_authority(issuer, path[1:])
             _require_scope(issuer, path[-1])
             _require_valid(candidate, self._unix_at)

@@ -1,28 +1,33 @@
 """What a certificate is, for a human or a program that reads one line about it.
 
-Enters: octets of a file, a certificate, the time. Leaves: the certificates in it with their places, and plain members
+Enters: octets of a file, trust anchors, the time. Leaves: the certificates in it with their places, and plain members
 of a line about each. Must not: refuse what it can describe, or raise on garbage: a problem is a member of the line.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from datetime import UTC, datetime
+from collections.abc import Iterator, Sequence
+from datetime import datetime
+from functools import lru_cache
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir.chain import Link
+from sipguard.stir.chain import CHAIN_LIMIT, Anchors, Link, Walk, validity
+from sipguard.stir.constraints import ClaimConstraints
+from sipguard.stir.credential import organisation
 from sipguard.stir.errors import UnsupportedCredential
 from sipguard.stir.extensions import UNREADABLE
 from sipguard.stir.profile import deviations, kind_of
 
+ANCHORED: Final = "anchored"
+VALID: Final = "yes"
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _END: Final = b"-----END CERTIFICATE-----"
 
-Member = str | int | bool | None | list[str] | list[list[str | int]] | dict[str, "Member"]
+Member = str | int | bool | None | list[str] | list[list[str | int]] | list["Line"] | dict[str, list[str]]
 Line = dict[str, Member]
 
 
@@ -48,34 +53,104 @@ def certificates_in(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str
         line += octets.count(b"\n", begin, end)
         at = end
     if not found:
-        yield 1, "neither PEM nor DER" if octets.strip() else "empty"
+        yield 1, "no certificate: neither PEM nor DER" if octets.strip() else "empty"
 
 
-def describe(certificate: x509.Certificate, unix_at: float) -> Line:
-    """The members of the line about one certificate; `problem` where it cannot be read to its end."""
+def around(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
+    """The certificates of a file that may stand above others of it: as many as a chain may have."""
+    return list(certificates) if len(certificates) <= CHAIN_LIMIT else []
+
+
+def describe(
+    certificate: x509.Certificate, beside: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
+) -> Line:
+    """The members of the line about one certificate; `problem` where it cannot be read to its end.
+
+    `beside` is what came in the same file. Without anchors the chain is followed within it.
+    """
     line: Line = {"sha256": certificate.fingerprint(SHA256()).hex()}
     try:
-        _fill(line, certificate, unix_at)
-    except (*UNREADABLE, UnsupportedCredential) as error:
-        line["problem"] = str(error) or type(error).__name__
+        _name(line, certificate, unix_at)
+        path, why = _path(certificate, beside, anchors, unix_at)
+        _scope(line, path)
+        line["authority"] = _named(path[-1].certificate.subject) if len(path) > 1 or certificate in anchors else None
+        line["chain"] = (why or ANCHORED) if len(anchors) else None
+        line["deviations"] = list(deviations(path))
+    except UnsupportedCredential as error:
+        line["problem"] = str(error)
+    except UNREADABLE as error:
+        line["problem"] = f"certificate_malformed: {error}"
     return line
 
 
-def _fill(line: Line, certificate: x509.Certificate, unix_at: float) -> None:
-    subject, issuer = certificate.subject, certificate.issuer
-    line["subject"] = subject.rfc4514_string()
-    line["issuer"] = issuer.rfc4514_string()
+def _name(line: Line, certificate: x509.Certificate, unix_at: float) -> None:
+    line["subject"] = certificate.subject.rfc4514_string()
+    line["issuer"] = _named(certificate.issuer)
     line["serial"] = f"{certificate.serial_number:x}"
-    opens, closes = certificate.not_valid_before_utc, certificate.not_valid_after_utc
-    line["not_before"], line["not_after"] = _instant(opens), _instant(closes)
-    line["valid"] = _validity(opens.timestamp(), closes.timestamp(), unix_at)
+    line["not_before"] = _instant(certificate.not_valid_before_utc)
+    line["not_after"] = _instant(certificate.not_valid_after_utc)
+    opens, closes = validity(certificate)
+    line["valid"] = "not yet" if unix_at < opens else "expired" if unix_at > closes else VALID
     line["key"] = _key(certificate)
-    link = Link(certificate)
-    scope = link.extensions.scope
-    line["kind"] = kind_of(link, None)
+
+
+@lru_cache(maxsize=1024)
+def _named(authority: x509.Name) -> str:
+    """The name of an authority, of which there are few."""
+    return authority.rfc4514_string()
+
+
+def _scope(line: Line, path: Sequence[Link]) -> None:
+    """What the certificate may sign for, and who delegated that."""
+    extensions = path[0].extensions
+    scope = extensions.scope
+    line["kind"] = kind_of(path[0], path[1] if len(path) > 1 else None)
     line["spc"] = list(scope.spcs) if scope is not None else []
     line["numbers"] = [[start, count] for start, count in scope.ranges] if scope is not None else []
-    line["deviations"] = list(deviations([link]))
+    if extensions.constraints:
+        line["constraints"] = [_constraint(one) for one in extensions.constraints]
+    above = [link for link in path[1:] if link.extensions.scope is not None]
+    if above:
+        line["delegated_by"] = organisation(above[-1].certificate)
+
+
+def _path(
+    certificate: x509.Certificate, beside: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
+) -> tuple[list[Link], str]:
+    """As much as is known of the path upwards, and why it would not be accepted at this time, "" where it would.
+
+    Which authority a certificate chains to is told of expired ones too.
+    """
+    leaf = Link(certificate)
+    opens, closes = validity(certificate)
+    timely = "certificate_not_yet_valid" if unix_at < opens else "certificate_expired" if unix_at > closes else ""
+    if certificate in anchors:
+        return [leaf], timely
+    trusted = anchors if len(anchors) else Anchors([one for one in beside if one != certificate])
+    try:
+        path = Walk(beside, trusted, None).path(leaf)
+        if not timely and any(not _holds(link.certificate, unix_at) for link in path):
+            path = Walk(beside, trusted, unix_at).path(leaf)  # another issue of the same authority may be valid
+    except UnsupportedCredential as error:
+        return [leaf], error.reason
+    return path, timely
+
+
+def _holds(certificate: x509.Certificate, unix_at: float) -> bool:
+    opens, closes = validity(certificate)
+    return opens <= unix_at <= closes
+
+
+def _constraint(limit: ClaimConstraints) -> Line:
+    """Constraints by the names that RFC 9118 §3 gives their members."""
+    found: Line = {}
+    if limit.required:
+        found["mustInclude"] = list(limit.required)
+    if limit.values:
+        found["permittedValues"] = {claim: list(values) for claim, values in limit.values}
+    if limit.excluded:
+        found["mustExclude"] = list(limit.excluded)
+    return found
 
 
 def _loaded(octets: bytes, der: bool) -> x509.Certificate | str:
@@ -86,13 +161,7 @@ def _loaded(octets: bytes, der: bool) -> x509.Certificate | str:
 
 
 def _instant(at: datetime) -> str:
-    return at.astimezone(UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
-
-
-def _validity(opens: float, closes: float, unix_at: float) -> str:
-    if unix_at < opens:
-        return "not yet"
-    return "expired" if unix_at > closes else "yes"
+    return at.replace(tzinfo=None).isoformat() + "Z"
 
 
 def _key(certificate: x509.Certificate) -> str:

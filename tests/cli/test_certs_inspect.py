@@ -3,25 +3,55 @@
 from __future__ import annotations
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 
-from click.testing import CliRunner
+import pytest
+from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.serialization import Encoding
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as some
 
 from sipguard.cli.main import main
+from sipguard.stir.chain import NO_ANCHORS, Anchors
+from sipguard.stir.credential import read_chain, validate
+from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.inspection import certificates_in, describe
+from sipguard.stir.profile import DEVIATIONS, KINDS
+from sipguard.stir.reasons import REASONS
 from tests import pki
 
 PKI = pki.Pki()
 LEAF = PKI.leaf()
 MIDDLE = PKI.authority()
+UNDER_MIDDLE = PKI.leaf(issuer=MIDDLE)
+PROVIDER = PKI.provider("709J")
+NUMBERS = pki.tnauthlist(ones=["12025550199"], ranges=[("12025550100", 50)])
+LIMITS = pki.constrained(pki.claim_constraints(["attest"], {"attest": ["B"]}, ["rcd"]), enhanced=True)
+DELEGATE = PKI.delegate(PROVIDER, NUMBERS, extensions=[LIMITS])
+ROOT_NAME = "CN=Example SHAKEN ROOT,O=Example STI-CA,C=US"
+NOW = PKI.now.timestamp()
+
+
+def run(*arguments: str, given: bytes = b"") -> Result:
+    """The command, done."""
+    return CliRunner().invoke(main, ["certs", "inspect", *arguments], input=given)
 
 
 def inspected(*arguments: str, status: int = 0, given: bytes = b"") -> list[dict[str, Any]]:
     """The lines that the command prints."""
-    done = CliRunner().invoke(main, ["certs", "inspect", *arguments], input=given)
+    done = run(*arguments, given=given)
     assert done.exit_code == status, done.output
     return [json.loads(line) for line in done.stdout.splitlines()]
+
+
+@pytest.fixture
+def anchors(tmp_path: Path) -> str:
+    """A file with the root, the one anchor."""
+    file = tmp_path / "anchors.pem"
+    file.write_bytes(PKI.root.pem)
+    return str(file)
 
 
 def test_a_leaf_is_described(tmp_path: Path) -> None:
@@ -35,7 +65,7 @@ def test_a_leaf_is_described(tmp_path: Path) -> None:
         "kind": "leaf",
         "sha256": line["sha256"],
         "subject": "CN=SHAKEN 709J,O=Example Voice,C=US",
-        "issuer": "CN=Example SHAKEN ROOT,O=Example STI-CA,C=US",
+        "issuer": ROOT_NAME,
         "serial": f"{certificate.serial_number:x}",
         "not_before": f"{certificate.not_valid_before_utc:%Y-%m-%dT%H:%M:%SZ}",
         "not_after": f"{certificate.not_valid_after_utc:%Y-%m-%dT%H:%M:%SZ}",
@@ -43,8 +73,49 @@ def test_a_leaf_is_described(tmp_path: Path) -> None:
         "key": "P-256",
         "spc": ["709J"],
         "numbers": [],
+        "authority": None,
+        "chain": None,
         "deviations": [],
     }
+
+
+def test_the_authority_is_told_and_what_verification_would_say(anchors: str) -> None:
+    lines = inspected("-", "--anchors", anchors, given=UNDER_MIDDLE.pem + MIDDLE.pem + PKI.root.pem)
+    assert [(line["kind"], line["authority"], line["chain"]) for line in lines] == [
+        ("leaf", ROOT_NAME, "anchored"),
+        ("intermediate", ROOT_NAME, "anchored"),
+        ("root", ROOT_NAME, "anchored"),
+    ]
+    (alone,) = inspected("-", "--anchors", anchors, given=UNDER_MIDDLE.pem)
+    assert (alone["authority"], alone["chain"]) == (None, "chain_untrusted")
+    (old,) = inspected("-", "--anchors", anchors, "--at", "2099-01-01", given=LEAF.pem)
+    assert (old["authority"], old["chain"], old["valid"]) == (ROOT_NAME, "certificate_expired", "expired")
+    beside = inspected("-", given=UNDER_MIDDLE.pem + MIDDLE.pem)
+    assert beside[0]["authority"] == "CN=Example SHAKEN CA 1,O=Example STI-CA,C=US"
+    assert [line["chain"] for line in beside] == [None, None]
+
+
+def test_an_expired_issue_of_an_authority_gives_way_to_a_valid_one(anchors: str) -> None:
+    old = PKI.issue(
+        PKI.root, MIDDLE.certificate.subject, MIDDLE.key, pki.authority_extensions(), PKI.now - 90 * pki.DAY, 30
+    )
+    lines = inspected("-", "--anchors", anchors, given=UNDER_MIDDLE.pem + old.pem + MIDDLE.pem)
+    assert [line["chain"] for line in lines] == ["anchored", "certificate_expired", "anchored"]
+    (line, _) = inspected("-", "--anchors", anchors, given=UNDER_MIDDLE.pem + old.pem)
+    assert (line["valid"], line["chain"]) == ("yes", "certificate_expired")
+
+
+def test_a_delegate_names_its_scope_its_limits_and_its_provider(anchors: str) -> None:
+    delegate, provider = inspected("-", "--anchors", anchors, given=DELEGATE.pem + PROVIDER.pem)
+    assert (delegate["kind"], provider["kind"]) == ("delegate", "intermediate")
+    assert delegate["delegated_by"] == "Example Voice"
+    assert (delegate["spc"], delegate["numbers"]) == ([], [["12025550100", 50], ["12025550199", 1]])
+    assert delegate["constraints"] == [
+        {"mustInclude": ["attest"], "permittedValues": {"attest": ["B"]}, "mustExclude": ["rcd"]}
+    ]
+    assert delegate["deviations"] == []
+    wider = PKI.delegate(PROVIDER, pki.tnauthlist(["818H"]))
+    assert inspected("-", "--anchors", anchors, given=wider.pem + PROVIDER.pem)[0]["chain"] == "delegate_scope"
 
 
 def test_directories_der_and_standard_input_are_read(tmp_path: Path) -> None:
@@ -56,25 +127,99 @@ def test_directories_der_and_standard_input_are_read(tmp_path: Path) -> None:
 
 
 def test_garbage_has_its_line(tmp_path: Path) -> None:
-    broken = tmp_path / "broken.pem"
+    broken = tmp_path / os.fsdecode(b"br\xffken.pem")
     broken.write_bytes(
         b"\n-----BEGIN CERTIFICATE-----\naGVsbG8=\n-----END CERTIFICATE-----\n" + LEAF.pem[:99] + LEAF.pem
     )
-    lines = inspected(str(broken), str(tmp_path / "absent"), "-", status=1, given=b"hello")
+    malformed = PKI.leaf(extensions=pki.leaf_extensions(b"\x30\x00")).pem
+    lines = inspected(str(broken), str(tmp_path / "absent"), "-", status=1, given=b"hello\n")
+    lines += inspected("-", status=1, given=b"") + inspected("-", status=1, given=malformed)
     assert [(line.get("line"), line.get("problem", "")[:9]) for line in lines] == [
         (2, "not a cer"),
         (5, "BEGIN CER"),
         (7, ""),
         (None, "No such f"),
-        (1, "neither P"),
+        (1, "no certif"),
+        (1, "empty"),
+        (1, "tnauthlis"),
     ]
+    assert lines[0]["file"].endswith("br\ufffdken.pem")
 
 
 def test_validity_is_that_of_the_time() -> None:
-    for at, valid in (
-        ("2020-01-01", "not yet"),
-        ("2099-01-01T00:00:00Z", "expired"),
-        (str(PKI.now.timestamp()), "yes"),
-    ):
+    for at, valid in (("2020-01-01", "not yet"), ("2099-01-01T00:00:00Z", "expired"), (str(NOW), "yes")):
         assert [line["valid"] for line in inspected("-", "--at", at, given=LEAF.pem)] == [valid]
     inspected("-", "--at", "yesterday", status=2)
+
+
+def test_people_read_a_line_each(anchors: str) -> None:
+    done = run("-", "--human", "--anchors", anchors, given=DELEGATE.pem + PROVIDER.pem + b"-----BEGIN CERTIFICATE-----")
+    first, second, third = done.stdout.splitlines()
+    assert first.startswith(
+        "-:1: delegate CN=SHAKEN delegate,O=Example Bakery,C=US; numbers 12025550100x50 12025550199;"
+    )
+    assert "delegated by Example Voice; P-256, " in first
+    assert first.endswith(f"valid: yes; chain anchored by {ROOT_NAME}")
+    assert "SPC 709J" in second
+    assert third.endswith("BEGIN CERTIFICATE without its END")
+    assert done.stderr == "2 certificates: 1 delegate, 1 intermediate; 0 not valid; 1 problems\n"
+    assert done.exit_code == 1
+
+
+@pytest.mark.parametrize("octets", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"])
+def test_an_anchor_that_is_none_ends_the_command(tmp_path: Path, octets: bytes) -> None:
+    (tmp_path / "anchors.pem").write_bytes(octets)
+    done = run("-", "--anchors", str(tmp_path), given=LEAF.pem)
+    assert (done.exit_code, done.stdout) == (2, "")
+    assert "--anchors" in done.stderr
+
+
+def test_slugs_of_deviations_are_all_described() -> None:
+    source = (Path(__file__).parents[2] / "sipguard" / "stir" / "profile.py").read_text()
+    rest = source[source.index("_PROFILE") :]
+    told = set(DEVIATIONS) - {"chain_order", "spc_untagged", "tnauthlist_string"}  # these are given elsewhere
+    assert {slug for slug in told if f'"{slug}"' not in rest} == set()
+    assert set(KINDS) == {"leaf", "delegate", "intermediate", "root"}
+
+
+def test_all_real_certificates_are_described(vectors: Path) -> None:
+    folder = vectors / "shaken-certificates"
+    lines = inspected(str(folder), "--anchors", str(folder / "authorities"), "--at", "2025-06-01")
+    assert len(lines) == 349
+    assert {line["kind"] for line in lines} == {"leaf", "intermediate", "root"}
+    assert all(line["authority"] for line in lines)
+    assert {slug for line in lines for slug in line["deviations"]} <= set(DEVIATIONS)
+    assert {line["chain"] for line in lines} <= {"anchored", "certificate_expired", "certificate_not_yet_valid"}
+
+
+# ------------------------------------------------------------------------------------------ any octets
+
+WHOLE = DELEGATE.certificate.public_bytes(Encoding.DER)
+ANCHORS = Anchors([PKI.root.certificate])
+
+
+def judged(octets: bytes) -> None:
+    """Reads octets in every way there is; fails where an error is none of the documented ones."""
+    try:
+        validate(read_chain(octets), ANCHORS, NOW)
+    except UnsupportedCredential as error:
+        assert REASONS[error.reason][0] == 437
+    for _, found in certificates_in(octets):
+        if not isinstance(found, str):
+            json.dumps(describe(found, [], NO_ANCHORS, NOW))
+            describe(found, [PROVIDER.certificate], ANCHORS, NOW)
+
+
+@settings(max_examples=300, suppress_health_check=[HealthCheck.too_slow], deadline=None)
+@given(some.lists(some.tuples(some.integers(0, len(WHOLE) - 1), some.integers(0, 255)), min_size=1, max_size=4))
+def test_changed_octets_of_a_certificate_end_in_a_documented_reason(changes: list[tuple[int, int]]) -> None:
+    octets = bytearray(WHOLE)
+    for at, octet in changes:
+        octets[at] = octet
+    judged(bytes(octets))
+
+
+@given(some.binary(max_size=40), some.integers(0, len(DELEGATE.pem)), some.integers(0, 40))
+def test_changed_files_end_in_a_documented_reason(noise: bytes, at: int, gone: int) -> None:
+    whole = DELEGATE.pem + PROVIDER.pem
+    judged(whole[:at] + noise + whole[at + gone :])

@@ -48,6 +48,9 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.orig_tn", "text", "number that the token that passed vouches for; absent where that is a URI"),
     FactSpec("identity.spc", "set", "service provider codes of the certificate that passed (RFC 8226 §9)"),
     FactSpec("identity.signer", "text", "organisation in the certificate that passed"),
+    FactSpec("identity.delegate", "flag", "the certificate that passed is a delegate's (RFC 9060)"),
+    FactSpec("identity.delegated_by", "text", "organisation of the provider that delegated; absent if none did"),
+    FactSpec("identity.provider_spc", "set", "service provider codes of that provider"),
     FactSpec("identity.certificate_sha256", "text", "SHA-256 of the certificate that passed, hexadecimal"),
     FactSpec("identity.x5u", "text", "where the certificate lies, as the token judged says"),
     FactSpec("identity.x5u_host", "text", "host of it, lower case"),
@@ -120,8 +123,12 @@ def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Find
         "identity.orig_tn": result.tn or None,
         "identity.spc": credential.spc,
         "identity.signer": credential.organisation,
+        "identity.delegate": credential.delegate,
         "identity.certificate_sha256": credential.sha256,
     }
+    if credential.delegate:
+        facts["identity.delegated_by"] = credential.provider
+        facts["identity.provider_spc"] = credential.provider_spc
     return Finding(CLEAR, PASSED, _with_steps(facts, result, results, attempt.received_at), _told(results, attempt))
 
 

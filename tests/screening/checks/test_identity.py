@@ -95,6 +95,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.orig_tn": CALLER,
         "identity.spc": ("709J",),
         "identity.signer": "Example Voice",
+        "identity.delegate": False,
         "identity.certificate_sha256": found.facts["identity.certificate_sha256"],
         "identity.x5u": URL,
         "identity.x5u_host": "certs.example",
@@ -327,6 +328,53 @@ def test_a_certificate_for_other_numbers_is_out_of_scope() -> None:
     assert (found.reason, found.facts["identity.status"]) == ("out_of_scope", 437)
     inside = attempt(token(orig="13125550150", key=leaf.key), shown="+13125550150")
     assert run(inside, certificates=certificates).reason == "passed"
+
+
+PROVIDER = PKI.provider("709J")
+DELEGATED = pki.tnauthlist(ranges=[("12025550100", 50)])
+
+
+def by_delegate(leaf: pki.Holder, *above: pki.Holder, **knobs: Any) -> Finding:
+    """What a call from 12025550101 comes to that a delegate has signed."""
+    certificates = CertificateStore(Anchors([PKI.root.certificate]))
+    certificates.put(URL, b"".join(one.pem for one in (leaf, *above)), 0.0, NOW)
+    shown = f"+{knobs.pop('shown', CALLER)}"
+    return run(attempt(token(orig=shown[1:], key=leaf.key, **knobs), shown=shown), certificates=certificates)
+
+
+def test_a_delegate_passes_within_its_numbers_and_its_provider_is_named() -> None:
+    delegate = PKI.delegate(PROVIDER, DELEGATED)
+    found = by_delegate(delegate, PROVIDER)
+    told = {name: found.facts[f"identity.{name}"] for name in ("delegate", "delegated_by", "provider_spc", "signer")}
+    assert found.reason == "passed"
+    assert told == {
+        "delegate": True,
+        "delegated_by": "Example Voice",
+        "provider_spc": ("709J",),
+        "signer": "Example Bakery",
+    }
+    outside = by_delegate(delegate, PROVIDER, shown="12025550150")
+    assert (outside.reason, outside.facts["identity.status"]) == ("out_of_scope", 437)
+    assert outside.facts["identity.delegate"] is None
+
+
+@pytest.mark.parametrize(
+    ("limits", "extra", "reason"),
+    [
+        (pki.claim_constraints(values={"attest": ["A", "B"]}), {}, "passed"),
+        (pki.claim_constraints(["rcd"]), {"rcd": {"nam": "Example"}}, "passed"),
+        (pki.claim_constraints(["rcd"]), {}, "constraint_missing"),
+        (pki.claim_constraints(values={"attest": ["B"]}), {}, "constraint_value"),
+        (pki.claim_constraints(excluded=["rcd"]), {"rcd": {"nam": "Example"}}, "constraint_excluded"),
+    ],
+)
+def test_claims_beyond_the_constraints_of_the_certificate_are_438(
+    limits: bytes, extra: dict[str, Any], reason: str
+) -> None:
+    delegate = PKI.delegate(PROVIDER, DELEGATED, extensions=[pki.constrained(limits, enhanced=True)])
+    found = by_delegate(delegate, PROVIDER, extra=extra)
+    assert (found.reason, found.facts["identity.status"]) == (reason, None if reason == "passed" else 438)
+    assert (found.facts["identity.chain_ok"], found.facts["identity.signature_ok"]) == (True, True)
 
 
 def test_what_is_kept_of_a_failure_collects_no_frames() -> None:
