@@ -8,12 +8,14 @@ from __future__ import annotations
 import os
 import shutil
 import sys
+from pathlib import Path
 from typing import Final
 
-# program -> (Debian package, tests that need it)
+# program, or module of Kamailio -> (Debian package, tests that need it)
 WANTED: Final = {
     "sipp": ("sip-tester", "tests/e2e/test_sipp.py, tests/e2e/test_reload.py, tests/loadtest.py"),
     "kamailio": ("kamailio", "tests/e2e/test_insert.py: the load balancer in front, tests/e2e/test_credentials.py"),
+    "secsipid.so": ("kamailio-secsipid-modules", "tests/e2e/test_kamailio_signs.py: tokens signed by Kamailio"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
     "tshark": ("tshark", "tests/e2e/test_trace.py: captures read by others"),
     "baresip": ("baresip-core", "tests/e2e/test_softphone.py: a second softphone"),
@@ -22,8 +24,14 @@ WANTED: Final = {
 
 
 def missing() -> dict[str, tuple[str, str]]:
-    """What of WANTED is not on the path."""
-    return {program: each for program, each in WANTED.items() if shutil.which(program) is None}
+    """What of WANTED is not there."""
+    return {program: each for program, each in WANTED.items() if not _is_there(program)}
+
+
+def _is_there(program: str) -> bool:
+    if program.endswith(".so"):
+        return any(Path("/usr/lib").glob(f"*/kamailio/modules/{program}"))
+    return shutil.which(program) is not None
 
 
 def reason(program: str) -> str:

@@ -363,7 +363,7 @@ PASSING: Final[dict[str, Row]] = {
     "Asterisk, libstirshaken, OpenSIPS since 2022": Row(tail(";info=<{x5u}>;alg=ES256;ppt=shaken")),
     "OpenSIPS before": Row(tail(';info=<{x5u}>;ppt="shaken"')),
     "T-Mobile": Row(tail(';info=<{x5u}>;alg=ES256;ppt="shaken"')),
-    "French operators: alg last": Row(tail(";info=<{x5u}>;ppt=shaken;alg=ES256")),
+    "alg last": Row(tail(";info=<{x5u}>;ppt=shaken;alg=ES256")),
     "libstirshaken: origid is a word": Row(token(origid="ref"), facts={"identity.origid": "ref"}),
     "Asterisk: To as configured, with +": Row(
         lambda signers, callee: signers.value("+" + callee), deviations=("tn_plus",)

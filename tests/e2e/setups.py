@@ -180,6 +180,8 @@ SETUPS: Final = {
     "103_udp_to_tls": Setup(listeners=("outer", "inner-tls"), over=("udp", "tls"), peer={"names": ["hop.example"]}),
     "104_tls_by_name": Setup(listeners=("outer-tls", "inner"), over=("tls", "udp"), trunk={"tls_names": ["a.example"]}),
     "102_ipv6_tcp": Setup(listeners=("outer6-tcp", "inner6-tcp"), over=("tcp", "tcp")),
+    "172_signer_told_beside_603_plus": Setup(trunk={"reason_stir": "compact"}),
+    "173_signer_told_once": Setup(trunk={"reason_stir": "compact"}),
     "121_given_back_by_302": Setup(listeners=("asked", "inner")),
     "122_given_back_by_404": Setup(listeners=("asked404", "inner")),
     "123_asked_and_blocked": Setup(listeners=("asked", "inner")),
