@@ -48,6 +48,7 @@ from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context, Need
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
+from sipguard.screening.verification.replays import Replays
 from sipguard.sip.compose import local_response, response_flow, response_flow_anew, response_head
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Flow, Send
@@ -119,6 +120,7 @@ class Engine:
         self._certificates = certificates
         self._listed = NO_ANCHORS
         self._counters = Counters()
+        self._replays = Replays()
         self._loads: dict[str, TrunkLoad] = {}
         self.listeners: dict[str, Place] = {}
         self._waiting: dict[str, list[Setup]] = {}  # a key stands here while it is fetched
@@ -137,7 +139,7 @@ class Engine:
     def _use_anchors(self) -> None:
         """Trusts the anchors of the Ruleset and those listed."""
         self._certificates = self._certificates.with_anchors(self.ruleset.anchors.joined(self._listed))
-        self.context = Context(self.ruleset.lists, self._counters, self._certificates)
+        self.context = Context(self.ruleset.lists, self._counters, self._certificates, self._replays)
 
     def _use_peers(self) -> None:
         """Takes the peers of the Ruleset as they are now, those under names included."""

@@ -45,6 +45,7 @@ from sipguard.b2bua.setup_table import (
     TERMINATE_AND_CANCEL,
     TRY,
 )
+from sipguard.screening.verification.replays import dialog_of
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.flow import TCP, UDP, Flow
 from sipguard.sip.message import Request, Response, line_value
@@ -301,6 +302,8 @@ class Setup:
         b.remote = response.value("to")
         call.answer_at = engine.clock.unix
         engine.counts[_ANSWERED] += 1
+        if self.attempt.identity:
+            self.context.replays.answered(dialog_of(self.attempt))
         call.note_try(response.status)
         if call.peer is not None:
             engine.peers.answered(call.peer)

@@ -12,6 +12,7 @@ from typing import TYPE_CHECKING, Final
 if TYPE_CHECKING:
     from sipguard.screening.counters import Counters
     from sipguard.screening.lists import Lists
+    from sipguard.screening.verification.replays import Replays
     from sipguard.stir.certificate import CertificateStore
 
 CLEAR: Final = "clear"
@@ -70,10 +71,11 @@ class Waiting:
 class Context:
     """What a check may read besides the attempt. One object for the life of a Ruleset; `unix_at` moves."""
 
-    __slots__ = ("certificates", "counters", "lists", "unix_at")
+    __slots__ = ("certificates", "counters", "lists", "replays", "unix_at")
 
-    def __init__(self, lists: Lists, counters: Counters, certificates: CertificateStore) -> None:
+    def __init__(self, lists: Lists, counters: Counters, certificates: CertificateStore, replays: Replays) -> None:
         self.lists = lists
         self.counters = counters
         self.certificates = certificates
+        self.replays = replays  # the one thing here that a check writes to: it alone knows which token verified
         self.unix_at = 0.0  # Unix seconds of the receipt of the INVITE

@@ -90,6 +90,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "div_loop": (438, "`div` tokens lead to one another in a circle"),
     "div_too_long": (438, "more than five `div` tokens lead to the other token"),
     "div_orig_mismatch": (438, "tokens of one chain name different callers"),
+    "replayed": (438, "the token came in another call before, and `replay_fails: true` is set"),
     "signature": (438, "the signature does not hold"),
     # --- 438: the token and the constraints of its certificate
     "constraint_missing": (438, "a claim is missing that the certificate asks for (`mustInclude`)"),

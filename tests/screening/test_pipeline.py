@@ -32,6 +32,7 @@ from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
+from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
 from tests.screening.policy.words import plain
 
@@ -126,7 +127,7 @@ def attempt(trunk: Trunk = TRUNK, callee: str = "+12025550199", call_id: str = "
     )
 
 
-CONTEXT = Context(Lists.open(()), Counters(), CertificateStore())
+CONTEXT = Context(Lists.open(()), Counters(), CertificateStore(), Replays())
 
 
 def verdict(screening: Screening, call: CallAttempt, policy: CompiledPolicy, rules: Ruleset) -> Verdict:

@@ -14,9 +14,10 @@ from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue,
 from sipguard.screening.verification import described
 from sipguard.screening.verification.diversion import DIV
 from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.replays import Replays, is_replay
 from sipguard.screening.verification.report import told
 from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
-from sipguard.stir.errors import NO_IDENTITY_STATUS
+from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
 
 __all__ = ["COST", "FACTS", "Settings", "check"]
 
@@ -67,6 +68,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.fresh", "flag", "the token judged is fresh (RFC 8224 §6.2 step 4)"),
     FactSpec("identity.chain_ok", "flag", "its certificate is trusted; absent where there was none to look at"),
     FactSpec("identity.signature_ok", "flag", "its signature holds; absent where that was not looked at"),
+    FactSpec("identity.replay", "flag", "its token came in another call before; absent where it did not pass"),
     FactSpec("identity.reasons", "set", "why values did not pass, of all that did not; absent where all passed"),
     FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps taken"),
     FactSpec("identity.crl_stale", "flag", "the CRL that revocation is judged by is out of date; absent without one"),
@@ -84,19 +86,22 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
         return _MISSING
     certificates = context.certificates
     results = evaluate(attempt, settings, certificates)
-    finding = _judged(attempt, settings, results)
+    finding = _judged(attempt, settings, results, context.replays)
     if isinstance(finding, Finding) and finding is not _MISSING:  # that one is everybody's
         finding.facts["identity.crl_stale"] = certificates.crl_stale(attempt.received_at)
         finding.facts["identity.trust_version"] = certificates.trust_version or None
     return finding
 
 
-def _judged(attempt: CallAttempt, settings: Settings, results: list[Result]) -> Finding | Waiting:
+def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], replays: Replays) -> Finding | Waiting:
     """The first that passed, else a certificate to wait for, else the one that came furthest."""
     judged: Result | None = None
     for result in results:
         if result.outcome == PASSED and _vouches(result):
-            return _passed(result, results, attempt)
+            result.replayed = is_replay(result, attempt, replays, settings.freshness_s + settings.future_s)
+            if not (result.replayed and settings.replay_fails):
+                return _passed(result, results, attempt)
+            result.outcome, result.reason, result.status = FAILED, "replayed", InvalidIdentity.status
         if judged is None or result.step > judged.step:
             judged = result
     for result in results:
@@ -144,6 +149,7 @@ def _with_steps(
     facts["identity.fresh"] = result.fresh
     facts["identity.chain_ok"] = result.chain_ok
     facts["identity.signature_ok"] = result.signature_ok
+    facts["identity.replay"] = result.replayed
     if passport is not None:
         facts["identity.x5u"] = passport.x5u
         facts["identity.x5u_host"] = result.host or None

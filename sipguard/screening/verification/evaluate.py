@@ -34,6 +34,7 @@ class Settings:
     budget_s: float = 0.25  # on the call path; the fetch goes on behind it
     max_headers: int = 10  # Identity values looked at
     strict: bool = False  # deviations of the token fail it
+    replay_fails: bool = False  # a token that was replayed fails, which is otherwise but a fact
     x5u_ports: tuple[int, ...] = (443, 8443)
 
 

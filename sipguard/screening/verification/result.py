@@ -38,6 +38,7 @@ class Result:
         "outcome",
         "passport",  # Passport | None where it could not be read
         "reason",
+        "replayed",  # whether its token came in another call before; None where that was not asked
         "signature_ok",
         "source",  # from | pai | both: which caller the token vouches for, "" for none
         "status",
@@ -63,6 +64,7 @@ class Result:
         self.dest_ok: bool | None = None
         self.fresh: bool | None = None
         self.chain_ok: bool | None = None
+        self.replayed: bool | None = None
         self.signature_ok: bool | None = None
 
 

@@ -15,6 +15,7 @@ from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context, Finding, Waiting
 from sipguard.screening.lists import Lists
 from sipguard.screening.trunk import Trunk
+from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import Anchors, CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 from sipguard.stir.revocation import read_crl
@@ -79,7 +80,7 @@ def run(call: CallAttempt, settings: Settings = SETTINGS, certificates: Certific
 
 def context(certificates: CertificateStore | None = None) -> Context:
     """A context with nothing but certificates."""
-    return Context(Lists({}), Counters(), store() if certificates is None else certificates)
+    return Context(Lists({}), Counters(), store() if certificates is None else certificates, Replays())
 
 
 def test_all_facts_of_a_call_that_passes() -> None:
@@ -107,6 +108,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.fresh": True,
         "identity.chain_ok": True,
         "identity.signature_ok": True,
+        "identity.replay": False,
         "identity.reasons": None,
         "identity.each": None,
         "identity.crl_stale": None,

@@ -9,6 +9,7 @@ from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context, FactValue
 from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import ListSpec
+from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import CertificateStore
 from tests.screening.build import CARRIER, TRUSTED, attempt
 
@@ -26,7 +27,7 @@ SETTINGS = lists.Settings()
 
 
 def context(bound: Lists) -> Context:
-    return Context(bound, Counters(), CertificateStore())
+    return Context(bound, Counters(), CertificateStore(), Replays())
 
 
 @pytest.mark.parametrize(

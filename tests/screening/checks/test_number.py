@@ -9,10 +9,11 @@ from sipguard.screening.checks import number
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context
 from sipguard.screening.lists import Lists
+from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import CertificateStore
 from tests.screening.build import TRUSTED, attempt
 
-CONTEXT = Context(Lists({}), Counters(), CertificateStore())
+CONTEXT = Context(Lists({}), Counters(), CertificateStore(), Replays())
 SETTINGS = number.Settings()
 
 

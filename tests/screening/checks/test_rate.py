@@ -6,6 +6,7 @@ from sipguard.screening.checks import rate
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, Context
 from sipguard.screening.lists import Lists
+from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import CertificateStore
 from tests.screening.build import attempt
 
@@ -15,7 +16,7 @@ def test_it_reads_what_was_counted_at_the_instant_of_the_count() -> None:
     for at in (3600.0, 3600.0, 3800.0):
         counters.count("carrier", "12025550100", at)
     counters.count("carrier", "12025550101", 3801.0)
-    context = Context(Lists({}), counters, CertificateStore())
+    context = Context(Lists({}), counters, CertificateStore(), Replays())
     context.unix_at = 1_760_000_000.0  # another clock than that of the counters
     finding = rate.check(attempt(), rate.Settings(), context)
     assert finding.status == CLEAR
@@ -31,7 +32,7 @@ def test_it_reads_what_was_counted_at_the_instant_of_the_count() -> None:
 def test_a_caller_without_a_number_has_no_rate() -> None:
     counters = Counters()
     counters.count("carrier", "", 10.0)
-    context = Context(Lists({}), counters, CertificateStore())
+    context = Context(Lists({}), counters, CertificateStore(), Replays())
     facts = rate.check(attempt(shown="<sip:anonymous@anonymous.invalid>"), rate.Settings(), context).facts
     assert facts["rate.caller.attempts_1m"] is None
     assert facts["rate.caller.attempts_1h"] is None
