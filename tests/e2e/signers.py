@@ -20,10 +20,12 @@ from tests.pki import (
     CertificateServer,
     Holder,
     Pki,
+    crl,
     leaf_extensions,
     name,
     new_key,
     passport,
+    revoked,
     tnauthlist,
 )
 
@@ -45,6 +47,7 @@ class Signers:
         self._served.mkdir()
         self.anchors = directory / "root.pem"
         self.anchors.write_bytes(pki.root.pem)
+        self._revoke(directory)
         self._serve_all()
         odd = {
             "/redirect.pem": _redirect,
@@ -61,6 +64,19 @@ class Signers:
         }
         self._at_8443 = _server_at_8443(self._served, pki)
 
+    def _revoke(self, directory: Path) -> None:
+        """A CRL of the policy administrator. Its second entry has the issuer of the first (RFC 5280 §5.3.3)."""
+        pki = self.pki
+        self.revoked, self.also_revoked = pki.leaf(), pki.leaf()
+        self.revoked_middle = pki.authority("Example SHAKEN CA 3")
+        sti_pa = pki.administrator()
+        entries = revoked(self.revoked, self.revoked_middle)
+        entries.insert(1, (None, self.also_revoked.certificate.serial_number))
+        entries.append((self.middle.certificate.subject, self.leaf.certificate.serial_number))
+        self.crl, self.sti_pa = directory / "crl.der", directory / "sti-pa.pem"
+        self.crl.write_bytes(crl(sti_pa, entries))
+        self.sti_pa.write_bytes(sti_pa.pem)
+
     def _serve_all(self) -> None:
         pki, now = self.pki, self.pki.now
         rogue = Pki("Another ROOT")
@@ -73,6 +89,9 @@ class Signers:
             "with root": (self.under, self.under.pem + self.middle.pem + pki.root.pem),
             "with text": (self.leaf, b"subject=SHAKEN 709J\r\n\r\n" + self.leaf.pem.replace(b"\n", b"\r\n") + b"\n\n"),
             "incomplete": (self.under, self.under.pem),
+            "revoked": (self.revoked, self.revoked.pem),
+            "also revoked": (self.also_revoked, self.also_revoked.pem),
+            "under revoked": (leaf := pki.leaf(issuer=self.revoked_middle), leaf.pem + self.revoked_middle.pem),
             "rogue": (leaf := rogue.leaf(), leaf.pem),
             "rogue with root": (leaf, leaf.pem + rogue.root.pem),
             "expired": (leaf := pki.leaf(opens=now - 30 * DAY, days=29), leaf.pem),
@@ -112,6 +131,7 @@ class Signers:
         ports = [443, 8443, self.server.port, *(server.port for server in self._faulty.values())]
         return {
             "anchors": [str(self.anchors)],
+            "crl": {"file": str(self.crl), "signers": [str(self.sti_pa)]},
             "fetch": {
                 "allow_networks": ["127.0.0.0/8"],
                 "ports": ports,
