@@ -13,7 +13,7 @@ from collections import Counter
 from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
-from typing import Final
+from typing import BinaryIO, Final
 
 import click
 import msgspec
@@ -107,16 +107,21 @@ def _contents(files: tuple[str, ...]) -> Iterator[tuple[str, bytes | str]]:
     """Name and octets of each file, or why it cannot be read. Names of other encodings are shown as far as they go."""
     for name in files:
         if name == STDIN:
-            yield name, sys.stdin.buffer.read(FILE_LIMIT)
+            yield name, _bounded(sys.stdin.buffer)
             continue
         path = Path(name)
         for each in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else (path,):
             shown = os.fsencode(each).decode("utf-8", "replace")
             try:
                 with each.open("rb") as opened:
-                    yield shown, opened.read(FILE_LIMIT)
+                    yield shown, _bounded(opened)
             except OSError as error:
                 yield shown, error.strerror or str(error)
+
+
+def _bounded(opened: BinaryIO) -> bytes | str:
+    octets = opened.read(FILE_LIMIT + 1)
+    return octets if len(octets) <= FILE_LIMIT else f"longer than {FILE_LIMIT} octets"
 
 
 def _text(line: Line) -> str:

@@ -46,7 +46,7 @@ class Anchors:
             by_subject.setdefault(one.subject.public_bytes(), []).append(one)
         self._by_subject = {subject: tuple(ones) for subject, ones in by_subject.items()}
         self._fingerprints = frozenset(by_print)
-        self._links: dict[bytes, Link] = {}  # those that were asked for
+        self._links: dict[x509.Certificate, Link] = {}  # those that were asked for
         self.revision = sha256(b"".join(sorted(by_print))).hexdigest()[:16]
 
     @classmethod
@@ -68,14 +68,12 @@ class Anchors:
         more = [one for one in others if one not in self]
         return Anchors([*self, *more]) if more else self
 
-    def link(self, certificate: x509.Certificate) -> Link | None:
-        """The anchor as a link of a path, None where it is none. Raises what reading its extensions may raise."""
-        fingerprint = certificate.fingerprint(SHA256())
-        if fingerprint not in self._fingerprints:
-            return None
-        if fingerprint not in self._links:
-            self._links[fingerprint] = Link(certificate)
-        return self._links[fingerprint]
+    def link(self, anchor: x509.Certificate) -> Link:
+        """One of these as a link of a path, read once. Raises what reading its extensions may raise."""
+        found = self._links.get(anchor)
+        if found is None:
+            found = self._links[anchor] = Link(anchor)
+        return found
 
     def of_subject(self, subject: x509.Name) -> tuple[x509.Certificate, ...]:
         """Anchors of that name; re-issues share one."""
@@ -108,17 +106,17 @@ class Walk:
         return found
 
     def _climb(self, path: list[Link]) -> list[Link] | None:
-        for candidate in self._candidates(path):
-            issuer = self._issuer(candidate, path)
+        for candidate, anchored in self._candidates(path):
+            issuer = self._issuer(candidate, anchored, path)
             if issuer is not None:
                 longer = [*path, issuer]
-                found = longer if candidate in self._anchors else self._climb(longer)
+                found = longer if anchored else self._climb(longer)
                 if found is not None:
                     return found
         return None
 
-    def _candidates(self, path: list[Link]) -> Iterator[x509.Certificate]:
-        """Anchors of the issuer's name first, then what came in the file and is not on the path yet.
+    def _candidates(self, path: list[Link]) -> Iterator[tuple[x509.Certificate, bool]]:
+        """Anchors of the issuer's name first (True), then what came in the file and is not on the path yet.
 
         Of several of one name those with the key that is asked for come first; re-issues share name and key.
         """
@@ -128,10 +126,11 @@ class Walk:
         name, aki = link.certificate.issuer, link.extensions.aki
         on_path = [one.certificate for one in path]
         pooled = [one for one in self._pool if one.subject == name and one not in on_path and one not in self._anchors]
-        for ones in (self._anchors.of_subject(name), pooled):
-            yield from ones if len(ones) == 1 else sorted(ones, key=lambda one: _ski(one) != aki)
+        for ones, anchored in ((self._anchors.of_subject(name), True), (pooled, False)):
+            ordered = ones if len(ones) == 1 else sorted(ones, key=lambda one: _ski(one) != aki)
+            yield from ((one, anchored) for one in ordered)
 
-    def _issuer(self, candidate: x509.Certificate, path: list[Link]) -> Link | None:
+    def _issuer(self, candidate: x509.Certificate, anchored: bool, path: list[Link]) -> Link | None:
         """The link of `candidate` if it may stand above `path` and signed its end; else the reason is kept."""
         if self._signatures == 0:
             self._why, self._detail = "chain_too_long", ""
@@ -139,7 +138,7 @@ class Walk:
         self._signatures -= 1
         try:
             _require_signed(path[-1].certificate, candidate)
-            issuer = self._anchors.link(candidate) or Link(candidate)
+            issuer = self._anchors.link(candidate) if anchored else Link(candidate)
             _require_authority(issuer, path[1:])
             _require_scope(issuer, path[-1])
             _require_valid(candidate, self._unix_at)

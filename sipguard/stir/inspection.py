@@ -71,9 +71,9 @@ def describe(
     line: Line = {"sha256": certificate.fingerprint(SHA256()).hex()}
     try:
         _name(line, certificate, unix_at)
-        path, why = _path(certificate, beside, anchors, unix_at)
+        path, why, known = _path(certificate, beside, anchors, unix_at)
         _scope(line, path)
-        line["authority"] = _named(path[-1].certificate.subject) if len(path) > 1 or certificate in anchors else None
+        line["authority"] = _named(path[-1].certificate.subject) if known else None
         line["chain"] = (why or ANCHORED) if len(anchors) else None
         line["deviations"] = list(deviations(path))
     except UnsupportedCredential as error:
@@ -116,8 +116,8 @@ def _scope(line: Line, path: Sequence[Link]) -> None:
 
 def _path(
     certificate: x509.Certificate, beside: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
-) -> tuple[list[Link], str]:
-    """As much as is known of the path upwards, and why it would not be accepted at this time, "" where it would.
+) -> tuple[list[Link], str, bool]:
+    """As much as is known of the path upwards, why it would not be accepted at this time, whether it leads anywhere.
 
     Which authority a certificate chains to is told of expired ones too.
     """
@@ -125,15 +125,15 @@ def _path(
     opens, closes = validity(certificate)
     timely = "certificate_not_yet_valid" if unix_at < opens else "certificate_expired" if unix_at > closes else ""
     if certificate in anchors:
-        return [leaf], timely
+        return [leaf], timely, True
     trusted = anchors if len(anchors) else Anchors([one for one in beside if one != certificate])
     try:
         path = Walk(beside, trusted, None).path(leaf)
         if not timely and any(not _holds(link.certificate, unix_at) for link in path):
             path = Walk(beside, trusted, unix_at).path(leaf)  # another issue of the same authority may be valid
     except UnsupportedCredential as error:
-        return [leaf], error.reason
-    return path, timely
+        return [leaf], error.reason, False
+    return path, timely, True
 
 
 def _holds(certificate: x509.Certificate, unix_at: float) -> bool:

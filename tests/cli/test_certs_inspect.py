@@ -13,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
+from sipguard.cli import certs_inspect
 from sipguard.cli.main import main
 from sipguard.stir.chain import NO_ANCHORS, Anchors
 from sipguard.stir.credential import read_chain, validate
@@ -144,6 +145,14 @@ def test_garbage_has_its_line(tmp_path: Path) -> None:
         (1, "tnauthlis"),
     ]
     assert lines[0]["file"].endswith("br\ufffdken.pem")
+
+
+def test_a_file_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(certs_inspect, "FILE_LIMIT", len(LEAF.pem))
+    assert len(inspected("-", given=LEAF.pem)) == 1
+    assert inspected("-", status=1, given=LEAF.pem + b"\n") == [
+        {"file": "-", "problem": f"longer than {len(LEAF.pem)} octets"}
+    ]
 
 
 def test_validity_is_that_of_the_time() -> None:
