@@ -9,7 +9,7 @@ from __future__ import annotations
 import click
 
 from sipguard import __version__
-from sipguard.cli import backup, calls, certs, configuration, doctor, operate, plan, top, trace
+from sipguard.cli import backup, calls, certs, configuration, doctor, identity, operate, plan, top, trace
 
 EXIT_CODES = """\b
 Exit status:
@@ -26,7 +26,7 @@ def main() -> None:
     """Inline SIP call screening: verifies, asks lists and policy, then rejects, labels or forwards each call."""
 
 
-for module in (operate, configuration, calls, top, trace, doctor, plan, backup, certs):
+for module in (operate, configuration, calls, top, trace, doctor, plan, backup, certs, identity):
     for command in module.COMMANDS:
         main.add_command(command)
 

@@ -411,6 +411,8 @@ class Supervisor:
             fetch=loaded.service.fetch,
             dns=loaded.service.dns,
             trust=loaded.service.trust,
+            anchors=loaded.service.anchors,
+            verification=loaded.service.verification,
             drain_deadline_s=loaded.service.drain_deadline_s,
             hep=loaded.service.hep,
             drain_notice_s=loaded.service.drain_notice_s,
@@ -420,7 +422,7 @@ class Supervisor:
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""
-        taken = {"fetch", "dns", "trust", "drain_deadline_s", "hep", "drain_notice_s"}
+        taken = {"fetch", "dns", "trust", "anchors", "verification", "drain_deadline_s", "hep", "drain_notice_s"}
         changed = [
             field.name
             for field in fields(Service)

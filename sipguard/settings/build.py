@@ -35,6 +35,7 @@ from sipguard.screening.trunk import (
     Upstream,
     WriteRules,
 )
+from sipguard.screening.verification.evaluate import Settings as VerificationSettings
 from sipguard.settings import secret
 from sipguard.settings.model import (
     SET_ELSEWHERE,
@@ -76,12 +77,14 @@ class Service:
     drain_deadline_s: float
     drain_notice_s: float
     fetch: FetchSettings
+    anchors: tuple[bytes, ...]  # PEM, for Identity values that are verified away from calls
+    verification: VerificationSettings
     dns: DnsSettings
     hep: HepSettings | None
     trust: TrustSettings
 
 
-def service(config: Config, base: File) -> Service:
+def service(config: Config, base: File, anchors: tuple[bytes, ...] = ()) -> Service:
     """The settings of the processes."""
     fetch = config.identity.fetch
     state = at(base, config.state.directory)
@@ -112,6 +115,8 @@ def service(config: Config, base: File) -> Service:
             deadline_s=fetch.deadline,
             per_host=fetch.per_host,
         ),
+        anchors=anchors,
+        verification=_verification(config),
         dns=DnsSettings(
             servers=tuple(config.dns.servers),
             deadline_s=config.dns.deadline,
@@ -157,6 +162,12 @@ def _login(shape: LoginShape, base: File) -> Login:
     except OSError:
         file = shape.password.written
     return Login(shape.url.rstrip("/"), shape.user, file)
+
+
+def _verification(config: Config) -> VerificationSettings:
+    settings = check_settings(config)["identity"]
+    assert isinstance(settings, VerificationSettings)
+    return settings
 
 
 def _hep(config: Config, base: File) -> HepSettings | None:

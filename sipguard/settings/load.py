@@ -114,7 +114,7 @@ class _Load:
         lists = () if self.mode == SKIP else self._lists()
         service = None
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
-            service = build.service(self.config, self.base)
+            service = build.service(self.config, self.base, anchors)
         self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
         ruleset = None
         if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):

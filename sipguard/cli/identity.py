@@ -1,0 +1,231 @@
+"""The command group identity: Identity headers offline, verify and decode.
+
+Enters: what people paste, numbers, files, a time. Leaves: each result with its facts. Must not: verify by itself
+(`sipguard.screening.verification` does, as for calls), fetch unless asked.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import sys
+import time
+from collections.abc import Iterable
+from dataclasses import replace
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Final
+
+import click
+from click.core import ParameterSource
+
+from sipguard.cli import pasted
+from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
+from sipguard.cli.identity_text import decoded_text, verified_text
+from sipguard.net.disk import Disk
+from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
+from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.offline import Question, attempt_of, document, fitting, verdict
+from sipguard.screening.verification.result import PASSED, Result
+from sipguard.settings import Service
+from sipguard.stir.certificate import Anchors, CertificateStore
+from sipguard.stir.decoded import completed, decoded
+from sipguard.stir.errors import BadIdentityInfo, StirError
+from sipguard.stir.identity import split
+
+STDIN: Final = "-"
+FILE_LIMIT: Final = 4 * 2**20  # octets read of one file
+NO_VALUE: Final = "{}: holds no Identity value (a token, an Identity: line, or an INVITE)"
+
+
+@click.group(name="identity")
+def identity() -> None:
+    """Identity headers: what they say, and whether they hold."""
+
+
+@identity.command()
+@click.option("--identity", "file", required=True, metavar="FILE", help="Identity values, header lines or an INVITE.")
+@click.option("--from", "caller", metavar="NUMBER", help="The caller: a number, a URI, or a From value.")
+@click.option("--to", "called", metavar="NUMBER", help="The called party, in the same forms.")
+@click.option("--pai", "asserted", multiple=True, metavar="NUMBER", help="P-Asserted-Identity, in the same forms.")
+@click.option("--ruri", "request_uri", metavar="URI", help="Request-URI, if it is another than --to.")
+@click.option("--at", metavar="TIME", help="When the call was made, as 2026-11-26T12:00:00Z; now if left out.")
+@click.option("--date", metavar="DATE", help="The Date header.")
+@click.option("--certificate", "certificates", multiple=True, metavar="FILE", help="PEM chain of a signer; repeatable.")
+@click.option("--anchors", multiple=True, metavar="FILE", help="PEM of trusted authorities; repeatable.")
+@click.option("--strict", is_flag=True, help="Where a token leaves the standard, it fails.")
+@click.option(
+    "--fetch", is_flag=True, help="Fetch certificates that are not at hand, under the guard of identity.fetch."
+)
+@config_option
+@json_option
+@click.pass_context
+def verify(
+    context: click.Context,
+    file: str,
+    caller: str | None,
+    called: str | None,
+    asserted: tuple[str, ...],
+    request_uri: str | None,
+    at: str | None,
+    date: str | None,
+    certificates: tuple[str, ...],
+    anchors: tuple[str, ...],
+    strict: bool,
+    fetch: bool,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Say whether Identity values hold for a call, as of any time, each with all that was found.
+
+    FILE holds raw Identity values, header lines, bare tokens or a whole INVITE, which also says who calls whom; - is
+    standard input. Anchors, freshness and kept certificates come from the configuration where there is one.
+
+    \b
+    Exit status:
+      0  one value passes
+      1  none passes
+      2  the command line, a file or the configuration is wrong
+    """
+    given = pasted.read(_text(file))
+    values = tuple(completed(each) for each in split(given.identity))
+    if not values:
+        stop(NO_VALUE.format(file), WRONG)
+    caller, called = caller or given.caller, called or given.called or given.request_uri
+    if not caller or not called:
+        stop("--from and --to are needed: FILE holds no INVITE that says them", WRONG)
+    service = _service(context, config)
+    settings = service.verification if service is not None else Settings()
+    settings = _of_all(settings, strict, len(values))
+    question = Question(
+        caller, called, values, _instant(at) if at is not None else time.time(),
+        asserted or tuple(given.asserted), request_uri or given.request_uri, date or given.date,
+    )  # fmt: skip
+    pem = [_octets(each) for each in anchors] or list(service.anchors if service is not None else ())
+    try:
+        store = CertificateStore(Anchors.read(pem))
+    except StirError as error:
+        stop(f"--anchors: {error}", WRONG)
+    results = _evaluated(question, settings, store, [_octets(each) for each in certificates], service, fetch)
+    if as_json:
+        print_json(document(results, question.at))
+    else:
+        click.echo(verified_text(results, question, settings, anchors=len(store.anchors)))
+    sys.exit(0 if verdict(results) == PASSED else FAILED)
+
+
+def _of_all(settings: Settings, strict: bool, count: int) -> Settings:
+    """`settings` for somebody who wants to see every value."""
+    return replace(settings, strict=strict or settings.strict, max_headers=max(count, settings.max_headers))
+
+
+def _evaluated(
+    question: Question,
+    settings: Settings,
+    store: CertificateStore,
+    chains: list[bytes],
+    service: Service | None,
+    fetch: bool,
+) -> list[Result]:
+    """The results, with certificates from files, from those that are kept, and by the network where that is wanted."""
+    attempt = attempt_of(question)
+    results = evaluate(attempt, settings, store)
+    # also of those that fail before: a whole answer wants their chain and signature too
+    wanted = {one.passport.x5u: one.passport for one in results if one.passport is not None and one.host}
+    for url, passport in wanted.items():
+        octets = fitting(passport, chains) or _kept(service, url)
+        if octets:
+            store.put(url, octets, 0.0, question.at)
+    if fetch:
+        missing = [url for url in wanted if store.get(url, question.at) is None]
+        asyncio.run(_fetch(service, missing, store, question.at))
+    return evaluate(attempt, settings, store)
+
+
+def _kept(service: Service | None, url: str) -> bytes:
+    """The copy of a certificate that the running sipguard keeps, b"" for none."""
+    if service is None or not Path(service.fetch.directory).is_dir():
+        return b""
+    try:
+        copy = Disk(Path(service.fetch.directory)).read(url, time.time())
+    except OSError:
+        return b""
+    return copy.octets if copy is not None else b""
+
+
+async def _fetch(service: Service | None, urls: Iterable[str], store: CertificateStore, at: float) -> None:
+    """Fetches into `store`, without keeping anything on disk."""
+    settings = service.fetch if service is not None else FetchSettings()
+    fetcher = CertificateFetcher(replace(settings, directory=""))
+    try:
+        for url in urls:
+            try:
+                fetched = await fetcher.fetch(url)
+                store.put(url, fetched.octets, fetched.lifetime_s, at)
+            except FetchError as error:
+                store.put_failure(url, BadIdentityInfo(error.reason), at)
+    finally:
+        await fetcher.close()
+
+
+@identity.command()
+@click.argument("files", nargs=-1, required=True, metavar="FILE...")
+@json_option
+def decode(files: tuple[str, ...], as_json: bool) -> None:
+    """Show what stands in Identity values: parameters, header, claims, signature. Nothing is verified.
+
+    Each FILE holds Identity values, header lines, bare tokens or an INVITE, as many as you like; - is standard input.
+
+    \b
+    Exit status:
+      0  every value can be read
+      1  one cannot; its problem is shown
+      2  a file cannot be read, or holds no value
+    """
+    found: list[dict[str, object]] = []
+    for file in files:
+        values = split(pasted.read(_text(file)).identity)
+        if not values:
+            stop(NO_VALUE.format(file), WRONG)
+        found += [{"file": file, "number": n, **decoded(each)} for n, each in enumerate(values, 1)]
+    if as_json:
+        print_json(found)
+    else:
+        click.echo("\n\n".join(decoded_text(each) for each in found))
+    sys.exit(FAILED if any(each["problem"] for each in found) else 0)
+
+
+def _service(context: click.Context, config: Path) -> Service | None:
+    """The settings of the configuration; None where nobody named one and there is none in its usual place."""
+    usual = context.get_parameter_source("config") == ParameterSource.DEFAULT
+    return None if usual and not config.exists() else service_of(config)
+
+
+def _text(file: str) -> str:
+    return _octets(file).decode("utf-8", "replace")
+
+
+def _octets(file: str) -> bytes:
+    """What a file holds; ends where it cannot be read."""
+    if file == STDIN:
+        return sys.stdin.buffer.read(FILE_LIMIT)
+    try:
+        with Path(file).open("rb") as opened:
+            return opened.read(FILE_LIMIT)
+    except OSError as error:
+        stop(f"{file}: {error.strerror}", WRONG)
+
+
+def _instant(written: str) -> float:
+    """Unix seconds of an ISO 8601 time, UTC where it names no zone, or of a number of them."""
+    try:
+        return float(written.removeprefix("@"))
+    except ValueError:
+        pass
+    try:
+        found = datetime.fromisoformat(written)
+    except ValueError:
+        stop(f"--at {written}: not a time such as 2026-11-26T12:00:00Z", WRONG)
+    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
+
+
+COMMANDS = (identity,)

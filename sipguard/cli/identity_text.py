@@ -1,0 +1,135 @@
+"""Identity values in words, for somebody who investigates a call.
+
+Enters: results, what stands in values. Leaves: text. Must not: find anything out.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Sequence
+from typing import Final
+
+from sipguard.numbers.canonical import show
+from sipguard.screening.verification.evaluate import Settings
+from sipguard.screening.verification.offline import WAITING_MEANS, Question, attempt_of, described, instant, verdict
+from sipguard.screening.verification.result import PASSED, WAITING, Result
+from sipguard.stir.passport import Passport
+
+_VERDICTS: Final = {
+    "passed": "PASSED: one value holds for this call",
+    "failed": "FAILED: no value holds for this call",
+    "unsupported": "UNSUPPORTED: no value is of a type that is verified here",
+    "waiting": "NOT DECIDED: a certificate is missing",
+    "none": "NONE: there is no Identity value",
+}
+_SOURCES: Final = {
+    "from": "in From", "pai": "in P-Asserted-Identity", "both": "in From and P-Asserted-Identity",
+}  # fmt: skip
+_PLACES: Final = {
+    "to": "in To only: the call was sent on", "request_uri": "in the Request-URI only", "both": "in To and Request-URI",
+}  # fmt: skip
+
+
+def verified_text(results: Sequence[Result], question: Question, settings: Settings, anchors: int) -> str:
+    """The verdict, then each value with a line for each step."""
+    lines = [_VERDICTS[verdict(results)], f"judged as of {instant(question.at)}, {anchors} trusted certificates"]
+    for number, result in enumerate(results, 1):
+        lines += ["", f"Identity {number} of {len(results)}: {_headline(result)}"]
+        lines += [f"  {name:<12} {text}" for name, text in _steps(result, question, settings) if text]
+    return "\n".join(lines)
+
+
+def _headline(result: Result) -> str:
+    if result.outcome == WAITING:
+        return f"not decided, {WAITING_MEANS}"
+    if result.outcome == PASSED:
+        return PASSED
+    status = f" ({result.status})" if result.status else ""
+    return f"{result.outcome}, {result.reason}{status}: {described(result, 0.0)['meaning']}"
+
+
+def _steps(result: Result, question: Question, settings: Settings) -> list[tuple[str, str]]:
+    """(name, text) of each line, "" for what was not looked at."""
+    advice = ("what to do", str(described(result, question.at)["advice"]))
+    passport = result.passport
+    if passport is None:
+        return [("value", result.value[:60] + ("..." if len(result.value) > 60 else "")), advice]
+    return [
+        ("token", _token(passport)),
+        ("signed", f"{instant(passport.iat)}, {_age(question.at - passport.iat)}"),
+        ("certificate", passport.x5u),
+        ("caller", _caller(result, passport, question)),
+        ("called", _called(result, passport, question)),
+        ("fresh", _fresh(result, passport, question, settings)),
+        ("chain", _chain(result)),
+        ("signature", _held(result.signature_ok, "it holds", "it does not hold over the octets received")),
+        ("deviations", ", ".join(passport.deviations)),
+        advice,
+    ]
+
+
+def _token(passport: Passport) -> str:
+    parts = [passport.ppt or "base PASSporT"]
+    if passport.attest:
+        parts.append(f"attestation {passport.attest}")
+    if passport.origid:
+        parts.append(f"origid {passport.origid}")
+    return ", ".join(parts)
+
+
+def _age(age_s: float) -> str:
+    return f"{abs(age_s):.0f} s {'before' if age_s >= 0 else 'after'} the call"
+
+
+def _held(ok: bool | None, yes: str, no: str) -> str:
+    if ok is None:
+        return "not looked at"
+    return f"yes: {yes}" if ok else f"NO: {no}"
+
+
+def _caller(result: Result, passport: Passport, question: Question) -> str:
+    attempt = attempt_of(question)
+    said = passport.orig_uri or show(passport.orig_tn.lstrip("+"))
+    here = [f"From {show(attempt.shown.tn) or attempt.shown.form}"]
+    here += [
+        f"P-Asserted-Identity {show(one.tn)}" for one in (attempt.asserted, attempt.asserted_also) if one is not None
+    ]
+    return _held(result.orig_ok, f"{said} {_SOURCES.get(result.source, '')}", f"token says {said}; {', '.join(here)}")
+
+
+def _called(result: Result, passport: Passport, question: Question) -> str:
+    attempt = attempt_of(question)
+    said = ", ".join([*(show(tn.lstrip("+")) for tn in passport.dest_tns), *passport.dest_uris])
+    here = f"To {show(attempt.to.tn) or attempt.to.form}, Request-URI {show(attempt.callee.tn) or attempt.callee.form}"
+    return _held(result.dest_ok, f"{said} {_PLACES.get(result.dest_source, '')}", f"token says {said}; {here}")
+
+
+def _fresh(result: Result, passport: Passport, question: Question, settings: Settings) -> str:
+    window = f"{settings.freshness_s:.0f} s are allowed, {settings.future_s:.0f} s ahead"
+    return _held(result.fresh, window, f"{_age(question.at - passport.iat)}; {window}")
+
+
+def _chain(result: Result) -> str:
+    credential = result.credential
+    if credential is None:
+        return _held(result.chain_ok, "it leads to a trusted certificate", "it is not trusted")
+    spc = f", SPC {' '.join(credential.spc)}" if credential.spc else ""
+    text = f"{credential.subject}{spc}, valid {instant(credential.not_before_at)} to {instant(credential.not_after_at)}"
+    return _held(result.chain_ok, f"{text}, issued by {credential.issuer}", text)
+
+
+def decoded_text(value: dict[str, object]) -> str:
+    """One value as `decode` shows it."""
+    lines = [f"{value['file']}, value {value['number']}"]
+    if value["problem"]:
+        detail = f" ({value['detail']})" if value["detail"] else ""
+        lines.append(f"  problem      {value['problem']}: {value['meaning']}{detail}")
+    for name in ("parameters", "header", "claims"):
+        if value[name] is not None:
+            shown = json.dumps(value[name], indent=2, ensure_ascii=False).replace("\n", f"\n{'':15}")
+            lines.append(f"  {name:<12} {shown}")
+    lines.append(f"  signature    {value['signature_octets']} octets")
+    deviations = value["deviations"]
+    if isinstance(deviations, list) and deviations:
+        lines.append(f"  deviations   {', '.join(deviations)}")
+    return "\n".join(lines)

@@ -1,0 +1,205 @@
+"""What verification came to, for people and programs away from the call path; the question is asked in plain words.
+
+Enters: who calls whom and when, Identity values, Results. Leaves: the attempt that the call path would have seen, and
+plain members of JSON documents. Must not: verify; `evaluate` does, the same for a call, for a command and for HTTP.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+from datetime import UTC, datetime
+from typing import Final
+
+from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
+from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
+from cryptography.hazmat.primitives.hashes import SHA256
+
+from sipguard.screening.attempt import CallAttempt, read_attempt
+from sipguard.screening.trunk import Trunk
+from sipguard.screening.verification.diversion import DIV
+from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Diversion, Result
+from sipguard.stir.advice import advice_of
+from sipguard.stir.credential import Credential, read_chain
+from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.extensions import UNREADABLE
+from sipguard.stir.passport import Passport
+from sipguard.stir.reasons import REASONS
+
+Member = str | int | float | bool | None | list[str] | list["Member"] | dict[str, "Member"]
+NONE: Final = "none"  # there is no Identity value
+WAITING_MEANS: Final = "its certificate is not at hand"
+ASKED_FROM: Final = Trunk("offline", "interconnect")  # numbers are read as NANP
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who calls whom, and what was signed. `at` in Unix seconds; `request_uri` is the called party where it is ""."""
+
+    caller: str
+    called: str
+    identity: tuple[str, ...]
+    at: float
+    asserted: tuple[str, ...] = ()
+    request_uri: str = ""
+    date: str = ""
+
+
+def attempt_of(question: Question, trunk: Trunk = ASKED_FROM) -> CallAttempt:
+    """The call that the question is about. Never raises: what is no number and no URI names nobody."""
+    called = address(question.called)
+    uri = question.request_uri or called
+    return read_attempt(
+        trunk,
+        question.at,
+        _bare(address(uri)),
+        address(question.caller),
+        called,
+        [address(each) for each in question.asserted],
+        (),
+        question.identity,
+        "",
+        question.date,
+        "",
+    )
+
+
+def address(written: str) -> str:
+    """A header value for what was written: that itself, a URI in brackets, or a number or name as a URI."""
+    text = written.strip()
+    if "<" in text:
+        return text
+    if ":" in text:
+        return f"<{text}>"
+    if text.lower() in ("anonymous", "unavailable", "restricted"):
+        return f"<sip:{text.lower()}@anonymous.invalid>"
+    return f"<sip:{text}>" if "@" in text else f"<tel:{text}>"
+
+
+def _bare(value: str) -> str:
+    """The URI in a name-addr."""
+    return value.partition("<")[2].partition(">")[0]
+
+
+def document(results: Sequence[Result], at: float) -> dict[str, Member]:
+    """All of it: `verdict` is passed | failed | unsupported | waiting | none, that of the value numbered `judged`."""
+    best = judged(results)
+    number = next((n for n, one in enumerate(results, 1) if one is best), 0)
+    return {
+        "at": at,
+        "at_utc": instant(at),
+        "verdict": verdict(results),
+        "judged": number,
+        "results": list[Member]([described(one, at) for one in results]),
+    }
+
+
+def judged(results: Sequence[Result]) -> Result | None:
+    """The value that counts, as on the call path: the first that passed and speaks of a caller, else the furthest."""
+    best: Result | None = None
+    for result in results:
+        if result.outcome == PASSED and result.passport is not None and result.passport.ppt != DIV:
+            return result
+        if best is None or result.step > best.step:
+            best = result
+    return best
+
+
+def verdict(results: Sequence[Result]) -> str:
+    """passed where one value passes, else waiting where one might, else what the value judged came to; none."""
+    best = judged(results)
+    if best is None:
+        return NONE
+    if best.outcome == PASSED and best.passport is not None and best.passport.ppt != DIV:
+        return PASSED
+    if any(one.outcome == WAITING for one in results):
+        return WAITING
+    return UNSUPPORTED if best.outcome == UNSUPPORTED else FAILED
+
+
+def described(result: Result, at: float) -> dict[str, Member]:
+    """One value with the outcome of each step; null for a step that was not taken."""
+    passport, credential = result.passport, result.credential
+    waiting = result.outcome == WAITING
+    return {
+        "outcome": result.outcome,
+        "reason": result.reason,
+        "status": result.status,
+        "meaning": WAITING_MEANS if waiting else REASONS.get(result.reason, (0, ""))[1],
+        "advice": advice_of("" if waiting else result.reason),
+        "orig_ok": result.orig_ok,
+        "orig_source": result.source,
+        "orig_tn": result.tn,
+        "dest_ok": result.dest_ok,
+        "dest_source": result.dest_source,
+        "fresh": result.fresh,
+        "chain_ok": result.chain_ok,
+        "signature_ok": result.signature_ok,
+        "diversion": _chain(result.diversion) if result.diversion is not None else None,
+        "token": claimed(passport, at) if passport is not None else None,
+        "certificate": _held(credential) if credential is not None else None,
+    }
+
+
+def claimed(passport: Passport, at: float) -> dict[str, Member]:
+    """What a token says, whether it is true or not."""
+    return {
+        "ppt": passport.ppt,
+        "alg": passport.alg,
+        "x5u": passport.x5u,
+        "iat": passport.iat,
+        "iat_utc": instant(passport.iat),
+        "age_s": round(at - passport.iat, 3),
+        "orig_tn": passport.orig_tn,
+        "orig_uri": passport.orig_uri,
+        "dest_tns": list[Member](passport.dest_tns),
+        "dest_uris": list[Member](passport.dest_uris),
+        "div_tn": passport.div_tn,
+        "attest": passport.attest,
+        "origid": passport.origid,
+        "deviations": list[Member](passport.deviations),
+    }
+
+
+def _chain(diversion: Diversion) -> dict[str, Member]:
+    return {"holds": diversion.holds, "reason": diversion.reason, "hops": len(diversion.hops)}
+
+
+def _held(credential: Credential) -> dict[str, Member]:
+    return {
+        "subject": credential.subject,
+        "issuer": credential.issuer,
+        "organisation": credential.organisation,
+        "spc": list[Member](credential.spc),
+        "ranges": [f"{start}+{count}" for start, count in credential.authority.ranges],
+        "sha256": credential.sha256,
+        "not_before_utc": instant(credential.not_before_at),
+        "not_after_utc": instant(credential.not_after_at),
+        "deviations": list[Member](credential.warnings),
+    }
+
+
+def fitting(passport: Passport, chains: Sequence[bytes]) -> bytes:
+    """Of several PEM files the one with the key that signed the token, the first where none did; b"" for no file."""
+    signature = passport.signature
+    number = int.from_bytes
+    der = encode_dss_signature(number(signature[:32], "big"), number(signature[32:], "big"))
+    for octets in chains:
+        try:
+            for one in read_chain(octets):
+                key = one.public_key()
+                if isinstance(key, EllipticCurvePublicKey):
+                    key.verify(der, passport.signing_input, ECDSA(SHA256()))
+                    return octets
+        except (InvalidSignature, UnsupportedCredential, *UNREADABLE):
+            continue
+    return chains[0] if chains else b""
+
+
+def instant(unix_at: float) -> str:
+    """Unix seconds as UTC, "" for what no calendar has."""
+    try:
+        return datetime.fromtimestamp(unix_at, UTC).isoformat(timespec="seconds").replace("+00:00", "Z")
+    except (OverflowError, ValueError, OSError):
+        return ""
