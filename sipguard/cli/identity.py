@@ -26,8 +26,9 @@ from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import Question, attempt_of, document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.service.trusted import Trusted, trusted_on_disk, under
 from sipguard.settings import Service
-from sipguard.stir.certificate import Anchors, CertificateStore
+from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.decoded import completed, decoded
 from sipguard.stir.errors import BadIdentityInfo, StirError
 from sipguard.stir.identity import split
@@ -101,8 +102,9 @@ def verify(
         asserted or tuple(given.asserted), request_uri or given.request_uri, date or given.date,
     )  # fmt: skip
     pem = [_octets(each) for each in anchors] or list(service.anchors if service is not None else ())
+    trusted = trusted_on_disk(service.trust) if service is not None and not anchors else Trusted()
     try:
-        store = CertificateStore(Anchors.read(pem))
+        store = under(CertificateStore(), tuple(pem), trusted)
     except StirError as error:
         stop(f"--anchors: {error}", WRONG)
     results = _evaluated(question, settings, store, [_octets(each) for each in certificates], service, fetch)

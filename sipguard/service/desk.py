@@ -11,7 +11,7 @@ import json
 import signal
 import socket
 import sys
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -19,13 +19,17 @@ import structlog
 import uvloop
 from aiohttp import web
 
+from sipguard.net.fetch import CertificateFetcher
 from sipguard.service import logs
+from sipguard.service.api import Api
 from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.channel import Channel
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import CONTENT_TYPE, DeskSlots, render, scrape
 from sipguard.service.trust import SourceState
+from sipguard.service.trusted import Trusted
 from sipguard.settings import Service
+from sipguard.settings.secret import read as read_secret
 from sipguard.store.errors import StoreError
 from sipguard.store.sqlite import SqliteStore
 
@@ -43,6 +47,7 @@ class Start:
     modes: dict[str, str]
     peers: list[tuple[str, str, str]]
     trust: tuple[SourceState, ...] = ()
+    trusted: Trusted = field(default_factory=Trusted)
 
 
 def _call_log(service: Service) -> CallLog | None:
@@ -63,7 +68,10 @@ class Desk:
         self._modes = dict(start.modes)
         self._peers = start.peers
         self._trust = start.trust
+        self._trusted = start.trusted
         self._address, self._port = service.metrics_host, service.metrics_port
+        self._service = service
+        self._api: Api | None = None
         self._slots = DeskSlots.create(self._run_directory / "desk.slots")
         self._store = SqliteStore(service.database)
         self._loader = Loader(
@@ -77,7 +85,7 @@ class Desk:
 
     async def run(self, channel: Channel) -> None:
         """Works until told to stop, then loads what is left."""
-        runner = await self._serve()
+        runners = [await self._serve(), await self._serve_api()]
         loading = asyncio.create_task(self._loader.run())
         while (message := await channel.receive()) is not None and message[0] != "stop":
             self._told(message)
@@ -88,8 +96,11 @@ class Desk:
         except (StoreError, TimeoutError) as error:
             log.warning("records_wait_in_the_journal", why=str(error) or "the database is slow")
         await self._store.close()
-        if runner is not None:
-            await runner.cleanup()
+        for runner in runners:
+            if runner is not None:
+                await runner.cleanup()
+        if self._api is not None:
+            await self._api.close()
 
     def _told(self, message: tuple[Any, ...]) -> None:
         what, *rest = message
@@ -99,6 +110,10 @@ class Desk:
             self._peers = rest[0]
         elif what == "trust":
             self._trust = rest[0]
+            if self._api is not None and rest[1] is not None:
+                self._api.trust(rest[1])
+        elif what == "verification" and self._api is not None:
+            self._api.take(*rest)
 
     async def _serve(self) -> web.AppRunner | None:
         """Metrics and health; without them everything else goes on."""
@@ -113,6 +128,31 @@ class Desk:
             await web.TCPSite(runner, self._address, self._port).start()
         except OSError as error:
             log.error("no_metrics", address=self._address, port=self._port, why=error.strerror)
+            await runner.cleanup()
+            return None
+        return runner
+
+    async def _serve_api(self) -> web.AppRunner | None:
+        """Verification over HTTP, where there is a token for it; without it everything else goes on."""
+        service = self._service
+        if not service.api_token_file:
+            return None
+        try:
+            token = read_secret(Path(service.api_token_file))
+            if not token.reveal():
+                raise OSError(0, "it is empty")
+            fetcher = CertificateFetcher(service.fetch)
+        except OSError as error:
+            log.error("no_api", file=service.api_token_file, why=error.strerror)
+            return None
+        self._api = Api(token, service.verification, service.anchors, fetcher)
+        self._api.trust(self._trusted)
+        runner = web.AppRunner(self._api.application(), access_log=None)
+        await runner.setup()
+        try:
+            await web.TCPSite(runner, service.api_host, service.api_port).start()
+        except OSError as error:
+            log.error("no_api", address=service.api_host, port=service.api_port, why=error.strerror)
             await runner.cleanup()
             return None
         return runner

@@ -173,7 +173,12 @@ class Supervisor:
 
     def _desk_start(self) -> desk.Start:
         return desk.Start(
-            service=self._service, workers=1, modes=self._all_modes(), peers=self._peers, trust=self._trusts.states
+            service=self._service,
+            workers=1,
+            modes=self._all_modes(),
+            peers=self._peers,
+            trust=self._trusts.states,
+            trusted=self._trusts.trusted(),
         )
 
     def _say_ready(self) -> None:
@@ -243,14 +248,14 @@ class Supervisor:
         trusted = self._trusts.note(state, material)
         if trusted is not None:
             self._worker.tell("trust", trusted)
-        self._desk.tell("trust", self._trusts.states)
+        self._desk.tell("trust", self._trusts.states, trusted)
 
     async def _use_trust(self, settings: TrustSettings) -> None:
         """Takes the sources of another configuration; also of the same one they are asked again at once."""
         if settings != self._service.trust:
             self._trusts.begin(await asyncio.to_thread(at_start, settings, time.time()))
             self._worker.tell("trust", self._trusts.at_start())
-            self._desk.tell("trust", self._trusts.states)
+            self._desk.tell("trust", self._trusts.states, self._trusts.trusted())
         self._fetcher.tell("trust", settings)
 
     def _ended(self, child: Child, status: int) -> None:
@@ -418,6 +423,7 @@ class Supervisor:
             drain_notice_s=loaded.service.drain_notice_s,
         )
         self._say_hep()
+        self._desk.tell("verification", self._service.verification, self._service.anchors)
         return await self._swap(loaded.ruleset, "reload", problems)
 
     def _only_after_restart(self, service: Service) -> list[str]:

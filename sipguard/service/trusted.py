@@ -13,7 +13,9 @@ from typing import Any, Final
 
 import structlog
 
-from sipguard.service.trust import CRL, TRUST_LIST, Material, Source, SourceState
+from sipguard.net.download import TrustSettings
+from sipguard.service.trust import CRL, TRUST_LIST, Material, Source, SourceState, at_start
+from sipguard.stir.certificate import Anchors, CertificateStore
 from sipguard.stir.revocation import NO_CRL, Crl
 from sipguard.stir.trustlist import TrustList
 
@@ -149,3 +151,17 @@ def row(state: SourceState, now_at: float) -> dict[str, Any]:
         "remarks": list(state.remarks),
         "advice": advice(state),
     }
+
+
+def under(store: CertificateStore, anchors: tuple[bytes, ...], trusted: Trusted) -> CertificateStore:
+    """`store` under the anchors of a configuration, those listed and the CRL in force. Raises StirError."""
+    found = store.with_anchors(Anchors.read(each for each in (*anchors, trusted.pem) if each))
+    found.use_crl(trusted.crl, trusted.crl_required, trusted.version)
+    return found
+
+
+def trusted_on_disk(settings: TrustSettings) -> Trusted:
+    """What of trust list and CRL lies on disk, for commands; nothing is written or downloaded."""
+    trusts = Trusts()
+    trusts.begin(at_start(settings, time.time(), keep=False))
+    return trusts.trusted()

@@ -51,6 +51,7 @@ from sipguard.settings.model import (
     TrunkShape,
     TrustListShape,
 )
+from sipguard.settings.values import SecretPlace
 from sipguard.sip.locate import Query
 
 
@@ -71,6 +72,9 @@ class Service:
     records_zone: str
     metrics_host: str
     metrics_port: int
+    api_host: str
+    api_port: int
+    api_token_file: str  # "" where nothing is served
     logs_calls: str  # all | sampled | off
     logs_sample: float  # share of calls, 0 to 1
     logs_mask: bool
@@ -102,6 +106,9 @@ def service(config: Config, base: File, anchors: tuple[bytes, ...] = ()) -> Serv
         records_zone=config.records.zone,
         metrics_host=config.metrics.address,
         metrics_port=config.metrics.port,
+        api_host=config.api.address,
+        api_port=config.api.port,
+        api_token_file=_file_of(base, config.api.token),
         logs_calls=config.logs.calls,
         logs_sample=config.logs.sample / 100.0,
         logs_mask=config.logs.mask,
@@ -170,15 +177,19 @@ def _verification(config: Config) -> VerificationSettings:
     return settings
 
 
+def _file_of(base: File, place: SecretPlace | None) -> str:
+    """Where a secret lies, "" for nowhere and for a credential outside of systemd."""
+    try:
+        return str(secret.place(base, place)) if place is not None else ""
+    except OSError:
+        return ""
+
+
 def _hep(config: Config, base: File) -> HepSettings | None:
     """Where copies for a capture server go. A password that is out of reach here is nobody's here."""
     shape = config.hep
     if shape.address is None:
         return None
-    try:
-        password = str(secret.place(base, shape.password)) if shape.password is not None else ""
-    except OSError:  # a credential outside of systemd
-        password = ""
     return HepSettings(
         address=shape.address,
         port=shape.port,
@@ -186,7 +197,7 @@ def _hep(config: Config, base: File) -> HepSettings | None:
         node=shape.node or config.node,
         sip="sip" in shape.what,
         verdicts="verdict" in shape.what,
-        password_file=password,
+        password_file=_file_of(base, shape.password),
     )
 
 

@@ -42,6 +42,7 @@ _OF_SERVICE: Final = frozenset(
         "metrics",
         "logs",
         "drain",
+        "api",
         "hep",
         "dns",
         "identity.fetch",

@@ -570,6 +570,17 @@ class MetricsShape(Shape):
     """Port to serve on."""
 
 
+class ApiShape(Shape):
+    """Verification over HTTP for those who ask off the call path (ATIS-1000082)."""
+
+    token: SecretFile | None = None
+    """File with the token that who asks must bear, or credential:NAME; nothing is served if left out."""
+    address: Address = "127.0.0.1"
+    """Address to serve on. It is HTTP without TLS: put a proxy before it where others than this machine ask."""
+    port: Port = 9470
+    """Port to serve on."""
+
+
 class HepShape(Shape):
     """Copies of messages and verdicts for a capture server such as Homer: HEP3 over UDP."""
 
@@ -649,6 +660,8 @@ class Config(Shape):
     """The database of calls."""
     metrics: MetricsShape = MetricsShape()
     """Prometheus metrics and health."""
+    api: ApiShape = ApiShape()
+    """Verification over HTTP."""
     hep: HepShape = HepShape()
     """Copies for a capture server."""
     logs: LogsShape = LogsShape()

@@ -31,6 +31,8 @@ def examine(case: Case) -> Iterator[Diagnosis]:
     for name, listener in config.listeners.items():
         yield _port(f"listener {name}", listener.address, listener.port, listener.transport == "udp", case)
     yield _port("metrics", config.metrics.address, config.metrics.port, False, case)
+    if config.api.token is not None:
+        yield _port("api", config.api.address, config.api.port, False, case)
 
 
 def _port(subject: str, host: str, port: int, datagrams: bool, case: Case) -> Diagnosis:

@@ -1,0 +1,229 @@
+"""HTTP for an SBC that asks off the call path: POST /stir/v1/verification, in the shape of ATIS-1000082.
+
+Enters: requests with a bearer token. Leaves: JSON. Must not: say anything but 401 to who has no token, fetch past the
+guard, verify by itself (`sipguard.screening.verification` does, as for calls).
+"""
+
+from __future__ import annotations
+
+import asyncio
+import hmac
+import time
+from collections.abc import Awaitable, Callable
+from hashlib import sha256
+from typing import Any, Final
+
+import msgspec
+import structlog
+from aiohttp import web
+
+from sipguard.net.fetch import CertificateFetcher, FetchError
+from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.offline import Question, attempt_of, document, judged, verdict
+from sipguard.screening.verification.result import PASSED, Result
+from sipguard.service.trusted import Trusted, under
+from sipguard.sip.secret import Secret
+from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.errors import PHRASES, BadIdentityInfo
+from sipguard.stir.reasons import REASONS
+
+log: Final = structlog.get_logger("sipguard")
+
+VERIFICATION: Final = "/stir/v1/verification"
+BODY_LIMIT: Final = 128 * 1024  # octets: ten Identity values of 8 KiB and what stands around them
+FAILURES: Final = 20  # wrong tokens of one address in FAILURES_S; more are answered 429 unread
+FAILURES_S: Final = 60.0
+ADDRESSES_LIMIT: Final = 1024
+NO_VALUE_STATUS: Final = 428
+_VERSTAT: Final = {"passed": "TN-Validation-Passed", "failed": "TN-Validation-Failed"}  # of all else: none
+_WAITING: Final = "its certificate did not come within the budget; ask again"
+
+
+class BadRequest(Exception):
+    """What is wrong with a request, for who sent it."""
+
+
+class Api:
+    """What is served. `settings` and `anchors` may be replaced by a reload."""
+
+    def __init__(
+        self, token: Secret, settings: Settings, anchors: tuple[bytes, ...], fetcher: CertificateFetcher
+    ) -> None:
+        self._token = sha256(token.reveal()).digest()
+        self._settings = settings
+        self._anchors = anchors
+        self._trusted = Trusted()
+        self._store = under(CertificateStore(), anchors, self._trusted)
+        self._fetcher = fetcher
+        self._fetching: dict[str, asyncio.Task[None]] = {}
+        self._failures: dict[str, list[float]] = {}
+        self._served: dict[str, Callable[[bytes], Awaitable[web.Response]]] = {VERIFICATION: self._verification}
+
+    def take(self, settings: Settings, anchors: tuple[bytes, ...]) -> None:
+        """Settings and anchors of a configuration that was loaded again."""
+        self._settings = settings
+        self._anchors = anchors
+        self._store = under(self._store, anchors, self._trusted)
+
+    def trust(self, trusted: Trusted) -> None:
+        """Another trust list or CRL."""
+        self._trusted = trusted
+        self._store = under(self._store, self._anchors, trusted)
+
+    def application(self) -> web.Application:
+        """Its routes, behind the token."""
+        app = web.Application(client_max_size=BODY_LIMIT)
+        app.router.add_route("*", "/{path:.*}", self._answered)
+        return app
+
+    async def close(self) -> None:
+        """Ends what is being fetched."""
+        for task in self._fetching.values():
+            task.cancel()
+        await self._fetcher.close()
+
+    # ------------------------------------------------------------------ who may ask
+
+    async def _answered(self, request: web.Request) -> web.Response:
+        """Lets who has the token pass; everybody else is told the same, whatever there is."""
+        if not self._knows(request.headers.get("Authorization", "")):
+            return self._refused(request.remote or "")
+        served = self._served.get(request.path)
+        if served is None:
+            return _error(404, "not_served", f"there is no {request.path}")
+        if request.method != "POST":
+            return _error(405, "not_served", "only POST is served")
+        try:
+            return await served(await request.read())
+        except BadRequest as error:
+            return _error(400, "malformed", str(error))
+        except web.HTTPRequestEntityTooLarge:
+            return _error(413, "too_large", f"a request has at most {BODY_LIMIT} octets")
+
+    def _knows(self, authorization: str) -> bool:
+        scheme, _, given = authorization.partition(" ")
+        digest = sha256(given.strip().encode("utf-8", "surrogateescape")).digest()
+        return hmac.compare_digest(digest, self._token) and scheme.lower() == "bearer"
+
+    def _refused(self, address: str) -> web.Response:
+        """401, or 429 for an address that guesses."""
+        now = time.monotonic()
+        before = [at for at in self._failures.pop(address, ()) if now - at < FAILURES_S]
+        if len(before) >= FAILURES:
+            self._failures[address] = before
+            return web.Response(status=429, headers={"Retry-After": str(int(FAILURES_S)), "Connection": "close"})
+        if len(before) == FAILURES - 1:
+            log.warning("api_token_guessed", address=address, advice="wrong tokens of this address are answered 429")
+        self._failures[address] = [*before, now]
+        if len(self._failures) > ADDRESSES_LIMIT:
+            del self._failures[next(iter(self._failures))]
+        return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+
+    # ------------------------------------------------------------------ verification
+
+    async def _verification(self, octets: bytes) -> web.Response:
+        question = question_in(json_in(octets), time.time())
+        results = await self._evaluated(question)
+        return web.json_response(
+            {"verificationResponse": response_of(results), "details": document(results, question.at)}
+        )
+
+    async def _evaluated(self, question: Question) -> list[Result]:
+        """The results, with certificates that came within the budget; fetching goes on behind it."""
+        attempt, settings = attempt_of(question), self._settings
+        results = evaluate(attempt, settings, self._store)
+        if verdict(results) != "waiting":
+            return results
+        urls = {one.passport.x5u for one in results if one.outcome == "waiting" and one.passport is not None}
+        await asyncio.wait([self._fetch_of(url) for url in urls], timeout=settings.budget_s)
+        return evaluate(attempt, settings, self._store)
+
+    def _fetch_of(self, url: str) -> asyncio.Task[None]:
+        task = self._fetching.get(url)
+        if task is None:
+            task = self._fetching[url] = asyncio.create_task(self._fetch(url))
+            task.add_done_callback(lambda _: self._fetching.pop(url, None))
+        return task
+
+    async def _fetch(self, url: str) -> None:
+        try:
+            fetched = await self._fetcher.fetch(url)
+        except FetchError as error:
+            self._store.put_failure(url, BadIdentityInfo(error.reason), time.time())
+        else:
+            self._store.put(url, fetched.octets, fetched.lifetime_s, time.time())
+
+
+def json_in(octets: bytes) -> object:
+    """The JSON of a body. Raises BadRequest."""
+    try:
+        return msgspec.json.decode(octets)
+    except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError):
+        raise BadRequest("the body is no JSON") from None
+
+
+def question_in(body: object, now: float) -> Question:
+    """The question in a verificationRequest. Raises BadRequest.
+
+    `from` is {"tn": ...} or {"uri": ...}, `to` the same with an array or one of them, `identity` one value or several,
+    `time` Unix seconds, now if it is left out; `pai` and `requestUri` (else the second of `to`) are ours.
+    """
+    asked = body.get("verificationRequest") if isinstance(body, dict) else None
+    if not isinstance(asked, dict):
+        raise BadRequest("there is no object verificationRequest")
+    called = _parties(asked.get("to"), "to")
+    at = asked.get("time", now)
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 2**40:
+        raise BadRequest("time is not Unix seconds")
+    uri = asked.get("requestUri", "")
+    if not isinstance(uri, str):
+        raise BadRequest("requestUri is no text")
+    return Question(
+        caller=_parties(asked.get("from"), "from")[0],
+        called=called[0],
+        identity=tuple(_texts(asked.get("identity"), "identity")),
+        at=float(at),
+        asserted=tuple(_parties(asked["pai"], "pai")) if "pai" in asked else (),
+        request_uri=uri or (called[1] if len(called) > 1 else ""),
+    )
+
+
+def _parties(value: object, name: str) -> list[str]:
+    """Numbers and URIs in a member."""
+    if not isinstance(value, dict):
+        return _texts(value, name)
+    found = [text for kind in ("tn", "uri") if kind in value for text in _texts(value[kind], f"{name}.{kind}")]
+    if not found:
+        raise BadRequest(f"{name} has neither tn nor uri")
+    return found
+
+
+def _texts(value: object, name: str) -> list[str]:
+    found = value if isinstance(value, list) else [value]
+    texts = [text for text in found if isinstance(text, str) and text.strip() and text.isprintable()]
+    if not texts or len(texts) != len(found):
+        raise BadRequest(f"{name} is missing, or no text")
+    return texts
+
+
+def response_of(results: list[Result]) -> dict[str, Any]:
+    """The verificationResponse: verstat always, a reason where it is not Passed."""
+    come_to, best = verdict(results), judged(results)
+    found: dict[str, Any] = {"verstat": _VERSTAT.get(come_to, "No-TN-Validation")}
+    if best is None or come_to == PASSED:
+        if best is not None and best.passport is not None:
+            found |= {"attest": best.passport.attest, "origid": best.passport.origid}
+        return found
+    if come_to == "waiting":
+        return found | {"reasonCode": 436, "reasonText": PHRASES[436], "reasonDesc": _WAITING}
+    return found | {
+        "reasonCode": best.status,
+        "reasonText": PHRASES.get(best.status, ""),
+        "reasonDesc": f"{best.reason}: {REASONS[best.reason][1]}",
+    }
+
+
+def _error(status: int, message: str, text: str) -> web.Response:
+    return web.json_response(
+        {"requestError": {"serviceException": {"messageId": message, "text": text}}}, status=status
+    )
