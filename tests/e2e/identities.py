@@ -400,7 +400,11 @@ ABOVE: Final[dict[str, Row]] = {
     "a bank in From, an own number asserted and signed": Row(
         token(), 403, who="<sip:+18005550177@192.0.2.7>", more=(f"P-Asserted-Identity: <sip:+{CALLER}@192.0.2.7>",),
         record={"rule": "shows-another", "shown": "18005550177", "identity": "passed"},
-        facts={"identity.orig_source": "pai"},
+        facts={"identity.orig_source": "pai", "identity.orig_tn": CALLER, "call.shown_is_asserted": False},
+    ),
+    "a number that never calls in From, an own number asserted and signed": Row(
+        token(), 403, "", who=DNO, more=(f"P-Asserted-Identity: <sip:+{CALLER}@192.0.2.7>",),
+        record={"action": "reject", "rule": "dno", "basis": "dno"},
     ),
     "withheld, to one who takes no such calls": Row(
         token(), 433, "", who='"Anonymous" <sip:anonymous@anonymous.invalid>', callee="12125550199",

@@ -51,7 +51,7 @@ POLICY: Final[dict[str, Any]] = {
         {
             "name": "shows-another",
             "on": ["asks"],
-            "when": {"identity.orig_source": "pai", "not": {"number.shown.class": "anonymous"}},
+            "when": {"call.shown_is_asserted": False, "identity.orig_source": "pai"},
             "reject": "contract",
         },
         {
