@@ -11,10 +11,12 @@ from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
 
-from tests.e2e.signers import CALLER, Signers, ago, rogue_key
+from tests.e2e.signers import CALLER, Signers, ago, diverted, rogue_key
 from tests.pki import sign
 
 ANOTHER: Final = "13125550199"
+FIRST: Final = "13125550161"
+SECOND: Final = "13125550162"
 Make = Callable[[Signers, str], str | list[str]]
 
 
@@ -266,7 +268,32 @@ REFUSED: Final[dict[str, Row]] = {
     "certificate under one that expired": Row(by("under expired"), 437, "certificate_expired"),
     "certificate under no authority": Row(by("under leaf"), 437, "chain_constraints"),
     "certificate without its intermediate": Row(by("incomplete"), 437, "chain_untrusted"),
+    "delegate for more than its reseller has": Row(by("delegate beyond its reseller"), 437, "delegate_scope"),
+    "delegate without its provider": Row(by("delegate alone"), 437, "chain_untrusted"),
+    "delegate of other numbers": Row(
+        by("delegate", orig=ANOTHER), 437, "out_of_scope", who=f"<sip:+{ANOTHER}@192.0.2.7>"
+    ),
+    "attestation that the certificate does not permit": Row(by("wants B"), 438, "constraint_value"),
     "chain of forty": Row(by("many"), 437, "chain_too_long"),
+    # --- diverted
+    "diverted, the link is missing": Row(
+        lambda signers, callee: [signers.value(FIRST), diverted(signers, SECOND, callee)[1]], 438, "dest_mismatch",
+        told=(438, 438),
+    ),
+    "diverted to somebody else": Row(
+        lambda signers, callee: diverted(signers, FIRST, SECOND), 438, "dest_mismatch", told=(438, 438)
+    ),
+    "diverted by a key of nobody": Row(
+        lambda signers, callee: diverted(signers, FIRST, callee, key=rogue_key()), 438, "dest_mismatch",
+        told=(438, 438),
+    ),
+    "diverted long ago": Row(
+        lambda signers, callee: diverted(signers, FIRST, callee, iat=ago(300)), 438, "dest_mismatch", told=(438, 403)
+    ),
+    "diverted six times": Row(
+        lambda signers, callee: diverted(signers, *(f"131255501{n:02d}" for n in range(60, 66)), callee), 438,
+        "dest_mismatch", told=(438,) * 7,
+    ),
     # --- several
     "several, none of them good": Row(
         several(text("garbage"), token(tamper=True), lambda signers, callee: signers.value(callee, iat=ago(120))),
@@ -362,6 +389,13 @@ PASSING: Final[dict[str, Row]] = {
     "with text around it": Row(by("with text")),
     "for this number alone": Row(by("own number"), facts={"identity.spc": []}),
     "for a range of numbers": Row(by("own range")),
+    "of a delegate": Row(by("delegate")),
+    "of a delegate under a reseller": Row(by("delegate of a reseller")),
+    "attestation that the certificate permits": Row(by("wants B", attest="B"), facts={"identity.attest": "B"}),
+    # --- diverted
+    "diverted once": Row(lambda signers, callee: diverted(signers, FIRST, callee)),
+    "diverted three times": Row(lambda signers, callee: diverted(signers, FIRST, SECOND, ANOTHER, callee)),
+    "diverted, in another order": Row(lambda signers, callee: diverted(signers, FIRST, SECOND, callee)[::-1]),
     # --- forms that others write: what is told of them in their documents, code and issues
     "Asterisk, libstirshaken, OpenSIPS since 2022": Row(tail(";info=<{x5u}>;alg=ES256;ppt=shaken")),
     "OpenSIPS before": Row(tail(';info=<{x5u}>;ppt="shaken"')),

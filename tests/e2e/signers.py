@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from datetime import timedelta
 from http.server import SimpleHTTPRequestHandler
+from itertools import pairwise
 from pathlib import Path
 from typing import Any, Final
 
@@ -20,6 +21,8 @@ from tests.pki import (
     CertificateServer,
     Holder,
     Pki,
+    claim_constraints,
+    constrained,
     crl,
     leaf_extensions,
     name,
@@ -82,6 +85,12 @@ class Signers:
         rogue = Pki("Another ROOT")
         old = pki.authority("Example SHAKEN CA 2", opens=now - 60 * DAY, days=30)
         no_authority = pki.leaf("710J")
+        provider = pki.provider()
+        numbers = tnauthlist(ranges=[("12025550100", 50)])
+        reseller = pki.delegate(provider, numbers, ca=True, organisation="Example Reseller")
+        delegate = pki.delegate(provider, numbers)
+        below = pki.delegate(reseller, tnauthlist(ones=[CALLER]))
+        beyond = pki.delegate(reseller, tnauthlist(ones=["13125550101"]))
         holders: dict[str, tuple[Holder, bytes]] = {
             "leaf": (self.leaf, self.leaf.pem),
             "long path": (self.under, self.under.pem + self.middle.pem),
@@ -106,6 +115,11 @@ class Signers:
             "own range": (leaf := pki.leaf(extensions=_range("12025550100", 100)), leaf.pem),
             "others' range": (leaf := pki.leaf(extensions=_range("13125550100", 100)), leaf.pem),
             "p-384": (leaf := pki.leaf(key=ec.generate_private_key(ec.SECP384R1())), leaf.pem),
+            "delegate": (delegate, delegate.pem + provider.pem),
+            "delegate of a reseller": (below, below.pem + reseller.pem + provider.pem),
+            "delegate beyond its reseller": (beyond, beyond.pem + reseller.pem + provider.pem),
+            "delegate alone": (delegate, delegate.pem),
+            "wants B": (leaf := _wants_b(pki), leaf.pem),
             "garbage": (self.leaf, b"\x00\xff" * 500),
             "empty": (self.leaf, b""),
             "garbage in pem": (self.leaf, b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
@@ -159,6 +173,16 @@ class Signers:
         return self.token(callee, certificate, **knobs) + tail.replace("{x5u}", self.x5u(certificate))
 
 
+def diverted(signers: Signers, *stops: str, **last: Any) -> list[str]:
+    """A token for the first of `stops`, and `div` tokens that carry it to the last; `last` are knobs of the last."""
+    values = [signers.value(stops[0])]
+    for n, (diverting, target) in enumerate(pairwise(stops), 2):
+        claims = {"attest": None, "origid": None, "div": {"tn": diverting}}
+        knobs = last if n == len(stops) else {}
+        values.append(signers.value(target, tail=";info=<{x5u}>;alg=ES256;ppt=div", ppt="div", extra=claims, **knobs))
+    return values
+
+
 def rogue_key() -> Any:
     """A key that no certificate names."""
     return new_key()
@@ -175,6 +199,12 @@ def _file(name: str) -> str:
 
 def _range(start: str, count: int) -> Any:
     return leaf_extensions(tnauthlist(ranges=[(start, count)]))
+
+
+def _wants_b(pki: Pki) -> Holder:
+    """Whose tokens may claim attestation B only (RFC 8226 §8)."""
+    only = constrained(claim_constraints(values={"attest": ["B"]}))
+    return pki.leaf(extensions=[*leaf_extensions(tnauthlist(["709J"])), only])
 
 
 def _self_signed(pki: Pki) -> Holder:
