@@ -17,7 +17,7 @@ NAMES: Final = (
     "fetches", "fetches_late", "fetches_failed",
     "answered", "ended", "failovers", "calls_active", "dialogs", "transactions", "timers", "peers_down",
     "dead_call_checks", "recovered", "lost", "credentials_refused",
-    "signed_A", "signed_B", "signed_C", "signed_div",
+    "signers_usable", "signers_unusable", "signer_left_s", "signed_A", "signed_B", "signed_C", "signed_div",
     "unsigned_kept", "unsigned_no_rule", "unsigned_no_number", "unsigned_hidden", "unsigned_stale_date",
     "unsigned_no_signer", "unsigned_expired", "unsigned_out_of_scope", "unsigned_unfit",
     "probes", "probes_failed", "names_unresolved", "names_stale", "resolutions_failed", "addresses_refused",

@@ -511,6 +511,7 @@ class Engine:
         self._probes.second(self, clock.now)
         self._note_peers(clock)
         self._levels(clock.now)
+        self._signer_levels(clock.unix)
         return out
 
     def _note_peers(self, clock: Clock) -> None:
@@ -527,6 +528,15 @@ class Engine:
     def peer_states(self, clock: Clock) -> list[tuple[str, str, str]]:
         """(trunk, peer, why it is passed over or "") of all peers."""
         return self.peers.states(self.ruleset.trunks, clock.now)
+
+    def _signer_levels(self, unix_at: float) -> None:
+        """How many signers can sign now, how many that trunks name cannot, and how long the first of them still can."""
+        usable = {name: each for name, each in self.signers.items() if each.valid_at(unix_at)}
+        named = {trunk.sign.signer for trunk in self.ruleset.trunks.values() if trunk.sign is not None}
+        counts = self.counts
+        counts[INDEX["signers_usable"]] = len(usable)
+        counts[INDEX["signers_unusable"]] = len(named - usable.keys())
+        counts[INDEX["signer_left_s"]] = int(min((each.not_after_at - unix_at for each in usable.values()), default=0))
 
     def _levels(self, now: float) -> None:
         counts, layer = self.counts, self.layer

@@ -10,9 +10,10 @@ from collections.abc import Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Final
+from typing import Any, Final
 
 import click
+import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
@@ -112,7 +113,7 @@ def calls(
     for what in unknown:
         click.echo(what, err=True)
     if as_json:
-        print_json([asdict(record) for record in found])
+        print_json([_with_signature(record, service.journal_directory) for record in found])
     else:
         _show(found, zone)
 
@@ -134,6 +135,13 @@ def _found(store: SqliteReading, journal_directory: Path, wanted: Filter) -> lis
         for record, answer in answers
         if answer is not None and wanted.call_id in (leg.call_id for leg in answer.legs)
     ]
+
+
+def _with_signature(record: Record, journal_directory: Path) -> dict[str, Any]:
+    """A record for programs, with what was signed of the call, null where nothing was to be or the journal is gone."""
+    verdict = frames_of(journal_directory, record).verdict
+    signed = verdict.signed if verdict is not None else None
+    return {**asdict(record), "signed": msgspec.structs.asdict(signed) if signed is not None else None}
 
 
 def _unknown_names(config: Path, store: SqliteReading, wanted: Filter) -> Iterator[str]:

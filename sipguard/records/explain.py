@@ -10,7 +10,16 @@ from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
-from sipguard.b2bua.frames import DISPOSITIONS, LOST, AnswerFrame, EndFrame, VerdictFrame
+from sipguard.b2bua.frames import (
+    DISPOSITIONS,
+    LOST,
+    WHY_LOWERED,
+    WHY_UNSIGNED,
+    AnswerFrame,
+    EndFrame,
+    Signed,
+    VerdictFrame,
+)
 from sipguard.records.matched import matched_on
 from sipguard.records.record import Record, ends_call
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
@@ -29,7 +38,7 @@ _FINDINGS = {CLEAR: "has no objection", HIT: "found something", FAILED: "failed"
 @dataclass(frozen=True)
 class Step:
     """One thing that happened. `kind`: arrival, guard, check, not_asked, rules, verdict, route, marked, try,
-    ringing, answer, end, gap. `at` is Unix seconds, 0.0 where only the order is known."""
+    ringing, answer, end, gap, signed. `at` is Unix seconds, 0.0 where only the order is known."""
 
     kind: str
     text: str
@@ -93,6 +102,7 @@ def explain(
         ]
         if not ends_call(verdict):
             steps.append(_route(verdict, _was_sent(end, answer)))
+        steps += [_signed(each) for each in (verdict.signed, end.signed if end is not None else None) if each]
     before, last = _tries(record, end, answer)
     steps += before
     ring_at = end.ring_at if end is not None else record.ring_at
@@ -184,6 +194,22 @@ def _route(verdict: VerdictFrame, sent: bool) -> Step:
     if verdict.verstat:
         text += f", marked verstat={verdict.verstat}"
     return Step("route", text)
+
+
+def _signed(signed: Signed) -> Step:
+    """What was signed of it, and by whom; or why nothing was."""
+    facts: dict[str, object] = {}
+    if signed.attest:
+        where = {"from": "From", "pai": "P-Asserted-Identity", "both": "From and P-Asserted-Identity"}[signed.source]
+        text = f"signed by {signed.signer}, attestation {signed.attest}, for {tn(signed.orig)} in {where}"
+        if signed.why:
+            text += f"; not A, since {WHY_LOWERED.get(signed.why, signed.why)}"
+        facts = {"origid": signed.origid, "dest": signed.dest, "certificate_sha256": signed.certificate_sha256}
+    else:
+        text = f"not signed: {WHY_UNSIGNED.get(signed.why, signed.why)}"
+    for diverting, target in signed.diverted:
+        text += f"; diverted from {tn(diverting)} to {tn(target)}, signed by {signed.signer}"
+    return Step("signed", text, facts=facts)
 
 
 def _tries(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> tuple[list[Step], list[Step]]:

@@ -19,7 +19,7 @@ from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
 from sipguard.screening.route import RouteTable, Way
-from sipguard.screening.trunk import Listener, Trunk
+from sipguard.screening.trunk import Listener, SignerFiles, Trunk
 from sipguard.sip.secret import Account
 from sipguard.stir.certificate import Anchors
 from sipguard.stir.signer import Signer
@@ -64,6 +64,7 @@ class PlainRuleset(_Snapshot):
 
     lists: tuple[ListSpec, ...] = ()
     anchors: tuple[bytes, ...] = ()  # PEM
+    signers: Mapping[str, SignerFiles] = field(default_factory=dict)
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)

@@ -205,6 +205,20 @@ class Credentials:
 
 
 @dataclass(frozen=True, slots=True)
+class SignerFiles:
+    """Where a signer's certificate and key lie, and where verifiers find the certificate.
+
+    The passphrase of the key stands in a file, or in a variable of the environment; both "" where it has none.
+    """
+
+    certificate: str
+    key_file: str
+    x5u: str
+    passphrase_file: str = ""
+    passphrase_env: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class AttestRule:
     """Calls that `when` holds for are signed with this attestation (RFC 8588 §4); `origid` "" is the trunk's."""
 

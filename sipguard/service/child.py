@@ -32,6 +32,7 @@ class Child:
         ended: Callable[[Child, int], None],
         keep: tuple[int, ...] = (),
         niceness: int = 0,
+        hidden: Callable[[], set[str]] = set,
     ) -> None:
         self.name = name
         self._module = module
@@ -40,6 +41,7 @@ class Child:
         self._ended = ended
         self._keep = keep
         self._niceness = niceness
+        self._hidden = hidden  # names of variables of the environment that it is not given
         self._channel: Channel | None = None
         self.process: asyncio.subprocess.Process | None = None
         self.starts = 0
@@ -64,12 +66,13 @@ class Child:
         ours, theirs = socket.socketpair()
         descriptor = theirs.fileno()
         command = [sys.executable, "-m", self._module, str(descriptor)]
-        niceness = self._niceness
+        niceness, hidden = self._niceness, self._hidden()
         self.process = await asyncio.create_subprocess_exec(
             *command,
             stdin=asyncio.subprocess.DEVNULL,
             pass_fds=(descriptor, *self._keep),
             start_new_session=True,
+            env={name: value for name, value in os.environ.items() if name not in hidden},
             preexec_fn=(lambda: os.nice(niceness)) if niceness else None,
         )
         theirs.close()

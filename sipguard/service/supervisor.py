@@ -36,6 +36,7 @@ from sipguard.service.overview import published
 from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.restart import needing_restart
+from sipguard.service.signers import LOOKED_AT_EVERY_S, Signers
 from sipguard.service.traces import Traces
 from sipguard.service.trust import Material, SourceState, at_start
 from sipguard.service.trusted import Trusts
@@ -78,6 +79,7 @@ class Supervisor:
         self._trusts = Trusts()
         self._peers: list[tuple[str, str, str]] = []  # trunk, peer, why it is passed over or ""
         self._refusals = Refused()
+        self._signers = Signers()
         self._notify = Notify()
         self._worker_up = False
 
@@ -97,7 +99,7 @@ class Supervisor:
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
         self._watch_signals()
-        watching = asyncio.create_task(self._watch_worker())
+        watching = asyncio.gather(self._watch_worker(), self._watch_signers())
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
             await self._resolutions.heard_of(queries_of(self._ruleset), self._service.dns.deadline_s + 1.0)
@@ -142,17 +144,34 @@ class Supervisor:
 
     def _make_children(self) -> None:
         keep = tuple(sock.fileno() for sock in self._sockets.values())
-        self._worker = Child("worker", "sipguard.service.worker", self._worker_start, self._told, self._ended, keep)
-        self._fetcher = Child(
-            "fetcher", "sipguard.service.fetcher", self._fetcher_start, self._told, self._ended, niceness=5
+        hidden = self._passphrase_names
+        self._worker = Child(
+            "worker", "sipguard.service.worker", self._worker_start, self._told, self._ended, keep, hidden=hidden
         )
-        self._desk = Child("desk", "sipguard.service.desk", self._desk_start, self._told, self._ended, niceness=5)
+        self._fetcher = Child(
+            "fetcher",
+            "sipguard.service.fetcher",
+            self._fetcher_start,
+            self._told,
+            self._ended,
+            niceness=5,
+            hidden=hidden,
+        )
+        self._desk = Child(
+            "desk", "sipguard.service.desk", self._desk_start, self._told, self._ended, niceness=5, hidden=hidden
+        )
+
+    def _passphrase_names(self) -> set[str]:
+        """Variables of the environment that no other process is given."""
+        return {each.passphrase_env for each in self._ruleset.signers.values()}
 
     def _worker_start(self) -> worker.Start:
         service = self._service
         found, problems = accounts(self._ruleset.trunks)
         for problem in problems:
             log.error("password_unread", problem=problem, advice="challenges of that trunk cross to the other side")
+        for problem in self._signers.take(self._ruleset.signers):
+            log.error("signing_key_unusable", problem=problem, advice="calls are not signed by it, or as before")
         return worker.Start(
             number=0,
             ruleset=self._ruleset,
@@ -163,6 +182,7 @@ class Supervisor:
             modes=dict(self._modes.by_trunk),
             draining=self._draining,
             accounts=found,
+            signing=tuple(self._signers.keys.values()),
             resolved=self._resolutions.with_age(),
             trusted=self._trusts.at_start(),
         )
@@ -315,6 +335,22 @@ class Supervisor:
                 log.error("worker_hangs", seconds=CHILD_PATIENCE_S, advice="it is killed and started again")
                 self._worker.kill()
 
+    async def _watch_signers(self) -> None:
+        """Looks again and again whether files of keys have changed; the worker gets what fits together."""
+        await self._ready.wait()
+        while True:
+            await asyncio.sleep(LOOKED_AT_EVERY_S)
+            if not self._ruleset.signers or self._swapping.locked():
+                continue
+            taken, problems = self._signers.look()
+            for problem in problems:
+                log.error("signing_key_unusable", problem=problem, advice="the key of before stays in force")
+                self._troubles.append({"at": round(time.time(), 3), "process": "supervisor", "what": problem})
+            if taken and not (problem := await self._have_worker("rekey", tuple(self._signers.keys.values()))):
+                log.info("signing_key_taken", signers=taken)
+            elif taken:
+                log.error("signing_key_not_taken", signers=taken, why=problem)
+
     # ------------------------------------------------------------------ signals and wishes
 
     def _watch_signals(self) -> None:
@@ -447,10 +483,13 @@ class Supervisor:
         before = self._ruleset
         await self._resolve_first(before, ruleset)
         found, unread = accounts(ruleset.trunks)
+        unread += self._signers.take(ruleset.signers)
         self._ruleset = ruleset
-        problem = unread[0] if unread else await self._have_worker("reload", ruleset, found)
+        keys = tuple(self._signers.keys.values())
+        problem = unread[0] if unread else await self._have_worker("reload", ruleset, found, keys)
         if problem:
             self._ruleset = before
+            self._signers.take(before.signers)
             self._want_names(queries_of(before))
             log.error(f"{why}_refused", problems=[problem])
             return {"ok": False, "problems": [problem], "revision": before.revision}

@@ -13,6 +13,7 @@ import signal
 import socket
 import sys
 import time
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,7 +21,7 @@ from typing import Any, Final
 import uvloop
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Reload, Resolved, Trust
+from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Rekey, Reload, Resolved, Trust
 from sipguard.b2bua.engine import Engine
 from sipguard.net.capture import Seen
 from sipguard.net.connections import Connections, raise_limit
@@ -35,11 +36,13 @@ from sipguard.service.metrics import WorkerSlots
 from sipguard.service.remains import Left, left_in
 from sipguard.service.trusted import Trusted
 from sipguard.service.watch import Trace, Watch
+from sipguard.settings.signing import SigningKey
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Answer, Query
 from sipguard.sip.secret import Account, Secret
 from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore
 from sipguard.stir.errors import StirError
+from sipguard.stir.signer import Signer
 from sipguard.store.journal import Writer
 from sipguard.store.live import Live
 
@@ -61,6 +64,7 @@ class Start:
     modes: dict[str, str]
     draining: bool = False
     accounts: dict[str, Account] = field(default_factory=dict)  # of trunks, with their passwords
+    signing: tuple[SigningKey, ...] = ()
     resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
     trusted: Trusted = field(default_factory=Trusted)
 
@@ -76,7 +80,7 @@ class Worker:
         self._live = Live(start.journal, max(LIVE_LEAST, 2 * start.ruleset.overload.max_calls))
         self._certificates = CertificateStore()
         self._engine = Engine(
-            Ruleset.open(start.ruleset, start.accounts),
+            Ruleset.open(start.ruleset, start.accounts, _signers(start.signing)),
             self._certificates,
             os.urandom,
             time.monotonic,
@@ -216,9 +220,9 @@ class Worker:
             result = FetchFailed(reason) if reason else Fetched(octets, lifetime_s)
             commands = self._engine.answered(Need("certificate", key, 0.0), result, clock)
         elif what == "reload":
-            number, plain, accounts = rest
+            number, plain, accounts, keys = rest
             try:
-                ruleset = Ruleset.open(plain, accounts)
+                ruleset = Ruleset.open(plain, accounts, _signers(keys))
                 if self._connections is not None:
                     self._connections.use(plain.listeners)
             except (NumbersError, StirError, OSError) as error:  # a file that changed since it was checked
@@ -234,6 +238,10 @@ class Worker:
         elif what == "mode":
             number, mode, trunk = rest
             commands = self._engine.control(Mode(mode, trunk), clock)
+            self._channel.send("did", number, "")
+        elif what == "rekey":
+            number, keys = rest
+            commands = self._engine.control(Rekey(_signers(keys)), clock)
             self._channel.send("did", number, "")
         elif what == "ping":
             self._channel.send("did", rest[0], "")
@@ -292,6 +300,11 @@ class Worker:
     def _tell_if_drained(self) -> None:
         if not self._engine.calls:
             self._channel.send("drained")
+
+
+def _signers(keys: Iterable[SigningKey]) -> dict[str, Signer]:
+    """The signers by name; their keys were checked."""
+    return {key.name: key.signer() for key in keys}
 
 
 async def _main(descriptor: int) -> None:

@@ -327,10 +327,16 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         follows_redirects=shape.redirects == "follow",
         redirect_trunks=tuple(shape.redirect_trunks),
         credentials=_credentials(shape.credentials, base) if shape.credentials is not None else None,
+        add_identity=adds_identity(shape),
         upstream=Upstream(**shape.upstream.model_dump()),
         tls_names=tuple(shape.tls_names),
         udp_max=shape.udp_max,
     )
+
+
+def adds_identity(trunk: TrunkShape) -> bool:
+    """Whether calls that leave by a trunk carry our signature: those to other providers, unless it says otherwise."""
+    return trunk.kind == "interconnect" if trunk.add_identity is None else trunk.add_identity
 
 
 def _credentials(shape: CredentialsShape, base: File) -> Credentials:

@@ -20,7 +20,8 @@ from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
-from sipguard.settings import build, secret
+from sipguard.screening.trunk import SignRules
+from sipguard.settings import build, secret, signing
 from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
@@ -95,6 +96,8 @@ class _Load:
         self.problems = problems
         self.mode = lists
         self.digest = sha256(document.text)
+        self.defined: object = None  # conditions that the policy has names for
+        self.sign: dict[str, SignRules] = {}
 
     def run(self) -> Loaded:
         """Everything in its order."""
@@ -111,6 +114,7 @@ class _Load:
         policy = self._policy()
         anchors = self._anchors()
         self._tls_files()
+        self._signing(wrong)
         guard = self._emergency()
         lists = () if self.mode == SKIP else self._lists()
         service = None
@@ -130,7 +134,7 @@ class _Load:
         return PlainRuleset(
             revision=self.digest.hexdigest()[:12],
             policy=policy,
-            trunks=build.trunks(config, self.base),
+            trunks=signing.with_rules(build.trunks(config, self.base), self.sign),
             listeners=build.listeners(config, self.base),
             settings=build.check_settings(config),
             on_failure=build.on_failure(config),
@@ -145,6 +149,7 @@ class _Load:
             node=config.node,
             lists=lists,
             anchors=anchors,
+            signers=signing.files_of(config, self.base),
         )
 
     def _problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> None:
@@ -181,10 +186,20 @@ class _Load:
                 self.problems += document.problems
                 return Policy()
             written = document.plain
+        self.defined = written.get("define") if isinstance(written, dict) else None
         policy, found = read_policy(written, self._vocabulary())
         for each in found:
             self.problems.append(document.problem((*prefix, *each.path), each.what, each.hint, each.level))
         return policy
+
+    def _signing(self, wrong: list[Path]) -> None:
+        """Signers with their files, and how trunks sign."""
+        known = {problem.path for problem in self.problems if problem.level == ERROR}
+        found = list(signing.signer_problems(self.config, self.base, known))
+        self.sign = signing.sign_rules(self.config, self._vocabulary(), self.defined, found)
+        for each in found:
+            if not any(path[: len(each.path)] == each.path for path in wrong):
+                self._problem(each.path, each.what, each.hint, each.level)
 
     def _vocabulary(self) -> Vocabulary:
         """The words a policy may use. A redress that was wrong counts: one problem is enough."""

@@ -201,6 +201,55 @@ class CredentialsShape(Shape):
     """File with the password, or credential:NAME."""
 
 
+UuidText = Annotated[str, Field(pattern=r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$")]
+OrigidText = Annotated[
+    str, Field(pattern=r"^(trunk|caller|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
+]
+
+
+class SignerShape(Shape):
+    """A certificate of ours with its key; changed files are taken up without a reload."""
+
+    certificate: str
+    """PEM file that verifiers find at x5u: the certificate first, then those between it and an authority."""
+    key: SecretFile
+    """PEM file with its private key (P-256), or credential:NAME."""
+    passphrase: SecretFile | None = None
+    """File with the passphrase of an encrypted key, or credential:NAME."""
+    passphrase_env: Annotated[str, Field(pattern=r"^[A-Za-z0-9_]*$")] = ""
+    """The same from a variable of the environment, by its name."""
+    x5u: str
+    """https URL where verifiers find the certificate."""
+
+
+class AttestShape(Shape):
+    """One rule of attestation."""
+
+    when: dict[str, Any]
+    """Condition over facts, as in the policy."""
+    attest: Literal["A", "B", "C"]
+    """A: the customer is known and may use the number; B: the customer is known; C: only where the call came in."""
+    origid: UuidText = ""
+    """Origination identifier of these calls, a UUID; that of the trunk if left out."""
+
+
+class SignShape(Shape):
+    """How calls that come in by a trunk are signed (RFC 8224 §4, RFC 8588)."""
+
+    by: str
+    """Name of the signer."""
+    attest: list[AttestShape] = []
+    """Rules of attestation; the first that holds counts."""
+    otherwise: Literal["B", "C", "none"] | None = None
+    """Attestation where no rule holds, or none; if left out B for customers, C for gateways and other providers."""
+    origid: OrigidText = "trunk"
+    """Origination identifier: a UUID; trunk: one that stands for the trunk; caller: another one for each number."""
+    replace: Literal["never", "if_invalid"] = "never"
+    """Whether a signature is added where the one that came is not valid; what came is always kept."""
+    divert_for: list[Name] = []
+    """Lists of numbers of ours: a call for them that is sent elsewhere gets a div token (RFC 8946)."""
+
+
 class UpstreamShape(Shape):
     """Who sends on this trunk, as a traceback answer names it."""
 
@@ -338,6 +387,10 @@ class TrunkShape(Shape):
     """Trunks whose peers it may redirect to, besides its own."""
     credentials: CredentialsShape | None = None
     """What its 401 and 407 are answered with (RFC 7616, RFC 8760); if left out they cross to the other side."""
+    sign: SignShape | None = None
+    """How its calls are signed; not at all if left out."""
+    add_identity: bool | None = None
+    """Whether calls that leave by it carry our signature; if left out, those to kind interconnect do."""
     upstream: UpstreamShape = UpstreamShape()
     """Who sends on it."""
 
@@ -638,6 +691,8 @@ class Config(Shape):
     """Relations to carriers and customers."""
     identity: IdentityShape = IdentityShape()
     """What vouches for Identity headers."""
+    signers: dict[Name, SignerShape] = {}
+    """Certificates of ours, by which calls are signed."""
     lists: dict[Name, ListShape] = {}
     """Named lists."""
     emergency: EmergencyShape = EmergencyShape()

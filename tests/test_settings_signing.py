@@ -1,0 +1,221 @@
+"""Signing in a configuration: what it loads to, what each mistake says and where."""
+
+from __future__ import annotations
+
+import os
+import pickle
+from pathlib import Path
+
+import pytest
+from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
+
+from sipguard.screening.policy.model import OneOf
+from sipguard.screening.trunk import AttestRule
+from sipguard.service.signers import Signers
+from sipguard.settings import READ, Loaded, load
+from sipguard.settings.signing import Unusable, read_key
+from tests.pki import Pki
+
+PKI = Pki()
+LEAF, OTHER, EXPIRED = PKI.leaf(spc="709J"), PKI.leaf(spc="709J"), PKI.leaf(days=5)
+
+CONFIG = """\
+site: dc1
+node: n1
+listeners:
+  main: {address: 127.0.0.1, port: 5060}
+trunks:
+  core: {kind: interconnect, peers: ["192.0.2.9"]}
+  customer:
+    kind: origination
+    sources: [192.0.2.0/28]
+    route: core
+    sign:
+      by: own
+      attest:
+        - {when: {lists.caller: ours}, attest: A}
+      divert_for: [ours]
+signers:
+  own: {certificate: own.pem, key: own.key, x5u: "https://certs.example/709J.pem"}
+lists:
+  ours: {members: ["+12025550101"], bind: [caller, shown]}
+policy: {define: {known: {lists.caller: ours}}, rules: []}
+run: {directory: run}
+state: {directory: state}
+journal: {directory: journal}
+records: {database: records.sqlite}
+"""
+
+
+def loaded(directory: Path, old: str = "", new: str = "", key: bytes = LEAF.key_pem, pem: bytes = LEAF.pem) -> Loaded:
+    """The configuration with one change."""
+    (directory / "own.pem").write_bytes(pem)
+    (directory / "own.key").write_bytes(key)
+    (directory / "own.key").chmod(0o600)
+    assert old in CONFIG
+    path = directory / "sipguard.yaml"
+    path.write_text(CONFIG.replace(old, new, 1) if old else CONFIG)
+    return load(path, READ)
+
+
+def said(found: Loaded) -> list[str]:
+    """The problems but for that of anchors, without the path of the file."""
+    texts = [str(each).rpartition("/sipguard.yaml:")[2] for each in found.problems]
+    return [text for text in texts if "no anchors" not in text]
+
+
+def test_a_customer_is_signed_for(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    assert said(found) == []
+    assert found.ruleset is not None
+    rules = found.ruleset.trunks["customer"].sign
+    assert rules is not None
+    assert (rules.signer, rules.otherwise, rules.per_caller, rules.replaces) == ("own", "B", False, False)
+    assert rules.rules == (AttestRule(OneOf("lists.caller", ("ours",)), "A"),)
+    assert rules.divert_for == ("ours",)
+    assert len(rules.origid) == 36
+    assert found.ruleset.trunks["core"].add_identity
+    assert not found.ruleset.trunks["customer"].add_identity
+    assert LEAF.key_pem.split(b"\n")[1] not in pickle.dumps(found.ruleset)
+
+
+@pytest.mark.parametrize(
+    ("old", "new", "otherwise"),
+    [
+        ("kind: origination", "kind: gateway", "C"),
+        ("      by: own\n", "      by: own\n      otherwise: none\n", ""),
+        ("      by: own\n", "      by: own\n      otherwise: C\n", "C"),
+    ],
+    ids=["gateway", "none", "C"],
+)
+def test_what_is_attested_otherwise_goes_by_the_kind_of_trunk(
+    tmp_path: Path, old: str, new: str, otherwise: str
+) -> None:
+    found = loaded(tmp_path, old, new)
+    assert found.ruleset is not None
+    rules = found.ruleset.trunks["customer"].sign
+    assert rules is not None and rules.otherwise == otherwise
+
+
+def test_a_condition_may_use_what_the_policy_defines(tmp_path: Path) -> None:
+    assert said(loaded(tmp_path, "{lists.caller: ours}, attest: A", "{is: known}, attest: A")) == []
+
+
+MISTAKES = {
+    "unknown signer": ("by: own", "by: onw", "12: trunks.customer.sign.by: onw is no signer; did you mean own?"),
+    "unknown fact": ("{lists.caller: ours}, attest: A", "{lists.caler: ours}, attest: B",
+                     "14: trunks.customer.sign.attest[0].when.lists.caler: unknown fact lists.caler;"
+                     " did you mean lists.caller?"),
+    "unknown list": ("{lists.caller: ours}, attest: A", "{lists.caller: theirs}, attest: A",
+                     "14: trunks.customer.sign.attest[0].when.lists.caller: unknown list theirs;"),
+    "A for a whole trunk": ("{lists.caller: ours}, attest: A", "{trunk.name: customer}, attest: A",
+                            "14: trunks.customer.sign.attest[0]: A says that the caller may use the number"),
+    "A for anything not on a list": ("{lists.caller: ours}, attest: A", "{not: {lists.caller: ours}}, attest: A",
+                                     "14: trunks.customer.sign.attest[0]: A says"),
+    "A for either": ("{lists.caller: ours}, attest: A",
+                     "{any: [{lists.caller: ours}, {call.anonymous: true}]}, attest: A",
+                     "14: trunks.customer.sign.attest[0]: A says"),
+    "A otherwise": ("by: own", "by: own\n      otherwise: A", "13: trunks.customer.sign.otherwise: "),
+    "attest D": ("attest: A}", "attest: D}", "14: trunks.customer.sign.attest[0].attest: must not be D"),
+    "origid": ("by: own", "by: own\n      origid: customer-1", "13: trunks.customer.sign.origid: customer-1"),
+    "replace without verification": ("by: own", "by: own\n      replace: if_invalid", ""),
+    "divert_for": ("divert_for: [ours]", "divert_for: [theirs]",
+                   "15: trunks.customer.sign.divert_for[0]: theirs is no list of numbers"),
+    "x5u over http": ("https://certs", "http://certs", "17: signers.own.x5u: http://certs.example/709J.pem is no"),
+    "x5u with a query": ("709J.pem\"}", "709J.pem?x\"}", "17: signers.own.x5u: "),
+    "no key": ("key: own.key", "key: none.key", "17: signers.own.key: "),
+    "no variable": ("key: own.key", "key: own.key, passphrase_env: NO_SUCH_VARIABLE",
+                    "17: signers.own.passphrase_env: there is no $NO_SUCH_VARIABLE in the environment"),
+}  # fmt: skip
+
+
+@pytest.mark.parametrize(("old", "new", "what"), MISTAKES.values(), ids=MISTAKES)
+def test_a_mistake_is_named_at_its_place(tmp_path: Path, old: str, new: str, what: str) -> None:
+    if not what:
+        found = loaded(tmp_path, "    route: core\n", "    route: core\n    verify: false\n")
+        assert said(found) == []
+        found = loaded(tmp_path, "    sign:\n", "    verify: false\n    sign:\n      replace: if_invalid\n")
+        assert any("nobody verifies what comes by this trunk" in text for text in said(found))
+        return
+    found = loaded(tmp_path, old, new)
+    assert found.errors
+    line, _, words = what.partition(": ")
+    assert any(text.startswith(f"{line}:") and words in text for text in said(found)), said(found)
+
+
+def encrypted(passphrase: bytes) -> bytes:
+    return LEAF.key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, BestAvailableEncryption(passphrase))
+
+
+FILES = {
+    "the key of another certificate": (OTHER.key_pem, LEAF.pem, "signers.own.key: ", "is not the key of the cert"),
+    "encrypted": (encrypted(b"sesame"), LEAF.pem, "signers.own.key: ", "is encrypted; write passphrase: FILE"),
+    "garbage": (b"garbage", LEAF.pem, "signers.own.key: ", "holds no private key in PEM"),
+    "no certificate": (LEAF.key_pem, b"garbage", "signers.own.certificate: ", "cannot be used: pem_malformed"),
+    "expired": (EXPIRED.key_pem, EXPIRED.pem, "warning: signers.own.certificate: expired on", "calls leave unsigned"),
+}
+
+
+@pytest.mark.parametrize(("key", "pem", "where", "what"), FILES.values(), ids=FILES)
+def test_files_are_checked(tmp_path: Path, key: bytes, pem: bytes, where: str, what: str) -> None:
+    (text,) = said(loaded(tmp_path, key=key, pem=pem))
+    assert where in text
+    assert what in text
+
+
+def test_signers_and_trunks_that_come_to_nothing_are_warned_of(tmp_path: Path) -> None:
+    unused = loaded(tmp_path, "signers:\n", "signers:\n  two: {certificate: own.pem, key: own.key, x5u: "
+                    '"https://certs.example/b.pem"}\n')  # fmt: skip
+    assert any("warning: signers.two: no trunk signs by it" in text for text in said(unused))
+    nowhere = loaded(tmp_path, "core: {kind: interconnect", "core: {kind: interconnect, add_identity: false")
+    assert any("no trunk wants signatures: nothing is signed" in text for text in said(nowhere))
+    gateway = loaded(tmp_path, "kind: origination", "kind: gateway")
+    assert any("a gateway does not know" in text for text in said(gateway))
+
+
+# ------------------------------------------------------------------------------------------ keys
+
+
+def test_a_passphrase_comes_from_a_file_or_the_environment(tmp_path: Path) -> None:
+    (tmp_path / "word").write_bytes(b"sesame\n")
+    by_file = loaded(tmp_path, "key: own.key", "key: own.key, passphrase: word", key=encrypted(b"sesame"))
+    assert [text for text in said(by_file) if "can be read by everybody" not in text] == []
+    assert by_file.ruleset is not None
+    made = read_key("own", by_file.ruleset.signers["own"])
+    assert made.signer().spc == "709J"
+    assert "PRIVATE" not in repr(made)
+    by_environment = loaded(tmp_path, "key: own.key", "key: own.key, passphrase_env: WORD", key=encrypted(b"sesame"))
+    (text,) = said(by_environment)
+    assert "$WORD" in text
+    os.environ["WORD"] = "sesame"
+    try:
+        again = loaded(tmp_path, "key: own.key", "key: own.key, passphrase_env: WORD", key=encrypted(b"sesame"))
+        assert said(again) == []
+    finally:
+        del os.environ["WORD"]
+
+
+def test_changed_files_are_taken_once_they_stand_still_and_fit(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    assert found.ruleset is not None
+    signers = Signers()
+    assert signers.take(found.ruleset.signers) == []
+    first = signers.keys["own"]
+    assert signers.look() == ([], [])
+    (tmp_path / "own.pem").write_bytes(OTHER.pem)
+    assert signers.look() == ([], []), "it may still be written"
+    taken, problems = signers.look()
+    assert (taken, len(problems)) == ([], 1)
+    assert signers.keys["own"] is first
+    assert signers.look() == ([], []), "said once"
+    (tmp_path / "own.key").write_bytes(OTHER.key_pem)
+    assert signers.look() == ([], [])
+    assert signers.look() == (["own"], [])
+    assert signers.keys["own"].chain == OTHER.pem
+    (tmp_path / "own.key").unlink()
+    signers.look()
+    assert signers.look()[0] == []
+    assert len(signers.take(found.ruleset.signers)) == 1
+    assert signers.keys["own"].chain == OTHER.pem, "what was good stays"
+    with pytest.raises(Unusable, match="cannot be read"):
+        read_key("own", found.ruleset.signers["own"])
