@@ -7,15 +7,15 @@ from __future__ import annotations
 
 import click
 
-from sipguard.cli import certs_inspect, certs_status
+from sipguard.cli import certs_csr, certs_inspect, certs_status
 
 
 @click.group(name="certs")
 def certs() -> None:
-    """Certificates of signers: what they are."""
+    """Certificates of signers: what they are, and how to get one."""
 
 
-for command in (certs_inspect.inspect_command, certs_status.status_command):
+for command in (certs_csr.csr_command, certs_inspect.inspect_command, certs_status.status_command):
     certs.add_command(command)
 
 COMMANDS = (certs,)
