@@ -66,7 +66,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "alg_mismatch": (438, "`alg` is not that of the token"),
     "ppt_mismatch": (438, "`ppt` is not that of the token"),
     # --- 438: the token
-    "compact_not_allowed": (438, "the compact form of a type that has none"),
+    "compact_not_allowed": (438, "the token has the compact form, which is not verified here"),
     "token_malformed": (438, "the token is not three parts of base64url"),
     "signature_malformed": (438, "the signature is not 64 octets of base64url"),
     "header_malformed": (438, "its header is no such JSON object"),

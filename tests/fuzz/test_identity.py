@@ -1,4 +1,4 @@
-"""Whatever stands in Identity headers: only documented reasons, the same each time, and nothing passes that was changed."""
+"""Whatever stands in Identity headers: documented reasons only, the same each time; nothing changed passes."""
 
 from __future__ import annotations
 

@@ -66,6 +66,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         choices=("to", "request_uri", "both"),
     ),
     FactSpec("identity.fresh", "flag", "the token judged is fresh (RFC 8224 §6.2 step 4)"),
+    FactSpec("identity.date_differs", "flag", "Date is another time than its `iat`, by more than `freshness`"),
     FactSpec("identity.chain_ok", "flag", "its certificate is trusted; absent where there was none to look at"),
     FactSpec("identity.signature_ok", "flag", "its signature holds; absent where that was not looked at"),
     FactSpec("identity.replay", "flag", "its token came in another call before; absent where it did not pass"),
@@ -153,7 +154,8 @@ def _with_steps(
     if passport is not None:
         facts["identity.x5u"] = passport.x5u
         facts["identity.x5u_host"] = result.host or None
-        facts["identity.deviations"] = passport.deviations
+        facts["identity.deviations"] = result.deviations
+        facts["identity.date_differs"] = result.date_differs
         facts["identity.iat_age_s"] = received_at - passport.iat
     if len(results) == 1:
         facts["identity.reasons"] = None if result.outcome == PASSED else (result.reason,)
@@ -171,7 +173,7 @@ def _in_short(result: Result) -> str:
     """One value in a line: `ppt outcome reason host`, `-` for what is not known, then `orig+ dest- fresh+ chain+
     signature+` for the steps that were taken."""
     passport = result.passport
-    ppt = (passport.ppt or "base") if passport is not None else "-"
+    ppt = result.ppt or ("base" if passport is not None else "-")
     flags = (
         ("orig", result.orig_ok),
         ("dest", result.dest_ok),

@@ -7,12 +7,14 @@ Must not: fetch, decide about the call, ask for a certificate for a token that c
 from __future__ import annotations
 
 from dataclasses import dataclass
+from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.verification.diversion import DIV, link
 from sipguard.screening.verification.parties import called_named, caller_named
 from sipguard.screening.verification.proof import prove
 from sipguard.screening.verification.result import PASSED, UNSUPPORTED, WAITING, Result
+from sipguard.sip.date import instant_of
 from sipguard.stir import identity
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import (
@@ -38,12 +40,20 @@ class Settings:
     x5u_ports: tuple[int, ...] = (443, 8443)
 
 
+_IN_A_LIST: Final = ("comma_list",)
+
+
 def evaluate(attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> list[Result]:
     """A Result for each Identity value, up to `max_headers`; WAITING where a certificate must be fetched.
 
     All are read before the first is judged, since `div` tokens refer to others (RFC 8946 §4.2).
     """
-    results = [Result(value) for value in identity.split(attempt.identity)[: settings.max_headers]]
+    values = identity.split(attempt.identity)
+    results = [Result(value) for value in values[: settings.max_headers]]
+    if len(values) != len(attempt.identity):
+        for result in results:
+            if result.value not in attempt.identity:
+                result.deviations = _IN_A_LIST
     diverted = False
     for result in results:
         try:
@@ -63,12 +73,17 @@ def evaluate(attempt: CallAttempt, settings: Settings, certificates: Certificate
 def _read(result: Result, settings: Settings) -> Passport:
     """What the value says, before the call is looked at. Raises StirError."""
     header = identity.read(result.value)
+    result.ppt = header.ppt
     passport = result.passport = read_passport(header.token)
+    result.deviations += passport.deviations
+    if passport.ppt != header.ppt and not header.ppt:
+        result.ppt = passport.ppt
+        result.deviations += ("ppt_missing",)
     result.step = 1
     require_agreement(header, passport)
     result.host = identity.check_x5u(passport.x5u, settings.x5u_ports)
-    if settings.strict and passport.deviations:
-        raise InvalidIdentity("deviations", " ".join(passport.deviations))
+    if settings.strict and result.deviations:
+        raise InvalidIdentity("deviations", " ".join(result.deviations))
     result.step = 2
     return passport
 
@@ -112,6 +127,9 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     except StaleDate as error:
         result.fresh = False
         result.reason, result.status = error.reason, error.status
+    if attempt.date:
+        at = instant_of(attempt.date)
+        result.date_differs = at != 0.0 and abs(at - passport.iat) > settings.freshness_s
     if not result.orig_ok:
         result.reason, result.status = "orig_mismatch", InvalidIdentity.status
     elif not result.dest_ok:

@@ -29,14 +29,17 @@ class Result:
     __slots__ = (
         "chain_ok",
         "credential",  # Credential | None
+        "date_differs",  # whether Date is another time than `iat`; None where there is no Date
         "dest_ok",
         "dest_source",  # to | request_uri | both: where the called party is that the token names, "" for nowhere
+        "deviations",  # tuple[str, ...]: out of reasons.DEVIATIONS, those of the token among them
         "diversion",  # Diversion | None: how it is carried to the target where it does not name it
         "fresh",
         "host",  # of the x5u, lower case, "" where that may not be fetched
         "orig_ok",
         "outcome",
         "passport",  # Passport | None where it could not be read
+        "ppt",  # as far as it could be read, of a type that is not verified here too
         "reason",
         "replayed",  # whether its token came in another call before; None where that was not asked
         "signature_ok",
@@ -65,6 +68,9 @@ class Result:
         self.fresh: bool | None = None
         self.chain_ok: bool | None = None
         self.replayed: bool | None = None
+        self.date_differs: bool | None = None
+        self.deviations: tuple[str, ...] = ()
+        self.ppt = ""
         self.signature_ok: bool | None = None
 
 

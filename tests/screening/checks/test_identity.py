@@ -2,6 +2,7 @@
 
 import gc
 from dataclasses import replace
+from datetime import UTC, datetime
 from typing import Any
 
 import pytest
@@ -108,6 +109,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.fresh": True,
         "identity.chain_ok": True,
         "identity.signature_ok": True,
+        "identity.date_differs": None,
         "identity.replay": False,
         "identity.reasons": None,
         "identity.each": None,
@@ -249,7 +251,7 @@ def test_of_several_values_each_says_why_and_how_far() -> None:
         "- failed info_missing -",
         "shaken failed signature certs.example orig+ dest+ fresh+ chain+ signature-",
         "shaken failed iat_expired certs.example orig+ dest+ fresh- chain+ signature+",
-        "- unsupported unsupported_ppt -",
+        "rph unsupported unsupported_ppt -",
         "shaken passed passed certs.example orig+ dest+ fresh+ chain+ signature+",
     )
 
@@ -265,6 +267,22 @@ def test_the_token_judged_is_described_even_where_it_fails() -> None:
     assert facts["identity.x5u_host"] == "certs.example"
     assert facts["identity.iat_age_s"] == 100.0
     assert facts["identity.deviations"] == ("iat_string",)
+
+
+def test_a_list_with_commas_and_a_missing_ppt_are_deviations() -> None:
+    assert run(attempt(f"{token(ppt='x')}, {token()}")).facts["identity.deviations"] == ("comma_list",)
+    assert run(attempt(token(), token())).facts["identity.deviations"] == ()
+    call = attempt(token().replace(';ppt="shaken"', ""))
+    assert run(call).facts["identity.deviations"] == ("ppt_missing",)
+    assert run(call, Settings(strict=True)).reason == "deviations"
+
+
+@pytest.mark.parametrize(("offset_s", "differs"), [(0, False), (60, False), (-70, True), (90, True)])
+def test_a_date_that_somebody_changed_is_a_fact_and_no_failure(offset_s: int, differs: bool) -> None:
+    call = attempt(token())
+    call.date = datetime.fromtimestamp(NOW - 5 + offset_s, UTC).strftime("%a, %d %b %Y %H:%M:%S GMT")
+    facts = run(call).facts
+    assert (facts["identity.result"], facts["identity.date_differs"]) == ("passed", differs)
 
 
 def test_deviations_pass_unless_strict() -> None:
