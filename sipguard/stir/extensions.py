@@ -16,7 +16,14 @@ from sipguard.stir.constraints import ClaimConstraints
 from sipguard.stir.tnauthlist import TNAuthList
 
 # What reading a certificate may raise where its octets are not what they should be.
-UNREADABLE: Final = (ValueError, TypeError, UnsupportedAlgorithm, x509.DuplicateExtension, OverflowError)
+UNREADABLE: Final = (
+    ValueError,
+    TypeError,
+    OverflowError,
+    UnsupportedAlgorithm,
+    x509.DuplicateExtension,
+    x509.InvalidVersion,
+)
 
 BY_REFERENCE: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.14")  # id-ad-stirTNList, RFC 8226 §10.1
 SKI, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15", "2.5.29.19"
