@@ -40,6 +40,12 @@ _ADVICE: Final[dict[str, str]] = {
     "orig_mismatch": "The token is for another caller: copied from another call, or the number was changed on the way.",
     "dest_mismatch": "The token is for another called party: copied from another call, or the call was sent on.",
     "signature": "Something in the token was changed after it was signed, or this is not the signer's certificate.",
+    "replayed": "Look for the other call: the token was copied, or one call was sent twice by ways that look like two.",
+    "div_unchecked": "Look at the other values: this one only says how a call came here.",
+    "div_incomplete": "Ask for all Identity headers of the INVITE: one of the chain is missing, or was not signed.",
+    "div_loop": "Ask who diverted: their tokens lead in a circle.",
+    "div_too_long": "Ask who diverted so often; nothing is wrong with each token by itself.",
+    "div_orig_mismatch": "One of those who diverted signed for another caller: show the chain to them.",
     "deviations": "The signer leaves the standard. Without `strict` such tokens are taken.",
 }
 _USUAL: Final = {436: _SIGNER_SERVER, 437: _SIGNER_CERTIFICATE}
