@@ -106,7 +106,7 @@ class Calls:
     def _configuration(self) -> dict[str, Any]:
         config = configuration(self.port)
         config["identity"] = self.signers.identity()
-        config["screening"] = {"checks": {"identity": {"budget": "4s"}}}
+        config["screening"] = {"checks": {"identity": {"budget": "4s", "replay_fails": True}}}
         config["policy"] = POLICY
         config["lists"] = {
             "dno": {"members": ["+12025550111", "+12025550190"], "bind": ["shown"]},
@@ -156,8 +156,9 @@ class Calls:
 
     def _place(self, call: Call) -> None:
         row, outer = call.row, self.product.address()
-        made = row.make(self.signers, call.callee) if row.make is not None else []
-        call.values = [made] if isinstance(made, str) else made
+        if not call.values and row.make is not None:
+            made = row.make(self.signers, call.callee)
+            call.values = [made] if isinstance(made, str) else made
         lines = [f"{row.name}: {value}" for value in call.values]
         lines += [_dated(line) for line in row.more]
         numbers = {"callee": call.callee, "callee10": call.callee[1:], "at": f"{outer[0]}:{outer[1]}"}
@@ -169,6 +170,15 @@ class Calls:
         ).start()  # fmt: skip
         call.status = uac.wait()
         call.complaints, call.a = uac.complaint(), uac.messages()
+
+    def again(self, n: int, first: Call | None = None) -> Call:
+        """A call with a good token, or after `first` another one to the same number with its token."""
+        directory = self.directory / f"{n}"
+        directory.mkdir()
+        scenario, values = (GOING_ON, []) if first is None else (REFUSAL, first.values)
+        call = Call(PASSING["as carriers write it"], scenario, ASKS, f"1{AREAS[GOING_ON][0]}5550199", directory, values)
+        self._place(call)
+        return call
 
     def arrived(self, call: Call) -> Message | None:
         """The INVITE that reached the next hop."""
@@ -302,6 +312,22 @@ def test_what_stands_above_verification(calls: Calls, table: str, name: str) -> 
     record = calls.record(call)
     assert {key: record[key] for key in row.record} == row.record
     _check_facts(calls, call)
+
+
+def test_a_token_that_has_served_a_call_is_refused_in_another(calls: Calls) -> None:
+    """RFC 8224 §12.1, with `replay_fails`."""
+    began_at = time.time()
+    first = calls.again(900)
+    assert first.status == 0, first.complaints
+    assert calls.product.call_of(first.callee, began_at)["identity"] == "passed"
+    began_at = time.time()
+    second = calls.again(901, first)
+    assert second.status == 0, second.complaints
+    assert second.final().start == "SIP/2.0 438 Invalid Identity Header"
+    record = calls.product.call_of(second.callee, began_at)
+    assert (record["rule"], record["identity"]) == ("verified-only", "failed")
+    told = calls.product.answer("explain", record["decision_id"])
+    assert any(step["facts"].get("identity.reason") == "replayed" for step in told["steps"])
 
 
 def _check_facts(calls: Calls, call: Call) -> dict[str, Any]:
