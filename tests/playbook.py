@@ -39,6 +39,7 @@ from sipguard.b2bua.commands import (
     Fetched,
     FetchFailed,
     Hangup,
+    Keep,
     Mode,
     Record,
     Reload,
@@ -341,6 +342,7 @@ class Playbook:
         self.before: list[Engine] = []
         self.frames: list[frames.Frame] = []
         self.wanted: list[Need] = []
+        self.kept: list[str] = []  # URLs whose certificates go to disk
         self.last_commands: list[Command] = []
         self.sends: list[Send] = []
         self.a = Party(self, "a", A_AT, "outside")
@@ -441,6 +443,8 @@ class Playbook:
             elif isinstance(command, Fetch):
                 self.wanted.append(command.need)
                 column.append(f"fetch {command.need.key}")
+            elif isinstance(command, Keep):
+                self.kept.append(command.url)
             elif isinstance(command, Reuse):
                 column.append(f"reuse {command.address[0]}:{command.address[1]}")
             else:

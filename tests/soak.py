@@ -150,7 +150,7 @@ class Soak:
                     self.later(0.001, self.at_callee, text, FROM_B if command.flow.remote == B_AT else FROM_C)
             elif isinstance(command, Record):
                 self.keep(command.frame)
-            else:
+            elif isinstance(command, Fetch):
                 self.fetch(command)
 
     def keep(self, frame: frames.Frame) -> None:

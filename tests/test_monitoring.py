@@ -26,6 +26,7 @@ FRONT = ROOT / "config/recipes/kamailio/kamailio.cfg"
 ADDED = {"instance", "job"}  # by Prometheus
 OTHERS = {  # metrics without cells of their own: label -> its values, None where they are open
     "sipguard_setup_seconds": {"process": None, "le": None},
+    "sipguard_certificate_request_seconds": {"process": None, "le": None},
     "sipguard_ruleset_info": {"process": None, "revision": None},
     "sipguard_mode": {"trunk": None, "mode": set(MODES)},
     "sipguard_peer_up": {"trunk": None, "peer": None},

@@ -39,20 +39,52 @@ class Record:
 
 
 class Fetch:
-    """Something is needed from outside; the answer comes back by `Engine.answered`."""
+    """Something is needed from outside; the answer comes back by `Engine.answered`.
 
-    __slots__ = ("need",)
+    `anew`: no copy of before will do. `used_at`: it is renewed in the background, and was used then (Unix seconds);
+    0.0 where a call waits for it.
+    """
 
-    def __init__(self, need: Need) -> None:
+    __slots__ = ("anew", "need", "used_at")
+
+    def __init__(self, need: Need, anew: bool = False, used_at: float = 0.0) -> None:
         self.need = need
+        self.anew = anew
+        self.used_at = used_at
+
+
+class Keep:
+    """What was fetched for `url` has validated and may be kept on disk; it was used last at Unix seconds `used_at`."""
+
+    __slots__ = ("url", "used_at")
+
+    def __init__(self, url: str, used_at: float) -> None:
+        self.url = url
+        self.used_at = used_at
 
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """What was fetched, and for how many seconds the server lets it be kept (0.0 where it does not say)."""
+    """What was fetched `age_s` ago, and for how many seconds the server lets it be kept (0.0: it does not say).
+
+    `kept`: it comes from disk.
+    """
 
     octets: bytes
     lifetime_s: float = 0.0
+    age_s: float = 0.0
+    kept: bool = False
+
+
+@dataclass(frozen=True, slots=True)
+class Held:
+    """A certificate that lies on disk from an earlier life, for calls to come."""
+
+    url: str
+    octets: bytes
+    lifetime_s: float
+    age_s: float
+    used_at: float
 
 
 @dataclass(frozen=True, slots=True)
@@ -72,7 +104,7 @@ class Reuse:
         self.address = address
 
 
-Command = Send | Record | Fetch | Reuse
+Command = Send | Record | Fetch | Keep | Reuse
 
 
 @dataclass(frozen=True, slots=True)
@@ -134,7 +166,7 @@ class Rekey:
     signers: Mapping[str, Signer]
 
 
-Control = Rekey | Resolved | Trust | Reload | Drain | Mode | Hangup
+Control = Held | Rekey | Resolved | Trust | Reload | Drain | Mode | Hangup
 
 
 class Identifiers:

@@ -21,7 +21,9 @@ from sipguard.b2bua.commands import (
     Fetched,
     FetchFailed,
     Hangup,
+    Held,
     Identifiers,
+    Keep,
     Mode,
     Record,
     Rekey,
@@ -66,10 +68,12 @@ from sipguard.sip.transaction import (
 from sipguard.sip.uri import name_addr, tag_of
 from sipguard.sip.via import has_alias
 from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
-from sipguard.stir.errors import BadIdentityInfo
+from sipguard.stir.errors import BadIdentityInfo, StirError
 
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
 MALFORMED: Final = INDEX["malformed"]
+AWAITED_LIMIT: Final = 1024  # certificates that are being fetched; calls that need another go on without
+LOST_S: Final = 10.0  # no answer takes longer
 EARLY_REQUESTS: Final = 1000  # PRACKs and UPDATEs may have left in a dialog that is ended before it is known
 CSEQ_MOST: Final = 2**31 - 2  # RFC 3261 §8.1.1.5, less one
 STRAY: Final = INDEX["stray_responses"]
@@ -89,6 +93,16 @@ class NoUser:
 
 
 NOBODY: Final = NoUser()
+
+
+class Awaited:
+    """What is being fetched: since when (monotonic), and the calls that wait for it."""
+
+    __slots__ = ("at", "setups")
+
+    def __init__(self, at: float) -> None:
+        self.at = at
+        self.setups: list[Setup] = []
 
 
 class Engine:
@@ -123,7 +137,7 @@ class Engine:
         self._replays = Replays()
         self._loads: dict[str, TrunkLoad] = {}
         self.listeners: dict[str, Place] = {}
-        self._waiting: dict[str, list[Setup]] = {}  # a key stands here while it is fetched
+        self._waiting: dict[str, Awaited] = {}  # a key stands here while it is fetched
         self._use(ruleset)
 
     def _use(self, ruleset: Ruleset) -> None:
@@ -219,11 +233,10 @@ class Engine:
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over have gone on without it."""
         out = self._turn(clock)
-        waiting = self._waiting.pop(need.key, [])
+        asked = self._waiting.pop(need.key, None)
+        waiting = asked.setups if asked is not None else []
         if isinstance(result, Fetched):
-            self._certificates.put(need.key, result.octets, result.lifetime_s, clock.unix)
-            for context in {setup.context for setup in waiting} - {self.context}:  # of before a reload
-                context.certificates.put(need.key, result.octets, result.lifetime_s, clock.unix)
+            self._fetched(need.key, result, waiting)
         else:
             self.counts[INDEX["fetches_failed"]] += 1
             self._certificates.put_failure(need.key, BadIdentityInfo(result.reason), clock.unix)
@@ -233,6 +246,15 @@ class Engine:
                 self.layer.wheel.cancel(setup)
                 admission.go_on(self, setup)
         return out
+
+    def _fetched(self, url: str, result: Fetched, waiting: list[Setup]) -> None:
+        """Judges what was fetched, under the anchors of today and those that calls began with."""
+        unix, certificates = self.clock.unix, self._certificates
+        for context in {setup.context for setup in waiting} - {self.context}:  # of before a reload
+            context.certificates.put(url, result.octets, result.lifetime_s, unix, result.age_s)
+        found = certificates.put(url, result.octets, result.lifetime_s, unix, result.age_s)
+        if not result.kept and not isinstance(found, StirError):
+            self.layer.out.append(Keep(url, certificates.used_at(url)))
 
     def control(self, what: Control, clock: Clock) -> list[Command]:
         """An operator's wish."""
@@ -246,6 +268,10 @@ class Engine:
             self._resolved(what, clock)
         elif isinstance(what, Trust):
             self._trust(what, clock)
+        elif isinstance(what, Held):
+            self._certificates.hold(
+                what.url, what.octets, what.lifetime_s, clock.unix, what.age_s, what.used_at or clock.unix
+            )
         elif isinstance(what, Drain):
             self.draining = True
             out.append(Record(frames.NoteFrame(clock.unix, "drain", "", self.ruleset.revision)))
@@ -471,16 +497,24 @@ class Engine:
 
     def wait(self, setup: Setup, need: Need) -> None:
         """Lets a call wait for `need`, which is asked for once for all that wait for it."""
+        asked = self._waiting.get(need.key)
+        if asked is None:
+            if len(self._waiting) >= AWAITED_LIMIT:
+                self.counts[INDEX["fetches_busy"]] += 1
+                admission.give_up(self, setup, "identity", "x5u_busy")
+                return
+            asked = self._ask(need)
+            self.counts[INDEX["fetches"]] += 1
         setup.server.expect(self.clock.now)
         setup.late_for = need
-        waiting = self._waiting.get(need.key)
-        if waiting is None:
-            self._waiting[need.key] = [setup]
-            self.counts[INDEX["fetches"]] += 1
-            self.layer.out.append(Fetch(need))
-        else:
-            waiting.append(setup)
+        asked.setups.append(setup)
         self.layer.wheel.set(setup, self.clock.now + need.budget_s)
+
+    def _ask(self, need: Need) -> Awaited:
+        asked = self._waiting[need.key] = Awaited(self.clock.now)
+        anew = self._certificates.wants_anew(need.key)
+        self.layer.out.append(Fetch(need, anew))
+        return asked
 
     def late(self, setup: Setup) -> None:
         """The budget of what a call waits for is over; the answer is for later calls."""
@@ -496,16 +530,14 @@ class Engine:
     def _stop_waiting(self, setup: Setup) -> None:
         need = setup.late_for
         setup.late_for = None
-        if need is not None and setup in self._waiting.get(need.key, ()):
-            self._waiting[need.key].remove(setup)
+        asked = self._waiting.get(need.key) if need is not None else None
+        if asked is not None and setup in asked.setups:
+            asked.setups.remove(setup)
 
     def second(self, clock: Clock) -> list[Command]:
         """To be asked about once a second: sets the counts that are levels, asks for certificates that grow old."""
         out = self._turn(clock)
-        for url in self._certificates.due(clock.unix):
-            if url not in self._waiting:
-                self._waiting[url] = []
-                out.append(Fetch(Need("certificate", url, 0.0)))
+        self._renew(clock)
         if self.peers.names.second(clock.now):
             self._use_peers()
         self._probes.second(self, clock.now)
@@ -513,6 +545,21 @@ class Engine:
         self._levels(clock.now)
         self._signer_levels(clock.unix)
         return out
+
+    def _renew(self, clock: Clock) -> None:
+        """Asks for certificates that grow old, and again for those that calls miss."""
+        waiting, certificates = self._waiting, self._certificates
+        for url in [url for url, asked in waiting.items() if clock.now - asked.at > LOST_S]:
+            setups = waiting.pop(url).setups  # whoever fetched it has died
+            if setups:
+                self._ask(Need("certificate", url, 0.0)).setups += setups
+        for url in certificates.due(clock.unix):
+            if url not in waiting:
+                need = Need("certificate", url, 0.0)
+                self.layer.out.append(Fetch(need, True, certificates.used_at(url)))
+        for url in certificates.retries(clock.unix):
+            if url not in waiting and len(waiting) < AWAITED_LIMIT:
+                self._ask(Need("certificate", url, 0.0))
 
     def _note_peers(self, clock: Clock) -> None:
         """Writes down which peers are passed over from now on, and which no longer."""
@@ -544,6 +591,10 @@ class Engine:
         counts[INDEX["dialogs"]] = len(self.legs)
         counts[INDEX["transactions"]] = len(layer.servers) + len(layer.clients)
         counts[INDEX["timers"]] = len(layer.wheel)
+        hits, misses, refusals, kept, failed = self._certificates.counts()
+        counts[INDEX["certificates_hit"]], counts[INDEX["certificates_missed"]] = hits, misses
+        counts[INDEX["certificates_refused"]] = refusals
+        counts[INDEX["certificates_kept"]], counts[INDEX["certificates_failed"]] = kept, failed
         names = self.peers.names
         counts[INDEX["names_unresolved"]] = names.unresolved()
         counts[INDEX["names_stale"]] = names.stale(now)

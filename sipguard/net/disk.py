@@ -1,12 +1,15 @@
 """Certificates on disk, so that a restart does not ask the whole country again.
 
-Enters: what was fetched. Leaves: the same, as long as it may be kept. One file per URL, named by its hash:
-a line of JSON (url, fetched_at, expires_at), then the octets. Must not: fail a fetch; a full disk is counted.
+Enters: what was fetched and has validated. Leaves: the same, as long as it may be kept. One file per URL, named by its
+hash: a line of JSON (Head), then the octets; its mtime says when it was used last. Processes may write side by side:
+a file is replaced as a whole. Must not: fail a fetch; a full disk is counted.
 """
 
 from __future__ import annotations
 
 import os
+from collections.abc import Iterator
+from contextlib import suppress
 from hashlib import sha256
 from pathlib import Path
 from typing import Final
@@ -17,26 +20,34 @@ from cryptography.exceptions import UnsupportedAlgorithm
 
 from sipguard.stir.certificate import MIN_LIFETIME_S, REFRESH_SHARE
 
-FILES_LIMIT: Final = 50_000  # the United States have some 18,000
-SERVINGS: Final = 8  # of one copy; who asks more often got no use out of it and needs a new one
-_PRUNED_SHARE: Final = 16  # of the files go, oldest first, when there are too many
+FILES_LIMIT: Final = 20_000  # the United States have some 18,000
+FILE_LIMIT: Final = 1 << 20  # octets; a larger file is none of ours
+_PRUNED_SHARE: Final = 16  # of the files go, least recently used first, when there are too many
+_NAME_LENGTH: Final = 64
+_HALF_S: Final = 60.0  # no write takes longer
 
 
-class _Head(msgspec.Struct):
+class Head(msgspec.Struct):
+    """Unix seconds. `sha256` is of the octets, "" in copies of 0.1.0; `type` the content type where it is unusual."""
+
     url: str
     fetched_at: float
     expires_at: float
+    sha256: str = ""
+    type: str = ""
 
 
 class Copy:
-    """A kept copy: `fresh` until 80 % of its life; `left_s` seconds until its end."""
+    """A kept copy: `fresh` until 80 % of its life, `alive` until its end."""
 
-    __slots__ = ("fresh", "left_s", "octets")
+    __slots__ = ("alive", "fresh", "head", "octets", "used_at")
 
-    def __init__(self, octets: bytes, fresh: bool, left_s: float) -> None:
+    def __init__(self, head: Head, octets: bytes, used_at: float, unix_at: float) -> None:
+        self.head = head
         self.octets = octets
-        self.fresh = fresh
-        self.left_s = left_s
+        self.used_at = used_at
+        self.alive = head.fetched_at <= unix_at < head.expires_at
+        self.fresh = self.alive and unix_at < head.fetched_at + REFRESH_SHARE * (head.expires_at - head.fetched_at)
 
 
 class Disk:
@@ -45,57 +56,116 @@ class Disk:
     def __init__(self, directory: Path, limit: int = FILES_LIMIT) -> None:
         self._directory = directory
         self._limit = limit
-        self._served: dict[str, int] = {}
         self.failures = 0  # copies that could not be written
         directory.mkdir(parents=True, exist_ok=True)
-        for left in directory.glob("*.part"):
-            left.unlink(missing_ok=True)
-        self._files = sum(1 for _ in directory.iterdir())
+        self.files = sum(1 for _ in self._paths())
 
     def read(self, url: str, unix_at: float) -> Copy | None:
-        """The copy of `url`, None where there is none that is still alive and readable."""
-        name = _name(url)
-        try:
-            head, _, octets = (self._directory / name).read_bytes().partition(b"\n")
-            found = msgspec.json.decode(head, type=_Head)
-        except (OSError, msgspec.MsgspecError):
+        """The copy of `url`, None where there is none that is alive and whole. It counts as used now."""
+        path = self._directory / _name(url)
+        found = _read(path, unix_at)
+        if found is None or found.head.url != url or not found.alive:
             return None
-        if found.url != url or not found.fetched_at <= unix_at < found.expires_at:
-            return None
-        servings = self._served.get(name, 0) + 1
-        self._served[name] = servings
-        grown_old_at = found.fetched_at + REFRESH_SHARE * (found.expires_at - found.fetched_at)
-        return Copy(octets, unix_at < grown_old_at and servings <= SERVINGS, found.expires_at - unix_at)
+        self._touch(path, unix_at)
+        return found
 
-    def write(self, url: str, octets: bytes, lifetime_s: float, unix_at: float) -> None:
+    def copies(self, unix_at: float) -> Iterator[Copy]:
+        """Every copy that is whole, in no order."""
+        for path in self._paths():
+            found = _read(path, unix_at)
+            if found is not None:
+                yield found
+
+    def write(
+        self, url: str, octets: bytes, lifetime_s: float, unix_at: float, type: str = "", used_at: float = 0.0
+    ) -> None:
         """Keeps a copy for its HTTP lifetime, 24 h at least, but not past the end of a certificate in it."""
         end_at = _end(octets)
         if end_at is None or end_at <= unix_at:
             return
-        head = _Head(url, unix_at, min(unix_at + max(lifetime_s, MIN_LIFETIME_S), end_at))
-        name = _name(url)
-        part = self._directory / f"{name}.{os.getpid()}.part"
+        expires_at = min(unix_at + max(lifetime_s, MIN_LIFETIME_S), end_at)
+        head = Head(url, unix_at, expires_at, sha256(octets).hexdigest(), type)
+        path = self._directory / _name(url)
+        part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
-            if self._files >= self._limit:
+            if self.files >= self._limit:
                 self._prune()
-            self._files += not (self._directory / name).exists()
+            new = not path.exists()
             part.write_bytes(msgspec.json.encode(head) + b"\n" + octets)
-            part.replace(self._directory / name)
+            part.replace(path)
+            self.files += new
         except OSError:
             self.failures += 1
-        self._served.pop(name, None)
+            self._remove(part)
+            return
+        self._touch(path, used_at or unix_at)
+
+    def used(self, url: str, used_at: float) -> None:
+        """Notes when a certificate was needed last."""
+        self._touch(self._directory / _name(url), used_at)
+
+    def forget(self, url: str) -> None:
+        """Removes the copy of `url`."""
+        self._remove(self._directory / _name(url))
+
+    def sweep(self, unix_at: float, unused_since: float) -> None:
+        """Removes what is dead, damaged or foreign, and what was not used since `unused_since`."""
+        for part in self._directory.glob("*.part"):  # of a process that was killed
+            if not 0.0 <= unix_at - part.stat().st_mtime < _HALF_S:
+                self._remove(part)
+        files = 0
+        for path in self._paths():
+            found = _read(path, unix_at)
+            if found is None or found.head.expires_at <= unix_at or found.used_at < unused_since:
+                self._remove(path)
+            else:
+                files += 1
+        self.files = files
 
     def _prune(self) -> None:
-        entries = sorted((entry.stat().st_mtime, entry.path) for entry in os.scandir(self._directory))
-        for _, path in entries[: len(entries) // _PRUNED_SHARE + 1]:
-            gone = Path(path)
-            gone.unlink(missing_ok=True)
-            self._served.pop(gone.name, None)
-        self._files = len(entries) - len(entries) // _PRUNED_SHARE - 1
+        """Makes room: the least recently used go."""
+        found = sorted((path.stat().st_mtime, path) for path in self._paths())
+        gone = found[: len(found) - self._limit + self._limit // _PRUNED_SHARE + 1]
+        for _, path in gone:
+            self._remove(path)
+        self.files = len(found) - len(gone)
+
+    def _paths(self) -> Iterator[Path]:
+        with os.scandir(self._directory) as entries:
+            for entry in entries:
+                if len(entry.name) == _NAME_LENGTH and entry.is_file(follow_symlinks=False):
+                    yield Path(entry.path)
+
+    def _touch(self, path: Path, used_at: float) -> None:
+        with suppress(OSError):  # it is gone, or was never kept
+            os.utime(path, (used_at, used_at))
+
+    def _remove(self, path: Path) -> None:
+        try:
+            path.unlink(missing_ok=True)
+        except OSError:
+            self.failures += 1
+
+
+def _read(path: Path, unix_at: float) -> Copy | None:
+    """What lies in one file, None where that is damaged or foreign."""
+    try:
+        with path.open("rb") as file:
+            content = file.read(FILE_LIMIT + 1)
+            used_at = os.fstat(file.fileno()).st_mtime
+        line, _, octets = content.partition(b"\n")
+        head = msgspec.json.decode(line, type=Head)
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError):
+        return None
+    if len(content) > FILE_LIMIT or not octets or _name(head.url) != path.name:
+        return None
+    if head.sha256 and head.sha256 != sha256(octets).hexdigest():
+        return None
+    return Copy(head, octets, used_at, unix_at)
 
 
 def _name(url: str) -> str:
-    return sha256(url.encode()).hexdigest()
+    return sha256(url.encode(errors="surrogatepass")).hexdigest()
 
 
 def _end(octets: bytes) -> float | None:

@@ -11,11 +11,10 @@ import time
 from collections.abc import Callable
 from typing import Final, Protocol
 
-from sipguard.b2bua.commands import Clock, Command, Fetch, Record, Reuse
+from sipguard.b2bua.commands import Clock, Command, Fetch, Keep, Record, Reuse
 from sipguard.b2bua.frames import Frame
 from sipguard.net.connections import Connections
 from sipguard.net.udp import Port
-from sipguard.screening.finding import Need
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Flow, Send
 from sipguard.sip.framing import Framer
@@ -72,14 +71,16 @@ class Driver:
         engine: Door,
         ports: list[Port],
         record: Callable[[Frame], None],
-        fetch: Callable[[Need], None],
+        fetch: Callable[[Fetch], None],
         trouble: Callable[[str], None],
         connections: Connections | None = None,
+        keep: Callable[[Keep], None] = lambda what: None,
     ) -> None:
         self._engine = engine
         self._ports = {port.listener: port for port in ports}
         self._record = record
         self._fetch = fetch
+        self._keep = keep
         self._trouble = trouble
         self._loop = asyncio.get_running_loop()
         self._busy_since: float | None = None
@@ -207,7 +208,9 @@ class Driver:
             elif kind is Record:
                 self._record(command.frame)  # type: ignore[union-attr]
             elif kind is Fetch:
-                self._fetch(command.need)  # type: ignore[union-attr]
+                self._fetch(command)  # type: ignore[arg-type]
+            elif kind is Keep:
+                self._keep(command)  # type: ignore[arg-type]
             elif kind is Reuse and self.connections is not None:
                 self.connections.reuse(command.flow, command.address)  # type: ignore[union-attr]
         if self.connections is not None and self.connections.unwritten:

@@ -12,22 +12,36 @@ import asyncio
 import ssl
 import time
 from collections import deque
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
+from concurrent.futures import ThreadPoolExecutor
+from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from email.utils import parsedate_to_datetime
 from pathlib import Path
 from typing import Final
+from urllib.parse import urlsplit
 
 import aiohttp
 
 from sipguard.net.address import AddressRefused, CheckedResolver, Networks, refused_literal
-from sipguard.net.disk import Disk
+from sipguard.net.disk import Copy, Disk
 from sipguard.net.errors import NetError
 from sipguard.stir.errors import BadIdentityInfo
 from sipguard.stir.identity import check_x5u
 
+REASONS: Final = (
+    "x5u_refused", "x5u_address_refused", "x5u_busy", "x5u_breaker_open", "x5u_timeout", "x5u_dns", "x5u_connect",
+    "x5u_tls", "x5u_http", "x5u_http_status", "x5u_redirect", "x5u_encoding", "x5u_content_type", "x5u_too_large",
+    "x5u_not_pem", "x5u_fetcher_closed",
+)  # fmt: skip
 LIFETIME_LIMIT_S: Final = 366 * 24 * 3600.0
 HOSTS_LIMIT: Final = 4096  # hosts whose state is kept
+KNOWN_LIMIT: Final = 20_000
+UNKEPT_LIMIT: Final = 256
+TROUBLED: Final = 200
+THREADS: Final = 32  # that wait for name servers
+HEADERS_LIMIT: Final = 64
+TYPE_LIMIT: Final = 64
 _CHUNK: Final = 16 * 1024
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _HEADERS: Final = {
@@ -35,7 +49,11 @@ _HEADERS: Final = {
     "Accept-Encoding": "identity",
     "User-Agent": "sipguard",
 }
-_REFUSED_TYPES: Final = ("text/html", "application/json", "image/", "multipart/")
+WANTED_TYPE: Final = "application/pem-certificate-chain"
+_REFUSED_TYPES: Final = (
+    "text/html", "text/css", "text/xml", "application/json", "application/javascript", "application/xml",
+    "image/", "audio/", "video/", "font/", "multipart/", "message/",
+)  # fmt: skip
 
 
 class FetchError(NetError):
@@ -63,20 +81,30 @@ class FetchSettings:
     breaker_errors: int = 5  # in breaker_window_s, then the host is left alone for breaker_retry_s
     breaker_window_s: float = 10.0
     breaker_retry_s: float = 15.0
+    at_once: int = 128  # requests at once to hosts that have served certificates before, and as many to others
+    waiting: int = 512  # requests that are under way or wait, for each of the two
+    keep_unused_s: float = 30 * 24 * 3600.0  # how long what no call needs is renewed
+    background_rate: float = 2.0  # renewals a second from one host
 
 
 @dataclass(frozen=True)
 class Fetched:
-    """What a server answered, and for how many seconds it lets it be kept (0.0 where it does not say)."""
+    """What a server answered, and for how many seconds it lets it be kept (0.0 where it does not say).
+
+    `age_s` is since then, `kept` whether it came from disk, `type` the content type where it is an unusual one.
+    """
 
     octets: bytes
     lifetime_s: float
+    age_s: float = 0.0
+    kept: bool = False
+    type: str = ""
 
 
 class _Host:
-    """Places and circuit breaker of one host. Times are monotonic seconds."""
+    """Places, circuit breaker and last trouble of one host. Times are monotonic seconds."""
 
-    __slots__ = ("_errors", "_open_until", "_settings", "places", "waiting")
+    __slots__ = ("_errors", "_open_until", "_settings", "failures", "places", "trouble", "waiting")
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
@@ -84,6 +112,8 @@ class _Host:
         self._open_until = 0.0
         self.places = asyncio.Semaphore(settings.per_host)
         self.waiting = 0
+        self.failures = 0  # since it worked last
+        self.trouble = ""  # the reason of the last one
 
     def require_closed(self, now: float) -> None:
         """Raises FetchError while the breaker is open; when its time is over one request may try."""
@@ -105,6 +135,10 @@ class _Host:
         self._errors.clear()
         self._open_until = 0.0
 
+    def is_open(self, now: float) -> bool:
+        """Whether the host is left alone now."""
+        return now < self._open_until
+
     def idle(self, now: float) -> bool:
         """Whether nothing would be lost if this state were forgotten."""
         if self.waiting or now < self._open_until:
@@ -112,26 +146,54 @@ class _Host:
         return not self._errors or now - self._errors[-1] > self._settings.breaker_window_s
 
 
-class CertificateFetcher:
-    """Fetches certificates. Lives on one event loop; `close` ends it."""
+class _Class:
+    """Hosts that share places: those that have served certificates, or those that nobody knows yet.
 
-    def __init__(self, settings: FetchSettings) -> None:
+    So a flood of URLs at hosts of an attacker, with name servers that never answer, takes places and threads from
+    strangers only.
+    """
+
+    __slots__ = ("outstanding", "places", "threads")
+
+    def __init__(self, settings: FetchSettings, name: str) -> None:
+        self.places = asyncio.Semaphore(settings.at_once)
+        self.outstanding = 0
+        self.threads = ThreadPoolExecutor(THREADS, thread_name_prefix=name)
+
+
+class CertificateFetcher:
+    """Fetches certificates. Lives on one event loop; `close` ends it.
+
+    `noted` hears of each request: its host, "" or the reason of its failure, and how many seconds it took.
+    """
+
+    def __init__(
+        self, settings: FetchSettings, noted: Callable[[str, str, float], None] = lambda host, reason, took_s: None
+    ) -> None:
         """Raises OSError where `ca_file` cannot be read or `directory` cannot be made."""
         self._settings = settings
+        self._noted = noted
         self._tls = _tls(settings.ca_file)
-        self._disk = Disk(Path(settings.directory)) if settings.directory else None
+        self.disk = Disk(Path(settings.directory)) if settings.directory else None
         self._hosts: dict[str, _Host] = {}
+        self._known: set[str] = set()
+        self._classes = (_Class(settings, "known"), _Class(settings, "unknown"))
         self._running: dict[str, asyncio.Task[Fetched]] = {}
+        self._unkept: dict[str, Fetched] = {}  # what was fetched and not judged yet
         self._client: aiohttp.ClientSession | None = None
 
-    async def fetch(self, url: str) -> Fetched:
+    async def fetch(self, url: str, anew: bool = False) -> Fetched:
         """What `url` serves, one request for all who ask at once; it goes on where the asker is cancelled.
 
-        Raises FetchError.
+        A copy on disk serves as long as it lives, unless somebody wants it `anew`. Raises FetchError.
         """
         task = self._running.get(url)
         if task is None:
-            task = asyncio.create_task(self._fetch(url, self._checked_host(url)))
+            host = self.host_of(url)
+            copy = self._copy(url) if not anew else None
+            if copy is not None:
+                return copy
+            task = asyncio.create_task(self._in_turn(url, host))
             self._running[url] = task
             task.add_done_callback(lambda done: self._ended(url, done))
         try:
@@ -140,6 +202,20 @@ class CertificateFetcher:
             if task.cancelled():
                 raise FetchError("x5u_fetcher_closed") from None
             raise
+
+    def keep(self, url: str, used_at: float = 0.0) -> None:
+        """What was fetched from `url` last has validated: it is kept, and its host known from now on."""
+        fetched = self._unkept.pop(url, None)
+        if fetched is None:
+            return
+        self.know(host_in(url))
+        if self.disk is not None:
+            self.disk.write(url, fetched.octets, fetched.lifetime_s, _unix(), fetched.type, used_at)
+
+    def know(self, host: str) -> None:
+        """This host has served certificates before."""
+        if len(self._known) < KNOWN_LIMIT:
+            self._known.add(host)
 
     async def close(self) -> None:
         """Ends what runs, for its askers with FetchError, and closes the connections."""
@@ -150,8 +226,29 @@ class CertificateFetcher:
         if self._client is not None:
             await self._client.close()
             self._client = None
+        for each in self._classes:
+            each.threads.shutdown(wait=False, cancel_futures=True)
 
-    def _checked_host(self, url: str) -> str:
+    def open_breakers(self) -> int:
+        """How many hosts are left alone now."""
+        now = _now()
+        return sum(one.is_open(now) for one in self._hosts.values())
+
+    def outstanding(self) -> int:
+        """Requests that are under way or wait."""
+        return sum(each.outstanding for each in self._classes)
+
+    def troubled(self) -> list[tuple[str, str, int, bool]]:
+        """(host, last reason, failures in a row, whether it is left alone) of known hosts first, TROUBLED at most."""
+        now = _now()
+        rows = [
+            (name, one.trouble, one.failures, one.is_open(now)) for name, one in self._hosts.items() if one.failures
+        ]
+        rows.sort(key=lambda row: (row[0] not in self._known, -row[2], row[0]))
+        return rows[:TROUBLED]
+
+    def host_of(self, url: str) -> str:
+        """The host of a URL that may be asked. Raises FetchError."""
         try:
             host = check_x5u(url, self._settings.ports, self._settings.schemes)
         except BadIdentityInfo as error:
@@ -160,57 +257,76 @@ class CertificateFetcher:
             raise FetchError("x5u_address_refused")
         return host
 
+    def _copy(self, url: str) -> Fetched | None:
+        """What lies on disk, as long as it lives."""
+        copy = self.disk.read(url, _unix()) if self.disk is not None else None
+        if copy is None:
+            return None
+        return of_copy(copy, _unix())
+
     def _ended(self, url: str, task: asyncio.Task[Fetched]) -> None:
         del self._running[url]
         if not task.cancelled():
             task.exception()  # seen, even where every asker has gone
 
-    async def _fetch(self, url: str, host: str) -> Fetched:
-        """A fresh copy from disk, else what the server says, else an old copy that is still alive."""
-        copy = self._disk.read(url, _unix()) if self._disk is not None else None
-        if copy is not None and copy.fresh:
-            return Fetched(copy.octets, copy.left_s)
-        try:
-            fetched = await self._in_turn(url, host)
-        except FetchError:
-            if copy is None:
-                raise
-            return Fetched(copy.octets, copy.left_s)
-        if self._disk is not None:
-            self._disk.write(url, fetched.octets, fetched.lifetime_s, _unix())
-        return fetched
+    def _class_of(self, host: str) -> _Class:
+        return self._classes[host not in self._known]
 
     async def _in_turn(self, url: str, host: str) -> Fetched:
-        """The same under the limits of its host."""
-        state = self._host(host)
-        if state.waiting >= self._settings.queue_per_host:
+        """A request under the limits of its host and of all."""
+        state, shared = self._host(host), self._class_of(host)
+        if state.waiting >= self._settings.queue_per_host or shared.outstanding >= self._settings.waiting:
             raise FetchError("x5u_busy")
         state.waiting += 1
+        shared.outstanding += 1
         try:
-            async with state.places:
-                state.require_closed(_now())
-                return await self._counted(url, state)
+            return await self._in_place(url, host, state, shared)
         finally:
             state.waiting -= 1
+            shared.outstanding -= 1
 
-    async def _counted(self, url: str, state: _Host) -> Fetched:
+    async def _in_place(self, url: str, host: str, state: _Host, shared: _Class) -> Fetched:
+        """The same once there is a place; who waits for one as long as a request may take, waits in vain."""
+        async with AsyncExitStack() as stack:
+            try:
+                async with asyncio.timeout(self._settings.deadline_s):
+                    await stack.enter_async_context(state.places)
+                    await stack.enter_async_context(shared.places)
+            except TimeoutError:
+                raise FetchError("x5u_busy") from None
+            state.require_closed(_now())
+            return await self._counted(url, host, state)
+
+    async def _counted(self, url: str, host: str, state: _Host) -> Fetched:
         """The same, reported to the circuit breaker: any answer below 500 shows a host that works."""
+        began_at = _now()
         try:
             fetched = await self._by_deadline(url)
         except FetchError as error:
+            state.failures += 1
+            state.trouble = error.reason
             if error.hosts_fault:
                 state.failed(_now())
             else:
                 state.worked()
+            self._noted(host, error.reason, _now() - began_at)
             raise
         state.worked()
+        state.failures, state.trouble = 0, ""
+        self._noted(host, "", _now() - began_at)
+        self._unkept[url] = fetched
+        if len(self._unkept) > UNKEPT_LIMIT:
+            del self._unkept[next(iter(self._unkept))]
         return fetched
 
     def _host(self, host: str) -> _Host:
-        if len(self._hosts) >= HOSTS_LIMIT:
-            now = _now()
-            self._hosts = {name: one for name, one in self._hosts.items() if not one.idle(now)}
-        return self._hosts.setdefault(host, _Host(self._settings))
+        found = self._hosts.get(host)
+        if found is None:
+            if len(self._hosts) >= HOSTS_LIMIT:
+                now = _now()
+                self._hosts = {name: one for name, one in self._hosts.items() if not one.idle(now)}
+            found = self._hosts[host] = _Host(self._settings)
+        return found
 
     async def _by_deadline(self, url: str) -> Fetched:
         try:
@@ -238,7 +354,8 @@ class CertificateFetcher:
             octets = await self._body(response)
             if _BEGIN not in octets:
                 raise FetchError("x5u_not_pem")
-            return Fetched(octets, lifetime(response.headers))
+            stated = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:TYPE_LIMIT]
+            return Fetched(octets, lifetime(response.headers), type=stated if stated != WANTED_TYPE else "")
 
     async def _body(self, response: aiohttp.ClientResponse) -> bytes:
         limit = self._settings.body_limit
@@ -253,7 +370,7 @@ class CertificateFetcher:
     def _new_client(self) -> aiohttp.ClientSession:
         connector = aiohttp.TCPConnector(
             ssl=self._tls,
-            resolver=CheckedResolver(self._settings.allow_networks),
+            resolver=CheckedResolver(self._settings.allow_networks, lambda host: self._class_of(host).threads),
             use_dns_cache=False,  # each connection goes to an address that was checked for it
             limit=0,
         )
@@ -262,6 +379,7 @@ class CertificateFetcher:
             cookie_jar=aiohttp.DummyCookieJar(),
             auto_decompress=False,
             trust_env=False,
+            max_headers=HEADERS_LIMIT,
         )
 
 
@@ -288,6 +406,20 @@ def _require_usable(response: aiohttp.ClientResponse) -> None:
         raise FetchError("x5u_encoding")
     if response.content_type.lower().startswith(_REFUSED_TYPES):
         raise FetchError("x5u_content_type")
+
+
+def host_in(url: str) -> str:
+    """The host of a URL, lower case, whether it may be asked or not; "" where there is none."""
+    try:
+        return (urlsplit(url).hostname or "").lower()
+    except ValueError:
+        return ""
+
+
+def of_copy(copy: Copy, unix_at: float) -> Fetched:
+    """A copy from disk as if it had just been fetched, with its age."""
+    head = copy.head
+    return Fetched(copy.octets, head.expires_at - head.fetched_at, unix_at - head.fetched_at, True, head.type)
 
 
 def lifetime(headers: Mapping[str, str]) -> float:

@@ -166,6 +166,7 @@ class Desk:
                     for n in range(self._workers)
                 ),
                 scrape("desk", "desk", self._run_directory / "desk.slots"),
+                scrape("fetcher", "fetcher", self._run_directory / "fetcher.slots"),
             )
             if each is not None
         ]

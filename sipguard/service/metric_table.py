@@ -13,6 +13,7 @@ from typing import Final
 from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
 from sipguard.b2bua.frames import DISPOSITIONS
 from sipguard.net.connections import NAMES as CONNECTION_NAMES
+from sipguard.net.fetch import REASONS
 from sipguard.screening.policy.model import BASES
 
 COUNTER: Final = "counter"
@@ -22,6 +23,7 @@ SETUP_BUCKETS_S: Final = (
     0.0002, 0.0003, 0.0005, 0.00075, 0.001, 0.0015, 0.002, 0.003, 0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5,
     1.0,
 )  # fmt: skip
+FETCH_BUCKETS_S: Final = (0.005, 0.01, 0.025, 0.05, 0.1, 0.25, 0.5, 1.0, 2.0)
 STATUSES: Final = (
     200, 202, 300, 301, 302, 400, 401, 403, 404, 405, 407, 408, 410, 413, 415, 416, 420, 422, 428, 433, 436,
     437, 438, 480, 481, 482, 483, 484, 485, 486, 487, 488, 491, 500, 501, 502, 503, 504, 580, 600, 603, 604,
@@ -43,7 +45,13 @@ DESK_NAMES: Final = (
     "setup_sum_us", "frames_loaded", "frames_damaged", "frames_orphaned", "store_failures", "loader_lag_ms",
     "log_lines", "memory_bytes", "cpu_us",
 )  # fmt: skip
-NAMES_OF: Final = {"worker": WORKER_NAMES, "desk": DESK_NAMES}
+FETCHER_NAMES: Final = (
+    "asked_ok",
+    *(f"asked_{reason}" for reason in REASONS),
+    *(f"took_{n}" for n in range(len(FETCH_BUCKETS_S) + 1)),
+    "took_sum_us", "copies", "copies_failed", "breakers_open", "outstanding", "background", "memory_bytes", "cpu_us",
+)  # fmt: skip
+NAMES_OF: Final = {"worker": WORKER_NAMES, "desk": DESK_NAMES, "fetcher": FETCHER_NAMES}
 
 
 @dataclass(frozen=True)
@@ -53,7 +61,7 @@ class Family:
     name: str
     kind: str
     help: str
-    process: str  # worker | desk | both
+    process: str  # worker | desk | fetcher | all
     cells: tuple[tuple[str, str], ...]
     label: str = ""
     scale: float = 1.0
@@ -157,6 +165,29 @@ METRICS: Final = (
         "why",
     ),
     Family(
+        "sipguard_certificate_lookups_total",
+        COUNTER,
+        "certificates that calls needed: in memory, not known, or known to have failed lately",
+        "worker",
+        (("hit", "certificates_hit"), ("miss", "certificates_missed"), ("failed", "certificates_refused")),
+        "result",
+    ),
+    Family(
+        "sipguard_certificate_requests_total",
+        COUNTER,
+        "requests to certificate servers, by what they came to",
+        "fetcher",
+        _prefixed(FETCHER_NAMES, "asked_"),
+        "result",
+    ),
+    _one("sipguard_certificates", GAUGE, "certificates_kept", "certificates in memory"),
+    _one("sipguard_failed_certificates", GAUGE, "certificates_failed", "URLs whose failure is remembered"),
+    _one("sipguard_certificate_copies", GAUGE, "copies", "certificates on disk", "fetcher"),
+    _one("sipguard_unkept_certificates_total", COUNTER, "copies_failed", "copies that the disk refused", "fetcher"),
+    _one("sipguard_certificate_breakers_open", GAUGE, "breakers_open", "hosts left alone after errors", "fetcher"),
+    _one("sipguard_certificate_requests_active", GAUGE, "outstanding", "requests under way or waiting", "fetcher"),
+    _one("sipguard_certificate_renewals_waiting", GAUGE, "background", "renewals that wait their turn", "fetcher"),
+    Family(
         "sipguard_hep_packets_total",
         COUNTER,
         "copies for a capture server: sent, or dropped for want of room or of a way",
@@ -254,8 +285,8 @@ METRICS: Final = (
         scale=1e-6,
     ),
     _one("sipguard_gc_generation2_total", COUNTER, "gc2", "runs of the collector over all generations"),
-    _one("sipguard_memory_bytes", GAUGE, "memory_bytes", "resident memory", "both"),
-    _one("sipguard_cpu_seconds_total", COUNTER, "cpu_us", "processor time", "both", 1e-6),
+    _one("sipguard_memory_bytes", GAUGE, "memory_bytes", "resident memory", "all"),
+    _one("sipguard_cpu_seconds_total", COUNTER, "cpu_us", "processor time", "all", 1e-6),
     _one("sipguard_loaded_frames_total", COUNTER, "frames_loaded", "frames loaded into the database", "desk"),
     _one("sipguard_damaged_frames_total", COUNTER, "frames_damaged", "damaged frames passed over", "desk"),
     _one("sipguard_orphaned_ends_total", COUNTER, "frames_orphaned", "ends of calls without a row", "desk"),

@@ -20,10 +20,13 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sipguard.net.disk import Disk
 from sipguard.screening.verdict import MODES
 from sipguard.service.metric_table import (
     COUNTER,
     DESK_NAMES,
+    FETCH_BUCKETS_S,
+    FETCHER_NAMES,
     METRICS,
     NAMES_OF,
     SETUP_BUCKETS_S,
@@ -36,6 +39,8 @@ from sipguard.service.trust_metrics import trust_metrics
 
 CONTENT_TYPE: Final = "text/plain; version=0.0.4; charset=utf-8"
 _STATM: Final = Path("/proc/self/statm")
+_SETUP: Final = "receipt of an INVITE to its forwarding"
+_TOOK: Final = "one request to a certificate server"
 
 
 class Turns(Protocol):
@@ -111,6 +116,48 @@ def publish_process(slots: Slots) -> None:
     slots.set("cpu_us", time.process_time_ns() // 1000)
 
 
+class Outstanding(Protocol):
+    """What a sample reads of a fetcher."""
+
+    disk: Disk | None
+
+    def open_breakers(self) -> int:
+        """Hosts that are left alone now."""
+
+    def outstanding(self) -> int:
+        """Requests that are under way or wait."""
+
+
+class FetcherSlots:
+    """The cells of the fetcher."""
+
+    def __init__(self, slots: Slots) -> None:
+        self._slots = slots
+
+    @classmethod
+    def create(cls, path: Path) -> FetcherSlots:
+        """A new file of zeros."""
+        return cls(Slots.create(path, FETCHER_NAMES))
+
+    def fetched(self, host: str, reason: str, took_s: float) -> None:
+        """Counts a request; `reason` is "" where it brought a certificate."""
+        slots = self._slots
+        slots.add(f"asked_{reason or 'ok'}")
+        slots.add(f"took_{bisect_left(FETCH_BUCKETS_S, took_s)}")
+        slots.add("took_sum_us", int(took_s * 1e6))
+
+    def sample(self, fetcher: Outstanding, background: int) -> None:
+        """Publishes levels; once a second."""
+        slots = self._slots
+        if fetcher.disk is not None:
+            slots.set("copies", fetcher.disk.files)
+            slots.set("copies_failed", fetcher.disk.failures)
+        slots.set("breakers_open", fetcher.open_breakers())
+        slots.set("outstanding", fetcher.outstanding())
+        slots.set("background", background)
+        publish_process(slots)
+
+
 class DeskSlots:
     """The cells of the desk."""
 
@@ -154,7 +201,7 @@ def _cells_of(slots: Slots, prefix: str) -> dict[str, int]:
 
 @dataclass(frozen=True)
 class Scraped:
-    """One process as it is scraped: kind worker or desk, its name, its cells."""
+    """One process as it is scraped: kind worker, desk or fetcher, its name, its cells."""
 
     kind: str
     process: str
@@ -182,7 +229,8 @@ class SlotsCollector(Collector):
         """All metrics, in the order of the table."""
         for family in METRICS:
             yield self._family(family)
-        yield self._setup()
+        yield self._histogram("setup", "desk", SETUP_BUCKETS_S, "sipguard_setup_seconds", _SETUP)
+        yield self._histogram("took", "fetcher", FETCH_BUCKETS_S, "sipguard_certificate_request_seconds", _TOOK)
         yield from self._settings()
         yield from trust_metrics(self._trust, time.time())
 
@@ -194,25 +242,23 @@ class SlotsCollector(Collector):
         else:
             made = GaugeMetricFamily(family.name, family.help, labels=labels)
         for each in self._scraped:
-            if family.process in (each.kind, "both"):
+            if family.process in (each.kind, "all"):
                 for value, slot in family.cells:
                     written = [each.process, value] if family.label else [each.process]
                     made.add_metric(written, each.slots[slot] * family.scale)
         return made
 
-    def _setup(self) -> Metric:
-        """Time from the receipt of an INVITE to its forwarding."""
-        made = HistogramMetricFamily(
-            "sipguard_setup_seconds", "receipt of an INVITE to its forwarding", labels=["process"]
-        )
+    def _histogram(self, prefix: str, kind: str, bounds: Sequence[float], name: str, what: str) -> Metric:
+        """Cells PREFIX_0, PREFIX_1, ... and PREFIX_sum_us as a histogram of seconds."""
+        made = HistogramMetricFamily(name, what, labels=["process"])
         for each in self._scraped:
-            if each.kind == "desk":
+            if each.kind == kind:
                 total = 0.0
                 buckets: list[tuple[str, float]] = []
-                for n, bound in enumerate([*map(str, SETUP_BUCKETS_S), "+Inf"]):
-                    total += each.slots[f"setup_{n}"]
+                for n, bound in enumerate([*map(str, bounds), "+Inf"]):
+                    total += each.slots[f"{prefix}_{n}"]
                     buckets.append((bound, total))
-                made.add_metric([each.process], buckets, each.slots["setup_sum_us"] / 1e6)
+                made.add_metric([each.process], buckets, each.slots[f"{prefix}_sum_us"] / 1e6)
         return made
 
     def _settings(self) -> Iterator[Metric]:

@@ -82,6 +82,7 @@ class Supervisor:
         self._signers = Signers()
         self._notify = Notify()
         self._worker_up = False
+        self._troubled_hosts: list[tuple[str, str, int, bool]] = []  # that certificates cannot be had from
 
     async def run(self) -> int:
         """Runs until stopped; answers the exit status."""
@@ -188,8 +189,8 @@ class Supervisor:
         )
 
     def _fetcher_start(self) -> fetcher.Start:
-        service = self._service
-        return fetcher.Start(service.fetch, service.dns, queries_of(self._ruleset), service.trust)
+        service, slots = self._service, self._service.run_directory / "fetcher.slots"
+        return fetcher.Start(service.fetch, service.dns, queries_of(self._ruleset), slots, service.trust)
 
     def _desk_start(self) -> desk.Start:
         return desk.Start(
@@ -218,7 +219,13 @@ class Supervisor:
         """A message of a child."""
         what, *rest = message
         if what == "fetch":
-            self._fetcher.tell("fetch", rest[1])
+            self._fetcher.tell("fetch", *rest)
+        elif what == "keep":
+            self._fetcher.tell("keep", *rest)
+        elif what == "held":
+            self._worker.tell("held", *rest)
+        elif what == "troubled":
+            self._troubled_hosts = rest[0]
         elif what == "fetched":
             self._worker.tell("fetched", *rest)
         elif what == "resolved":
@@ -235,6 +242,7 @@ class Supervisor:
             self._ready.set()
             self._say_hep()
             self._traces.started()
+            self._fetcher.tell("preload")
             for number in list(self._asked_worker):  # what its predecessor was asked stood in its start message
                 self._worker_did(number, "")
         elif what == "did":
@@ -572,6 +580,10 @@ class Supervisor:
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,
             "troubles": list(self._troubles),
+            "certificate_hosts": [
+                {"host": host, "reason": reason, "failures": failures, "left_alone": alone}
+                for host, reason, failures, alone in self._troubled_hosts
+            ],
             "traces": self._traces.running(),
         }
 

@@ -21,7 +21,21 @@ from typing import Any, Final
 import uvloop
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Command, Drain, Fetched, FetchFailed, Hangup, Mode, Rekey, Reload, Resolved, Trust
+from sipguard.b2bua.commands import (
+    Command,
+    Drain,
+    Fetch,
+    Fetched,
+    FetchFailed,
+    Hangup,
+    Held,
+    Keep,
+    Mode,
+    Rekey,
+    Reload,
+    Resolved,
+    Trust,
+)
 from sipguard.b2bua.engine import Engine
 from sipguard.net.capture import Seen
 from sipguard.net.connections import Connections, raise_limit
@@ -90,7 +104,9 @@ class Worker:
         self._engine.modes.update(start.modes)
         self._engine.draining = start.draining
         self._connections, ports = self._take_sockets(start)
-        self._driver = Driver(self._engine, ports, self._record, self._fetch, self._trouble, self._connections)
+        self._driver = Driver(
+            self._engine, ports, self._record, self._fetch, self._trouble, self._connections, self._keep
+        )
         self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
@@ -134,8 +150,11 @@ class Worker:
         if self._watch.export is not None and type(frame) is frames.VerdictFrame:
             self._watch.decided(frame)
 
-    def _fetch(self, need: Need) -> None:
-        self._channel.send("fetch", need.kind, need.key)
+    def _fetch(self, asked: Fetch) -> None:
+        self._channel.send("fetch", asked.need.key, asked.anew, asked.used_at)
+
+    def _keep(self, what: Keep) -> None:
+        self._channel.send("keep", what.url, what.used_at)
 
     def _give(self, trace: int, seen: Seen) -> bool:
         """Hands a message of a trace over; False where the supervisor is behind: a call never waits for it."""
@@ -216,8 +235,8 @@ class Worker:
         clock = self._driver.clock()
         commands: list[Command] = []
         if what == "fetched":
-            key, octets, lifetime_s, reason = rest
-            result = FetchFailed(reason) if reason else Fetched(octets, lifetime_s)
+            key, reason, *values = rest
+            result = FetchFailed(reason) if reason else Fetched(*values)
             commands = self._engine.answered(Need("certificate", key, 0.0), result, clock)
         elif what == "reload":
             number, plain, accounts, keys = rest
@@ -235,6 +254,9 @@ class Worker:
             commands = self._engine.control(Resolved(query, answer, 0.0, why), clock)
         elif what == "trust":
             self._trust(rest[0])
+        elif what == "held":
+            for values in rest[0]:
+                commands += self._engine.control(Held(*values), clock)
         elif what == "mode":
             number, mode, trunk = rest
             commands = self._engine.control(Mode(mode, trunk), clock)

@@ -121,6 +121,8 @@ def service(config: Config, base: File, anchors: tuple[bytes, ...] = ()) -> Serv
             directory=str(at(base, fetch.cache) if fetch.cache else state / "certificates"),
             deadline_s=fetch.deadline,
             per_host=fetch.per_host,
+            background_rate=fetch.renewals,
+            keep_unused_s=fetch.keep_unused,
         ),
         anchors=anchors,
         verification=_verification(config),

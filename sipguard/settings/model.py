@@ -411,6 +411,10 @@ class FetchShape(Shape):
     """Longest time for one certificate, name resolution included."""
     per_host: Annotated[int, Field(ge=1)] = 4
     """Fetches from one host at a time."""
+    renewals: Annotated[float, Field(gt=0, le=100)] = 2.0
+    """Certificates a second that are renewed in the background from one host, at most."""
+    keep_unused: Duration = 30 * 24 * 3600.0
+    """How long a certificate that no call needs is renewed before it is forgotten."""
     cache: str = ""
     """Directory where certificates are kept over a restart; in the state directory if left out."""
 

@@ -22,37 +22,35 @@ REFRESH_SHARE: Final = 0.8  # of the lifetime, then the URL is due
 NEGATIVE_S: Final = (30.0, 60.0, 300.0)  # how long a failure is believed: first, second, later ones
 _NEGATIVE_MOST_S: Final = 1.1 * NEGATIVE_S[-1]  # with the spread of `_fail`
 _RETRY_S: Final = 300.0  # a due URL that was not answered is due again
+_SOON_S: Final = 10.0  # a copy from disk that is due already
+_AHEAD_S: Final = 3.0  # before a failure is forgotten, what calls still ask for is tried again
+_BRIEF: Final = frozenset(("x5u_busy", "x5u_breaker_open", "x5u_fetcher_closed"))  # nobody was asked
+_BRIEF_S: Final = 5.0
 _FAILED_SHARE: Final = 4  # failures take at most a quarter of the capacity
 _REVOKED: Final = UnsupportedCredential("certificate_revoked")
 _CRL_STALE: Final = UnsupportedCredential("crl_stale")
 
 
 class _Kept:
-    """Octets that once validated, and what they came to under the anchors of `revision`."""
+    """Octets, and what they came to under the anchors of `revision`; outcome None and revision "" until looked at."""
 
-    __slots__ = ("crl", "expires_at", "octets", "outcome", "refresh_at", "revision", "revoked")
+    __slots__ = ("crl", "expires_at", "octets", "outcome", "refresh_at", "revision", "revoked", "used_at")
 
-    def __init__(
-        self,
-        octets: bytes,
-        outcome: Credential | StirError,
-        revision: str,
-        expires_at: float,
-        refresh_at: float,
-    ) -> None:
+    def __init__(self, octets: bytes, expires_at: float, refresh_at: float, used_at: float) -> None:
         self.octets = octets
-        self.outcome = outcome
-        self.revision = revision
+        self.outcome: Credential | StirError | None = None
+        self.revision = ""
         self.expires_at = expires_at
         self.refresh_at = refresh_at
         self.crl: Crl | None = None  # the one that was asked last, and what it said
         self.revoked = False
+        self.used_at = used_at
 
 
 class _Failed:
     """A failure, believed until `until_at`; `octets` where some came, "" where none did."""
 
-    __slots__ = ("count", "error", "octets", "revision", "until_at")
+    __slots__ = ("asked", "count", "error", "octets", "revision", "until_at")
 
     def __init__(self, error: StirError, count: int, until_at: float, octets: bytes, revision: str) -> None:
         self.error = error
@@ -60,12 +58,16 @@ class _Failed:
         self.until_at = until_at
         self.octets = octets
         self.revision = revision
+        self.asked = False  # whether a call asked while it stood
 
 
 class _Shelf:
     """What the stores of successive anchors share. Dicts stand in order of use, the next to go first."""
 
-    __slots__ = ("capacity", "crl", "crl_required", "due", "failed", "kept", "trust_version")
+    __slots__ = (
+        "capacity", "crl", "crl_required", "due", "failed", "hits", "kept", "misses", "refusals", "retries",
+        "trust_version",
+    )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
         self.capacity = capacity
@@ -75,6 +77,8 @@ class _Shelf:
         self.kept: dict[str, _Kept] = {}
         self.failed: dict[str, _Failed] = {}
         self.due: list[tuple[float, str]] = []  # heap; an item that differs from its entry is stale
+        self.retries: list[tuple[float, str]] = []  # the same of failures
+        self.hits = self.misses = self.refusals = 0  # lookups: a credential, nothing known, a failure believed
 
 
 class CertificateStore:
@@ -118,40 +122,61 @@ class CertificateStore:
         """The credential behind `url`, why there is none, or None: it must be fetched."""
         shelf = self._shelf
         kept = shelf.kept.pop(url, None)
-        if kept is not None and unix_at < kept.expires_at:
+        if (
+            kept is not None
+            and unix_at < kept.expires_at
+            and (kept.revision == self.anchors.revision or self._look_at(url, kept, unix_at))
+        ):
             shelf.kept[url] = kept
-            if kept.revision != self.anchors.revision:
-                kept.outcome = self._validated(kept.octets, unix_at)
-                kept.revision = self.anchors.revision
-                kept.crl = None
+            kept.used_at = unix_at
+            shelf.hits += 1
             return kept.outcome if shelf.crl is None else self._unrevoked(url, kept, shelf.crl, unix_at)
         failed = shelf.failed.get(url)
         if failed is None or not 0.0 < failed.until_at - unix_at <= _NEGATIVE_MOST_S:
+            shelf.misses += 1
             return None  # also where the clock was set back
         if failed.octets and failed.revision != self.anchors.revision:
+            shelf.misses += 1
             return None  # other anchors may trust it
+        if not failed.asked:
+            failed.asked = True
+            heappush(shelf.retries, (failed.until_at - _AHEAD_S, url))
+        shelf.refusals += 1
         return failed.error
 
-    def put(self, url: str, octets: bytes, lifetime_s: float, unix_at: float) -> Credential | StirError:
-        """Takes what was fetched and answers what it came to, not asking the CRL; `lifetime_s` is what HTTP allows.
+    def wants_anew(self, url: str) -> bool:
+        """Whether what was fetched from `url` before is of no use, or grows old: a copy from disk would not do."""
+        failed = self._shelf.failed.get(url)
+        return url in self._shelf.kept or (failed is not None and failed.octets != b"")
 
-        Octets that do not validate count as a failure and leave a valid predecessor in place.
+    def put(
+        self, url: str, octets: bytes, lifetime_s: float, unix_at: float, age_s: float = 0.0
+    ) -> Credential | StirError:
+        """Takes what was fetched `age_s` ago and answers what it came to, not asking the CRL.
+
+        `lifetime_s` is what HTTP allows. Octets that do not validate count as a failure and leave a valid predecessor
+        in place.
         """
         outcome = self._validated(octets, unix_at)
         if isinstance(outcome, StirError):
             self._fail(url, outcome, unix_at, octets)
             return outcome
         shelf = self._shelf
-        lifetime_s = max(lifetime_s, MIN_LIFETIME_S)
-        expires_at = min(unix_at + lifetime_s, outcome.not_after_at)
-        refresh_at = unix_at + max(REFRESH_SHARE * (expires_at - unix_at), _RETRY_S)
+        before = shelf.kept.get(url)
+        used_at = before.used_at if before is not None else unix_at
+        kept = self._keep(url, octets, lifetime_s, unix_at, age_s, used_at)
+        kept.outcome, kept.revision = outcome, self.anchors.revision
+        kept.expires_at = min(kept.expires_at, outcome.not_after_at)
+        kept.refresh_at = _refresh_at(unix_at, age_s, kept.expires_at)
         shelf.failed.pop(url, None)
-        shelf.kept.pop(url, None)
-        shelf.kept[url] = _Kept(octets, outcome, self.anchors.revision, expires_at, refresh_at)
-        if len(shelf.kept) > shelf.capacity:
-            del shelf.kept[next(iter(shelf.kept))]
-        self._push(refresh_at, url)
+        self._push(kept.refresh_at, url)
         return outcome
+
+    def hold(self, url: str, octets: bytes, lifetime_s: float, unix_at: float, age_s: float, used_at: float) -> None:
+        """Takes a copy that validated in an earlier life; it is looked at when a call asks for it."""
+        if url in self._shelf.kept or max(lifetime_s, MIN_LIFETIME_S) <= age_s:
+            return
+        self._push(self._keep(url, octets, lifetime_s, unix_at, age_s, used_at).refresh_at, url)
 
     def put_failure(self, url: str, error: StirError, unix_at: float) -> None:
         """Takes a failure to fetch: the answer for 30, then 60, then 300 s; a valid predecessor stays."""
@@ -173,7 +198,7 @@ class CertificateStore:
             heappush(heap, (entry.refresh_at, url))
         return urls
 
-    def _unrevoked(self, url: str, kept: _Kept, crl: Crl, unix_at: float) -> Credential | StirError:
+    def _unrevoked(self, url: str, kept: _Kept, crl: Crl, unix_at: float) -> Credential | StirError | None:
         """What is kept, unless the CRL names it. Each is looked up once for each CRL.
 
         One that is revoked is due at once: its signer may have put another certificate there.
@@ -191,6 +216,52 @@ class CertificateStore:
             return _REVOKED
         return _CRL_STALE if self._shelf.crl_required and unix_at > crl.next_at else outcome
 
+    def used_at(self, url: str) -> float:
+        """Unix seconds at which a call asked for it last, 0.0 where it is not kept."""
+        kept = self._shelf.kept.get(url)
+        return kept.used_at if kept is not None else 0.0
+
+    def retries(self, unix_at: float) -> list[str]:
+        """URLs whose failure ends soon and that calls still ask for: so these need not wait for the next try."""
+        heap, failed, urls = self._shelf.retries, self._shelf.failed, []
+        while heap and heap[0][0] <= unix_at:
+            at, url = heappop(heap)
+            entry = failed.get(url)
+            if entry is not None and entry.until_at - _AHEAD_S == at:
+                urls.append(url)
+        if len(heap) > 2 * len(failed) + 64:
+            heap[:] = [(one.until_at - _AHEAD_S, name) for name, one in failed.items() if one.asked]
+            heapify(heap)
+        return urls
+
+    def counts(self) -> tuple[int, int, int, int, int]:
+        """(hits, misses, failures believed, certificates kept, failures kept): the first three since the start."""
+        shelf = self._shelf
+        return shelf.hits, shelf.misses, shelf.refusals, len(shelf.kept), len(shelf.failed)
+
+    def _look_at(self, url: str, kept: _Kept, unix_at: float) -> bool:
+        """Judges what is kept under these anchors. False where it came from disk and does not hold: it is fetched."""
+        held = kept.revision == ""
+        kept.outcome = self._validated(kept.octets, unix_at)
+        kept.revision = self.anchors.revision
+        kept.crl = None
+        if held and isinstance(kept.outcome, StirError):
+            self._fail(url, kept.outcome, unix_at, kept.octets)
+            self._shelf.failed[url].until_at = unix_at  # it says what to fetch, not what to answer
+            return False
+        return True
+
+    def _keep(self, url: str, octets: bytes, lifetime_s: float, unix_at: float, age_s: float, used_at: float) -> _Kept:
+        """A new entry; where there is no room the least recently used goes."""
+        shelf = self._shelf
+        expires_at = unix_at - age_s + max(lifetime_s, MIN_LIFETIME_S)
+        kept = _Kept(octets, expires_at, _refresh_at(unix_at, age_s, expires_at), used_at)
+        shelf.kept.pop(url, None)
+        shelf.kept[url] = kept
+        if len(shelf.kept) > shelf.capacity:
+            del shelf.kept[next(iter(shelf.kept))]
+        return kept
+
     def _validated(self, octets: bytes, unix_at: float) -> Credential | StirError:
         try:
             return validate(read_chain(octets), self.anchors, unix_at)
@@ -202,6 +273,8 @@ class CertificateStore:
         before = failed.pop(url, None)
         count = before.count + 1 if before is not None else 1
         wait_s = NEGATIVE_S[min(count, len(NEGATIVE_S)) - 1]
+        if error.reason in _BRIEF:
+            count, wait_s = count - 1, _BRIEF_S
         wait_s *= 0.9 + (crc32(url.encode()) + count) % 1000 / 5000  # spread by a tenth either way
         plain = type(error)(error.reason, error.detail)
         failed[url] = _Failed(plain, count, unix_at + wait_s, octets, self.anchors.revision)
@@ -214,3 +287,9 @@ class CertificateStore:
         if len(heap) > 2 * len(self._shelf.kept) + 64:
             heap[:] = [(one.refresh_at, name) for name, one in self._shelf.kept.items()]
             heapify(heap)
+
+
+def _refresh_at(unix_at: float, age_s: float, expires_at: float) -> float:
+    """80 % of the lifetime, but not at once: a copy that is older serves while it is renewed."""
+    fetched_at = unix_at - age_s
+    return max(fetched_at + REFRESH_SHARE * (expires_at - fetched_at), unix_at + (_RETRY_S if not age_s else _SOON_S))

@@ -10,6 +10,7 @@ from ipaddress import ip_network
 import pytest
 
 from sipguard.b2bua import frames
+from sipguard.b2bua.commands import Fetch
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
 from sipguard.screening.listspec import ListSpec
@@ -226,7 +227,7 @@ def test_late_certificate(trusting: Play, leaf: Holder, signed: str) -> None:
     book.a.invite(signed)
     assert book.wait(0.35) == ["a 100 Trying", "b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
-    assert (list(frame.unscreened), frame.identity) == (["identity"], "")
+    assert (list(frame.unscreened), frame.identity, frame.verstat) == (["identity"], "", "No-TN-Validation")
     assert book.fetched(leaf.pem) == []
     ends_busy(book)
     assert (book.count("fetches_late"), book.count("unscreened_identity")) == (1, 1)
@@ -542,3 +543,44 @@ def test_certificates_are_asked_for_again_before_they_expire(trusting: Play, lea
             break
     assert asked == [f"fetch {X5U}"]
     assert book.fetched("timeout") == []
+
+
+def test_what_has_validated_is_kept_and_renewed_behind_calls(trusting: Play, leaf: Holder, signed: str) -> None:
+    book = trusting()
+    book.a.invite(signed)
+    book.fetched(leaf.pem)
+    ends_busy(book)
+    assert book.kept == [X5U]
+    book.wait(20 * 3600.0)
+    assert book.carry(book.engine.second(book.clock)) == [f"fetch {X5U}"]
+    (renewal,) = [one for one in book.last_commands if isinstance(one, Fetch)]
+    assert (renewal.anew, renewal.used_at > 0.0) == (True, True)
+    assert book.count("certificates_kept") == 1
+
+
+def test_a_fetcher_that_died_is_asked_again(trusting: Play, leaf: Holder, signed: str) -> None:
+    book = trusting()
+    book.a.invite(signed)
+    assert book.wait(0.35) == ["a 100 Trying", "b INVITE"]
+    ends_busy(book)
+    book.wait(11.0)
+    assert book.carry(book.engine.second(book.clock)) == []
+    book.a.invite(signed)
+    assert book.last_commands
+    assert book.wanted[-1].key == X5U
+    assert len(book.wanted) == 2
+    assert book.fetched(leaf.pem) == ["b INVITE"]
+    ends_busy(book)
+
+
+def test_too_many_certificates_at_once_cost_no_call_its_latency(
+    trusting: Play, signed: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """A flood of URLs: calls that need one more go on at once, unverified."""
+    monkeypatch.setattr("sipguard.b2bua.engine.AWAITED_LIMIT", 0)
+    book = trusting()
+    assert book.a.invite(signed) == ["b INVITE"]
+    frame = book.of(frames.VerdictFrame)[0]
+    assert (list(frame.unscreened), frame.verstat) == (["identity"], "No-TN-Validation")
+    assert book.count("fetches_busy") == 1
+    ends_busy(book)

@@ -1,48 +1,20 @@
-"""Which addresses may be connected to (facts A6.4, RFC 6890)."""
+"""Which addresses a fetch may connect to (RFC 6890 and the registries of IANA)."""
 
-import socket
 from ipaddress import ip_network
 
 import pytest
 
-from sipguard.net.address import AddressRefused, CheckedResolver, allowed, refused_literal
+from sipguard.net.address import allowed, refused_literal
 
-PUBLIC = ["8.8.8.8", "1.1.1.1", "2606:4700:4700::1111", "2a00:1450:4001::1"]
 INSIDE = [
-    "127.0.0.1",
-    "0.0.0.0",
-    "10.1.2.3",
-    "172.16.0.1",
-    "192.168.1.1",
-    "169.254.169.254",
-    "100.64.0.1",
-    "192.0.2.1",
-    "198.18.0.1",
-    "198.51.100.7",
-    "203.0.113.7",
-    "224.0.0.1",
-    "240.0.0.1",
-    "255.255.255.255",
-    "::",
-    "::1",
-    "::ffff:127.0.0.1",
-    "::ffff:8.8.8.8",
-    "64:ff9b::7f00:1",
-    "2002:7f00:1::",
-    "2002:808:808::",
-    "2001:0:4136:e378:8000:63bf:3fff:fdd2",
-    "fe80::1",
-    "fe80::1%eth0",
-    "fec0::1",
-    "fd00::1",
-    "ff02::1",
-    "2001:db8::1",
-]
-
-
-@pytest.mark.parametrize("address", PUBLIC)
-def test_public_addresses_are_allowed(address: str) -> None:
-    assert allowed(address, ())
+    "0.0.0.1", "10.1.2.3", "100.64.0.1", "127.0.0.1", "169.254.169.254", "172.16.0.1", "192.0.0.1",
+    "192.0.0.9", "192.0.2.1", "192.31.196.1", "192.52.193.1", "192.88.99.1", "192.168.1.1", "192.175.48.1",
+    "198.18.0.1", "198.51.100.1", "203.0.113.1", "224.0.0.1", "240.0.0.1", "255.255.255.255", "::", "::1",
+    "::ffff:8.8.8.8", "::8.8.8.8", "64:ff9b::7f00:1", "64:ff9b::a00:1", "64:ff9b:1::1", "100::1", "2001::1",
+    "2001:1::1", "2001:2::1", "2001:3::1", "2001:10::1", "2001:20::1", "2001:30::1", "2001:db8::1",
+    "2002:7f00:1::", "2620:4f:8000::1", "3fff::1", "5f00::1", "fc00::1", "fd00::1", "fe80::1", "fe80::1%eth0",
+    "fec0::1", "ff02::1",
+]  # fmt: skip
 
 
 @pytest.mark.parametrize("address", INSIDE)
@@ -51,19 +23,11 @@ def test_special_purpose_addresses_are_refused(address: str) -> None:
     assert refused_literal(address, ())
 
 
-def test_a_network_can_be_allowed_by_hand() -> None:
-    lab = (ip_network("127.0.0.0/8"), ip_network("fd00::/8"))
-    assert allowed("127.0.0.1", lab)
-    assert allowed("fd00::1", lab)
-    assert not allowed("10.0.0.1", lab)
+@pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1", "64:ff9b::808:808"])
+def test_public_addresses_are_allowed(address: str) -> None:
+    assert allowed(address, ())
 
 
-def test_a_name_is_no_literal() -> None:
-    assert not refused_literal("certs.example", ())
-
-
-async def test_a_name_that_leads_inside_is_refused() -> None:
-    with pytest.raises(AddressRefused):
-        await CheckedResolver(()).resolve("localhost", 443, socket.AF_INET)
-    lab = CheckedResolver((ip_network("127.0.0.0/8"),))
-    assert [one["host"] for one in await lab.resolve("localhost", 443, socket.AF_INET)] == ["127.0.0.1"]
+def test_a_network_may_be_allowed_by_hand() -> None:
+    assert allowed("10.1.2.3", (ip_network("10.1.0.0/16"),))
+    assert not allowed("10.2.2.3", (ip_network("10.1.0.0/16"),))

@@ -5,8 +5,10 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sipguard.net.disk import SERVINGS, Disk
+from sipguard.net.disk import Disk
 from tests import pki
 
 PKI = pki.Pki()
@@ -20,7 +22,7 @@ def test_a_copy_survives_a_restart(tmp_path: Path) -> None:
     Disk(tmp_path).write(URL, PEM, 48 * H, AT)
     copy = Disk(tmp_path).read(URL, AT + H)
     assert copy is not None
-    assert (copy.octets, copy.fresh, copy.left_s) == (PEM, True, 47 * H)
+    assert (copy.octets, copy.fresh, copy.head.fetched_at, copy.head.expires_at) == (PEM, True, AT, AT + 48 * H)
 
 
 AGES = {
@@ -61,15 +63,58 @@ def test_what_is_no_valid_certificate_is_not_kept(tmp_path: Path, octets: bytes)
     assert list(tmp_path.iterdir()) == []
 
 
-def test_who_asks_too_often_gets_no_copy_until_a_new_one_is_written(tmp_path: Path) -> None:
+@given(cut=st.integers(0, 2000), flip=st.integers(0, 2000))
+def test_a_truncated_or_changed_copy_is_none_and_is_replaced(
+    tmp_path_factory: pytest.TempPathFactory, cut: int, flip: int
+) -> None:
+    folder = tmp_path_factory.mktemp("copies")
+    disk = Disk(folder)
+    disk.write(URL, PEM, 0.0, AT)
+    (file,) = folder.iterdir()
+    whole = file.read_bytes()
+    changed = bytearray(whole)
+    changed[flip % len(whole)] ^= 1
+    for content in (whole[: cut % len(whole)], bytes(changed)):
+        file.write_bytes(content)
+        found = disk.read(URL, AT)
+        assert found is None or found.octets == PEM  # a bit of a time may have changed
+    disk.write(URL, PEM, 0.0, AT)
+    assert file.read_bytes() == whole
+
+
+@given(st.binary(max_size=300))
+def test_any_content_is_none_and_swept(tmp_path_factory: pytest.TempPathFactory, content: bytes) -> None:
+    folder = tmp_path_factory.mktemp("copies")
+    disk = Disk(folder)
+    disk.write(URL, PEM, 0.0, AT)
+    (file,) = folder.iterdir()
+    file.write_bytes(content)
+    assert disk.read(URL, AT) is None
+    assert list(disk.copies(AT)) == []
+    disk.sweep(AT, 0.0)
+    assert list(folder.iterdir()) == []
+
+
+def test_use_is_noted_and_what_is_unused_or_dead_is_swept(tmp_path: Path) -> None:
+    disk = Disk(tmp_path)
+    for name in ("used", "unused", "renewed"):
+        disk.write(f"https://certs.example/{name}", PEM, 9 * 24 * H, AT)
+    disk.write("https://certs.example/short", PEM, 0.0, AT)
+    disk.used("https://certs.example/used", AT + 30 * H)
+    disk.write("https://certs.example/renewed", PEM, 9 * 24 * H, AT + 30 * H, used_at=AT)
+    disk.sweep(AT + 31 * H, AT + 1.0)
+    (left,) = disk.copies(AT + 31 * H)
+    assert (left.head.url, left.used_at, disk.files) == ("https://certs.example/used", AT + 30 * H, 1)
+
+
+def test_a_copy_that_an_earlier_release_wrote_serves(tmp_path: Path) -> None:
     disk = Disk(tmp_path)
     disk.write(URL, PEM, 0.0, AT)
-    served = [disk.read(URL, AT) for _ in range(SERVINGS + 1)]
-    assert [copy.fresh for copy in served if copy] == [True] * SERVINGS + [False]
-    disk.write(URL, PEM, 0.0, AT)
-    again = disk.read(URL, AT)
-    assert again is not None
-    assert again.fresh
+    (file,) = tmp_path.iterdir()
+    file.write_bytes(f'{{"url":"{URL}","fetched_at":{AT},"expires_at":{AT + H}}}\n'.encode() + PEM)
+    copy = disk.read(URL, AT)
+    assert copy is not None
+    assert copy.octets == PEM
 
 
 @pytest.mark.parametrize("content", [b"", b"{}\n", b"hello", b'{"url":"https://other.example/"}\nx'])
@@ -92,22 +137,23 @@ def test_a_copy_of_another_url_is_not_served(tmp_path: Path) -> None:
 
 
 def test_half_a_copy_of_a_killed_process_is_swept(tmp_path: Path) -> None:
-    (tmp_path / "abc.123.part").write_bytes(b"half")
-    Disk(tmp_path)
-    assert list(tmp_path.iterdir()) == []
+    part = tmp_path / "abc.123.part"
+    part.write_bytes(b"half")
+    os.utime(part, (AT, AT))
+    Disk(tmp_path).sweep(AT + 59.0, 0.0)
+    assert part.exists()
+    Disk(tmp_path).sweep(AT + 61.0, 0.0)
+    assert not part.exists()
 
 
-def test_the_oldest_copies_make_room(tmp_path: Path) -> None:
+def test_the_least_recently_used_copies_make_room(tmp_path: Path) -> None:
     disk = Disk(tmp_path, limit=4)
     for n in range(4):
-        disk.write(f"https://certs.example/{n}", PEM, 0.0, AT)
-        (newest,) = [one for one in tmp_path.iterdir() if one.stat().st_mtime > 1e6]
-        os.utime(newest, (n, n))
-    disk.write(URL, PEM, 0.0, AT)
-    assert len(list(tmp_path.iterdir())) == 4
-    assert disk.read("https://certs.example/0", AT) is None
-    assert disk.read("https://certs.example/1", AT) is not None
-    assert disk.read(URL, AT) is not None
+        disk.write(f"https://certs.example/{n}", PEM, 0.0, AT, used_at=AT + n)
+    disk.used("https://certs.example/0", AT + 9)
+    disk.write(URL, PEM, 0.0, AT + 10)
+    assert {copy.head.url[-1] for copy in disk.copies(AT + 10)} == {"0", "2", "3", "m"}
+    assert disk.files == 4
 
 
 def test_a_folder_that_is_gone_fails_no_fetch(tmp_path: Path) -> None:

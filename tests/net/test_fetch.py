@@ -1,6 +1,7 @@
 """The fetcher against servers that misbehave, on loopback (facts A6.4)."""
 
 import asyncio
+import socket
 import time
 from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import asynccontextmanager
@@ -10,8 +11,10 @@ from pathlib import Path
 
 import pytest
 from aiohttp import web
+from hypothesis import given
+from hypothesis import strategies as st
 
-from sipguard.net import fetch
+from sipguard.net import address, fetch
 from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings
 from tests import pki
 
@@ -98,6 +101,10 @@ class Origin:
         """Compressed though nobody asked."""
         return web.Response(body=b"\x1f\x8b" + PEM, headers={"Content-Encoding": "gzip"})
 
+    async def serve_headers(self, request: web.Request) -> web.Response:
+        """A certificate under a heap of headers."""
+        return certificate({f"X-{n}": "x" for n in range(200)})
+
     async def serve_endless(self, request: web.Request) -> web.StreamResponse:
         """A body without end."""
         response = web.StreamResponse()
@@ -170,6 +177,7 @@ MISBEHAVIOUR = {
     "too large": ("large", "x5u_too_large"),
     "compressed": ("packed", "x5u_encoding"),
     "endless": ("endless", "x5u_too_large"),
+    "headers without end": ("headers", "x5u_http"),
 }
 
 
@@ -322,26 +330,78 @@ async def test_a_copy_on_disk_serves_after_a_restart(origin: Origin, roots: str,
     folder = str(tmp_path / "copies")
     async with fetcher(origin, roots, directory=folder) as made:
         await made.fetch(origin.url("good"))
+        made.keep(origin.url("good"))
     async with fetcher(origin, roots, directory=folder) as made:
         again = await made.fetch(origin.url("good"))
-    assert (again.octets, origin.asked) == (PEM, {"/good": 1})
-    assert 172790 < again.lifetime_s <= 172800
+        assert (again.octets, again.lifetime_s, again.kept) == (PEM, 172800.0, True)
+        assert again.age_s >= 0.0
+        assert origin.asked == {"/good": 1}
+        assert not (await made.fetch(origin.url("good"), anew=True)).kept
+    assert origin.asked == {"/good": 2}
 
 
-async def test_an_old_copy_is_renewed_and_serves_where_that_fails(
+async def test_what_nobody_found_valid_is_not_kept(origin: Origin, roots: str, tmp_path: Path) -> None:
+    folder = tmp_path / "copies"
+    async with fetcher(origin, roots, directory=str(folder)) as made:
+        await made.fetch(origin.url("good"))
+        made.keep(origin.url("another"))
+    assert list(folder.iterdir()) == []
+
+
+async def test_an_old_copy_serves_at_once_until_its_end(
     origin: Origin, roots: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     folder = str(tmp_path / "copies")
     async with fetcher(origin, roots, directory=folder) as made:
         await made.fetch(origin.url("good"))
-        monkeypatch.setattr(fetch, "_unix", lambda: time.time() + 0.9 * 172800)
-        await made.fetch(origin.url("good"))
-        assert origin.asked == {"/good": 2}
-        monkeypatch.setattr(fetch, "_unix", lambda: time.time() + 1.8 * 172800)
+        made.keep(origin.url("good"))
     async with fetcher(origin, "", directory=folder) as made:  # TLS will fail
-        assert (await made.fetch(origin.url("good"))).octets == PEM
-        monkeypatch.setattr(fetch, "_unix", lambda: time.time() + 2.0 * 172800)
+        monkeypatch.setattr(fetch, "_unix", lambda: time.time() + 1.8 * DAY)
+        old = await made.fetch(origin.url("good"))
+        assert (old.octets, old.age_s // DAY) == (PEM, 1.0)
+        monkeypatch.setattr(fetch, "_unix", lambda: time.time() + 2.0 * DAY)
         assert await reason(made, origin.url("good")) == "x5u_tls"
+
+
+async def test_hosts_that_nobody_knows_take_no_place_of_others(origin: Origin, roots: str) -> None:
+    async with fetcher(origin, roots, at_once=2, waiting=3, per_host=1, queue_per_host=9) as made:
+        made.know("localhost")
+        strange = [asyncio.create_task(made.fetch(origin.url(f"gated/{n}"))) for n in range(5)]
+        await until(lambda: origin.at_once == 1)
+        assert (await made.fetch(origin.url("good", "localhost"))).octets == PEM
+        origin.gate.set()
+        answers = await asyncio.gather(*strange, return_exceptions=True)
+    assert [str(one) for one in answers if isinstance(one, FetchError)] == ["x5u_busy"] * 2
+
+
+async def test_who_waits_in_vain_for_a_place_is_told_so(origin: Origin, roots: str) -> None:
+    async with fetcher(origin, roots, per_host=1, deadline_s=0.1) as made:
+        first = asyncio.create_task(made.fetch(origin.url("gated/1")))
+        await until(lambda: origin.at_once == 1)
+        assert await reason(made, origin.url("gated/2")) in ("x5u_busy", "x5u_timeout")
+        assert await asyncio.gather(first, return_exceptions=True)
+        assert [row[:2] for row in made.troubled()] == [("127.0.0.1", "x5u_timeout")]
+
+
+async def test_an_address_is_resolved_once_and_connected_to(
+    origin: Origin, roots: str, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """DNS that answers otherwise the second time leads nowhere else."""
+    asked: list[str] = []
+
+    def resolve(host: str, port: int, *rest: object) -> list[tuple[object, ...]]:
+        asked.append(host)
+        address = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
+        return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
+
+    monkeypatch.setattr(address.socket, "getaddrinfo", resolve)
+    only = (ip_network("127.0.0.1/32"),)
+    async with fetcher(origin, roots, allow_networks=only) as made:
+        assert (await made.fetch(origin.url("good", "localhost"))).octets == PEM
+        await made.close()
+        assert asked == ["localhost"]
+    async with fetcher(origin, roots, allow_networks=only) as made:
+        assert await reason(made, origin.url("good", "localhost")) == "x5u_address_refused"
 
 
 DAY = 86400.0
@@ -379,3 +439,16 @@ async def test_the_certificate_server_of_tests_and_demo_serves_a_directory(roots
         assert await reason(made, server.url("absent.pem")) == "x5u_http_status"
         await made.close()
     assert server.asked == ["/709J.pem", "/absent.pem"]
+
+
+@given(st.dictionaries(st.sampled_from(["Cache-Control", "Age", "Expires", "Date"]), st.text(max_size=60)))
+def test_any_header_is_a_lifetime_within_bounds(headers: dict[str, str]) -> None:
+    assert 0.0 <= fetch.lifetime(headers) <= fetch.LIFETIME_LIMIT_S
+
+
+@given(
+    st.text(alphabet='max-ge=0123456789,"; sn\t', max_size=60), st.text(alphabet="-0123456789 GMTanSu:,", max_size=40)
+)
+def test_nearly_right_headers_are_a_lifetime_within_bounds(control: str, instant: str) -> None:
+    for headers in ({"Cache-Control": control, "Age": instant}, {"Expires": instant, "Date": instant}):
+        assert 0.0 <= fetch.lifetime(headers) <= fetch.LIFETIME_LIMIT_S

@@ -10,7 +10,6 @@ from prometheus_client.parser import text_string_to_metric_families
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
 from sipguard.service.metric_table import (
-    DESK_NAMES,
     METRICS,
     NAMES_OF,
     SETUP_BUCKETS_S,
@@ -52,10 +51,13 @@ def rendered(
     return samples(render(scraped, modes or {}))
 
 
-@pytest.mark.parametrize("process", ["worker", "desk"])
+HISTOGRAMS = {"worker": "none", "desk": "setup_", "fetcher": "took_"}
+
+
+@pytest.mark.parametrize("process", HISTOGRAMS)
 def test_every_cell_has_a_metric(process: str) -> None:
-    named = {slot for each in METRICS if each.process in (process, "both") for _, slot in each.cells}
-    histogram = {name for name in DESK_NAMES if name.startswith("setup_")} if process == "desk" else set()
+    named = {slot for each in METRICS if each.process in (process, "all") for _, slot in each.cells}
+    histogram = {name for name in NAMES_OF[process] if name.startswith(HISTOGRAMS[process])}
     assert set(NAMES_OF[process]) == named | histogram
     assert len(NAMES_OF[process]) == len(set(NAMES_OF[process]))
 

@@ -231,3 +231,60 @@ def test_anchors_can_be_joined() -> None:
     assert ANCHORS.joined(ANCHORS) is ANCHORS and ANCHORS.joined(NO_ANCHORS) is ANCHORS
     both = ANCHORS.joined(Anchors([OTHER.root.certificate]))
     assert len(both) == 2 and both.revision == Anchors([OTHER.root.certificate, PKI.root.certificate]).revision
+
+
+def test_nothing_that_nobody_was_asked_is_believed_for_long() -> None:
+    store = CertificateStore(ANCHORS)
+    for _ in range(3):
+        store.put_failure(URL, BadIdentityInfo("x5u_busy"), NOW)
+        assert reason(store.get(URL, NOW + 4.4)) == "x5u_busy"
+        assert reason(store.get(URL, NOW + 5.6)) == "fetch"
+    store.put_failure(URL, TIMEOUT, NOW)
+    assert reason(store.get(URL, NOW + 34.0)) == "fetch", "it was the first failure"
+
+
+def test_a_failure_is_tried_again_before_it_ends_where_calls_ask() -> None:
+    store = CertificateStore(ANCHORS)
+    other = "https://certs.example/other.pem"
+    for url in (URL, other):
+        store.put_failure(url, TIMEOUT, NOW)
+    store.get(URL, NOW + 1)
+    store.get(URL, NOW + 2)
+    assert store.retries(NOW + 23.0) == []
+    assert store.retries(NOW + 33.0) == [URL]
+    assert store.retries(NOW + 400.0) == []
+    store.put_failure(URL, TIMEOUT, NOW + 31.0)
+    assert store.retries(NOW + 400.0) == [], "nobody asked since"
+
+
+def test_a_copy_is_as_old_as_it_says() -> None:
+    store = CertificateStore(ANCHORS)
+    store.put(URL, LEAF.pem, 0.0, NOW, age_s=23 * H)
+    assert store.due(NOW + 9.0) == []
+    assert store.due(NOW + 11.0) == [URL], "it is past 80 %"
+    assert reason(store.get(URL, NOW + 0.9 * H)) == "credential"
+    assert reason(store.get(URL, NOW + 1.1 * H)) == "fetch"
+
+
+def test_what_is_held_is_looked_at_when_it_is_needed() -> None:
+    store = CertificateStore(ANCHORS)
+    store.hold(URL, LEAF.pem, 48 * H, NOW, H, NOW - 5.0)
+    assert store.used_at(URL) == NOW - 5.0
+    assert reason(store.get(URL, NOW)) == "credential"
+    assert store.used_at(URL) == NOW
+    assert store.counts() == (1, 0, 0, 1, 0)
+    store.hold(URL, b"no certificate", 48 * H, NOW, H, NOW)
+    assert reason(store.get(URL, NOW + 46 * H)) == "credential", "what is known already stays"
+    assert reason(store.get(URL, NOW + 47 * H)) == "fetch"
+
+
+def test_what_is_held_and_does_not_hold_is_fetched_anew() -> None:
+    store = CertificateStore(ANCHORS)
+    store.hold(URL, OTHER.leaf().pem, 48 * H, NOW, H, NOW)
+    assert reason(store.get(URL, NOW)) == "fetch"
+    assert store.wants_anew(URL)
+    store.hold(URL, LEAF.pem, 24 * H, NOW, 24 * H, NOW)
+    assert reason(store.get(URL, NOW)) == "fetch", "it is dead"
+    store.put(URL, LEAF.pem, 0.0, NOW)
+    assert store.wants_anew(URL), "who asks for what is there wants it renewed"
+    assert not store.wants_anew("https://certs.example/new.pem")
