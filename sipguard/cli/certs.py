@@ -7,7 +7,7 @@ from __future__ import annotations
 
 import click
 
-from sipguard.cli import certs_csr, certs_inspect, certs_status
+from sipguard.cli import certs_cache, certs_csr, certs_inspect, certs_status
 
 
 @click.group(name="certs")
@@ -15,7 +15,12 @@ def certs() -> None:
     """Certificates of signers: what they are, and how to get one."""
 
 
-for command in (certs_csr.csr_command, certs_inspect.inspect_command, certs_status.status_command):
+for command in (
+    certs_csr.csr_command,
+    certs_inspect.inspect_command,
+    certs_status.status_command,
+    *certs_cache.COMMANDS,
+):
     certs.add_command(command)
 
 COMMANDS = (certs,)

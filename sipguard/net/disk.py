@@ -62,12 +62,15 @@ class Disk:
 
     def read(self, url: str, unix_at: float) -> Copy | None:
         """The copy of `url`, None where there is none that is alive and whole. It counts as used now."""
-        path = self._directory / _name(url)
-        found = _read(path, unix_at)
-        if found is None or found.head.url != url or not found.alive:
+        found = self.peek(url, unix_at)
+        if found is None or not found.alive:
             return None
-        self._touch(path, unix_at)
+        self.used(url, unix_at)
         return found
+
+    def peek(self, url: str, unix_at: float) -> Copy | None:
+        """The same, dead or alive, and without a trace."""
+        return _read(self._directory / _name(url), unix_at)
 
     def copies(self, unix_at: float) -> Iterator[Copy]:
         """Every copy that is whole, in no order."""

@@ -424,6 +424,9 @@ class Supervisor:
             return self._status()
         if what == "certs":
             return {"ok": True, "sources": self._trusts.as_json()}
+        if what == "certificates":  # some were put on disk
+            self._fetcher.tell("preload")
+            return {"ok": True}
         if what == "drain":
             self._stop()
             return {"ok": True}

@@ -1,0 +1,277 @@
+"""The commands certs list, certs show and certs warm: the certificates that sipguard has fetched.
+
+Enters: the folder of copies, counters and status of a sipguard that runs. Leaves: tables or JSON; copies.
+Must not: ask the worker anything.
+"""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import time
+from collections.abc import Iterator
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from cryptography import x509
+from rich.console import Console
+from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
+from rich.table import Table
+
+from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, service_of, stop
+from sipguard.net.disk import Copy, Disk
+from sipguard.net.fetch import host_in
+from sipguard.service import control
+from sipguard.service.errors import NotRunning
+from sipguard.service.overview import published
+from sipguard.service.warming import Warming, urls_in
+from sipguard.settings import Service
+from sipguard.settings.units import seconds
+from sipguard.stir.certificate import NO_ANCHORS, Anchors
+from sipguard.stir.errors import StirError
+from sipguard.stir.inspection import describe
+
+SOON_S: Final = 7 * 24 * 3600.0
+INTERRUPTED: Final = 130
+
+
+@click.command(name="list")
+@click.option("--host", metavar="HOST", help="Only certificates of this host, each with a row.")
+@click.option(
+    "--expiring", metavar="TIME", help="Only certificates that end within this time, such as 7d, each with a row."
+)
+@config_option
+@json_option
+def list_command(host: str | None, expiring: str | None, config: Path, as_json: bool) -> None:
+    """List the certificates that were fetched: hosts with their errors, or each certificate of some.
+
+    \b
+    Exit status:
+      0  it was printed, were it nothing
+      2  the command line or the configuration is wrong
+    """
+    service = service_of(config)
+    now = time.time()
+    try:
+        within_s = seconds(expiring) if expiring is not None else None
+    except ValueError as error:
+        stop(f"--expiring: {str(error).replace('|', '; ')}", WRONG)
+    rows = [_row(copy, now) for copy in _disk(service).copies(now)]
+    if host is not None or within_s is not None:
+        chosen = [
+            row
+            for row in sorted(rows, key=lambda row: (row["host"], row["not_after_at"]))
+            if (host is None or row["host"] == host.lower())
+            and (within_s is None or row["not_after_at"] - now <= within_s)
+        ]
+        print_json(chosen) if as_json else _print_rows(chosen)
+        return
+    found = cache_summary(service, rows, now)
+    print_json(found) if as_json else _print_hosts(found)
+
+
+@click.command(name="show")
+@click.argument("url")
+@config_option
+@json_option
+def show_command(url: str, config: Path, as_json: bool) -> None:
+    """Show what was fetched from URL: the copy, and each certificate in it.
+
+    \b
+    Exit status:
+      0  it was printed
+      1  nothing is kept from there
+      2  the configuration is wrong
+    """
+    now = time.time()
+    copy = _disk(service_of(config)).peek(url, now)
+    if copy is None:
+        stop(f"{url}: nothing is kept from there", FAILED)
+    certificates = _chain(copy)
+    chain = [describe(one, certificates, NO_ANCHORS, now) for one in certificates]
+    if as_json:
+        print_json({**_row(copy, now), "certificates": chain})
+        return
+    for key, value in _row(copy, now).items():
+        click.echo(f"{key.removesuffix('_at'):12} {_written(value) if key.endswith('_at') else value}")
+    for line in chain:
+        click.echo()
+        for name, value in line.items():
+            click.echo(f"{name:12} {value if not isinstance(value, list) else ' '.join(map(str, value)) or '-'}")
+
+
+@click.command(name="warm")
+@click.option(
+    "--from",
+    "source",
+    type=click.File("r"),
+    required=True,
+    metavar="FILE",
+    help="URLs, one a line; - for standard input.",
+)
+@click.option(
+    "--rate", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Requests a second and host."
+)
+@click.option("--again", is_flag=True, help="Ask also for what failed within the last hour.")
+@config_option
+@json_option
+def warm_command(source: Any, rate: float, again: bool, config: Path, as_json: bool) -> None:
+    """Fetch the certificates of a list of URLs before calls need them, politely: one at a time from each host.
+
+    Works beside a running sipguard and without one. Ctrl-C ends it; the next run goes on where it was: what lies there
+    and is fresh is not asked for, nor what failed within the last hour.
+
+    \b
+    Exit status:
+      0    every certificate lies there
+      1    some could not be had; the summary says why
+      2    the command line or the configuration is wrong
+      130  Ctrl-C; it says how far it was
+    """
+    result = loaded(config)
+    assert result.service is not None and result.ruleset is not None
+    service = result.service
+    try:
+        warming = Warming(urls_in(source.read()), service.fetch, Anchors.read(result.ruleset.anchors), rate, again)
+    except (OSError, StirError) as error:
+        stop(f"{config}: {error}", WRONG)
+    began_at = time.monotonic()
+    interrupted = asyncio.run(_warm(warming))
+    said = {
+        "urls": len(warming.urls), "fetched": warming.kept, "present": warming.present,
+        "failed": dict(warming.reasons().most_common()), "left": len(warming.urls) - warming.done,
+        "seconds": round(time.monotonic() - began_at, 1),
+    }  # fmt: skip
+    _tell_running(service)
+    if as_json:
+        print_json({**said, "failures": warming.failures})
+    else:
+        click.echo(f"{said['urls']} URLs: {said['fetched']} fetched, {said['present']} there before, "
+                   f"{len(warming.failures)} failed, {said['left']} left, in {said['seconds']} s")  # fmt: skip
+        for reason, count in warming.reasons().most_common():
+            example = next(url for url, why in warming.failures.items() if why == reason)
+            click.echo(f"  {count:6} {reason}, such as {example}")
+    if interrupted:
+        stop(
+            f"interrupted after {warming.done} of {len(warming.urls)}; the same command goes on from there", INTERRUPTED
+        )
+    raise SystemExit(FAILED if warming.failures else 0)
+
+
+async def _warm(warming: Warming) -> bool:
+    """Runs it under a progress bar; whether Ctrl-C ended it."""
+    enough = asyncio.Event()
+    asyncio.get_running_loop().add_signal_handler(signal.SIGINT, enough.set)
+    columns = (
+        TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
+        TextColumn("{task.fields[failed]} failed"),
+    )  # fmt: skip
+    with Progress(*columns, console=Console(stderr=True)) as progress:
+        task = progress.add_task("certificates", total=len(warming.urls), failed=0)
+        await warming.run(lambda: progress.update(task, completed=warming.done, failed=len(warming.failures)), enough)
+    return enough.is_set() and warming.done < len(warming.urls)
+
+
+def _tell_running(service: Service) -> None:
+    """A sipguard that runs takes what is new into memory; without one nothing is to be told."""
+    try:
+        asyncio.run(control.ask(service.run_directory / "control.sock", "certificates"))
+    except NotRunning:
+        return
+
+
+def cache_summary(service: Service, rows: list[dict[str, Any]], unix_at: float) -> dict[str, Any]:
+    """Hosts with certificates, those that end in 7 days, and errors; hit rate and renewals of a sipguard that runs."""
+    hosts: dict[str, dict[str, Any]] = {}
+    for row in rows:
+        at = hosts.setdefault(row["host"], _host(row["host"]))
+        at["certificates"] += 1
+        at["expiring_7d"] += 0.0 <= row["not_after_at"] - unix_at <= SOON_S
+    try:
+        status = asyncio.run(control.ask(service.run_directory / "control.sock", "status"))
+    except NotRunning:
+        status = {}
+    for trouble in status.get("certificate_hosts", ()):
+        at = hosts.setdefault(trouble["host"], _host(trouble["host"]))
+        at |= {"failures": trouble["failures"], "last_error": trouble["reason"], "left_alone": trouble["left_alone"]}
+    worker = published(service.run_directory)[0]
+    hits, misses = worker.get("certificates_hit", 0), worker.get("certificates_missed", 0)
+    return {
+        "certificates": len(rows),
+        "expiring_7d": sum(at["expiring_7d"] for at in hosts.values()),
+        "in_memory": worker.get("certificates_kept"),
+        "hits": hits,
+        "misses": misses,
+        "hit_rate": round(hits / (hits + misses), 4) if hits + misses else None,
+        "hosts": sorted(hosts.values(), key=lambda at: (-at["certificates"], at["host"])),
+    }
+
+
+def _host(name: str) -> dict[str, Any]:
+    return {"host": name, "certificates": 0, "expiring_7d": 0, "failures": 0, "last_error": "", "left_alone": False}
+
+
+def _disk(service: Service) -> Disk:
+    directory = Path(service.fetch.directory)
+    if not directory.is_dir():
+        stop(f"{directory}: nothing was fetched yet", 0)
+    return Disk(directory)
+
+
+def _chain(copy: Copy) -> list[x509.Certificate]:
+    try:
+        return x509.load_pem_x509_certificates(copy.octets)
+    except ValueError:
+        return []
+
+
+def _row(copy: Copy, unix_at: float) -> dict[str, Any]:
+    """One copy; instants are Unix seconds."""
+    head, chain = copy.head, _chain(copy)
+    subject = chain[0].subject.rfc4514_string() if chain else ""
+    return {
+        "url": head.url,
+        "host": host_in(head.url),
+        "subject": subject,
+        "chain": len(chain),
+        "state": "fresh" if copy.fresh else "stale" if copy.alive else "expired",
+        "fetched_at": head.fetched_at,
+        "expires_at": head.expires_at,
+        "not_after_at": min((one.not_valid_after_utc.timestamp() for one in chain), default=0.0),
+        "used_at": copy.used_at,
+        "warning": f"content type {head.type}" if head.type else "",
+    }
+
+
+def _written(unix_at: float) -> str:
+    return datetime.fromtimestamp(unix_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
+
+
+def _print_rows(rows: list[dict[str, Any]]) -> None:
+    """A line each, in columns; the URL is never cut, since it is what others are asked with."""
+    for row in rows:
+        warning = f"  ({row['warning']})" if row["warning"] else ""
+        click.echo(f"{_written(row['not_after_at'])}  {row['state']:7}  {row['url']}  {row['subject']}{warning}")
+
+
+def _print_hosts(found: dict[str, Any]) -> None:
+    table = Table("host", "certificates", "end in 7 days", "failures", "last error", box=None)
+    for at in found["hosts"]:
+        error = f"{at['last_error']}, left alone" if at["left_alone"] else at["last_error"]
+        table.add_row(at["host"], str(at["certificates"]), str(at["expiring_7d"]), str(at["failures"]), error)
+    Console(soft_wrap=True).print(table)
+    for line in _in_words(found):
+        click.echo(line)
+
+
+def _in_words(found: dict[str, Any]) -> Iterator[str]:
+    """The summary below the table."""
+    yield f"{found['certificates']} certificates on disk, {found['expiring_7d']} end in 7 days"
+    if found["in_memory"] is not None:
+        rate = f"{100 * found['hit_rate']:.1f} %" if found["hit_rate"] is not None else "no call needed one yet"
+        yield f"{found['in_memory']} in memory; found there: {rate}"
+
+
+COMMANDS: Final = (list_command, show_command, warm_command)
