@@ -11,6 +11,8 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from sipguard.screening.policy.model import OneOf
 from sipguard.screening.trunk import AttestRule
+from sipguard.service.doctor import files
+from sipguard.service.doctor.examination import case_of
 from sipguard.service.signers import Signers
 from sipguard.settings import READ, Loaded, load
 from sipguard.settings.signing import Unusable, read_key
@@ -219,3 +221,12 @@ def test_changed_files_are_taken_once_they_stand_still_and_fit(tmp_path: Path) -
     assert signers.keys["own"].chain == OTHER.pem, "what was good stays"
     with pytest.raises(Unusable, match="cannot be read"):
         read_key("own", found.ruleset.signers["own"])
+
+
+def test_doctor_says_until_when_a_certificate_signs(tmp_path: Path) -> None:
+    leaf = PKI.leaf(days=20)
+    loaded(tmp_path, key=leaf.key_pem, pem=leaf.pem)
+    found = files.examine(case_of(tmp_path / "sipguard.yaml", {}))
+    (diagnosis,) = [each for each in found if each.subject == "certificate of signer own"]
+    assert diagnosis.level == "warning"
+    assert "expires on" in diagnosis.what

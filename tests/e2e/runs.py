@@ -24,7 +24,7 @@ from tests.e2e.product import (
     free_port,
     wait_for,
 )
-from tests.e2e.setups import NOTHING, PASSWORD, PASSWORD_FILE, SETUPS, Run, Setup
+from tests.e2e.setups import NOTHING, PASSWORD, PASSWORD_FILE, SETUPS, SHAKEN_URL, Run, Setup
 from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
 from tests.pki import Pki
 from tests.standin import SDP, Caller, Endpoint, NextHop, reply
@@ -62,6 +62,13 @@ class Runs:
             port = free_port(host, socket.SOCK_STREAM)
             config["listeners"][name] = {"address": host, "port": port, "transport": "tls", "tls": files}
         config["listeners"] |= asked_listeners()
+        leaf = self.pki.leaf(spc="709J")
+        for file, octets in (("shaken.pem", leaf.pem), ("shaken.key", leaf.key_pem)):
+            (self.directory / file).touch(0o600)
+            (self.directory / file).write_bytes(octets)
+        own = {"certificate": str(self.directory / "shaken.pem"), "key": str(self.directory / "shaken.key")}
+        config["signers"] = {"own": {**own, "x5u": SHAKEN_URL}}
+        config["lists"]["customers"] = {"members": ["+12025550101"], "bind": ["caller"]}
         for name in TABLE:
             setup = SETUPS.get(name, Setup())
             number = name[:3]

@@ -10,11 +10,13 @@ from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import unquote
 
+from sipguard.stir import identity, passport
 from tests.e2e.product import Product, wait_for
 from tests.e2e.sipp import Message
 
 PASSWORD_FILE: Final = "trunk.password"
 PASSWORD: Final = "open sesame"
+SHAKEN_URL: Final = "https://certs.example/709J.pem"
 NOTHING: Final = "nothing"  # asserted at B: no message arrives
 
 
@@ -118,6 +120,27 @@ def _octets(run: Run) -> None:
     assert len(arrived.body) > 60_000
 
 
+def _signed(attest: str, orig: str = "12025550101") -> Callable[[Run], None]:
+    """The one Identity value that arrives is ours, with this attestation for this number."""
+
+    def check(run: Run) -> None:
+        (arrived,) = [each for each in run.b if each.kind == "INVITE"]
+        (value,) = arrived.values("Identity")
+        token = passport.read(identity.read(value).token)
+        assert (token.attest, token.orig_tn, token.x5u) == (attest, orig, SHAKEN_URL)
+        assert token.deviations == ()
+
+    return check
+
+
+def _kept(run: Run) -> None:
+    (arrived,) = [each for each in run.b if each.kind == "INVITE"]
+    (value,) = arrived.values("Identity")
+    assert value == "garbage;info=<https://certs.example/other.pem>;alg=ES256;ppt=shaken"
+
+
+SIGN: Final = {"by": "own", "attest": [{"when": {"lists.caller": "customers"}, "attest": "A"}]}
+CUSTOMER: Final[dict[str, Any]] = {"kind": "origination", "sign": SIGN}
 USUAL: Final = {("outer", "inner"), ("asked", "inner"), ("asked404", "inner")}
 
 
@@ -146,6 +169,13 @@ class Setup:
 
 
 SETUPS: Final = {
+    "160_attested_in_full": Setup(trunk=CUSTOMER, check=_signed("A")),
+    "161_attested_in_part": Setup(trunk=CUSTOMER, check=_signed("B", "12025550102")),
+    "162_attested_as_gateway": Setup(
+        trunk={"kind": "gateway", "sign": {"by": "own"}}, check=_signed("C", "442079460123")
+    ),
+    "163_withheld_and_signed": Setup(trunk=CUSTOMER, check=_signed("A")),
+    "164_signature_kept": Setup(trunk=CUSTOMER, check=_kept),
     "005_cancelled_before_any_response": Setup(check=_cancel_waited),
     "006_no_ack_ends_both_legs": Setup(check=_repeated_until_the_end, long=True),
     "014_failover_on_silence": Setup(first_peer="silent", egress={"try_timeout": "1s"}, check=_first_peer_was_asked),

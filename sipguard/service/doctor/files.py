@@ -69,6 +69,8 @@ def _certificates(case: Case) -> Iterator[Diagnosis]:
         if listener.tls is not None:
             file = (case.base / listener.tls.certificate).resolve()
             yield from expiries(file, f"certificate of listener {name}", time.time())
+    for name, signer in case.config.signers.items():
+        yield from expiries((case.base / signer.certificate).resolve(), f"certificate of signer {name}", time.time())
 
 
 def expiries(file: Path, subject: str, now_at: float) -> Iterator[Diagnosis]:
