@@ -54,6 +54,3 @@ def _show(of: Backup, as_json: bool, first: str) -> None:
     else:
         counts = ", ".join(f"{part} {count}" for part, count in of.parts.items() if part != "manifest.json")
         click.echo(f"{first} {counts or 'nothing'}")
-
-
-COMMANDS = (backup, restore_command)

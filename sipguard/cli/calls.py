@@ -255,6 +255,3 @@ def _only(prefix: str, store: SqliteReading, journal_directory: Path) -> Record:
         ids = " ".join(record.decision_id for record in found[:CANDIDATES])
         stop(f"more than one call has an id that begins with {prefix}, or that Call-ID: {ids}{more}", FAILED)
     return found[0]
-
-
-COMMANDS = (calls, explain)

@@ -5,22 +5,22 @@ Enters: arguments. Leaves: what the commands print. Must not: hold a command.
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
-from sipguard.cli import certs_cache, certs_csr, certs_inspect, certs_status
+from sipguard.cli.lazy import LazyGroup
+
+PLACES: Final = {
+    "csr": "sipguard.cli.certs_csr:csr_command",
+    "inspect": "sipguard.cli.certs_inspect:inspect_command",
+    "list": "sipguard.cli.certs_cache:list_command",
+    "show": "sipguard.cli.certs_cache:show_command",
+    "status": "sipguard.cli.certs_status:status_command",
+    "warm": "sipguard.cli.certs_cache:warm_command",
+}
 
 
-@click.group(name="certs")
+@click.group(name="certs", cls=LazyGroup, places=PLACES)
 def certs() -> None:
     """Certificates of signers: what they are, and how to get one."""
-
-
-for command in (
-    certs_csr.csr_command,
-    certs_inspect.inspect_command,
-    certs_status.status_command,
-    *certs_cache.COMMANDS,
-):
-    certs.add_command(command)
-
-COMMANDS = (certs,)

@@ -272,6 +272,3 @@ def _in_words(found: dict[str, Any]) -> Iterator[str]:
     if found["in_memory"] is not None:
         rate = f"{100 * found['hit_rate']:.1f} %" if found["hit_rate"] is not None else "no call needed one yet"
         yield f"{found['in_memory']} in memory; found there: {rate}"
-
-
-COMMANDS: Final = (list_command, show_command, warm_command)

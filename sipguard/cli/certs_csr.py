@@ -16,7 +16,7 @@ from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
-from sipguard.cli.common import FAILED, WRONG, stop
+from sipguard.cli.exits import FAILED, WRONG, stop
 from sipguard.stir import tnauthlist
 from sipguard.stir.signer import pem_of
 

@@ -19,7 +19,7 @@ import click
 import msgspec
 from cryptography import x509
 
-from sipguard.cli.common import FAILED, WRONG, stop
+from sipguard.cli.exits import FAILED, WRONG, stop
 from sipguard.stir.chain import NO_ANCHORS, Anchors
 from sipguard.stir.inspection import VALID, Line, around, certificates_in, describe
 from sipguard.stir.profile import KINDS

@@ -7,22 +7,34 @@ from __future__ import annotations
 
 import asyncio
 import json
-import sys
 from collections.abc import Callable
 from datetime import UTC, tzinfo
 from pathlib import Path
-from typing import Any, Final, NoReturn, TypeVar
+from typing import Any, Final, TypeVar
 from zoneinfo import ZoneInfo
 
 import click
 
+from sipguard.cli.exits import FAILED, NOT_RUNNING, WRONG, stop
 from sipguard.service import control
 from sipguard.service.errors import NotRunning
 from sipguard.settings import SKIP, Loaded, Service, load
 
-FAILED: Final = 1
-WRONG: Final = 2
-NOT_RUNNING: Final = 3
+__all__ = [
+    "FAILED",
+    "NOT_RUNNING",
+    "WRONG",
+    "ask",
+    "config_option",
+    "json_option",
+    "loaded",
+    "print_json",
+    "service_of",
+    "stop",
+    "utc_option",
+    "zone_of",
+]
+
 DEFAULT_CONFIG: Final = "/etc/sipguard/sipguard.yaml"
 
 F = TypeVar("F", bound=Callable[..., Any])
@@ -45,12 +57,6 @@ def config_option(function: F) -> F:
 def json_option(function: F) -> F:
     """The flag --json."""
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
-
-
-def stop(message: str, status: int) -> NoReturn:
-    """Ends with a message on standard error."""
-    click.echo(message, err=True)
-    sys.exit(status)
 
 
 def loaded(path: Path) -> Loaded:

@@ -40,6 +40,3 @@ def check(config: Path, as_json: bool) -> None:
 def schema() -> None:
     """Print the JSON Schema of the configuration, for editors."""
     print_json(json_schema())
-
-
-COMMANDS = (check, schema)

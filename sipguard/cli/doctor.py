@@ -76,6 +76,3 @@ def _status(case: Case) -> dict[str, Any]:
         return asyncio.run(asyncio.wait_for(control.ask(socket, "status"), _STATUS_WITHIN_S))
     except (NotRunning, TimeoutError):
         return {}
-
-
-COMMANDS = (doctor,)

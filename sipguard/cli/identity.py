@@ -228,6 +228,3 @@ def _instant(written: str) -> float:
     except ValueError:
         stop(f"--at {written}: not a time such as 2026-11-26T12:00:00Z", WRONG)
     return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
-
-
-COMMANDS = (identity,)

@@ -6,10 +6,34 @@ Must not: hold logic that another face would need too.
 
 from __future__ import annotations
 
+from typing import Final
+
 import click
 
 from sipguard import __version__
-from sipguard.cli import backup, calls, certs, configuration, doctor, identity, operate, plan, top, trace
+from sipguard.cli.lazy import LazyGroup
+
+PLACES: Final = {
+    "backup": "sipguard.cli.backup:backup",
+    "calls": "sipguard.cli.calls:calls",
+    "certs": "sipguard.cli.certs:certs",
+    "check": "sipguard.cli.configuration:check",
+    "doctor": "sipguard.cli.doctor:doctor",
+    "drain": "sipguard.cli.operate:drain",
+    "explain": "sipguard.cli.calls:explain",
+    "hangup": "sipguard.cli.operate:hangup",
+    "identity": "sipguard.cli.identity:identity",
+    "mode": "sipguard.cli.operate:mode",
+    "plan": "sipguard.cli.plan:plan_command",
+    "reload": "sipguard.cli.operate:reload",
+    "restore": "sipguard.cli.backup:restore_command",
+    "rollback": "sipguard.cli.operate:rollback",
+    "run": "sipguard.cli.operate:run",
+    "schema": "sipguard.cli.configuration:schema",
+    "status": "sipguard.cli.operate:status",
+    "top": "sipguard.cli.top:top",
+    "trace": "sipguard.cli.trace:trace",
+}
 
 EXIT_CODES = """\b
 Exit status:
@@ -20,15 +44,10 @@ Exit status:
 """
 
 
-@click.group(epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
+@click.group(cls=LazyGroup, places=PLACES, epilog=EXIT_CODES, context_settings={"help_option_names": ["-h", "--help"]})
 @click.version_option(__version__, message="sipguard %(version)s")
 def main() -> None:
     """Inline SIP call screening: verifies, asks lists and policy, then rejects, labels or forwards each call."""
-
-
-for module in (operate, configuration, calls, top, trace, doctor, plan, backup, certs, identity):
-    for command in module.COMMANDS:
-        main.add_command(command)
 
 
 if __name__ == "__main__":

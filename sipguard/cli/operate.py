@@ -161,6 +161,3 @@ def hangup(decision_id: str, config: Path, as_json: bool) -> None:
         sys.exit(FAILED)
     if not as_json:
         click.echo(f"{decision_id} was up; hung up")
-
-
-COMMANDS = (run, status, reload, rollback, mode, drain, hangup)

@@ -105,6 +105,3 @@ def _shown(amount: Amount) -> str:
             break
         value, unit = value / 1000, larger
     return f"{value:.1f} {unit}"
-
-
-COMMANDS = (plan_command,)

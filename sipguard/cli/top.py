@@ -181,6 +181,3 @@ def _span(span_s: float) -> str:
         if span_s >= length_s:
             return f"{span_s / length_s:.1f} {unit}"
     return f"{span_s:.0f} s"
-
-
-COMMANDS = (top,)

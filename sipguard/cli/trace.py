@@ -138,6 +138,3 @@ class _Caught:
         if self._why is None:
             stop(f"{said}; sipguard ended meanwhile", NOT_RUNNING)
         click.echo(f"{said}; {_ENDS[self._why]}", err=True)
-
-
-COMMANDS = (trace,)
