@@ -20,10 +20,9 @@ from sipguard.b2bua.naming import NAMING, asked_for
 from sipguard.b2bua.redirecting import given_back
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
-from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.finding import Waiting
-from sipguard.screening.pipeline import Screening, fail, screen, skip
+from sipguard.screening.pipeline import Screening, admit, fail, screen, skip
 from sipguard.screening.route import Way
 from sipguard.screening.trunk import Peer
 from sipguard.screening.verdict import (
@@ -77,7 +76,8 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         return
     attempt = _attempt(engine, request, trunk)
     ruleset = engine.ruleset
-    emergency = guard.admit(attempt, ruleset.emergency)
+    screening = Screening()
+    emergency = admit(screening, attempt, ruleset, engine.context)
     if emergency:
         counts[_EMERGENCIES] += 1
     else:
@@ -97,7 +97,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     call = Call(engine, ruleset, trunk, engine.flow, server.flow)
     call.emergency = emergency
     call.invited(request)
-    setup = Setup(call, request, server, attempt, Screening(emergency), engine.context)
+    setup = Setup(call, request, server, attempt, screening, engine.context)
     limit = "" if emergency else engine.load_of(trunk).admit(trunk.limits, engine.clock.now)
     if limit:
         counts[INDEX[f"limited_{limit}"]] += 1
@@ -122,7 +122,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
 
 def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
     at = request.at
-    return read_attempt(
+    attempt = read_attempt(
         trunk,
         engine.clock.unix,
         request.uri,
@@ -135,6 +135,9 @@ def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
         request.value("date") if "date" in at else "",
         request.call_id,
     )
+    if "resource-priority" in at:
+        attempt.resource_priority = request.values("resource-priority")
+    return attempt
 
 
 def _turned_away(engine: Engine) -> str:
@@ -171,6 +174,9 @@ def go_on(engine: Engine, setup: Setup) -> None:
         engine.wait(setup, result.need)
         return
     assert isinstance(result, Verdict)
+    if setup.screening.emergency and not call.emergency:  # its certificate had to be fetched first
+        engine.counts[_EMERGENCIES] += 1
+        engine.lift(call, setup.screening.emergency)
     apply(engine, setup, result, engine.mode_of(call.trunk))
 
 

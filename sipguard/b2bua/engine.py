@@ -446,6 +446,12 @@ class Engine:
         if not call.emergency:
             self.load_of(call.trunk).calls += 1
 
+    def lift(self, call: Call, emergency: str) -> None:
+        """Makes a call that stands in the tables one that nothing may stop: no limit counts it any more."""
+        call.emergency = emergency
+        call.a.border = False
+        self.load_of(call.trunk).calls -= 1
+
     def forget(self, call: Call) -> None:
         """Takes a call out of the tables."""
         if self.calls.pop(call.id, None) is None:

@@ -21,6 +21,7 @@ from sipguard.b2bua.label import (
 from sipguard.b2bua.naming import NAMING, named_lines
 from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, privacy_of, without
 from sipguard.b2bua.writing import request_uri, to_uri
+from sipguard.screening.verdict import filled
 from sipguard.sip.flow import TLS
 from sipguard.sip.message import Request
 from sipguard.sip.uri import host_of, name_addr, with_host, without_transport
@@ -94,10 +95,11 @@ def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str, n: int) -> s
         kept += attestation_lines(egress, attest, facts.get("identity.origid"))
     if label is not None:
         if label.prefix:
-            shown = with_prefix(shown, label.prefix, label.max)
+            prefix = filled(label.prefix, facts, setup.call.id)
+            shown = with_prefix(shown, prefix, label.max)
             if n >= 0:
                 name, _, value = kept[n].partition(":")
-                kept[n] = f"{name}: {with_prefix(value.strip(), label.prefix, label.max)}"
+                kept[n] = f"{name}: {with_prefix(value.strip(), prefix, label.max)}"
         kept += [line.encode().decode("latin-1") for line in label.header_lines(facts, setup.call.id)]
     return shown
 

@@ -33,6 +33,7 @@ class CallAttempt:
         "priority",  # raw Priority value, lower case, or ""
         "received_at",  # Unix seconds
         "request_uri",  # raw
+        "resource_priority",  # raw Resource-Priority values (RFC 4412)
         "shown",  # Number: From
         "to",  # Number: To
         "to_value",  # raw
@@ -73,6 +74,7 @@ class CallAttempt:
         self.to_value = to_value
         self.pai_values = pai_values
         self.asserted_also: Number | None = None
+        self.resource_priority: Sequence[str] = ()
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"
         else:

@@ -18,6 +18,7 @@ from typing import Final
 from sipguard.numbers.canonical import URN
 from sipguard.screening.attempt import CallAttempt
 
+SIGNED: Final = "signed_priority"  # an rph token that holds: sipguard/screening/signed.py
 REASONS: Final = (
     "dialled_911",
     "dialled_112",
@@ -26,6 +27,7 @@ REASONS: Final = (
     "sos_urn",
     "psap_caller",
     "priority_mark",
+    SIGNED,
 )
 
 _DIALLED: Final = {
@@ -42,11 +44,14 @@ _SOS: Final = "urn:service:sos"
 class Settings:
     """What an operator adds: further numbers that always pass (933, the 911 test), numbers of PSAPs.
 
-    All are canonical TNs.
+    All are canonical TNs. `priority_namespaces` are those of Resource-Priority whose signed values lift a call,
+    `priority_signers` the service provider codes of who may sign them, none for any that is trusted.
     """
 
     numbers: frozenset[str] = frozenset()
     psap_callers: frozenset[str] = frozenset()
+    priority_namespaces: frozenset[str] = frozenset({"ets", "wps", "esnet"})
+    priority_signers: frozenset[str] = frozenset()
 
 
 def admit(attempt: CallAttempt, settings: Settings) -> str:

@@ -14,12 +14,14 @@ from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.attestation import Attested
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.facts import base_facts
-from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Waiting
+from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Need, Waiting
 from sipguard.screening.policy import predicates
 from sipguard.screening.policy.compile import CompiledPolicy
 from sipguard.screening.policy.decide import Pending, decide
 from sipguard.screening.ruleset import CLOSED, Ruleset
+from sipguard.screening.signed import signed_priority
 from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, Verdict
+from sipguard.screening.verification.evaluate import Settings as Verifying
 
 VERIFICATION: Final = "identity"
 _IN_ORDER: Final = tuple(CHECKS)
@@ -33,11 +35,13 @@ class Screening:
     __slots__ = (
         "asked",  # dict: check -> predicates.FALSE where it ran, predicates.FAILED where it failed
         "attested",  # Attested | None: what the call may be signed with, once that was asked
+        "awaited",  # Need | None: a certificate that may prove that the call must pass
         "emergency",  # reason the guard admitted it, "" for no emergency, None before it was asked
         "facts",  # dict: full name -> value
         "failed",  # whether a check that was needed has failed or was late
         "findings",  # dict: check -> Finding, in the order they came
         "settled",  # whether `verdict` stands and only checks for the sample are left
+        "signed",  # dict: facts of the token that lifted it
         "skipped",  # dict: check -> reason, of those that are not to run if they are needed
         "verdict",  # Verdict | None: once the rules have decided
         "waited_for",  # Pending | None: where the rules stand
@@ -47,6 +51,8 @@ class Screening:
         self.emergency = emergency
         self.attested: Attested | None = None
         self.facts: dict[str, FactValue] = {}
+        self.awaited: Need | None = None
+        self.signed: dict[str, FactValue] = {}
         self.failed = False
         self.settled = False
         self.asked: dict[str, int] = {}
@@ -74,9 +80,15 @@ def screen(
 ) -> Verdict | Waiting:
     """The verdict, or what a check waits for; then call again once that came, or after `fail`."""
     if screening.emergency is None:
-        screening.emergency = guard.admit(attempt, ruleset.emergency)
+        admit(screening, attempt, ruleset, context)
+    if screening.awaited is not None and VERIFICATION not in screening.findings and not screening.skipped:
+        _by_signature(screening, attempt, ruleset, context)
+        if screening.awaited is not None:
+            return Waiting(screening.awaited)
     if screening.emergency:
         screening.facts = base_facts(attempt)
+        if screening.signed:
+            screening.facts.update(screening.signed)
         return _EMERGENCY
     context.unix_at = attempt.received_at
     if not screening.settled:
@@ -121,6 +133,25 @@ def attest(
             return None
     screening.attested = attestation.otherwise
     return None
+
+
+def admit(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> str:
+    """Why nothing may stop the call, "" where the usual screening applies, as far as that can be told at once."""
+    screening.emergency = guard.admit(attempt, ruleset.emergency)
+    if not screening.emergency and attempt.resource_priority:
+        _by_signature(screening, attempt, ruleset, context)
+    return screening.emergency
+
+
+def _by_signature(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> None:
+    """Lifts a call whose priority is signed, or notes what that waits for."""
+    verifying = ruleset.settings[VERIFICATION]
+    assert isinstance(verifying, Verifying)
+    found = signed_priority(attempt, ruleset.emergency, verifying, context.certificates)
+    screening.awaited = found if isinstance(found, Need) else None
+    if isinstance(found, dict):
+        screening.emergency = guard.SIGNED
+        screening.signed = {name: value for name, value in found.items() if value is not None}
 
 
 def fail(screening: Screening, check: str, reason: str) -> None:

@@ -6,7 +6,7 @@ give a Ruleset where there is an error.
 
 from __future__ import annotations
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any, Final
@@ -115,7 +115,12 @@ class _Load:
         anchors = self._anchors()
         self._tls_files()
         self._signing(wrong)
-        guard = self._emergency()
+        emergency = self.config.emergency
+        guard = replace(
+            self._emergency(),
+            priority_namespaces=frozenset(emergency.signed_priority),
+            priority_signers=frozenset(emergency.priority_signers),
+        )
         lists = () if self.mode == SKIP else self._lists()
         service = None
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):

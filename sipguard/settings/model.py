@@ -505,6 +505,10 @@ class EmergencyShape(Shape):
     """Numbers of those who answer emergency calls and call back: a list, or a file."""
     route: str = ""
     """Trunk that emergency calls leave by; the route of their own trunk if left out."""
+    signed_priority: list[Annotated[str, Field(pattern=r"^[a-z0-9!%*_+`'~-]+$")]] = ["ets", "wps", "esnet"]
+    """Namespaces of Resource-Priority that lift a call where a trusted signer vouches for them (RFC 8443, RFC 9027)."""
+    priority_signers: list[str] = []
+    """Service provider codes of who may sign such priority; any signer that is trusted if empty."""
 
 
 class RedressShape(Shape):

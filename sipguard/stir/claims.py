@@ -44,6 +44,11 @@ class Claims(msgspec.Struct, gc=False, omit_defaults=True):
     attest: str | None = None
     origid: str | None = None
     div: Party | None = None
+    rph: Any = None  # RFC 8443
+    sph: Any = None  # RFC 9027
+    rcd: Any = None  # RFC 9795; these three are judged where they are asked for, and never fail another claim
+    crn: Any = None
+    rcdi: Any = None
 
 
 class LenientParties(msgspec.Struct, gc=False):
@@ -62,6 +67,11 @@ class LenientClaims(msgspec.Struct, gc=False):
     attest: str | None = None
     origid: str | None = None
     div: Party | None = None
+    rph: Any = None
+    sph: Any = None
+    rcd: Any = None
+    crn: Any = None
+    rcdi: Any = None
 
 
 def is_deterministic(octets: bytes, read: Header | Claims | None) -> bool:
@@ -75,6 +85,11 @@ def is_deterministic(octets: bytes, read: Header | Claims | None) -> bool:
         return _sorted(_any(octets)) == octets
     except (msgspec.MsgspecError, ValueError, OverflowError):  # a number that no float holds, in a claim not read
         return False
+
+
+def serialized(value: object) -> bytes:
+    """A JSON value in the form that RFC 8225 §9 has it."""
+    return _sorted(value)
 
 
 _any: Final = msgspec.json.Decoder().decode

@@ -36,7 +36,7 @@ CLAIMS_LIMIT: Final = 6 * 1024
 DEPTH_LIMIT: Final = 6
 ORIGID_LIMIT: Final = 128
 _IAT_LIMIT: Final = 1 << 40  # beyond the year 36000; keeps the arithmetic in floats
-_TYPES: Final = ("", "shaken", "div")  # ppt values whose claims are read here
+_TYPES: Final = ("", "shaken", "div", "rph", "rcd")  # ppt values whose claims are read here
 _ES256: Final = ECDSA(SHA256())
 # base64url to base64; every octet of the standard alphabet that base64url lacks becomes an illegal one.
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -52,6 +52,7 @@ class Passport:
     __slots__ = (
         "alg",
         "attest",
+        "claims",  # Claims: all that were read
         "dest_tns",
         "dest_uris",
         "deviations",  # tuple[str, ...]: out of reasons.DEVIATIONS
@@ -81,6 +82,7 @@ class Passport:
         self.ppt = header.ppt
         self.typ = header.typ
         self.x5u = header.x5u
+        self.claims = claims
         self.attest = claims.attest or ""
         self.origid = claims.origid or ""
         self.iat = claims.iat
@@ -233,7 +235,19 @@ def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
     if not is_deterministic(octets, None):
         deviations.append("json_form")
     dest = Parties(tn=tns, uri=uris)
-    claims = Claims(iat=iat, orig=found.orig, dest=dest, attest=found.attest, origid=found.origid, div=found.div)
+    claims = Claims(
+        iat,
+        found.orig,
+        dest,
+        found.attest,
+        found.origid,
+        found.div,
+        found.rph,
+        found.sph,
+        found.rcd,
+        found.crn,
+        found.rcdi,
+    )
     return claims, tuple(deviations)
 
 
@@ -251,6 +265,19 @@ def _require_claims(header: Header, claims: Claims) -> None:
         raise InvalidIdentity("origid_invalid")
     if header.ppt == "div" and (claims.div is None or bool(claims.div.tn) == bool(claims.div.uri)):
         raise InvalidIdentity("div_malformed")
+    if header.ppt == "rph":
+        _require_priority(claims)
+
+
+def _require_priority(claims: Claims) -> None:
+    """Raises InvalidIdentity where `rph` names no r-values, or `sph` is not what RFC 9027 §4 has."""
+    auth = claims.rph.get("auth") if isinstance(claims.rph, dict) else None
+    if not isinstance(auth, list) or not auth or not all(isinstance(each, str) and "." in each for each in auth):
+        raise InvalidIdentity("rph_malformed")
+    if claims.sph is None:
+        return
+    if claims.sph != "psap-callback" or not any(each.lower().startswith("esnet.") for each in auth):
+        raise InvalidIdentity("sph_malformed", "psap-callback, beside esnet.x only")
 
 
 def _deviations(header: Header, claims: Claims) -> tuple[str, ...]:

@@ -17,7 +17,10 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     # --- 428
     "identity_missing": (428, "the call carries no Identity header"),
     "not_verified": (428, "the trunk says `verify: false`"),
-    "unsupported_ppt": (428, "a type of PASSporT that is not verified here; no failure, other values count"),
+    "unsupported_ppt": (
+        428,
+        "a type that is not verified here, or says nothing of who calls; no failure",
+    ),
     # --- 436
     "x5u_refused": (436, "`x5u` is not https, has another port, userinfo, a query or fragment, or is too long"),
     "x5u_address_refused": (436, "its host has no address but special-purpose ones (RFC 6890)"),
@@ -81,6 +84,8 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "origid_invalid": (438, "`origid` is longer than 128 characters"),
     "orig_malformed": (438, "`orig` has not exactly one of `tn` and `uri`"),
     "dest_malformed": (438, "`dest` has neither `tn` nor `uri`"),
+    "rph_malformed": (438, "`rph` has no array `auth` of r-values (RFC 8443 §3)"),
+    "sph_malformed": (438, "`sph` is not `psap-callback`, or stands beside no `esnet` value (RFC 9027 §4)"),
     "div_malformed": (438, "`div` has not exactly one of `tn` and `uri`"),
     "deviations": (438, "the token leaves the standard somewhere, and `strict: true` is set"),
     # --- 438: the token and the call
@@ -91,6 +96,8 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "div_too_long": (438, "more than five `div` tokens lead to the other token"),
     "div_orig_mismatch": (438, "tokens of one chain name different callers"),
     "replayed": (438, "the token came in another call before, and `replay_fails: true` is set"),
+    "rph_mismatch": (438, "the token signs r-values that Resource-Priority does not have"),
+    "sph_mismatch": (438, "the token signs `psap-callback`, and Priority does not say so"),
     "signature": (438, "the signature does not hold"),
     # --- 438: the token and the constraints of its certificate
     "constraint_missing": (438, "a claim is missing that the certificate asks for (`mustInclude`)"),

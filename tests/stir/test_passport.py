@@ -178,7 +178,7 @@ def test_a_token_without_what_it_must_have_is_refused_with_438(knobs: dict[str, 
 
 def test_a_type_that_is_not_known_is_unsupported_and_not_wrong() -> None:
     with pytest.raises(UnsupportedPassport) as raised:
-        passport.read(token(ppt="rph"))
+        passport.read(token(ppt="msg"))
     assert (raised.value.reason, raised.value.status) == ("unsupported_ppt", 428)
 
 

@@ -12,8 +12,8 @@ from typing import Final
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Need, Waiting
 from sipguard.screening.verification import described
-from sipguard.screening.verification.diversion import DIV
 from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.priority import RPH
 from sipguard.screening.verification.replays import Replays, is_replay
 from sipguard.screening.verification.report import told
 from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
@@ -97,23 +97,27 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
 def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], replays: Replays) -> Finding | Waiting:
     """The first that passed, else a certificate to wait for, else the one that came furthest."""
     judged: Result | None = None
+    furthest = 0
     for result in results:
         if result.outcome == PASSED and _vouches(result):
             result.replayed = is_replay(result, attempt, replays, settings.freshness_s + settings.future_s)
             if not (result.replayed and settings.replay_fails):
                 return _passed(result, results, attempt)
             result.outcome, result.reason, result.status = FAILED, "replayed", InvalidIdentity.status
-        if judged is None or result.step > judged.step:
-            judged = result
+        step = result.step if result.passport is None or _vouches(result) else -1
+        if judged is None or step > furthest:
+            judged, furthest = result, step
     for result in results:
         if result.outcome == WAITING and result.credential is None and result.passport is not None:
+            if result.passport.ppt == RPH:
+                continue  # it says nothing of the caller, and the guard has waited for it
             return Waiting(Need("certificate", result.passport.x5u, settings.budget_s))
     return _MISSING if judged is None else _failed(judged, results, attempt)
 
 
 def _vouches(result: Result) -> bool:
-    """Whether its token says who calls; a `div` says how the call came here."""
-    return result.passport is not None and result.passport.ppt != DIV
+    """Whether its token says who calls: not how the call came here, how urgent it is, or what the caller is named."""
+    return result.passport is not None and result.passport.ppt in ("", "shaken")
 
 
 def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
@@ -166,6 +170,9 @@ def _with_steps(
         facts["identity.each"] = tuple([_in_short(one) for one in results])
     if result.diversion is not None or result.outcome == FAILED:
         described.describe(facts, result)
+    if len(results) > 1 or passport is None or passport.ppt != "shaken" or passport.claims.rcd is not None:
+        described.describe_priority(facts, results)
+        described.describe_name(facts, results)
     return facts
 
 
@@ -195,10 +202,12 @@ def _unverified(result: str, reason: str, status: int) -> dict[str, FactValue]:
 
 
 def _failed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
-    outcome = UNSUPPORTED if result.outcome == UNSUPPORTED else FAILED
-    facts = _unverified(outcome, result.reason, result.status)
-    facts = _with_steps(facts, result, results, attempt.received_at)
-    return Finding(HIT, result.reason, facts, _told(results, attempt))
+    if result.outcome == FAILED:
+        outcome, reason, status = FAILED, result.reason, result.status
+    else:  # of a type that is not verified here, or that says nothing of the caller
+        outcome, reason, status = UNSUPPORTED, "unsupported_ppt", NO_IDENTITY_STATUS
+    facts = _with_steps(_unverified(outcome, reason, status), result, results, attempt.received_at)
+    return Finding(HIT, reason, facts, _told(results, attempt))
 
 
 def _told(results: list[Result], attempt: CallAttempt) -> str:

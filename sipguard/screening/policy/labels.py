@@ -34,6 +34,7 @@ def read_label(value: object, path: Path, vocabulary: Vocabulary, problems: list
     if not isinstance(prefix, str) or not prefix.isprintable() or '"' in prefix or "\\" in prefix:
         problems.append(Problem((*path, "prefix"), "must be a printable text without quotes and backslashes"))
         prefix = ""
+    _template(prefix, (*path, "prefix"), {spec.name for spec in vocabulary.facts} | {"id"}, problems)
     longest = value.get("max", 0)
     if isinstance(longest, bool) or not isinstance(longest, int) or longest < 0:
         problems.append(Problem((*path, "max"), f"must be a number of characters, not {longest}"))

@@ -6,11 +6,14 @@ Must not: judge; a call without such tokens has none of these facts.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from typing import Final
 
 from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.verification.diversion import DIV, INCOMPLETE, UNCHECKED
+from sipguard.screening.verification.priority import RPH, signed_values
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.screening.verification.rich import BROKEN, HELD, RCD, UNFETCHED, rich_call_data
 
 _FAILED: Final = "failed"
 _INCOMPLETE: Final = "incomplete"
@@ -26,6 +29,16 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.div_reason", "text", 'why, as a slug; "passed" where the chain passed'),
     FactSpec("identity.div_hops", "number", "how many div tokens the chain has"),
     FactSpec("identity.div_numbers", "set", "who diverted, the last first; absent unless the chain passed"),
+    FactSpec("identity.rph", "set", "r-values of Resource-Priority that a token signs which passed (RFC 8443)"),
+    FactSpec("identity.sph", "text", '"psap-callback" where such a token signs that Priority (RFC 9027)'),
+    FactSpec("identity.rcd_name", "text", "name of the caller in a token that passed (RFC 9795 `nam`), one line"),
+    FactSpec("identity.rcd_reason", "text", "why they call, as such a token says (RFC 9795 `crn`), one line"),
+    FactSpec(
+        "identity.rcd_integrity",
+        "choice",
+        "whether `rcdi` holds for a jCard in the token; what must be fetched is not checked (RFC 9795)",
+        choices=(HELD, BROKEN, UNFETCHED),
+    ),
     FactSpec("identity.div_signers", "set", "organisations that signed for them, in the same order"),
 )
 
@@ -36,6 +49,29 @@ def describe(facts: dict[str, FactValue], result: Result) -> None:
         _describe_diversion(facts, result.diversion.hops, result.diversion.reason)
     elif result.passport is not None and result.passport.ppt == DIV:
         _describe_diversion(facts, (), result.reason)
+
+
+def describe_priority(facts: dict[str, FactValue], results: Iterable[Result]) -> None:
+    """Adds what tokens sign of the priority of the call, whichever speaks of the caller."""
+    for result in results:
+        passport = result.passport
+        if result.outcome == PASSED and passport is not None and passport.ppt == RPH:
+            facts["identity.rph"] = signed_values(passport)
+            facts["identity.sph"] = passport.claims.sph
+            return
+
+
+def describe_name(facts: dict[str, FactValue], results: Iterable[Result]) -> None:
+    """Adds what tokens that passed call the caller: of the one in the SHAKEN token, else of one of type `rcd`."""
+    named = [r for r in results if r.outcome == PASSED and r.passport is not None and r.passport.claims.rcd is not None]
+    for result in sorted(named, key=_is_of_type_rcd):
+        assert result.passport is not None
+        facts.update(rich_call_data(result.passport))
+        return
+
+
+def _is_of_type_rcd(result: Result) -> bool:
+    return result.passport is not None and result.passport.ppt == RCD
 
 
 def _describe_diversion(facts: dict[str, FactValue], hops: tuple[Result, ...], reason: str) -> None:

@@ -12,6 +12,7 @@ from typing import Final
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.verification.diversion import DIV, link
 from sipguard.screening.verification.parties import called_named, caller_named
+from sipguard.screening.verification.priority import RPH, require_priority
 from sipguard.screening.verification.proof import prove
 from sipguard.screening.verification.result import PASSED, UNSUPPORTED, WAITING, Result
 from sipguard.sip.date import instant_of
@@ -97,6 +98,13 @@ def _judge(
     that fails before is looked at further only where its certificate is at hand.
     """
     tn = _compare(result, passport, attempt, settings)
+    if passport.ppt == RPH:
+        tn = ""  # its signer has authority over priority, not over the number (RFC 8443 §3): an SPC it must have
+        if not result.reason:
+            try:
+                require_priority(passport, attempt)
+            except InvalidIdentity as error:
+                result.reason, result.status = error.reason, error.status
     found = certificates.get(passport.x5u, attempt.received_at)
     if found is None:
         if not result.reason:

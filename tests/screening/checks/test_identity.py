@@ -145,8 +145,8 @@ PASSES: dict[str, tuple[CallAttempt, str]] = {
     ),
     "a bad value before it": (attempt("garbage", token()), "from"),
     "a bad value behind it": (attempt(token(), "garbage"), "from"),
-    "an unsupported value before it": (attempt(token(ppt="rph"), token()), "from"),
-    "a comma list": (attempt(f"{token(ppt='rph')}, {token()}"), "from"),
+    "an unsupported value before it": (attempt(token(ppt="msg"), token()), "from"),
+    "a comma list": (attempt(f"{token(ppt='msg')}, {token()}"), "from"),
     "trunk with a prefix": (
         attempt(token(), callee="77#" + CALLEE, trunk=replace(TRUNK, read=NumberRules(tech_prefix="77#"))),
         "from",
@@ -171,15 +171,15 @@ HITS: dict[str, tuple[CallAttempt, str, str, int]] = {
     "an empty list": (attempt(","), "none", "identity_missing", 428),
     "not verified": (attempt(token(), trunk=replace(TRUNK, verify=False)), "none", "not_verified", 428),
     "garbage": (attempt("garbage"), "failed", "info_missing", 438),
-    "ppt unknown": (attempt(token(ppt="rph")), "unsupported", "unsupported_ppt", 428),
-    "ppt unknown twice": (attempt(token(ppt="rph"), token(ppt="sph")), "unsupported", "unsupported_ppt", 428),
+    "ppt unknown": (attempt(token(ppt="msg")), "unsupported", "unsupported_ppt", 428),
+    "ppt unknown twice": (attempt(token(ppt="msg"), token(ppt="sph")), "unsupported", "unsupported_ppt", 428),
     "div alone": (
         attempt(token(ppt="div", extra={"div": {"tn": CALLEE}})),
         "failed",
         "div_loop",
         438,
     ),
-    "ppt unknown and garbage": (attempt(token(ppt="rph"), "garbage"), "failed", "info_missing", 438),
+    "ppt unknown and garbage": (attempt(token(ppt="msg"), "garbage"), "failed", "info_missing", 438),
     "compact": (attempt(pki.identity_value(".." + "A" * 86, URL)), "failed", "compact_not_allowed", 438),
     "alg": (attempt(token(header={"alg": "none"})), "failed", "unsupported_alg", 437),
     "info another": (
@@ -244,14 +244,14 @@ def test_what_does_not_verify_is_a_hit_and_vouches_for_nothing(
 
 
 def test_of_several_values_each_says_why_and_how_far() -> None:
-    facts = run(attempt("garbage", token(tamper=True), token(iat=int(NOW) - 61), token(ppt="rph"), token())).facts
+    facts = run(attempt("garbage", token(tamper=True), token(iat=int(NOW) - 61), token(ppt="msg"), token())).facts
     assert facts["identity.result"] == "passed"
     assert facts["identity.reasons"] == ("info_missing", "signature", "iat_expired", "unsupported_ppt")
     assert facts["identity.each"] == (
         "- failed info_missing -",
         "shaken failed signature certs.example orig+ dest+ fresh+ chain+ signature-",
         "shaken failed iat_expired certs.example orig+ dest+ fresh- chain+ signature+",
-        "rph unsupported unsupported_ppt -",
+        "msg unsupported unsupported_ppt -",
         "shaken passed passed certs.example orig+ dest+ fresh+ chain+ signature+",
     )
 
