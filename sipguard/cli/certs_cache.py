@@ -15,17 +15,15 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
-from cryptography import x509
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, service_of, stop
-from sipguard.net.disk import Copy, Disk
-from sipguard.net.fetch import host_in
-from sipguard.service import control
+from sipguard.net.disk import Disk
+from sipguard.service import control, inventory
 from sipguard.service.errors import NotRunning
-from sipguard.service.overview import published
+from sipguard.service.inventory import chain_of, row
 from sipguard.service.warming import Warming, urls_in
 from sipguard.settings import Service
 from sipguard.settings.units import seconds
@@ -33,7 +31,6 @@ from sipguard.stir.certificate import NO_ANCHORS, Anchors
 from sipguard.stir.errors import StirError
 from sipguard.stir.inspection import describe
 
-SOON_S: Final = 7 * 24 * 3600.0
 INTERRUPTED: Final = 130
 
 
@@ -58,13 +55,13 @@ def list_command(host: str | None, expiring: str | None, config: Path, as_json: 
         within_s = seconds(expiring) if expiring is not None else None
     except ValueError as error:
         stop(f"--expiring: {str(error).replace('|', '; ')}", WRONG)
-    rows = [_row(copy, now) for copy in _disk(service).copies(now)]
+    rows = [row(copy, now) for copy in _disk(service).copies(now)]
     if host is not None or within_s is not None:
         chosen = [
-            row
-            for row in sorted(rows, key=lambda row: (row["host"], row["not_after_at"]))
-            if (host is None or row["host"] == host.lower())
-            and (within_s is None or row["not_after_at"] - now <= within_s)
+            each
+            for each in sorted(rows, key=lambda each: (each["host"], each["not_after_at"]))
+            if (host is None or each["host"] == host.lower())
+            and (within_s is None or each["not_after_at"] - now <= within_s)
         ]
         print_json(chosen) if as_json else _print_rows(chosen)
         return
@@ -89,12 +86,12 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
     copy = _disk(service_of(config)).peek(url, now)
     if copy is None:
         stop(f"{url}: nothing is kept from there", FAILED)
-    certificates = _chain(copy)
+    certificates = chain_of(copy)
     chain = [describe(one, certificates, NO_ANCHORS, now) for one in certificates]
     if as_json:
-        print_json({**_row(copy, now), "certificates": chain})
+        print_json({**row(copy, now), "certificates": chain})
         return
-    for key, value in _row(copy, now).items():
+    for key, value in row(copy, now).items():
         click.echo(f"{key.removesuffix('_at'):12} {_written(value) if key.endswith('_at') else value}")
     for line in chain:
         click.echo()
@@ -183,34 +180,12 @@ def _tell_running(service: Service) -> None:
 
 
 def cache_summary(service: Service, rows: list[dict[str, Any]], unix_at: float) -> dict[str, Any]:
-    """Hosts with certificates, those that end in 7 days, and errors; hit rate and renewals of a sipguard that runs."""
-    hosts: dict[str, dict[str, Any]] = {}
-    for row in rows:
-        at = hosts.setdefault(row["host"], _host(row["host"]))
-        at["certificates"] += 1
-        at["expiring_7d"] += 0.0 <= row["not_after_at"] - unix_at <= SOON_S
+    """`inventory.summary` with the status of a sipguard that runs, if one does."""
     try:
         status = asyncio.run(control.ask(service.run_directory / "control.sock", "status"))
     except NotRunning:
         status = {}
-    for trouble in status.get("certificate_hosts", ()):
-        at = hosts.setdefault(trouble["host"], _host(trouble["host"]))
-        at |= {"failures": trouble["failures"], "last_error": trouble["reason"], "left_alone": trouble["left_alone"]}
-    worker = published(service.run_directory)[0]
-    hits, misses = worker.get("certificates_hit", 0), worker.get("certificates_missed", 0)
-    return {
-        "certificates": len(rows),
-        "expiring_7d": sum(at["expiring_7d"] for at in hosts.values()),
-        "in_memory": worker.get("certificates_kept"),
-        "hits": hits,
-        "misses": misses,
-        "hit_rate": round(hits / (hits + misses), 4) if hits + misses else None,
-        "hosts": sorted(hosts.values(), key=lambda at: (-at["certificates"], at["host"])),
-    }
-
-
-def _host(name: str) -> dict[str, Any]:
-    return {"host": name, "certificates": 0, "expiring_7d": 0, "failures": 0, "last_error": "", "left_alone": False}
+    return inventory.summary(rows, status, service.run_directory, unix_at)
 
 
 def _disk(service: Service) -> Disk:
@@ -220,55 +195,37 @@ def _disk(service: Service) -> Disk:
     return Disk(directory)
 
 
-def _chain(copy: Copy) -> list[x509.Certificate]:
-    try:
-        return x509.load_pem_x509_certificates(copy.octets)
-    except ValueError:
-        return []
-
-
-def _row(copy: Copy, unix_at: float) -> dict[str, Any]:
-    """One copy; instants are Unix seconds."""
-    head, chain = copy.head, _chain(copy)
-    subject = chain[0].subject.rfc4514_string() if chain else ""
-    return {
-        "url": head.url,
-        "host": host_in(head.url),
-        "subject": subject,
-        "chain": len(chain),
-        "state": "fresh" if copy.fresh else "stale" if copy.alive else "expired",
-        "fetched_at": head.fetched_at,
-        "expires_at": head.expires_at,
-        "not_after_at": min((one.not_valid_after_utc.timestamp() for one in chain), default=0.0),
-        "used_at": copy.used_at,
-        "warning": f"content type {head.type}" if head.type else "",
-    }
-
-
 def _written(unix_at: float) -> str:
     return datetime.fromtimestamp(unix_at, UTC).strftime("%Y-%m-%dT%H:%M:%SZ")
 
 
 def _print_rows(rows: list[dict[str, Any]]) -> None:
     """A line each, in columns; the URL is never cut, since it is what others are asked with."""
-    for row in rows:
-        warning = f"  ({row['warning']})" if row["warning"] else ""
-        click.echo(f"{_written(row['not_after_at'])}  {row['state']:7}  {row['url']}  {row['subject']}{warning}")
+    for each in rows:
+        warning = f"  ({each['warning']})" if each["warning"] else ""
+        click.echo(f"{_written(each['not_after_at'])}  {each['state']:7}  {each['url']}  {each['subject']}{warning}")
 
 
 def _print_hosts(found: dict[str, Any]) -> None:
     table = Table("host", "certificates", "end in 7 days", "failures", "last error", box=None)
     for at in found["hosts"]:
-        error = f"{at['last_error']}, left alone" if at["left_alone"] else at["last_error"]
-        table.add_row(at["host"], str(at["certificates"]), str(at["expiring_7d"]), str(at["failures"]), error)
+        table.add_row(at["host"], str(at["certificates"]), str(at["expiring_7d"]), str(at["failures"]), trouble_of(at))
     Console(soft_wrap=True).print(table)
-    for line in _in_words(found):
+    for line in in_words(found):
         click.echo(line)
 
 
-def _in_words(found: dict[str, Any]) -> Iterator[str]:
-    """The summary below the table."""
+def trouble_of(at: dict[str, Any]) -> str:
+    """The last error of a host."""
+    return f"{at['last_error']}, left alone" if at["left_alone"] else str(at["last_error"])
+
+
+def in_words(found: dict[str, Any]) -> Iterator[str]:
+    """What the summary says of all hosts together."""
     yield f"{found['certificates']} certificates on disk, {found['expiring_7d']} end in 7 days"
     if found["in_memory"] is not None:
         rate = f"{100 * found['hit_rate']:.1f} %" if found["hit_rate"] is not None else "no call needed one yet"
         yield f"{found['in_memory']} in memory; found there: {rate}"
+    if found["errors"]:
+        errors = ", ".join(f"{reason} {count}" for reason, count in found["errors"].items())
+        yield f"requests that failed since the start: {errors}"

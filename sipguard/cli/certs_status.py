@@ -1,19 +1,26 @@
-"""The command certs status: trust list and CRL of the running sipguard, one by one.
+"""The command certs status: trust list and CRL of the running sipguard, and the certificates that it has fetched.
 
-Enters: the answer of the running sipguard. Leaves: text or JSON, an exit status. Must not: judge; the service does.
+Enters: the answer of the running sipguard, its counters, the folder of copies. Leaves: text or JSON, an exit status.
+Must not: judge; the service does.
 """
 
 from __future__ import annotations
 
 import sys
+import time
+from collections.abc import Iterator
 from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
 import click
 
-from sipguard.cli.common import FAILED, ask, config_option, json_option, print_json
+from sipguard.cli.certs_cache import cache_summary, in_words, trouble_of
+from sipguard.cli.common import FAILED, ask, config_option, json_option, print_json, service_of
+from sipguard.net.disk import Disk
+from sipguard.service.inventory import row
 
+SHOWN: Final = 10  # lines of a kind
 _NAMES: Final = {"trust_list": "trust list", "crl": "CRL"}
 _ENTRIES: Final = {"trust_list": "authorities", "crl": "revoked"}
 
@@ -22,15 +29,21 @@ _ENTRIES: Final = {"trust_list": "authorities", "crl": "revoked"}
 @config_option
 @json_option
 def status_command(config: Path, as_json: bool) -> None:
-    """Show trust list and CRL: version, age, where from, next issue, last error, what to do.
+    """Show trust list and CRL: version, age, where from, next issue, last error, what to do; and the certificates.
+
+    Of those that were fetched: how many, from how many hosts, which hosts are in trouble, errors by reason, which end
+    within 7 days, and how often a call found its certificate in memory.
 
     \b
     Exit status:
-      0  what is configured is in force and up to date
-      1  something is stale or was never had
+      0  trust list and CRL are in force and up to date, if they are configured
+      1  one of them is stale or was never had
       3  no sipguard runs
     """
     answer = ask(config, "certs")
+    service, now = service_of(config), time.time()
+    copies = Disk(Path(service.fetch.directory)).copies(now)
+    answer["cache"] = cache_summary(service, [row(copy, now) for copy in copies], now)
     if as_json:
         print_json(answer)
     else:
@@ -41,6 +54,8 @@ def status_command(config: Path, as_json: bool) -> None:
             click.echo(
                 "neither identity.trust_list nor identity.crl is configured: anchors are files, nothing is revoked"
             )
+        for line in _cache_lines(answer["cache"]):
+            click.echo(line)
     sys.exit(FAILED if any(each["stale"] for each in answer["sources"]) else 0)
 
 
@@ -67,6 +82,21 @@ def _lines(each: dict[str, Any]) -> list[str]:
     if each["advice"]:
         lines.append(f"  do      {each['advice']}")
     return lines
+
+
+def _cache_lines(found: dict[str, Any]) -> Iterator[str]:
+    """The certificates that were fetched: all together, then what an operator has to look at."""
+    first, *more = in_words(found)
+    hosts = sum(1 for at in found["hosts"] if at["certificates"])
+    yield f"certificates: {first}, from {hosts} host(s)"
+    yield from (f"  {line}" for line in more)
+    troubled = [at for at in found["hosts"] if at["failures"]]
+    for at in troubled[:SHOWN]:
+        yield f"  trouble {at['host']}: {trouble_of(at)}, {at['failures']} failure(s) in a row"
+    for each in found["expiring"][:SHOWN]:
+        yield f"  ends    {_instant(each['not_after_at'])}  {each['url']}  {each['subject']}"
+    if max(len(troubled), len(found["expiring"])) > SHOWN:
+        yield "  all of them: sipguard certs list, and sipguard certs list --expiring 7d"
 
 
 def _instant(unix_at: float | None) -> str:

@@ -215,6 +215,8 @@ def test_one_that_is_stale_is_used_on_loudly_unless_it_must_not(
     assert product.metric("sipguard_trust_stale", source="crl") == 1
     shown = product.command("certs", "status")
     assert shown.returncode == 1 and "CRL: version 1, 0 revoked" in shown.stdout and "STALE" in shown.stdout
+    assert "certificates: 1 certificates on disk, 0 end in 7 days, from 1 host(s)" in shown.stdout
+    assert json.loads(product.command("certs", "status", "--json").stdout)["cache"]["misses"] == 1
     assert "trust_stale" in product.log.read_text()
     assert "out of date" in product.command("doctor").stdout
 

@@ -15,10 +15,11 @@ from typing import Any
 import pytest
 
 from sipguard.b2bua.frames import decode_slim, encode
+from sipguard.net import disk as copies
 from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.records.record import Batch, Span
 from sipguard.service.capacity import DAY_S
-from sipguard.service.doctor import access, clock, disk, files, kernel, names, ports
+from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
 from sipguard.sip.locate import Answer, Place, Query
@@ -262,6 +263,30 @@ def test_limits(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     assert levels(kernel.examine(case(tmp_path), rmem))["open files"] == OK
     tcp = {"in": {"address": "127.0.0.1", "port": 5066, "transport": "tcp"}}
     assert levels(kernel.examine(case(tmp_path, listeners=tcp), rmem))["open files"] == WARNING
+
+
+# ------------------------------------------------------------------ certificates of signers
+
+
+def test_an_empty_cache_and_hosts_that_fail_are_told(tmp_path: Path) -> None:
+    (empty,) = certificates.examine(case(tmp_path))
+    assert (empty.subject, empty.level) == (certificates.SUBJECT, WARNING)
+    assert "certs warm" in empty.advice
+    service = case(tmp_path).service
+    assert service is not None
+    copies.Disk(Path(service.fetch.directory)).write("https://certs.example/a.pem", Pki().leaf().pem, 0.0, time.time())
+
+    def troubled(host: str, reason: str = "x5u_connect") -> dict[str, Any]:
+        return {"host": host, "reason": reason, "failures": 3, "left_alone": False}
+
+    strange = {"certificate_hosts": [troubled("stranger.example")]}
+    assert levels(certificates.examine(case(tmp_path, strange))) == {certificates.SUBJECT: OK}
+    known = {"certificate_hosts": [troubled("certs.example"), troubled("stranger.example")]}
+    _, hosts = certificates.examine(case(tmp_path, known))
+    assert (hosts.subject, hosts.level) == (certificates.HOSTS, WARNING)
+    assert "certs.example (x5u_connect)" in hosts.what
+    assert "stranger" not in hosts.what
+    assert "firewall" in hosts.advice
 
 
 # ------------------------------------------------------------------ files
