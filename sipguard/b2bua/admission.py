@@ -22,7 +22,8 @@ from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.finding import Waiting
-from sipguard.screening.pipeline import Screening, admit, fail, screen, skip
+from sipguard.screening.pipeline import Screening, admit, screen, skip
+from sipguard.screening.pipeline import give_up as give_up_check
 from sipguard.screening.route import Way
 from sipguard.screening.trunk import Peer
 from sipguard.screening.verdict import (
@@ -171,8 +172,10 @@ def go_on(engine: Engine, setup: Setup) -> None:
     policy = ruleset.compiled(call.trunk.name)
     result = screen(setup.screening, setup.attempt, policy, ruleset, setup.context)
     if type(result) is Waiting:
-        engine.wait(setup, result.need)
+        engine.wait(setup, result.needs)
         return
+    if setup.asked_for is not None:
+        engine.stop_waiting(setup)
     assert isinstance(result, Verdict)
     if setup.screening.emergency and not call.emergency:  # its certificate had to be fetched first
         engine.counts[_EMERGENCIES] += 1
@@ -183,7 +186,7 @@ def go_on(engine: Engine, setup: Setup) -> None:
 def give_up(engine: Engine, setup: Setup, check: str, reason: str) -> None:
     """What `check` waited for did not come in time."""
     if setup.state == SCREENING:
-        fail(setup.screening, check, reason)
+        give_up_check(setup.screening, setup.attempt, setup.call.ruleset, setup.context, check, reason)
         go_on(engine, setup)
 
 
@@ -340,7 +343,7 @@ def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: st
                 transport=call.transport,
                 listener=call.listener,
                 verstat=setup.verstat,
-                facts=facts,
+                facts=screening.facts_noted(),
                 findings=[(name, f.status, f.reason) for name, f in screening.findings.items()],
                 not_asked=screening.not_asked(),
                 unscreened=unscreened,

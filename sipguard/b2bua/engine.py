@@ -231,7 +231,7 @@ class Engine:
         self.refusals.note(flow.remote[0], flow.listener, why, detail, at)
 
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
-        """What was fetched, or why not. Calls whose budget is over have gone on without it."""
+        """What was fetched, or why not. Calls whose budget is over, or that needed it no more, have gone on without."""
         out = self._turn(clock)
         asked = self._waiting.pop(need.key, None)
         waiting = asked.setups if asked is not None else []
@@ -241,9 +241,8 @@ class Engine:
             self.counts[INDEX["fetches_failed"]] += 1
             self._certificates.put_failure(need.key, BadIdentityInfo(result.reason), clock.unix)
         for setup in waiting:
-            if setup.late_for is not None and setup.late_for.key == need.key:
-                setup.late_for = None
-                self.layer.wheel.cancel(setup)
+            if setup.asked_for is not None and need.key in setup.asked_for:
+                setup.asked_for.remove(need.key)
                 admission.go_on(self, setup)
         return out
 
@@ -501,20 +500,30 @@ class Engine:
 
     # ------------------------------------------------------------------ waiting
 
-    def wait(self, setup: Setup, need: Need) -> None:
-        """Lets a call wait for `need`, which is asked for once for all that wait for it."""
-        asked = self._waiting.get(need.key)
-        if asked is None:
-            if len(self._waiting) >= AWAITED_LIMIT:
-                self.counts[INDEX["fetches_busy"]] += 1
-                admission.give_up(self, setup, "identity", "x5u_busy")
-                return
-            asked = self._ask(need)
-            self.counts[INDEX["fetches"]] += 1
-        setup.server.expect(self.clock.now)
-        setup.late_for = need
-        asked.setups.append(setup)
-        self.layer.wheel.set(setup, self.clock.now + need.budget_s)
+    def wait(self, setup: Setup, needs: tuple[Need, ...]) -> None:
+        """Lets a call wait for the first of `needs` that serves; each is asked for once for all that wait for it.
+
+        Its budget began with the first that it waited for, and is not prolonged by what it needs then.
+        """
+        asked_for = setup.asked_for if setup.asked_for is not None else set()
+        for need in needs:
+            if need.key not in asked_for:
+                asked = self._waiting.get(need.key)
+                if asked is None:
+                    if len(self._waiting) >= AWAITED_LIMIT:
+                        self.counts[INDEX["fetches_busy"]] += 1
+                        continue
+                    asked = self._ask(need)
+                    self.counts[INDEX["fetches"]] += 1
+                asked_for.add(need.key)
+                asked.setups.append(setup)
+        if not asked_for:
+            self.stop_waiting(setup)
+            admission.give_up(self, setup, "identity", "x5u_busy")
+        elif setup.asked_for is None:
+            setup.asked_for = asked_for
+            setup.server.expect(self.clock.now)
+            self.layer.wheel.set(setup, self.clock.now + needs[0].budget_s)
 
     def _ask(self, need: Need) -> Awaited:
         asked = self._waiting[need.key] = Awaited(self.clock.now)
@@ -523,22 +532,19 @@ class Engine:
         return asked
 
     def late(self, setup: Setup) -> None:
-        """The budget of what a call waits for is over; the answer is for later calls."""
+        """The budget of what a call waits for is over; the answers are for later calls."""
         self.counts[INDEX["fetches_late"]] += 1
-        self._stop_waiting(setup)
+        self.stop_waiting(setup)
         admission.give_up(self, setup, "identity", "x5u_timeout")
 
-    def stop_screening(self, setup: Setup) -> None:
-        """The caller gave up while something was awaited."""
+    def stop_waiting(self, setup: Setup) -> None:
+        """A call needs no more of what it waits for, or its caller gave up."""
         self.layer.wheel.cancel(setup)
-        self._stop_waiting(setup)
-
-    def _stop_waiting(self, setup: Setup) -> None:
-        need = setup.late_for
-        setup.late_for = None
-        asked = self._waiting.get(need.key) if need is not None else None
-        if asked is not None and setup in asked.setups:
-            asked.setups.remove(setup)
+        for key in setup.asked_for or ():
+            asked = self._waiting.get(key)
+            if asked is not None and setup in asked.setups:
+                asked.setups.remove(setup)
+        setup.asked_for = None
 
     def second(self, clock: Clock) -> list[Command]:
         """To be asked about once a second: sets the counts that are levels, asks for certificates that grow old."""

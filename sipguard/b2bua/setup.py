@@ -56,7 +56,7 @@ if TYPE_CHECKING:
     from sipguard.b2bua.call import Call
     from sipguard.b2bua.peers import Hop
     from sipguard.screening.attempt import CallAttempt
-    from sipguard.screening.finding import Context, Need
+    from sipguard.screening.finding import Context
     from sipguard.screening.pipeline import Screening
     from sipguard.screening.trunk import Peer, Trunk
     from sipguard.screening.verdict import Label
@@ -74,6 +74,7 @@ class Setup:
 
     __slots__ = (
         "answered",  # how often challenges of the present peer were answered
+        "asked_for",  # set of keys that a check waits for | None where it waits for nothing
         "asks_s",  # interval that a trunk of ours asked for and the caller would refresh (RFC 4028 §8), 0 for none
         "attempt",
         "best",  # Response | None: the failure of a peer that crosses if no other one does better
@@ -94,7 +95,6 @@ class Setup:
         "hops",  # peers that are left to try, each with its trunk
         "identity",  # Identity values of ours
         "label",
-        "late_for",  # Need | None: what a check waits for
         "lines",  # header lines that cross in the forwarded INVITE
         "no_tcp",  # Peer | None: it did not take a long INVITE by TCP
         "parting",  # the caller has sent a BYE in one early dialog of several
@@ -142,7 +142,7 @@ class Setup:
         self.signed: frames.Signed | None = None
         self.followed: Followed | None = None
         self.from_display = self.from_uri = self.from_rest = ""
-        self.late_for: Need | None = None
+        self.asked_for: set[str] | None = None
         self.due = self.asks_s = 0
         self.relayed_ring = self.parting = False
         self.forks: list[Leg] | None = None
@@ -450,7 +450,7 @@ class Setup:
         self.send_final(status, phrase)
         call.final = (status, phrase, reason)
         if before == SCREENING:  # nothing was decided, so nothing is kept
-            call.engine.stop_screening(self)
+            call.engine.stop_waiting(self)
             call.close("")
             return
         call.record_end(disposition)

@@ -139,10 +139,10 @@ def _checks(verdict: VerdictFrame) -> Iterable[Step]:
         prefix = f"{name}."
         facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)}
         text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
-        if facts and status != FAILED:
-            text += "; what it saw:"
         if status == FAILED:
             text += "; no condition on its facts matches, not even under `not`"
+        if facts:
+            text += "; what it saw:"
         yield Step("check", text, facts=facts)
     if verdict.not_asked:
         names = ", ".join(verdict.not_asked)

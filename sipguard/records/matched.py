@@ -17,11 +17,15 @@ from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, Asked, Fac
 
 def matched_on(when: Condition, verdict: VerdictFrame) -> dict[str, object] | None:
     """The facts that made `when` true, None where it is not true of this call. One that is absent is None."""
+    asked: Asked = {name: FAILED if status == CHECK_FAILED else FALSE for name, status, _ in verdict.findings}
     facts: Facts = {
         "trunk.name": verdict.trunk,
-        **{name: tuple(value) if isinstance(value, list) else value for name, value in verdict.facts.items()},
+        **{
+            name: tuple(value) if isinstance(value, list) else value
+            for name, value in verdict.facts.items()
+            if asked.get(name.partition(".")[0]) != FAILED  # no rule was shown what such a check noted
+        },
     }
-    asked: Asked = {name: FAILED if status == CHECK_FAILED else FALSE for name, status, _ in verdict.findings}
     if truth_of(when, {}).truth(facts, asked) != TRUE:
         return None
     return {name: facts.get(name) for name in dict.fromkeys(_held(when, facts, asked))}

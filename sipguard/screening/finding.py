@@ -36,7 +36,8 @@ class FactSpec:
 class Finding:
     """What one check found: `status` clear, hit or failed; a reason slug; the facts, by full name.
 
-    `told` are header lines for the caller's side, joined, "" for none.
+    `told` are header lines for the caller's side, joined, "" for none. Facts of a check that failed stand in the
+    record; no rule sees them.
     """
 
     __slots__ = ("facts", "reason", "status", "told")
@@ -60,18 +61,21 @@ class Need:
 
 
 class Waiting:
-    """A check cannot answer before `need` was answered or its budget is over."""
+    """A check cannot answer before one of `needs` was answered, or their budget is over.
 
-    __slots__ = ("need",)
+    All are asked for at once, under one budget, that of the first. The check is run again after each answer.
+    """
 
-    def __init__(self, need: Need) -> None:
-        self.need = need
+    __slots__ = ("needs",)
+
+    def __init__(self, *needs: Need) -> None:
+        self.needs = needs
 
 
 class Context:
     """What a check may read besides the attempt. One object for the life of a Ruleset; `unix_at` moves."""
 
-    __slots__ = ("certificates", "counters", "lists", "replays", "unix_at")
+    __slots__ = ("certificates", "counters", "late", "lists", "replays", "unix_at")
 
     def __init__(self, lists: Lists, counters: Counters, certificates: CertificateStore, replays: Replays) -> None:
         self.lists = lists
@@ -79,3 +83,4 @@ class Context:
         self.certificates = certificates
         self.replays = replays  # the one thing here that a check writes to: it alone knows which token verified
         self.unix_at = 0.0  # Unix seconds of the receipt of the INVITE
+        self.late = ""  # why nothing more will come, as a slug, where a check is asked for the last time

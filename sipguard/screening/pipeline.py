@@ -14,7 +14,7 @@ from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.attestation import Attested
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.facts import base_facts
-from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Need, Waiting
+from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Waiting
 from sipguard.screening.policy import predicates
 from sipguard.screening.policy.compile import CompiledPolicy
 from sipguard.screening.policy.decide import Pending, decide
@@ -35,7 +35,7 @@ class Screening:
     __slots__ = (
         "asked",  # dict: check -> predicates.FALSE where it ran, predicates.FAILED where it failed
         "attested",  # Attested | None: what the call may be signed with, once that was asked
-        "awaited",  # Need | None: a certificate that may prove that the call must pass
+        "awaited",  # Waiting | None: for a certificate that may prove that the call must pass
         "emergency",  # reason the guard admitted it, "" for no emergency, None before it was asked
         "facts",  # dict: full name -> value
         "failed",  # whether a check that was needed has failed or was late
@@ -51,7 +51,7 @@ class Screening:
         self.emergency = emergency
         self.attested: Attested | None = None
         self.facts: dict[str, FactValue] = {}
-        self.awaited: Need | None = None
+        self.awaited: Waiting | None = None
         self.signed: dict[str, FactValue] = {}
         self.failed = False
         self.settled = False
@@ -70,6 +70,15 @@ class Screening:
         finding = self.findings.get(VERIFICATION)
         return finding.told if finding is not None else ""
 
+    def facts_noted(self) -> dict[str, FactValue]:
+        """All facts, with those that checks which failed noted."""
+        facts = self.facts
+        if self.failed:
+            for finding in self.findings.values():
+                if finding.status == FAILED and finding.facts:
+                    facts = facts | {name: value for name, value in finding.facts.items() if value is not None}
+        return facts
+
     def unscreened(self) -> list[str]:
         """Names of the checks that were needed and failed or were late."""
         return [name for name, finding in self.findings.items() if finding.status == FAILED]
@@ -84,7 +93,7 @@ def screen(
     if screening.awaited is not None and VERIFICATION not in screening.findings and not screening.skipped:
         _by_signature(screening, attempt, ruleset, context)
         if screening.awaited is not None:
-            return Waiting(screening.awaited)
+            return screening.awaited
     if screening.emergency:
         screening.facts = base_facts(attempt)
         if screening.signed:
@@ -148,7 +157,7 @@ def _by_signature(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, 
     verifying = ruleset.settings[VERIFICATION]
     assert isinstance(verifying, Verifying)
     found = signed_priority(attempt, ruleset.emergency, verifying, context.certificates)
-    screening.awaited = found if isinstance(found, Need) else None
+    screening.awaited = found if isinstance(found, Waiting) else None
     if isinstance(found, dict):
         screening.emergency = guard.SIGNED
         screening.signed = {name: value for name, value in found.items() if value is not None}
@@ -158,6 +167,18 @@ def fail(screening: Screening, check: str, reason: str) -> None:
     """Lets a check that is late have failed; a check that has answered is left alone."""
     if check not in screening.findings:
         _keep(screening, check, Finding(FAILED, reason, {}))
+
+
+def give_up(
+    screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context, check: str, reason: str
+) -> None:
+    """Runs `check` for the last time, as nothing more will come: it answers by what came, or has failed."""
+    context.unix_at = attempt.received_at
+    context.late = reason
+    waiting = _run(check, screening, attempt, ruleset, context)
+    context.late = ""
+    if waiting is not None:
+        fail(screening, check, reason)
 
 
 def skip(screening: Screening, check: str, reason: str) -> None:
@@ -225,7 +246,7 @@ def _run(check: str, screening: Screening, attempt: CallAttempt, ruleset: Rulese
 
 
 def _keep(screening: Screening, check: str, finding: Finding) -> None:
-    """Keeps what a check found; one that failed found no facts."""
+    """Keeps what a check found; what one that failed noted is for the record only."""
     screening.findings[check] = finding
     if finding.status == FAILED:
         screening.asked[check] = predicates.FAILED

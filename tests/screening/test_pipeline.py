@@ -189,7 +189,7 @@ def test_a_waiting_check_is_run_again_and_the_others_are_not(checks: Checks) -> 
     screening, call, policy, rules = Screening(), attempt(), compiled(), ruleset()
     outcome = screen(screening, call, policy, rules, CONTEXT)
     assert isinstance(outcome, Waiting)
-    assert outcome.need.key == "https://cert.example/a"
+    assert outcome.needs[0].key == "https://cert.example/a"
     checks.answers["identity"] = answering(identity__result="failed")
     found = verdict(screening, call, policy, rules)
     assert (found.action, found.tags) == ("allow", ("bad",))

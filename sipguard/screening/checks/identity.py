@@ -10,13 +10,23 @@ from __future__ import annotations
 from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
-from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Need, Waiting
+from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Waiting
+from sipguard.screening.finding import FAILED as CHECK_FAILED
 from sipguard.screening.verification import described
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
 from sipguard.screening.verification.priority import RPH
-from sipguard.screening.verification.replays import Replays, is_replay
+from sipguard.screening.verification.replays import is_replay
 from sipguard.screening.verification.report import told
-from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
+from sipguard.screening.verification.result import (
+    FAILED,
+    NOT_FETCHED,
+    PASSED,
+    UNSUPPORTED,
+    WAITING,
+    Result,
+    furthest,
+    vouches,
+)
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
 
 __all__ = ["COST", "FACTS", "Settings", "check"]
@@ -87,37 +97,33 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
         return _MISSING
     certificates = context.certificates
     results = evaluate(attempt, settings, certificates)
-    finding = _judged(attempt, settings, results, context.replays)
+    finding = _judged(attempt, settings, results, context)
     if isinstance(finding, Finding) and finding is not _MISSING:  # that one is everybody's
         finding.facts["identity.crl_stale"] = certificates.crl_stale(attempt.received_at)
         finding.facts["identity.trust_version"] = certificates.trust_version or None
     return finding
 
 
-def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], replays: Replays) -> Finding | Waiting:
-    """The first that passed, else a certificate to wait for, else the one that came furthest."""
-    judged: Result | None = None
-    furthest = 0
+def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], context: Context) -> Finding | Waiting:
+    """The first that passed, else the certificates to wait for, else the one that came furthest."""
     for result in results:
-        if result.outcome == PASSED and _vouches(result):
-            result.replayed = is_replay(result, attempt, replays, settings.freshness_s + settings.future_s)
+        if result.outcome == PASSED and vouches(result):
+            result.replayed = is_replay(result, attempt, context.replays, settings.freshness_s + settings.future_s)
             if not (result.replayed and settings.replay_fails):
                 return _passed(result, results, attempt)
             result.outcome, result.reason, result.status = FAILED, "replayed", InvalidIdentity.status
-        step = result.step if result.passport is None or _vouches(result) else -1
-        if judged is None or step > furthest:
-            judged, furthest = result, step
-    for result in results:
-        if result.outcome == WAITING and result.credential is None and result.passport is not None:
-            if result.passport.ppt == RPH:
-                continue  # it says nothing of the caller, and the guard has waited for it
-            return Waiting(Need("certificate", result.passport.x5u, settings.budget_s))
+    waiting = [one for one in results if one.outcome == WAITING and not _is_of_guard(one)]
+    if waiting:
+        if context.late:
+            return _late(context.late, waiting, results, attempt)
+        return Waiting(*needs_of(waiting, settings.budget_s))
+    judged = furthest(results)
     return _MISSING if judged is None else _failed(judged, results, attempt)
 
 
-def _vouches(result: Result) -> bool:
-    """Whether its token says who calls: not how the call came here, how urgent it is, or what the caller is named."""
-    return result.passport is not None and result.passport.ppt in ("", "shaken")
+def _is_of_guard(result: Result) -> bool:
+    """Whether its token says nothing of the caller, and the guard has waited for it."""
+    return result.passport is not None and result.passport.ppt == RPH
 
 
 def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
@@ -208,6 +214,21 @@ def _failed(result: Result, results: list[Result], attempt: CallAttempt) -> Find
         outcome, reason, status = UNSUPPORTED, "unsupported_ppt", NO_IDENTITY_STATUS
     facts = _with_steps(_unverified(outcome, reason, status), result, results, attempt.received_at)
     return Finding(HIT, reason, facts, _told(results, attempt))
+
+
+def _late(why: str, waiting: list[Result], results: list[Result], attempt: CallAttempt) -> Finding:
+    """What came does not do, and something did not come, for the reason `why`: nothing is said of the caller.
+
+    The record says of each value what it came to.
+    """
+    for result in waiting:
+        result.outcome, result.reason, result.status = FAILED, why, NOT_FETCHED
+    facts: dict[str, FactValue] = {
+        "identity.count": len(results),
+        "identity.reasons": tuple(dict.fromkeys(one.reason for one in results if one.reason)),
+        "identity.each": tuple([_in_short(one) for one in results]),
+    }
+    return Finding(CHECK_FAILED, why, facts, _told(results, attempt))
 
 
 def _told(results: list[Result], attempt: CallAttempt) -> str:

@@ -6,10 +6,12 @@ Must not: fetch, decide about the call, ask for a certificate for a token that c
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.finding import Need
 from sipguard.screening.verification.diversion import DIV, link
 from sipguard.screening.verification.parties import called_named, caller_named
 from sipguard.screening.verification.priority import RPH, require_priority
@@ -69,6 +71,12 @@ def evaluate(attempt: CallAttempt, settings: Settings, certificates: Certificate
         if not result.reason and result.passport is not None and result.passport.ppt != DIV:
             _judge(result, result.passport, attempt, settings, certificates)
     return results
+
+
+def needs_of(waiting: Iterable[Result], budget_s: float) -> list[Need]:
+    """The certificates that these wait for, each once."""
+    missing = [one.passport.x5u for one in waiting if one.passport is not None and one.credential is None]
+    return [Need("certificate", url, budget_s) for url in dict.fromkeys(missing)]
 
 
 def _read(result: Result, settings: Settings) -> Passport:

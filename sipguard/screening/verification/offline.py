@@ -18,8 +18,16 @@ from cryptography.hazmat.primitives.hashes import SHA256
 
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verification.diversion import DIV
-from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Diversion, Result
+from sipguard.screening.verification.result import (
+    FAILED,
+    PASSED,
+    UNSUPPORTED,
+    WAITING,
+    Diversion,
+    Result,
+    furthest,
+    vouches,
+)
 from sipguard.stir.advice import advice_of
 from sipguard.stir.credential import Credential, read_chain
 from sipguard.stir.errors import UnsupportedCredential
@@ -97,13 +105,10 @@ def document(results: Sequence[Result], at: float) -> dict[str, Member]:
 
 def judged(results: Sequence[Result]) -> Result | None:
     """The value that counts, as on the call path: the first that passed and speaks of a caller, else the furthest."""
-    best: Result | None = None
     for result in results:
-        if result.outcome == PASSED and result.passport is not None and result.passport.ppt != DIV:
+        if result.outcome == PASSED and vouches(result):
             return result
-        if best is None or result.step > best.step:
-            best = result
-    return best
+    return furthest(results)
 
 
 def verdict(results: Sequence[Result]) -> str:
@@ -111,7 +116,7 @@ def verdict(results: Sequence[Result]) -> str:
     best = judged(results)
     if best is None:
         return NONE
-    if best.outcome == PASSED and best.passport is not None and best.passport.ppt != DIV:
+    if best.outcome == PASSED and vouches(best):
         return PASSED
     if any(one.outcome == WAITING for one in results):
         return WAITING

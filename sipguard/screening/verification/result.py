@@ -8,7 +8,11 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.stir.errors import BadIdentityInfo
+
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     from sipguard.stir.credential import Credential
     from sipguard.stir.passport import Passport
 
@@ -17,6 +21,7 @@ FAILED: Final = "failed"
 UNSUPPORTED: Final = "unsupported"  # a type that is not verified here: no failure (RFC 8224 §6.2 step 1)
 WAITING: Final = "waiting"  # a certificate has to be fetched, its own or one of the chain that carries it
 UNUSED: Final = "unused"  # a `div` token that nothing depends on; it was not looked at further
+NOT_FETCHED: Final = BadIdentityInfo.status
 
 
 class Result:
@@ -72,6 +77,33 @@ class Result:
         self.deviations: tuple[str, ...] = ()
         self.ppt = ""
         self.signature_ok: bool | None = None
+
+
+def vouches(result: Result) -> bool:
+    """Whether its token says who calls: not how the call came here, how urgent it is, or what the caller is named."""
+    return result.passport is not None and result.passport.ppt in ("", "shaken")
+
+
+def furthest(results: Sequence[Result]) -> Result | None:
+    """Of values that did not pass the one that came furthest, which is reported; None where there is none.
+
+    One that says nothing of the caller only where all do, and one whose certificate could not be had only where that
+    is so of all others (RFC 8224 §6.2.2, of 436).
+    """
+    best: Result | None = None
+    most = 0
+    for result in results:
+        step = result.step if result.passport is None or vouches(result) else -1
+        if best is None or step > most:
+            best, most = result, step
+    if best is None or best.status != NOT_FETCHED or len(results) == 1:
+        return best
+    for result in results:
+        further = best.status == NOT_FETCHED or result.step > best.step
+        fetched = result.outcome == FAILED and result.status != NOT_FETCHED
+        if further and fetched and (result.passport is None or vouches(result)):
+            best = result
+    return best
 
 
 class Diversion:

@@ -312,7 +312,7 @@ def test_an_unknown_certificate_is_waited_for() -> None:
     call = attempt(token())
     found = check(call, Settings(budget_s=0.2), context(certificates))
     assert isinstance(found, Waiting)
-    assert (found.need.kind, found.need.key, found.need.budget_s) == ("certificate", URL, 0.2)
+    assert [(need.kind, need.key, need.budget_s) for need in found.needs] == [("certificate", URL, 0.2)]
     certificates.put(URL, LEAF.pem, 0.0, NOW + 0.1)
     assert run(call, certificates=certificates).reason == "passed"
 
