@@ -6,26 +6,21 @@ Must not: judge; `sipguard.stir.inspection` describes.
 
 from __future__ import annotations
 
-import os
 import sys
 import time
-from collections import Counter
-from collections.abc import Iterator
+from concurrent.futures.process import BrokenProcessPool
+from contextlib import closing
 from datetime import UTC, datetime
-from pathlib import Path
-from typing import BinaryIO, Final
 
 import click
 import msgspec
 from cryptography import x509
 
+from sipguard.cli.certs_files import Counts, Task, contents, inspected
 from sipguard.cli.exits import FAILED, WRONG, stop
 from sipguard.stir.chain import NO_ANCHORS, Anchors
-from sipguard.stir.inspection import VALID, Line, around, certificates_in, describe
+from sipguard.stir.inspection import Line, certificates_in
 from sipguard.stir.profile import KINDS
-
-STDIN: Final = "-"
-FILE_LIMIT: Final = 64 * 2**20  # octets read of one file
 
 
 @click.command(name="inspect")
@@ -46,19 +41,22 @@ def inspect_command(files: tuple[str, ...], anchors: tuple[str, ...], at: str | 
     """
     unix_at = _instant(at) if at is not None else time.time()
     trusted = _anchors(anchors) if anchors else NO_ANCHORS
-    kinds: Counter[str] = Counter()
-    invalid = problems = 0
+    counts = Counts()
+    task = Task(trusted, unix_at, _as_text if human else _as_json)
     write = sys.stdout.buffer.write
-    for line in _lines(files, trusted, unix_at):
-        if "problem" in line:
-            problems += 1
-        else:
-            kinds[str(line["kind"])] += 1
-            invalid += line["valid"] != VALID
-        write((_text(line).encode() if human else msgspec.json.encode(line)) + b"\n")
-    sys.stdout.buffer.flush()
-    counts = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind]) or "none"
-    stop(f"{kinds.total()} certificates: {counts}; {invalid} not valid; {problems} problems", FAILED if problems else 0)
+    try:
+        with closing(inspected(files, task, counts)) as found:
+            for lines in found:
+                write(lines)
+        sys.stdout.buffer.flush()
+    except BrokenProcessPool:
+        stop("ended early: one of the processes was killed", FAILED)
+    kinds = counts.kinds
+    told = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind]) or "none"
+    stop(
+        f"{kinds.total()} certificates: {told}; {counts.invalid} not valid; {counts.problems} problems",
+        FAILED if counts.problems else 0,
+    )
 
 
 def _instant(written: str) -> float:
@@ -77,7 +75,7 @@ def _instant(written: str) -> float:
 def _anchors(names: tuple[str, ...]) -> Anchors:
     """All certificates in these files; ends where one cannot be read."""
     found: list[x509.Certificate] = []
-    for name, octets in _contents(names):
+    for name, octets in contents(names):
         if isinstance(octets, str):
             stop(f"--anchors {name}: {octets}", WRONG)
         for at, one in certificates_in(octets):
@@ -87,41 +85,12 @@ def _anchors(names: tuple[str, ...]) -> Anchors:
     return Anchors(found)
 
 
-def _lines(files: tuple[str, ...], anchors: Anchors, unix_at: float) -> Iterator[Line]:
-    for name, octets in _contents(files):
-        if isinstance(octets, str):
-            yield {"file": name, "problem": octets}
-            continue
-        all_found = list(certificates_in(octets))
-        beside = around([found for _, found in all_found if not isinstance(found, str)])
-        for at, found in all_found:
-            line: Line = {"file": name, "line": at}
-            if isinstance(found, str):
-                line["problem"] = found
-            else:
-                line |= describe(found, beside, anchors, unix_at)
-            yield line
+def _as_json(line: Line) -> bytes:
+    return msgspec.json.encode(line) + b"\n"
 
 
-def _contents(files: tuple[str, ...]) -> Iterator[tuple[str, bytes | str]]:
-    """Name and octets of each file, or why it cannot be read. Names of other encodings are shown as far as they go."""
-    for name in files:
-        if name == STDIN:
-            yield name, _bounded(sys.stdin.buffer)
-            continue
-        path = Path(name)
-        for each in sorted(one for one in path.rglob("*") if one.is_file()) if path.is_dir() else (path,):
-            shown = os.fsencode(each).decode("utf-8", "replace")
-            try:
-                with each.open("rb") as opened:
-                    yield shown, _bounded(opened)
-            except OSError as error:
-                yield shown, error.strerror or str(error)
-
-
-def _bounded(opened: BinaryIO) -> bytes | str:
-    octets = opened.read(FILE_LIMIT + 1)
-    return octets if len(octets) <= FILE_LIMIT else f"longer than {FILE_LIMIT} octets"
+def _as_text(line: Line) -> bytes:
+    return _text(line).encode() + b"\n"
 
 
 def _text(line: Line) -> str:

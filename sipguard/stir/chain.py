@@ -21,6 +21,7 @@ from sipguard.stir.extensions import UNDERSTOOD, UNREADABLE, Extensions
 
 CHAIN_LIMIT: Final = 8  # certificates in one PEM file, and on one path
 _SIGNATURES_LIMIT: Final = 16  # signatures checked for one chain, whatever its certificates claim
+_SEEN_LIMIT: Final = 4096  # authorities and their signatures remembered; all STI-CAs of a country are some hundred
 _STRONG: Final = ("sha256", "sha384", "sha512")
 
 
@@ -37,28 +38,35 @@ class Link:
 class Anchors:
     """An immutable set of trusted certificates, roots or intermediates; `revision` names its content."""
 
-    __slots__ = ("_by_subject", "_fingerprints", "_links", "revision")
+    __slots__ = ("_by_subject", "_links", "_members", "_revision")
 
     def __init__(self, certificates: Iterable[x509.Certificate]) -> None:
-        by_print = {one.fingerprint(SHA256()): one for one in certificates}
+        self._members = dict.fromkeys(certificates)
         by_subject: dict[bytes, list[x509.Certificate]] = {}
-        for one in by_print.values():
+        for one in self._members:
             by_subject.setdefault(one.subject.public_bytes(), []).append(one)
         self._by_subject = {subject: tuple(ones) for subject, ones in by_subject.items()}
-        self._fingerprints = frozenset(by_print)
         self._links: dict[x509.Certificate, Link] = {}  # those that were asked for
-        self.revision = sha256(b"".join(sorted(by_print))).hexdigest()[:16]
+        self._revision = ""
 
     @classmethod
     def read(cls, files: Iterable[bytes]) -> Anchors:
         """Anchors out of the contents of PEM files. Raises UnsupportedCredential("pem_malformed")."""
         return cls([one for octets in files for one in load_pem(octets)])
 
+    @property
+    def revision(self) -> str:
+        """Out of the fingerprints, which are dear: computed once it is asked for."""
+        if not self._revision:
+            prints = sorted(one.fingerprint(SHA256()) for one in self._members)
+            self._revision = sha256(b"".join(prints)).hexdigest()[:16]
+        return self._revision
+
     def __len__(self) -> int:
-        return len(self._fingerprints)
+        return len(self._members)
 
     def __contains__(self, certificate: x509.Certificate) -> bool:
-        return certificate.fingerprint(SHA256()) in self._fingerprints
+        return certificate in self._members
 
     def __iter__(self) -> Iterator[x509.Certificate]:
         return (one for ones in self._by_subject.values() for one in ones)
@@ -83,13 +91,48 @@ class Anchors:
 NO_ANCHORS: Final = Anchors(())
 
 
+class Seen:
+    """Authorities that came with certificates looked at before: each read once, each signature of one checked once."""
+
+    __slots__ = ("_links", "_signed")
+
+    def __init__(self) -> None:
+        self._links: dict[x509.Certificate, Link] = {}
+        self._signed: set[tuple[x509.Certificate, x509.Certificate]] = set()  # child, issuer
+
+    def link(self, authority: x509.Certificate) -> Link:
+        """It as a link of a path. Raises what reading its extensions may raise."""
+        found = self._links.get(authority)
+        if found is None:
+            found = Link(authority)
+            if found.extensions.ca:
+                self._bounded()
+                self._links[authority] = found
+        return found
+
+    def require_signed(self, child: x509.Certificate, issuer: x509.Certificate) -> None:
+        """As _require_signed; what held for an authority is remembered."""
+        if (child, issuer) not in self._signed:
+            _require_signed(child, issuer)
+            self._bounded()
+            self._signed.add((child, issuer))
+
+    def _bounded(self) -> None:
+        if len(self._links) + len(self._signed) >= _SEEN_LIMIT:
+            self._links.clear()
+            self._signed.clear()
+
+
 class Walk:
     """The search, with a bound on the signatures that it may check. `unix_at` None looks past validity."""
 
-    __slots__ = ("_anchors", "_detail", "_pool", "_signatures", "_unix_at", "_why")
+    __slots__ = ("_anchors", "_detail", "_pool", "_seen", "_signatures", "_unix_at", "_why")
 
-    def __init__(self, pool: Sequence[x509.Certificate], anchors: Anchors, unix_at: float | None) -> None:
+    def __init__(
+        self, pool: Sequence[x509.Certificate], anchors: Anchors, unix_at: float | None, seen: Seen | None = None
+    ) -> None:
         self._pool = pool
+        self._seen = seen
         self._anchors = anchors
         self._unix_at = unix_at
         self._signatures = _SIGNATURES_LIMIT
@@ -125,7 +168,7 @@ class Walk:
         link = path[-1]
         name, aki = link.certificate.issuer, link.extensions.aki
         on_path = [one.certificate for one in path]
-        pooled = [one for one in self._pool if one.subject == name and one not in on_path and one not in self._anchors]
+        pooled = [one for one in self._pool if one not in on_path and one.subject == name and one not in self._anchors]
         for ones, anchored in ((self._anchors.of_subject(name), True), (pooled, False)):
             ordered = ones if len(ones) == 1 else sorted(ones, key=lambda one: _ski(one) != aki)
             yield from ((one, anchored) for one in ordered)
@@ -137,8 +180,11 @@ class Walk:
             return None
         self._signatures -= 1
         try:
-            _require_signed(path[-1].certificate, candidate)
-            issuer = self._anchors.link(candidate) if anchored else Link(candidate)
+            if self._seen is None or not path[-1].extensions.ca:
+                _require_signed(path[-1].certificate, candidate)
+            else:
+                self._seen.require_signed(path[-1].certificate, candidate)
+            issuer = self._link(candidate, anchored)
             _require_authority(issuer, path[1:])
             _require_scope(issuer, path[-1])
             _require_valid(candidate, self._unix_at)
@@ -149,6 +195,11 @@ class Walk:
             self._why, self._detail = "certificate_malformed", str(error)
             return None
         return issuer
+
+    def _link(self, candidate: x509.Certificate, anchored: bool) -> Link:
+        if anchored:
+            return self._anchors.link(candidate)
+        return Link(candidate) if self._seen is None else self._seen.link(candidate)
 
 
 def load_pem(octets: bytes) -> list[x509.Certificate]:

@@ -71,15 +71,16 @@ class Extensions:
         limits: list[ClaimConstraints] = []
         for oid, extension in self.by_oid.items():
             value = extension.value
-            if isinstance(value, x509.BasicConstraints):
+            # The OID decides; asking for the type as well costs once for an extension, not once for each type.
+            if oid == BASIC_CONSTRAINTS and isinstance(value, x509.BasicConstraints):
                 self.ca, self.path_length = value.ca, value.path_length
-            elif isinstance(value, x509.KeyUsage):
+            elif oid == KEY_USAGE and isinstance(value, x509.KeyUsage):
                 self.usage = value
-            elif isinstance(value, x509.SubjectKeyIdentifier):
+            elif oid == SKI and isinstance(value, x509.SubjectKeyIdentifier):
                 self.ski = value.digest
-            elif isinstance(value, x509.AuthorityKeyIdentifier):
+            elif oid == AKI and isinstance(value, x509.AuthorityKeyIdentifier):
                 self.aki = value.key_identifier or b""
-            elif isinstance(value, x509.AuthorityInformationAccess):
+            elif oid == AUTHORITY_ACCESS and isinstance(value, x509.AuthorityInformationAccess):
                 self.reference = any(one.access_method == BY_REFERENCE for one in value)
             elif oid == tnauthlist.OID:
                 self.scope = tnauthlist.read(value.public_bytes())

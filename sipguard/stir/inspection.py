@@ -6,16 +6,18 @@ of a line about each. Must not: refuse what it can describe, or raise on garbage
 
 from __future__ import annotations
 
+from binascii import a2b_base64
 from collections.abc import Iterator, Sequence
 from datetime import datetime
 from functools import lru_cache
+from hashlib import sha256 as sha256_of
 from typing import Final
 
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir.chain import CHAIN_LIMIT, Anchors, Link, Walk, validity
+from sipguard.stir.chain import CHAIN_LIMIT, Anchors, Link, Seen, Walk, validity
 from sipguard.stir.constraints import ClaimConstraints
 from sipguard.stir.credential import organisation
 from sipguard.stir.errors import UnsupportedCredential
@@ -36,8 +38,13 @@ def certificates_in(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str
 
     A DER file is one certificate in line 1.
     """
+    return ((line, found) for line, found, _ in fingerprinted(octets))
+
+
+def fingerprinted(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str, str]]:
+    """As certificates_in, with the SHA-256 of each certificate in hex, or "" where none was read."""
     if octets[:1] == b"\x30" and _BEGIN not in octets:
-        yield 1, _loaded(octets, der=True)
+        yield 1, *_loaded(octets, der=True)
         return
     at, line, found = 0, 1, False
     while (begin := octets.find(_BEGIN, at)) >= 0:
@@ -46,14 +53,14 @@ def certificates_in(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str
         end = octets.find(_END, begin)
         following = octets.find(_BEGIN, begin + len(_BEGIN))
         if end < 0 or 0 <= following < end:
-            yield line, "BEGIN CERTIFICATE without its END"
+            yield line, "BEGIN CERTIFICATE without its END", ""
             at = begin + len(_BEGIN)
             continue
-        yield line, _loaded(octets[begin : end + len(_END)], der=False)
+        yield line, *_loaded(octets[begin : end + len(_END)], der=False)
         line += octets.count(b"\n", begin, end)
         at = end
     if not found:
-        yield 1, "no certificate: neither PEM nor DER" if octets.strip() else "empty"
+        yield 1, "no certificate: neither PEM nor DER" if octets.strip() else "empty", ""
 
 
 def around(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
@@ -62,16 +69,22 @@ def around(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:
 
 
 def describe(
-    certificate: x509.Certificate, beside: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
+    certificate: x509.Certificate,
+    beside: Sequence[x509.Certificate],
+    anchors: Anchors,
+    unix_at: float,
+    seen: Seen | None = None,
+    sha256: str = "",
 ) -> Line:
     """The members of the line about one certificate; `problem` where it cannot be read to its end.
 
-    `beside` is what came in the same file. Without anchors the chain is followed within it.
+    `beside` is what came in the same file. Without anchors the chain is followed within it. `seen` is what many
+    certificates share, `sha256` the fingerprint where it is known.
     """
-    line: Line = {"sha256": certificate.fingerprint(SHA256()).hex()}
+    line: Line = {"sha256": sha256 or certificate.fingerprint(SHA256()).hex()}
     try:
         _name(line, certificate, unix_at)
-        path, why, known = _path(certificate, beside, anchors, unix_at)
+        path, why, known = _path(certificate, beside, anchors, unix_at, seen)
         _scope(line, path)
         line["authority"] = _named(path[-1].certificate.subject) if known else None
         line["chain"] = (why or ANCHORED) if len(anchors) else None
@@ -115,7 +128,11 @@ def _scope(line: Line, path: Sequence[Link]) -> None:
 
 
 def _path(
-    certificate: x509.Certificate, beside: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
+    certificate: x509.Certificate,
+    beside: Sequence[x509.Certificate],
+    anchors: Anchors,
+    unix_at: float,
+    seen: Seen | None,
 ) -> tuple[list[Link], str, bool]:
     """As much as is known of the path upwards, why it would not be accepted at this time, whether it leads anywhere.
 
@@ -128,9 +145,9 @@ def _path(
         return [leaf], timely, True
     trusted = anchors if len(anchors) else Anchors([one for one in beside if one != certificate])
     try:
-        path = Walk(beside, trusted, None).path(leaf)
+        path = Walk(beside, trusted, None, seen).path(leaf)
         if not timely and any(not _holds(link.certificate, unix_at) for link in path):
-            path = Walk(beside, trusted, unix_at).path(leaf)  # another issue of the same authority may be valid
+            path = Walk(beside, trusted, unix_at, seen).path(leaf)  # another issue of the same authority may be valid
     except UnsupportedCredential as error:
         return [leaf], error.reason, False
     return path, timely, True
@@ -153,11 +170,21 @@ def _constraint(limit: ClaimConstraints) -> Line:
     return found
 
 
-def _loaded(octets: bytes, der: bool) -> x509.Certificate | str:
+def _loaded(octets: bytes, der: bool) -> tuple[x509.Certificate | str, str]:
+    """A certificate with its fingerprint, or why it is none and "".
+
+    Hashing what stands in the file is far cheaper than a fingerprint, for which the certificate is encoded again.
+    """
     try:
-        return x509.load_der_x509_certificate(octets) if der else x509.load_pem_x509_certificate(octets)
+        if der:
+            return x509.load_der_x509_certificate(octets), sha256_of(octets).hexdigest()
+        found = x509.load_pem_x509_certificate(octets)
     except UNREADABLE as error:
-        return f"not a certificate: {error}"
+        return f"not a certificate: {error}", ""
+    body = octets[len(_BEGIN) : -len(_END)]
+    if b":" in body:  # headers (RFC 1421 §4.6) before the certificate
+        return found, found.fingerprint(SHA256()).hex()
+    return found, sha256_of(a2b_base64(body)).hexdigest()
 
 
 def _instant(at: datetime) -> str:

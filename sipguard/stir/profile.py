@@ -76,7 +76,7 @@ _MISSING: Final = (
 )
 _NOT_IN_ROOTS: Final = (AKI, CRL_POINTS)
 _POLICIES_OF_SHAKEN: Final = "2.16.840.1.114569.1.1."
-_REQUIRED_NAMES: Final = (NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME)
+_REQUIRED_NAMES: Final = frozenset((NameOID.COUNTRY_NAME, NameOID.ORGANIZATION_NAME, NameOID.COMMON_NAME))
 _SERIAL_BITS: Final = 56  # a random number of 64 bits has fewer once in 256 times
 _EC_SIGNATURES: Final = "1.2.840.10045.4.3."  # ecdsa-with-SHA2, below it 1 to 4 (RFC 5758 §3.2)
 
@@ -134,12 +134,14 @@ def _usage(extensions: Extensions) -> Iterator[str]:
 
 
 def _subject(link: Link, kind: str) -> Iterator[str]:
-    names = {one: link.certificate.subject.get_attributes_for_oid(one) for one in _REQUIRED_NAMES}
-    if not all(names.values()) and kind != ROOT:
+    names: dict[x509.ObjectIdentifier, str] = {}
+    for one in link.certificate.subject:
+        names.setdefault(one.oid, str(one.value))
+    if not names.keys() >= _REQUIRED_NAMES and kind != ROOT:
         yield "subject_incomplete"
-    if not names[NameOID.COMMON_NAME]:
+    if NameOID.COMMON_NAME not in names:
         return
-    common, scope = str(names[NameOID.COMMON_NAME][0].value), link.extensions.scope
+    common, scope = names[NameOID.COMMON_NAME], link.extensions.scope
     if kind == LEAF:
         codes = scope.spcs if scope is not None else ()
         as_wanted = common in [f"SHAKEN {spc}" for spc in codes] if codes else common.startswith("SHAKEN ")

@@ -4,21 +4,26 @@ from __future__ import annotations
 
 import json
 import os
+import signal
+import subprocess
+import sys
 from pathlib import Path
 from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
-from sipguard.cli import certs_inspect
+from sipguard.cli import certs_files
 from sipguard.cli.main import main
-from sipguard.stir.chain import NO_ANCHORS, Anchors
+from sipguard.stir import chain
+from sipguard.stir.chain import NO_ANCHORS, Anchors, Seen
 from sipguard.stir.credential import read_chain, validate
 from sipguard.stir.errors import UnsupportedCredential
-from sipguard.stir.inspection import certificates_in, describe
+from sipguard.stir.inspection import certificates_in, describe, fingerprinted
 from sipguard.stir.profile import DEVIATIONS, KINDS
 from sipguard.stir.reasons import REASONS
 from tests import pki
@@ -148,11 +153,80 @@ def test_garbage_has_its_line(tmp_path: Path) -> None:
 
 
 def test_a_file_without_end_is_not_read(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(certs_inspect, "FILE_LIMIT", len(LEAF.pem))
+    monkeypatch.setattr(certs_files, "FILE_LIMIT", len(LEAF.pem))
     assert len(inspected("-", given=LEAF.pem)) == 1
     assert inspected("-", status=1, given=LEAF.pem + b"\n") == [
         {"file": "-", "problem": f"longer than {len(LEAF.pem)} octets"}
     ]
+
+
+def test_many_files_are_spread_and_said_in_their_order(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for at in range(12):
+        (tmp_path / f"{at % 3}").mkdir(exist_ok=True)
+        octets = b"hello" if at == 5 else PKI.leaf(f"70{at:02d}", issuer=MIDDLE).pem + MIDDLE.pem
+        (tmp_path / f"{at % 3}" / f"{at}.pem").write_bytes(octets)
+    (tmp_path / "1-of-a-directory.pem").write_bytes(PKI.root.pem)
+    (tmp_path / "link").symlink_to(tmp_path / "2")
+    alone = run(str(tmp_path), "absent", str(tmp_path / "link"))
+    monkeypatch.setattr(certs_files, "MANY", 2)
+    monkeypatch.setattr(certs_files, "_BATCH", 2)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1, 2})
+    spread = run(str(tmp_path), "absent", str(tmp_path / "link"))
+    assert (spread.stdout, spread.stderr, spread.exit_code) == (alone.stdout, alone.stderr, alone.exit_code)
+    found = list(dict.fromkeys(json.loads(line)["file"] for line in spread.stdout.splitlines()))
+    below = [str(one) for one in sorted(tmp_path.rglob("*")) if one.is_file()]
+    assert found == [*below, "absent", *(str(one) for one in sorted((tmp_path / "link").iterdir()))]
+    assert alone.stderr.endswith("; 3 problems\n")
+
+
+def test_a_process_that_is_killed_ends_the_command(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    own, read = os.getpid(), certs_files._read
+    monkeypatch.setattr(certs_files, "MANY", 1)
+    monkeypatch.setattr(os, "sched_getaffinity", lambda _: {0, 1})
+    monkeypatch.setattr(certs_files, "_read", lambda name: read(name) if os.getpid() == own else os._exit(9))
+    (tmp_path / "leaf.pem").write_bytes(LEAF.pem)
+    done = run(str(tmp_path))
+    assert (done.exit_code, done.stdout) == (1, "")
+    assert done.stderr == "ended early: one of the processes was killed\n"
+
+
+def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path: Path) -> None:
+    (tmp_path / "0.pem").write_bytes(LEAF.pem)
+    for at in range(1, 2 * certs_files.MANY):
+        (tmp_path / f"{at}.pem").hardlink_to(tmp_path / "0.pem")
+    command = [sys.executable, "-m", "sipguard.cli.main", "certs", "inspect", str(tmp_path)]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, start_new_session=True) as running:
+        assert running.stdout is not None
+        running.stdout.readline()  # more is written than a pipe holds: it waits for us
+        os.killpg(running.pid, signal.SIGINT)
+        stderr = running.communicate()[1]
+    assert (running.returncode, stderr.strip()) == (1, b"Aborted!")
+    with pytest.raises(ProcessLookupError):
+        os.killpg(running.pid, 0)
+
+
+def test_a_fingerprint_is_that_of_the_certificate(anchors: str) -> None:
+    wrapped = LEAF.pem.replace(b"\n", b"\r\n")
+    spaced = LEAF.pem.replace(b"\n", b" \n")
+    for octets in (LEAF.pem, wrapped, spaced, LEAF.certificate.public_bytes(Encoding.DER)):
+        (line,) = inspected("-", given=octets)
+        assert line["sha256"] == LEAF.certificate.fingerprint(SHA256()).hex()
+
+
+def test_an_authority_that_was_seen_is_read_and_checked_once(monkeypatch: pytest.MonkeyPatch) -> None:
+    checked: list[bytes] = []
+    require = chain._require_signed
+    monkeypatch.setattr(
+        chain,
+        "_require_signed",
+        lambda child, issuer: (checked.append(child.tbs_certificate_bytes), require(child, issuer)),
+    )
+    seen, anchors = Seen(), Anchors([PKI.root.certificate])
+    for _ in range(3):
+        beside = [one for _, one in certificates_in(UNDER_MIDDLE.pem + MIDDLE.pem) if not isinstance(one, str)]
+        assert describe(beside[0], beside, anchors, NOW, seen)["chain"] == "anchored"
+    middle = MIDDLE.certificate.tbs_certificate_bytes
+    assert (len(checked), checked.count(middle)) == (4, 1)
 
 
 def test_validity_is_that_of_the_time() -> None:
@@ -213,8 +287,9 @@ def judged(octets: bytes) -> None:
         validate(read_chain(octets), ANCHORS, NOW)
     except UnsupportedCredential as error:
         assert REASONS[error.reason][0] == 437
-    for _, found in certificates_in(octets):
+    for _, found, sha256 in fingerprinted(octets):
         if not isinstance(found, str):
+            assert sha256 == found.fingerprint(SHA256()).hex()
             json.dumps(describe(found, [], NO_ANCHORS, NOW))
             describe(found, [PROVIDER.certificate], ANCHORS, NOW)
 
