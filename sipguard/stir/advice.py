@@ -39,6 +39,7 @@ _ADVICE: Final[dict[str, str]] = {
     "out_of_scope": "The signer may not sign for this number: tell it, and treat the call as unsigned.",
     "orig_mismatch": "The token is for another caller: copied from another call, or the number was changed on the way.",
     "dest_mismatch": "The token is for another called party: copied from another call, or the call was sent on.",
+    "date_missing": "Date was removed on the way, or the signer sends none: ask it for the full form of tokens.",
     "signature": "Something in the token was changed after it was signed, or this is not the signer's certificate.",
     "replayed": "Look for the other call: the token was copied, or one call was sent twice by ways that look like two.",
     "div_unchecked": "Look at the other values: this one only says how a call came here.",

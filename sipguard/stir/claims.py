@@ -92,6 +92,11 @@ def serialized(value: object) -> bytes:
     return _sorted(value)
 
 
+def deterministic(what: Header | Claims) -> bytes:
+    """The JSON that is signed (RFC 8225 §9)."""
+    return _sorted(what)
+
+
 _any: Final = msgspec.json.Decoder().decode
 _sorted: Final = msgspec.json.Encoder(order="sorted").encode
 read_header: Final = msgspec.json.Decoder(Header).decode

@@ -8,6 +8,7 @@ Must not: fetch, compare with the call, serialise JSON again (RFC 8225 §9 signs
 
 from __future__ import annotations
 
+from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
 from functools import lru_cache
@@ -19,7 +20,17 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir.claims import Claims, Header, Parties, is_deterministic, read_claims, read_header, read_lenient
+from sipguard.stir.claims import (
+    Claims,
+    Header,
+    Parties,
+    Party,
+    deterministic,
+    is_deterministic,
+    read_claims,
+    read_header,
+    read_lenient,
+)
 from sipguard.stir.errors import (
     InvalidIdentity,
     StaleDate,
@@ -36,7 +47,7 @@ CLAIMS_LIMIT: Final = 6 * 1024
 DEPTH_LIMIT: Final = 6
 ORIGID_LIMIT: Final = 128
 _IAT_LIMIT: Final = 1 << 40  # beyond the year 36000; keeps the arithmetic in floats
-_TYPES: Final = ("", "shaken", "div", "rph", "rcd")  # ppt values whose claims are read here
+TYPES: Final = ("", "shaken", "div", "rph", "rcd")  # ppt values whose claims are read here
 _ES256: Final = ECDSA(SHA256())
 # base64url to base64; every octet of the standard alphabet that base64url lacks becomes an illegal one.
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
@@ -117,6 +128,14 @@ def read(token: str) -> Passport:
     return Passport(header, claims, deviations, octets[: -_SIGNATURE_LENGTH - 1], signature)
 
 
+def full_form(token: str, x5u: str, orig: Party, dest: Parties, iat: int) -> str:
+    """A base token of compact form with the header and the claims that its signer left out (RFC 8225 §7, §9)."""
+    header = deterministic(Header(alg="ES256", typ="passport", x5u=x5u))
+    claims = deterministic(Claims(iat=iat, orig=orig, dest=dest))
+    parts = [urlsafe_b64encode(part).rstrip(b"=").decode("ascii") for part in (header, claims)]
+    return f"{parts[0]}.{parts[1]}.{token.rpartition('.')[2]}"
+
+
 def read_signature(token: str) -> bytes:
     """The 64 octets of the signature in a token of compact form (RFC 8225 §7). Raises InvalidIdentity."""
     try:
@@ -192,7 +211,7 @@ def _header(head: bytes) -> tuple[Header, tuple[str, ...]]:
         header = read_header(octets)
     except (msgspec.MsgspecError, ValueError):
         raise InvalidIdentity("header_malformed") from None
-    if header.ppt not in _TYPES:
+    if header.ppt not in TYPES:
         raise UnsupportedPassport("unsupported_ppt", header.ppt)
     if header.alg != "ES256":
         raise UnsupportedCredential("unsupported_alg", header.alg)

@@ -69,7 +69,8 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "alg_mismatch": (438, "`alg` is not that of the token"),
     "ppt_mismatch": (438, "`ppt` is not that of the token"),
     # --- 438: the token
-    "compact_not_allowed": (438, "the token has the compact form, which is not verified here"),
+    "compact_not_allowed": (438, "the token has the compact form, which only a base PASSporT may have"),
+    "date_missing": (438, "there is no Date that can be read, which the compact form takes its time from"),
     "token_malformed": (438, "the token is not three parts of base64url"),
     "signature_malformed": (438, "the signature is not 64 octets of base64url"),
     "header_malformed": (438, "its header is no such JSON object"),

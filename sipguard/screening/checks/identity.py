@@ -28,6 +28,7 @@ from sipguard.screening.verification.result import (
     vouches,
 )
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
+from sipguard.stir.identity import split
 
 __all__ = ["COST", "FACTS", "Settings", "check"]
 
@@ -66,7 +67,8 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.x5u", "text", "where the certificate lies, as the token judged says"),
     FactSpec("identity.x5u_host", "text", "host of it, lower case"),
     FactSpec("identity.deviations", "set", "where the token judged leaves the standard: iat_string, tn_plus"),
-    FactSpec("identity.count", "number", "how many Identity values were looked at"),
+    FactSpec("identity.count", "number", "how many Identity values there are"),
+    FactSpec("identity.not_looked_at", "number", "how many of them beyond `max_headers`; absent where none"),
     FactSpec("identity.orig_ok", "flag", "the token judged names the caller (RFC 8224 §6.2.4)"),
     FactSpec("identity.dest_ok", "flag", "the token judged names the called party"),
     FactSpec(
@@ -101,6 +103,8 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     if isinstance(finding, Finding) and finding is not _MISSING:  # that one is everybody's
         finding.facts["identity.crl_stale"] = certificates.crl_stale(attempt.received_at)
         finding.facts["identity.trust_version"] = certificates.trust_version or None
+        if len(results) == settings.max_headers:
+            _count_all(finding.facts, attempt, settings.max_headers)
     return finding
 
 
@@ -119,6 +123,13 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
         return Waiting(*needs_of(waiting, settings.budget_s))
     judged = furthest(results)
     return _MISSING if judged is None else _failed(judged, results, attempt)
+
+
+def _count_all(facts: dict[str, FactValue], attempt: CallAttempt, most: int) -> None:
+    """Tells how many values there are, and that some were not looked at."""
+    facts["identity.count"] = count = len(split(attempt.identity))
+    if count > most:
+        facts["identity.not_looked_at"] = count - most
 
 
 def _is_of_guard(result: Result) -> bool:

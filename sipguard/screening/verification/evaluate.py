@@ -12,11 +12,12 @@ from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import Need
+from sipguard.screening.verification.compact import COMPACT, MARK, rebuilt
 from sipguard.screening.verification.diversion import DIV, link
 from sipguard.screening.verification.parties import called_named, caller_named
 from sipguard.screening.verification.priority import RPH, require_priority
 from sipguard.screening.verification.proof import prove
-from sipguard.screening.verification.result import PASSED, UNSUPPORTED, WAITING, Result
+from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
 from sipguard.sip.date import instant_of
 from sipguard.stir import identity
 from sipguard.stir.certificate import CertificateStore
@@ -26,7 +27,7 @@ from sipguard.stir.errors import (
     StirError,
     UnsupportedPassport,
 )
-from sipguard.stir.passport import Passport, freshness, require_agreement
+from sipguard.stir.passport import TYPES, Passport, freshness, require_agreement
 from sipguard.stir.passport import read as read_passport
 
 
@@ -60,7 +61,7 @@ def evaluate(attempt: CallAttempt, settings: Settings, certificates: Certificate
     diverted = False
     for result in results:
         try:
-            diverted |= _read(result, settings).ppt == DIV
+            diverted |= _read(result, attempt, settings).ppt == DIV
         except StirError as error:
             result.reason, result.status = error.reason, error.status
             if isinstance(error, UnsupportedPassport):
@@ -70,6 +71,8 @@ def evaluate(attempt: CallAttempt, settings: Settings, certificates: Certificate
     for result in results:
         if not result.reason and result.passport is not None and result.passport.ppt != DIV:
             _judge(result, result.passport, attempt, settings, certificates)
+            if result.outcome == FAILED and result.value.lstrip().startswith(MARK):
+                results[results.index(result)] = _asserted(result, attempt, settings, certificates)
     return results
 
 
@@ -79,11 +82,18 @@ def needs_of(waiting: Iterable[Result], budget_s: float) -> list[Need]:
     return [Need("certificate", url, budget_s) for url in dict.fromkeys(missing)]
 
 
-def _read(result: Result, settings: Settings) -> Passport:
+def _read(result: Result, attempt: CallAttempt, settings: Settings) -> Passport:
     """What the value says, before the call is looked at. Raises StirError."""
     header = identity.read(result.value)
     result.ppt = header.ppt
-    passport = result.passport = read_passport(header.token)
+    try:
+        passport = result.passport = read_passport(header.token)
+    except InvalidIdentity as error:
+        if error.reason != COMPACT or header.ppt in TYPES[1:]:
+            raise
+        if header.ppt:
+            raise UnsupportedPassport("unsupported_ppt", header.ppt) from None
+        passport = result.passport = rebuilt(header, attempt)[0]
     result.deviations += passport.deviations
     if passport.ppt != header.ppt and not header.ppt:
         result.ppt = passport.ppt
@@ -121,6 +131,17 @@ def _judge(
     prove(result, passport, found, tn, attempt.received_at)
     if result.diversion is not None and result.outcome == PASSED and result.diversion.waits is not None:
         result.outcome, result.reason = WAITING, ""
+
+
+def _asserted(result: Result, attempt: CallAttempt, settings: Settings, certificates: CertificateStore) -> Result:
+    """A token of compact form as it comes out for a caller in P-Asserted-Identity, if it passes for one."""
+    for passport in rebuilt(identity.read(result.value), attempt)[1:]:
+        other = Result(result.value)
+        other.passport, other.host, other.step, other.diversion = passport, result.host, 2, result.diversion
+        _judge(other, passport, attempt, settings, certificates)
+        if other.outcome == PASSED:
+            return other
+    return result
 
 
 def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings: Settings) -> str:

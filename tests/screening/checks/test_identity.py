@@ -120,6 +120,9 @@ def test_all_facts_of_a_call_that_passes() -> None:
     assert len(str(found.facts["identity.certificate_sha256"])) == 64
 
 
+ELSEWHERE = "https://elsewhere.example/a.pem"
+NOT_HAD = token(x5u=ELSEWHERE)
+
 PASSES: dict[str, tuple[CallAttempt, str]] = {
     "From with +": (attempt(token()), "from"),
     "From of 11 digits": (attempt(token(), shown=CALLER), "from"),
@@ -305,6 +308,40 @@ def test_only_so_many_values_are_looked_at() -> None:
     call = attempt("garbage", "garbage", token())
     assert run(call, Settings(max_headers=2)).facts["identity.result"] == "failed"
     assert run(call, Settings(max_headers=3)).facts["identity.result"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("values", "count", "beyond"),
+    [(("garbage", token(), "more"), 3, 1), ((token(), "garbage, more, still"), 4, 2), ((token(), "more"), 2, None)],
+)
+def test_values_beyond_the_limit_are_counted_and_told(values: tuple[str, ...], count: int, beyond: int | None) -> None:
+    facts = run(attempt(*values), Settings(max_headers=2)).facts
+    assert (facts["identity.count"], facts.get("identity.not_looked_at")) == (count, beyond)
+    assert facts["identity.result"] == "passed"
+
+
+@pytest.mark.parametrize(
+    ("values", "reason", "status"),
+    [
+        ((NOT_HAD, NOT_HAD), "x5u_connect", 436),
+        ((NOT_HAD, token(ppt="x-other")), "x5u_connect", 436),
+        ((NOT_HAD, token(tamper=True)), "signature", 438),
+        ((token(tamper=True), NOT_HAD), "signature", 438),
+        ((NOT_HAD, token(iat=1)), "iat_expired", 403),
+        (("garbage", NOT_HAD), "info_missing", 438),
+        ((NOT_HAD, "garbage", token(iat=1)), "iat_expired", 403),
+        ((token(x5u="http://certs.example/a"), NOT_HAD), "x5u_connect", 436),
+    ],
+)
+def test_436_is_the_status_of_the_whole_only_where_no_certificate_could_be_had(
+    values: tuple[str, ...], reason: str, status: int
+) -> None:
+    """RFC 8224 §6.2.2."""
+    certificates = CertificateStore(Anchors([PKI.root.certificate]))
+    certificates.put(URL, LEAF.pem, 0.0, NOW)
+    certificates.put_failure(ELSEWHERE, BadIdentityInfo("x5u_connect"), NOW)
+    facts = run(attempt(*values), certificates=certificates).facts
+    assert (facts["identity.reason"], facts["identity.status"]) == (reason, status)
 
 
 def test_an_unknown_certificate_is_waited_for() -> None:
