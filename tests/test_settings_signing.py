@@ -168,7 +168,7 @@ def test_files_are_checked(tmp_path: Path, key: bytes, pem: bytes, where: str, w
 def test_signers_and_trunks_that_come_to_nothing_are_warned_of(tmp_path: Path) -> None:
     unused = loaded(tmp_path, "signers:\n", "signers:\n  two: {certificate: own.pem, key: own.key, x5u: "
                     '"https://certs.example/b.pem"}\n')  # fmt: skip
-    assert any("warning: signers.two: no trunk signs by it" in text for text in said(unused))
+    assert any("warning: signers.two: nothing signs by it" in text for text in said(unused))
     nowhere = loaded(tmp_path, "core: {kind: interconnect", "core: {kind: interconnect, add_identity: false")
     assert any("no trunk wants signatures: nothing is signed" in text for text in said(nowhere))
     gateway = loaded(tmp_path, "kind: origination", "kind: gateway")
@@ -230,3 +230,20 @@ def test_doctor_says_until_when_a_certificate_signs(tmp_path: Path) -> None:
     (diagnosis,) = [each for each in found if each.subject == "certificate of signer own"]
     assert diagnosis.level == "warning"
     assert "expires on" in diagnosis.what
+
+
+API = "api: {signers: [own], attest_at_most: C, token: token}\nlists:"
+
+
+def test_signers_over_http_are_named(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("open sesame")
+    (tmp_path / "token").chmod(0o600)
+    found = loaded(tmp_path, "lists:", API)
+    assert said(found) == []
+    assert found.service is not None
+    assert (found.service.api_signers, found.service.api_attest_at_most) == (("own",), "C")
+    plain = loaded(tmp_path).service
+    assert plain is not None and (plain.api_signers, plain.api_attest_at_most) == ((), "B")
+    assert any("oen is no signer" in each for each in said(loaded(tmp_path, "lists:", API.replace("own", "oen"))))
+    without = loaded(tmp_path, "lists:", API.replace(", token: token", ""))
+    assert any("api.signers: nothing is served without a token" in each for each in said(without))

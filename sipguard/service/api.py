@@ -1,7 +1,7 @@
-"""HTTP for an SBC that asks off the call path: POST /stir/v1/verification, in the shape of ATIS-1000082.
+"""HTTP for an SBC that asks off the call path: POST /stir/v1/verification and signing, in the shape of ATIS-1000082.
 
 Enters: requests with a bearer token. Leaves: JSON. Must not: say anything but 401 to who has no token, fetch past the
-guard, verify by itself (`sipguard.screening.verification` does, as for calls).
+guard, verify by itself (`sipguard.screening.verification` does, as for calls), or sign (`signatures` does).
 """
 
 from __future__ import annotations
@@ -21,15 +21,19 @@ from sipguard.net.fetch import CertificateFetcher, FetchError
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import Question, attempt_of, document, judged, verdict
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.service.errors import BadRequest
+from sipguard.service.signatures import WHY_REFUSED, Signatures
 from sipguard.service.trusted import Trusted, under
+from sipguard.settings.signing import SigningKey
 from sipguard.sip.secret import Secret
 from sipguard.stir.certificate import CertificateStore
-from sipguard.stir.errors import PHRASES, BadIdentityInfo
+from sipguard.stir.errors import PHRASES, BadIdentityInfo, NotSignable
 from sipguard.stir.reasons import REASONS
 
 log: Final = structlog.get_logger("sipguard")
 
 VERIFICATION: Final = "/stir/v1/verification"
+SIGNING: Final = "/stir/v1/signing"
 BODY_LIMIT: Final = 128 * 1024  # octets: ten Identity values of 8 KiB and what stands around them
 FAILURES: Final = 20  # wrong tokens of one address in FAILURES_S; more are answered 429 unread
 FAILURES_S: Final = 60.0
@@ -39,16 +43,13 @@ _VERSTAT: Final = {"passed": "TN-Validation-Passed", "failed": "TN-Validation-Fa
 _WAITING: Final = "its certificate did not come within the budget; ask again"
 
 
-class BadRequest(Exception):
-    """What is wrong with a request, for who sent it."""
-
-
 class Api:
-    """What is served. `settings` and `anchors` may be replaced by a reload."""
+    """What is served. `settings` and `anchors` may be replaced by a reload; without `signatures` nothing is signed."""
 
     def __init__(
-        self, token: Secret, settings: Settings, anchors: tuple[bytes, ...], fetcher: CertificateFetcher
-    ) -> None:
+        self, token: Secret, settings: Settings, anchors: tuple[bytes, ...], fetcher: CertificateFetcher,
+        signatures: Signatures | None = None,
+    ) -> None:  # fmt: skip
         self._token = sha256(token.reveal()).digest()
         self._settings = settings
         self._anchors = anchors
@@ -58,17 +59,27 @@ class Api:
         self._fetching: dict[str, asyncio.Task[None]] = {}
         self._failures: dict[str, list[float]] = {}
         self._served: dict[str, Callable[[bytes], Awaitable[web.Response]]] = {VERIFICATION: self._verification}
+        self._signatures = signatures
+        if signatures is not None:
+            self._served[SIGNING] = self._signing
 
     def take(self, settings: Settings, anchors: tuple[bytes, ...]) -> None:
         """Settings and anchors of a configuration that was loaded again."""
         self._settings = settings
         self._anchors = anchors
         self._store = under(self._store, anchors, self._trusted)
+        if self._signatures is not None:
+            self._signatures.reckon(settings.freshness_s, settings.future_s)
 
     def trust(self, trusted: Trusted) -> None:
         """Another trust list or CRL."""
         self._trusted = trusted
         self._store = under(self._store, self._anchors, trusted)
+
+    def rekey(self, keys: tuple[SigningKey, ...]) -> None:
+        """The keys that are in force now."""
+        if self._signatures is not None:
+            self._signatures.take(keys)
 
     def application(self) -> web.Application:
         """Its routes, behind the token."""
@@ -97,6 +108,9 @@ class Api:
             return await served(await request.read())
         except BadRequest as error:
             return _error(400, "malformed", str(error))
+        except NotSignable as error:
+            status, text = WHY_REFUSED[error.reason]
+            return _error(status, error.reason, text)
         except web.HTTPRequestEntityTooLarge:
             return _error(413, "too_large", f"a request has at most {BODY_LIMIT} octets")
 
@@ -118,6 +132,10 @@ class Api:
         if len(self._failures) > ADDRESSES_LIMIT:
             del self._failures[next(iter(self._failures))]
         return web.Response(status=401, headers={"WWW-Authenticate": "Bearer"})
+
+    async def _signing(self, octets: bytes) -> web.Response:
+        assert self._signatures is not None  # else it is not served
+        return web.json_response(self._signatures.signed(json_in(octets), time.time()))
 
     # ------------------------------------------------------------------ verification
 

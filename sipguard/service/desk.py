@@ -26,10 +26,12 @@ from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.channel import Channel
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import CONTENT_TYPE, DeskSlots, render, scrape
+from sipguard.service.signatures import Limits, Signatures
 from sipguard.service.trust import SourceState
 from sipguard.service.trusted import Trusted
 from sipguard.settings import Service
 from sipguard.settings.secret import read as read_secret
+from sipguard.settings.signing import SigningKey
 from sipguard.store.errors import StoreError
 from sipguard.store.sqlite import SqliteStore
 
@@ -48,6 +50,7 @@ class Start:
     peers: list[tuple[str, str, str]]
     trust: tuple[SourceState, ...] = ()
     trusted: Trusted = field(default_factory=Trusted)
+    signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
 
 
 def _call_log(service: Service) -> CallLog | None:
@@ -71,6 +74,7 @@ class Desk:
         self._trusted = start.trusted
         self._address, self._port = service.metrics_host, service.metrics_port
         self._service = service
+        self._signing = start.signing
         self._api: Api | None = None
         self._slots = DeskSlots.create(self._run_directory / "desk.slots")
         self._store = SqliteStore(service.database)
@@ -114,6 +118,8 @@ class Desk:
                 self._api.trust(rest[1])
         elif what == "verification" and self._api is not None:
             self._api.take(*rest)
+        elif what == "signing" and self._api is not None:
+            self._api.rekey(rest[0])
 
     async def _serve(self) -> web.AppRunner | None:
         """Metrics and health; without them everything else goes on."""
@@ -133,7 +139,7 @@ class Desk:
         return runner
 
     async def _serve_api(self) -> web.AppRunner | None:
-        """Verification over HTTP, where there is a token for it; without it everything else goes on."""
+        """Verification and signing over HTTP, where there is a token for it; without it everything else goes on."""
         service = self._service
         if not service.api_token_file:
             return None
@@ -145,7 +151,7 @@ class Desk:
         except OSError as error:
             log.error("no_api", file=service.api_token_file, why=error.strerror)
             return None
-        self._api = Api(token, service.verification, service.anchors, fetcher)
+        self._api = Api(token, service.verification, service.anchors, fetcher, self._signatures())
         self._api.trust(self._trusted)
         runner = web.AppRunner(self._api.application(), access_log=None)
         await runner.setup()
@@ -156,6 +162,20 @@ class Desk:
             await runner.cleanup()
             return None
         return runner
+
+    def _signatures(self) -> Signatures | None:
+        """What signs over HTTP, None where the operator named no signers for it."""
+        service, slots = self._service, self._slots.slots
+        if not service.api_signers:
+            return None
+        limits = Limits(
+            service.api_signers,
+            service.api_attest_at_most,
+            service.verification.freshness_s,
+            service.verification.future_s,
+            whole_numbers=not service.logs_mask,
+        )
+        return Signatures(limits, self._signing, lambda kind: slots.add(f"api_{kind}"))
 
     async def _metrics(self, _: web.Request) -> web.Response:
         scraped = [

@@ -4,6 +4,7 @@ ServiceError
 +-- NotRunning        no sipguard answers at the control socket
 +-- AlreadyRunning    another sipguard has the run directory
 +-- BackupError       a backup that cannot be made, read or restored
++-- BadRequest        a request over HTTP that has not the shape of one
 """
 
 from __future__ import annotations
@@ -34,3 +35,7 @@ class AlreadyRunning(ServiceError):
 
 class BackupError(ServiceError):
     """What is in the way, and what to do."""
+
+
+class BadRequest(ServiceError):
+    """What is wrong with a request, for who sent it."""

@@ -15,6 +15,7 @@ from sipguard.b2bua.frames import DISPOSITIONS
 from sipguard.net.connections import NAMES as CONNECTION_NAMES
 from sipguard.net.fetch import REASONS
 from sipguard.screening.policy.model import BASES
+from sipguard.service.signatures import KINDS
 
 COUNTER: Final = "counter"
 GAUGE: Final = "gauge"
@@ -43,7 +44,9 @@ DESK_NAMES: Final = (
     "status_other",
     *(f"setup_{n}" for n in range(len(SETUP_BUCKETS_S) + 1)),
     "setup_sum_us", "frames_loaded", "frames_damaged", "frames_orphaned", "store_failures", "loader_lag_ms",
-    "log_lines", "memory_bytes", "cpu_us",
+    "log_lines",
+    *(f"api_{kind}" for kind in KINDS),
+    "memory_bytes", "cpu_us",
 )  # fmt: skip
 FETCHER_NAMES: Final = (
     "asked_ok",
@@ -138,6 +141,22 @@ METRICS: Final = (
         "calls that were to be signed and were not, and why",
         "worker",
         _prefixed(ENGINE_NAMES, "unsigned_"),
+        "why",
+    ),
+    Family(
+        "sipguard_api_signatures_total",
+        COUNTER,
+        "Identity values made for those who asked over HTTP, by attestation",
+        "desk",
+        _prefixed(DESK_NAMES, "api_signed_"),
+        "kind",
+    ),
+    Family(
+        "sipguard_api_unsigned_total",
+        COUNTER,
+        "requests for signatures that were refused, and why",
+        "desk",
+        _prefixed(DESK_NAMES, "api_refused_"),
         "why",
     ),
     Family(

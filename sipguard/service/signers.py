@@ -1,7 +1,8 @@
 """The keys that calls are signed with: read at start and reload, and again when their files change.
 
-Enters: where the files lie. Leaves: keys for the worker, what is wrong with files. Must not: give a key to anybody
-else, or log one. A key that was good stays in force while its files are not: a half-written pair ends no signing.
+Enters: where the files lie. Leaves: keys for worker and desk, what is wrong with files. Must not: give a key to
+anybody else, or log one. A key that was good stays in force while its files are not: a half-written pair ends no
+signing.
 """
 
 from __future__ import annotations

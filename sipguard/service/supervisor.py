@@ -43,6 +43,7 @@ from sipguard.service.trusted import Trusts
 from sipguard.settings import Loaded, Service, load
 from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
+from sipguard.settings.signing import SigningKey
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Query
 
@@ -173,6 +174,7 @@ class Supervisor:
             log.error("password_unread", problem=problem, advice="challenges of that trunk cross to the other side")
         for problem in self._signers.take(self._ruleset.signers):
             log.error("signing_key_unusable", problem=problem, advice="calls are not signed by it, or as before")
+        self._desk.tell("signing", self._desk_keys())
         return worker.Start(
             number=0,
             ruleset=self._ruleset,
@@ -200,7 +202,14 @@ class Supervisor:
             peers=self._peers,
             trust=self._trusts.states,
             trusted=self._trusts.trusted(),
+            signing=self._desk_keys(),
         )
+
+    def _desk_keys(self) -> tuple[SigningKey, ...]:
+        """The keys that sign over HTTP; the desk is given no other."""
+        service = self._service
+        wanted = service.api_signers if service.api_token_file else ()
+        return tuple(key for name, key in self._signers.keys.items() if name in wanted)
 
     def _say_ready(self) -> None:
         for name, listener in self._ruleset.listeners.items():
@@ -354,6 +363,8 @@ class Supervisor:
             for problem in problems:
                 log.error("signing_key_unusable", problem=problem, advice="the key of before stays in force")
                 self._troubles.append({"at": round(time.time(), 3), "process": "supervisor", "what": problem})
+            if taken:
+                self._desk.tell("signing", self._desk_keys())
             if taken and not (problem := await self._have_worker("rekey", tuple(self._signers.keys.values()))):
                 log.info("signing_key_taken", signers=taken)
             elif taken:
@@ -504,6 +515,7 @@ class Supervisor:
             self._want_names(queries_of(before))
             log.error(f"{why}_refused", problems=[problem])
             return {"ok": False, "problems": [problem], "revision": before.revision}
+        self._desk.tell("signing", self._desk_keys())
         self._want_names(queries_of(ruleset))
         problems += self._resolutions.warnings(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:

@@ -75,6 +75,8 @@ class Service:
     api_host: str
     api_port: int
     api_token_file: str  # "" where nothing is served
+    api_signers: tuple[str, ...]
+    api_attest_at_most: str  # A | B | C
     logs_calls: str  # all | sampled | off
     logs_sample: float  # share of calls, 0 to 1
     logs_mask: bool
@@ -109,6 +111,8 @@ def service(config: Config, base: File, anchors: tuple[bytes, ...] = ()) -> Serv
         api_host=config.api.address,
         api_port=config.api.port,
         api_token_file=_file_of(base, config.api.token),
+        api_signers=tuple(config.api.signers),
+        api_attest_at_most=config.api.attest_at_most,
         logs_calls=config.logs.calls,
         logs_sample=config.logs.sample / 100.0,
         logs_mask=config.logs.mask,

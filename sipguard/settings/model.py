@@ -632,7 +632,7 @@ class MetricsShape(Shape):
 
 
 class ApiShape(Shape):
-    """Verification over HTTP for those who ask off the call path (ATIS-1000082)."""
+    """Verification and signing over HTTP for those who ask off the call path (ATIS-1000082)."""
 
     token: SecretFile | None = None
     """File with the token that who asks must bear, or credential:NAME; nothing is served if left out."""
@@ -640,6 +640,10 @@ class ApiShape(Shape):
     """Address to serve on. It is HTTP without TLS: put a proxy before it where others than this machine ask."""
     port: Port = 9470
     """Port to serve on."""
+    signers: list[Name] = []
+    """Signers that sign for who bears the token; nothing is signed over HTTP if left out."""
+    attest_at_most: Literal["A", "B", "C"] = "B"
+    """The most that is attested over HTTP; who asks for more gets this."""
 
 
 class HepShape(Shape):
@@ -724,7 +728,7 @@ class Config(Shape):
     metrics: MetricsShape = MetricsShape()
     """Prometheus metrics and health."""
     api: ApiShape = ApiShape()
-    """Verification over HTTP."""
+    """Verification and signing over HTTP."""
     hep: HepShape = HepShape()
     """Copies for a capture server."""
     logs: LogsShape = LogsShape()

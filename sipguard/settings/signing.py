@@ -114,7 +114,12 @@ def _files(shape: SignerShape, base: File) -> SignerFiles:
 
 def signer_problems(config: Config, base: File, known: set[Path]) -> Iterator[Problem]:
     """What is wrong with signers; `known` are paths that an error was found at."""
-    used = {trunk.sign.by for trunk in config.trunks.values() if trunk.sign is not None}
+    used = {trunk.sign.by for trunk in config.trunks.values() if trunk.sign is not None} | set(config.api.signers)
+    for n, by in enumerate(config.api.signers):
+        if by not in config.signers:
+            yield Problem(("api", "signers", n), f"{by} is no signer", meant(by, config.signers))
+    if config.api.signers and config.api.token is None:
+        yield Problem(("api", "signers"), "nothing is served without a token", "write token: FILE")
     for name, shape in config.signers.items():
         path: Path = ("signers", name)
         try:
@@ -125,7 +130,12 @@ def signer_problems(config: Config, base: File, known: set[Path]) -> Iterator[Pr
         if shape.passphrase is not None and shape.passphrase_env:
             yield Problem((*path, "passphrase_env"), "stands beside passphrase", "write one of them")
         if name not in used:
-            yield Problem(path, "no trunk signs by it", "write sign: {by: NAME} on a trunk", level=WARNING)
+            yield Problem(
+                path,
+                "nothing signs by it",
+                "write sign: {by: NAME} on a trunk, or name it in api.signers",
+                level=WARNING,
+            )
         if not any(place[:2] == path for place in known):
             yield from _file_problems(name, shape, base)
 

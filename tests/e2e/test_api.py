@@ -1,34 +1,71 @@
-"""Verification over HTTP, by the running product: token, certificates by the guarded fetcher, a reload."""
+"""Verification and signing over HTTP, by the running product: token, guarded fetcher, secsipidx, reload, rotation."""
 
 from __future__ import annotations
 
 import json
+import shutil
+import subprocess
+import time
 import urllib.error
 import urllib.request
+from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.e2e.conftest import MakeProduct, Signer
-from tests.e2e.product import free_port
-from tests.pki import identity_value, passport
+from tests.e2e.product import Product, free_port, wait_for
+from tests.e2e.test_signing import PASSPHRASE, Certified, require_verified
+from tests.pki import Holder, identity_value, passport
+from tests.wanted import reason
 
 pytestmark = pytest.mark.e2e
 
 CALLER, CALLEE = "12025550101", "12125550123"
 
 
-def ask(port: int, token: str, value: str) -> dict[str, Any]:
-    """The verificationResponse. Raises HTTPError."""
-    asked = {"from": {"tn": CALLER}, "to": {"tn": [CALLEE]}, "identity": value}
+def posted(port: int, token: str, what: str, asked: object) -> dict[str, Any]:
+    """The answer to a request of that kind. Raises HTTPError."""
     request = urllib.request.Request(
-        f"http://127.0.0.1:{port}/stir/v1/verification",
-        json.dumps({"verificationRequest": asked}).encode(),
+        f"http://127.0.0.1:{port}/stir/v1/{what}",
+        json.dumps({f"{what}Request": asked}).encode(),
         {"Authorization": f"Bearer {token}"},
     )
     with urllib.request.urlopen(request, timeout=10) as answer:
-        found: dict[str, Any] = json.load(answer)["verificationResponse"]
+        found: dict[str, Any] = json.load(answer)[f"{what}Response"]
     return found
+
+
+def ask(port: int, token: str, value: str) -> dict[str, Any]:
+    """The verificationResponse. Raises HTTPError."""
+    asked = {"from": {"tn": CALLER}, "to": {"tn": [CALLEE]}, "identity": value}
+    return posted(port, token, "verification", asked)
+
+
+def signed(port: int, attest: str = "A") -> str:
+    """The Identity value that is made. Raises HTTPError."""
+    asked = {"attest": attest, "orig": {"tn": CALLER}, "dest": {"tn": [CALLEE]}, "iat": int(time.time())}
+    asked["origid"] = "de305d54-75b4-431b-adb2-eb6b9e546014"
+    value: str = posted(port, "open sesame", "signing", asked)["identity"]
+    return value
+
+
+def signing_product(make_product: MakeProduct, certified: Certified, signer: Signer) -> tuple[Product, int]:
+    """A product that signs over HTTP by the certificate that `signer` serves, or by what the directory comes to."""
+    port = free_port()
+    certified.install(signer.leaf)
+    product = make_product(
+        start=False,
+        api={"token": "api.token", "port": port, "signers": ["own"], "attest_at_most": "A"},
+        identity=signer.identity(),
+        signers=certified.signers(signer.x5u),
+        screening={"checks": {"identity": {"budget": "5s"}}},
+    )
+    secret = product.directory / "api.token"
+    secret.write_text("open sesame\n")
+    secret.chmod(0o600)
+    product.environment = {"SHAKEN_PASSPHRASE": PASSPHRASE}
+    return product.start(), port
 
 
 def test_an_sbc_asks_off_the_call_path(make_product: MakeProduct, signer: Signer) -> None:
@@ -50,3 +87,39 @@ def test_an_sbc_asks_off_the_call_path(make_product: MakeProduct, signer: Signer
     assert (refused.value.code, refused.value.read()) == (401, b"")
     assert product.command("reload").returncode == 0
     assert ask(port, "open sesame", value)["verstat"] == "TN-Validation-Passed"
+
+
+def test_what_an_sbc_has_signed_is_verified_by_us_and_by_secsipidx(
+    make_product: MakeProduct, signer: Signer, tmp_path: Path
+) -> None:
+    product, port = signing_product(make_product, Certified(tmp_path / "signing"), signer)
+    value = signed(port)
+    judged = ask(port, "open sesame", value)
+    assert (judged["verstat"], judged["attest"]) == ("TN-Validation-Passed", "A")
+    assert product.metric("sipguard_api_signatures_total", kind="A") == 1
+    wait_for(lambda: '"event": "signed"' in product.log.read_text(), "it is logged")
+    (line,) = [json.loads(line) for line in product.log.read_text().splitlines() if '"event": "signed"' in line]
+    assert (line["signer"], line["orig"], line["dest"]) == ("own", "1202555****", "1212555****")
+    with pytest.raises(urllib.error.HTTPError) as refused:
+        posted(port, "open sesame", "signing", {"attest": "A"})
+    assert refused.value.code == 422
+    program = shutil.which("secsipidx")
+    if program is None:
+        pytest.skip(reason("secsipidx"))
+    public, token = tmp_path / "public.pem", tmp_path / "identity"
+    public.write_bytes(signer.leaf.pem)
+    token.write_text(value)
+    checked = [program, "-check", "-fidentity", str(token), "-fpubkey", str(public), "-expire", "60"]
+    done = subprocess.run(checked, capture_output=True, text=True, timeout=10)
+    assert (done.returncode, "ok" in done.stdout) == (0, True), done.stdout + done.stderr
+
+
+def test_keys_that_change_are_taken_up_over_http(make_product: MakeProduct, signer: Signer, tmp_path: Path) -> None:
+    certified = Certified(tmp_path / "signing")
+    product, port = signing_product(make_product, certified, signer)
+    other: Holder = certified.pki.leaf(spc="710J")
+    certified.install(other)
+    wait_for(lambda: "signing_key_taken" in product.log.read_text(), "the new key is taken up", 20)
+    require_verified(signed(port), certified)
+    assert product.command("reload").returncode == 0
+    require_verified(signed(port), certified)

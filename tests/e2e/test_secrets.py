@@ -6,13 +6,17 @@ import re
 import tarfile
 from hashlib import md5
 from pathlib import Path
+from shutil import unpack_archive
 from typing import Final
+from urllib.error import HTTPError
 
 import pytest
 
 from tests.e2e.calls import Calls, own_rows
-from tests.e2e.conftest import MakeProduct
+from tests.e2e.conftest import MakeProduct, Signer
 from tests.e2e.product import HOP_HOST, Product
+from tests.e2e.test_api import posted, signed, signing_product
+from tests.e2e.test_signing import PASSPHRASE, Certified
 from tests.standin import NextHop, header, reply
 
 pytestmark = pytest.mark.e2e
@@ -85,3 +89,31 @@ def _assert_archives_are_clean(product: Product, tmp_path: Path) -> None:
             for member in found.getmembers():
                 octets = found.extractfile(member)
                 assert octets is None or PASSWORD.encode() not in octets.read(), member.name
+
+
+def test_keys_of_signers_reach_the_desk_and_are_shown_nowhere(
+    make_product: MakeProduct, signer: Signer, tmp_path: Path
+) -> None:
+    certified = Certified(tmp_path / "signing")
+    product, port = signing_product(make_product, certified, signer)
+    assert signed(port)
+    with pytest.raises(HTTPError):
+        posted(port, "open sesame", "signing", {"attest": "A", "signer": PASSPHRASE})
+    assert product.command("reload").returncode == 0
+    assert signed(port)
+    secret = signer.leaf.key.private_numbers().private_value.to_bytes(32, "big")
+    kept = (PASSPHRASE.encode(), secret, secret.hex().encode(), signer.leaf.key_pem.split(b"\n")[1], b"open sesame")
+    pids = [pid for pid in product.pids() if pid != getattr(product.process, "pid", 0)]
+    shown = [Path(f"/proc/{pid}/{what}").read_bytes() for pid in pids for what in ("environ", "cmdline")]
+    backup, bundle = tmp_path / "backup.tar.gz", tmp_path / "bundle.tar.gz"
+    assert product.command("backup", str(backup)).returncode == 0
+    product.command("doctor", "--bundle", str(bundle))
+    for archive in (backup, bundle):
+        unpacked = tmp_path / f"{archive.name}.d"
+        unpack_archive(archive, unpacked)
+        shown += [path.read_bytes() for path in unpacked.rglob("*") if path.is_file()]
+    assert product.stop() == 0
+    own = product.directory / "api.token"
+    shown += [path.read_bytes() for path in product.directory.rglob("*") if path.is_file() and path != own]
+    for octets in shown:
+        assert not [each for each in kept if each in octets]
