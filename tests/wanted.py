@@ -15,7 +15,7 @@ from typing import Final
 WANTED: Final = {
     "sipp": ("sip-tester", "tests/e2e/test_sipp.py, tests/e2e/test_reload.py, tests/loadtest.py"),
     "kamailio": ("kamailio", "tests/e2e/test_insert.py: the load balancer in front, tests/e2e/test_credentials.py"),
-    "secsipid.so": ("kamailio-secsipid-modules", "tests/e2e/test_kamailio_signs.py: tokens signed by Kamailio"),
+    "secsipid.so": ("kamailio-secsipid-modules", "tests/e2e/test_kamailio_{signs,verifies}.py: tokens of Kamailio"),
     "secsipidx": ("secsipidx", "tests/e2e/test_identity.py: tokens signed by others"),
     "tshark": ("tshark", "tests/e2e/test_trace.py: captures read by others"),
     "baresip": ("baresip-core", "tests/e2e/test_softphone.py: a second softphone"),
