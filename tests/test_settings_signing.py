@@ -175,6 +175,16 @@ def test_signers_and_trunks_that_come_to_nothing_are_warned_of(tmp_path: Path) -
     assert any("a gateway does not know" in text for text in said(gateway))
 
 
+@pytest.mark.parametrize(("otherwise", "warned"), [("B", True), ("C", False), ("none", False)])
+def test_a_gateway_that_knows_its_customers_is_warned_of(tmp_path: Path, otherwise: str, warned: bool) -> None:
+    kind = f"kind: gateway, sources: [192.0.2.0/28], route: core, sign: {{by: own, otherwise: {otherwise}}}"
+    texts = said(
+        loaded(tmp_path, "  customer:\n", f"  abroad: {{{kind}}}\n  customer:\n".replace("192.0.2.0", "192.0.2.32"))
+    )
+    wanted = "warning: trunks.abroad.sign.otherwise: B says that the customer is known"
+    assert any(wanted in text for text in texts) is warned
+
+
 # ------------------------------------------------------------------------------------------ keys
 
 

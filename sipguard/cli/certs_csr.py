@@ -36,8 +36,8 @@ def csr_command(spc: str, organisation: str, country: str, directory: Path) -> N
     \b
     What comes then:
       1  a service provider code token from the policy administrator for the fingerprint of your ACME account
-      2  an order by ACME with that token (RFC 9447, RFC 9448) and shaken.csr at an approved authority; its own
-         client, or the open source client of the authority, does that
+      2  an order by ACME with that token (RFC 9447, RFC 9448) and shaken.csr at an approved authority, by its
+         own client; stir-shaken-toolkit asks for tokens, and orders at one of them, with a key of its own (README.md)
       3  the certificate on your https server, and `signers` in the configuration
     """
     if not (1 <= len(spc) <= 64 and spc.isascii() and spc.isalnum()) or spc != spc.upper():

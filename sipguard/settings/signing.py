@@ -14,7 +14,7 @@ from dataclasses import dataclass, replace
 from pathlib import Path as File
 from typing import Final
 
-from sipguard.screening.attestation import FULL, GATEWAY, names_the_number
+from sipguard.screening.attestation import FULL, GATEWAY, PARTIAL, names_the_number
 from sipguard.screening.policy.conditions import ConditionReader
 from sipguard.screening.policy.errors import WARNING, Path, Problem, meant
 from sipguard.screening.policy.model import Vocabulary
@@ -198,8 +198,9 @@ def _rules(
             hint = f"write {', '.join(sorted(_naming(trunk)))}: LIST into the condition, or attest: B"
             problems.append(Problem((*path, "attest", n), what, hint))
         if trunk.kind == "gateway" and each.attest != GATEWAY:
-            what = f"{each.attest} says that the customer is known, which a gateway does not know (ATIS-1000074)"
-            problems.append(Problem((*path, "attest", n, "attest"), what, "write C", WARNING))
+            problems.append(_of_a_gateway((*path, "attest", n, "attest"), each.attest, "write C"))
+    if trunk.kind == "gateway" and shape.otherwise == PARTIAL:
+        problems.append(_of_a_gateway((*path, "otherwise"), PARTIAL, "write C or none"))
     otherwise = OTHERWISE[trunk.kind] if shape.otherwise is None else shape.otherwise.replace("none", "")
     if shape.replace == "if_invalid" and not trunk.verify:
         what = "nobody verifies what comes by this trunk, so nothing is found invalid"
@@ -217,6 +218,11 @@ def _rules(
         replaces=shape.replace == "if_invalid",
         divert_for=tuple(shape.divert_for),
     )
+
+
+def _of_a_gateway(path: Path, attest: str, hint: str) -> Problem:
+    what = f"{attest} says that the customer is known, which a gateway does not know (ATIS-1000074)"
+    return Problem(path, what, hint, WARNING)
 
 
 def _naming(trunk: TrunkShape) -> frozenset[str]:
