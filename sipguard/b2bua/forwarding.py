@@ -147,6 +147,6 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     text = (
         f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
         f"From: {leg.local}\r\nTo: {leg.remote}\r\nCall-ID: {leg.call_id}\r\n"
-        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{diverted}{setup.lines}\r\n\r\n"
+        f"CSeq: {leg.cseq} INVITE\r\n{leg.contact}{setup.lines}\r\n{diverted}\r\n"
     )
     return text.encode("latin-1") + request.body

@@ -10,6 +10,7 @@ import threading
 import time
 from concurrent.futures import Future, ThreadPoolExecutor
 from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -26,7 +27,7 @@ from tests.e2e.product import (
 )
 from tests.e2e.setups import NOTHING, PASSWORD, PASSWORD_FILE, SETUPS, SHAKEN_URL, Run, Setup
 from tests.e2e.sipp import LONGEST_S, TABLE, Sipp
-from tests.pki import Pki
+from tests.pki import Pki, identity_value, passport
 from tests.standin import SDP, Caller, Endpoint, NextHop, reply
 from tests.tlsrelay import Place, TlsRelay, context
 
@@ -62,12 +63,14 @@ class Runs:
             port = free_port(host, socket.SOCK_STREAM)
             config["listeners"][name] = {"address": host, "port": port, "transport": "tls", "tls": files}
         config["listeners"] |= asked_listeners()
-        leaf = self.pki.leaf(spc="709J")
+        self.leaf = leaf = self.pki.leaf(spc="709J")
+        (self.directory / "root.pem").write_bytes(self.pki.root.pem)
         for file, octets in (("shaken.pem", leaf.pem), ("shaken.key", leaf.key_pem)):
             (self.directory / file).touch(0o600)
             (self.directory / file).write_bytes(octets)
         own = {"certificate": str(self.directory / "shaken.pem"), "key": str(self.directory / "shaken.key")}
         config["signers"] = {"own": {**own, "x5u": SHAKEN_URL}}
+        config["lists"]["ours"] = {"members": ["+12025550131"], "bind": ["callee"]}
         config["lists"]["customers"] = {"members": ["+12025550101"], "bind": ["caller"]}
         for name in TABLE:
             setup = SETUPS.get(name, Setup())
@@ -158,6 +161,9 @@ class Runs:
     def _both(self, name: str, setup: Setup, directory: Path, product: Product) -> Run:
         """Plays both sides."""
         own = product is self.product
+        if setup.identity:
+            token = passport("12025550101", "12025550131", self.leaf.key, SHAKEN_URL)
+            setup = replace(setup, uac=(*setup.uac, "-key", "identity", identity_value(token, SHAKEN_URL)))
         a_host = self.a_host(name) if own else CALLER_HOST
         b_place = self.b_place(name)
         a_place = (a_host, free_port(a_host))

@@ -5,6 +5,7 @@ Enters: a Run. Leaves: assertions. Must not: start anything.
 
 from __future__ import annotations
 
+import json
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -139,6 +140,31 @@ def _kept(run: Run) -> None:
     assert value == "garbage;info=<https://certs.example/other.pem>;alg=ES256;ppt=shaken"
 
 
+def _diverted(run: Run) -> None:
+    """The INVITE of the diverted call carries what came and our div token, and both hold for its new target."""
+    _redirected(run)
+    (sent,) = [each for each in run.a if each.kind == "INVITE"]
+    (arrived,) = [each for each in run.b if each.kind == "INVITE"]
+    first, second = arrived.values("Identity")
+    assert [first] == sent.values("Identity")
+    token = passport.read(identity.read(second).token)
+    assert (token.ppt, token.orig_tn, token.div_tn, token.dest_tns) == (
+        "div", "12025550101", "12025550131", ("12025550177",),
+    )  # fmt: skip
+    assert token.iat == passport.read(identity.read(first).token).iat
+    files = run.product.directory.parent
+    invite = files / "diverted.sip"
+    invite.write_bytes(arrived.text.encode("latin-1"))
+    known = ("--certificate", str(files / "shaken.pem"), "--anchors", str(files / "root.pem"), "--json")
+    known += ("--to", "+12025550177")  # the chain alone leads there, whatever To says
+    said = run.product.command("identity", "verify", "--identity", str(invite), *known)
+    assert said.returncode == 0, said.stdout + said.stderr
+    found = json.loads(said.stdout)
+    assert (found["verdict"], [each["signature_ok"] for each in found["results"]]) == ("passed", [True, True])
+    invite.write_bytes(arrived.text.replace(f"Identity: {second}\r\n", "").encode("latin-1"))
+    assert run.product.command("identity", "verify", "--identity", str(invite), *known).returncode == 1
+
+
 SIGN: Final = {"by": "own", "attest": [{"when": {"lists.caller": "customers"}, "attest": "A"}]}
 CUSTOMER: Final[dict[str, Any]] = {"kind": "origination", "sign": SIGN}
 USUAL: Final = {("outer", "inner"), ("asked", "inner"), ("asked404", "inner")}
@@ -158,6 +184,7 @@ class Setup:
     over: tuple[str, str] = ("udp", "udp")  # what each side speaks; see SPOKEN in tests/e2e/sipp.py
     uac: tuple[str, ...] = ()  # options of SIPp; -nr: it does not judge what is a retransmission
     uas: tuple[str, ...] = ()
+    identity: bool = False  # SIPp is given a valid value of now as key `identity`
     check: Callable[[Run], None] | None = None
     long: bool = False
 
@@ -176,6 +203,13 @@ SETUPS: Final = {
     ),
     "163_withheld_and_signed": Setup(trunk=CUSTOMER, check=_signed("A")),
     "164_signature_kept": Setup(trunk=CUSTOMER, check=_kept),
+    "165_diverted_by_redirection": Setup(
+        trunk={"kind": "origination", "verify": False, "sign": {"by": "own", "divert_for": ["ours"]}},
+        egress={"redirects": "follow"},
+        first_peer="moved",
+        identity=True,
+        check=_diverted,
+    ),
     "005_cancelled_before_any_response": Setup(check=_cancel_waited),
     "006_no_ack_ends_both_legs": Setup(check=_repeated_until_the_end, long=True),
     "014_failover_on_silence": Setup(first_peer="silent", egress={"try_timeout": "1s"}, check=_first_peer_was_asked),
