@@ -44,6 +44,7 @@ _NEEDED: Final = (0, 1, 3, 5, 9, 4, 6, 8, 2, 7, 10)  # columns, those first that
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
 CANDIDATES: Final = 10
 CALL_ID_WITHIN_S: Final = 86_400.0  # how far back a Call-ID is looked for: no index bears the cost of one for each call
+ORIGID_LOOKED_AT: Final = 20_000  # calls whose journal frames are read for an origid: no index has it
 UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
 
 
@@ -59,6 +60,7 @@ UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are rea
 @click.option("--trunk", default="", help="Name of the trunk that the call came from.")
 @click.option("--disposition", default="", help="How the call ended: answered, rejected, busy ...; up.")
 @click.option("--call-id", default="", help="Call-ID of either leg.")
+@click.option("--origid", default="", help="Origination identifier, of the token that passed or of our signature.")
 @click.option("--emergency", is_flag=True, help="Only calls that the guard admitted.")
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @utc_option
@@ -76,6 +78,7 @@ def calls(
     trunk: str,
     disposition: str,
     call_id: str,
+    origid: str,
     emergency: bool,
     limit: int,
     utc: bool,
@@ -91,7 +94,7 @@ def calls(
             number=number(any_number) if any_number else "",
             caller=number(caller) if caller else "",
             callee=number(callee) if callee else "",
-            after=instant(since, now_at, zone) if since else now_at - CALL_ID_WITHIN_S if call_id else None,
+            after=instant(since, now_at, zone) if since else now_at - CALL_ID_WITHIN_S if call_id or origid else None,
             before=instant(until, now_at, zone, late=True) if until else None,
             action=verdict or "",
             rule=rule,
@@ -106,7 +109,8 @@ def calls(
         stop(str(error), WRONG)
     try:
         with SqliteReading(service.database) as store:
-            found = _found(store, service.journal_directory, wanted)
+            journal = service.journal_directory
+            found = _of_origin(store, journal, wanted, origid) if origid else _found(store, journal, wanted)
             unknown = [] if found else list(_unknown_names(config, store, wanted))
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
@@ -135,6 +139,27 @@ def _found(store: SqliteReading, journal_directory: Path, wanted: Filter) -> lis
         for record, answer in answers
         if answer is not None and wanted.call_id in (leg.call_id for leg in answer.legs)
     ]
+
+
+def _of_origin(store: SqliteReading, journal_directory: Path, wanted: Filter, origid: str) -> list[Record]:
+    """Those of a filter whose token that passed, or whose signature of ours, has this origid, by their frames."""
+    looked_at = _found(store, journal_directory, replace(wanted, limit=ORIGID_LOOKED_AT))
+    found = [record for record in looked_at if origid.lower() in _origids(record, journal_directory)]
+    if len(looked_at) == ORIGID_LOOKED_AT:
+        click.echo(
+            f"only the last {ORIGID_LOOKED_AT} calls were looked through; narrow them by --until or --trunk", err=True
+        )
+    return found[: wanted.limit]
+
+
+def _origids(record: Record, journal_directory: Path) -> set[str]:
+    """The origination identifiers of a call, as far as the journal still has its frames."""
+    kept = frames_of(journal_directory, record)
+    texts = {str(kept.verdict.facts.get("identity.origid") or "")} if kept.verdict is not None else set()
+    texts |= {
+        frame.signed.origid for frame in (kept.verdict, kept.end) if frame is not None and frame.signed is not None
+    }
+    return {text.lower() for text in texts}
 
 
 def _with_signature(record: Record, journal_directory: Path) -> dict[str, Any]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import json
 import sqlite3
+import sys
 import time
 from pathlib import Path
 
@@ -12,7 +13,7 @@ import pytest
 from click.testing import CliRunner, Result
 from rich.console import Console
 
-from sipguard.b2bua.frames import encode
+from sipguard.b2bua.frames import Signed, encode
 from sipguard.cli import calls
 from sipguard.cli.main import main
 from sipguard.records.record import Batch
@@ -160,3 +161,34 @@ def test_the_id_is_whole_however_narrow_the_terminal(config: Path, width: int, m
     if width >= 80:
         assert "12025550101 reject" in done.stdout.replace("12025550102 ", ""), "who called, and what became of it"
         assert all(len(line.rstrip()) <= width for line in done.stdout.splitlines())
+
+
+def test_calls_are_found_by_the_origid_of_what_came_or_of_ours(config: Path, tmp_path: Path) -> None:
+    ours = [f"de305d54-75b4-431b-adb2-eb6b9e54601{n}" for n in range(3)]
+    at = time.time() - 50.0
+
+    async def fill() -> None:
+        store, batch = SqliteStore(tmp_path / "calls.db"), Batch()
+        writer = Writer(tmp_path / "journal" / "1", MIN_SEGMENT_BYTES)
+        for frame in (
+            samples.verdict("came", at, facts={"identity.origid": ours[0].upper()}),
+            samples.verdict("signed", at, signed=Signed(origid=ours[1])),
+            samples.verdict("later", at),
+            samples.ended("later", signed=Signed(origid=ours[2])),
+            samples.verdict("gone", at, signed=Signed(origid=ours[2])),
+        ):
+            batch.add("1" if frame.decision_id != "gone" else "2", *writer.append(encode(frame)), frame)
+        writer.close()
+        await store.load(batch)
+        await store.close()
+
+    asyncio.run(fill())
+    for origid, found in zip((*ours, "else"), ("came", "signed", "later", ""), strict=True):
+        rows = json.loads(asked(config, "calls", "--json", "--origid", origid).stdout)
+        assert [row["decision_id"] for row in rows] == ([found] if found else [])
+    assert json.loads(asked(config, "calls", "--json", "--origid", ours[0], "--until", "1h").stdout) == []
+
+
+def test_an_origid_is_looked_for_in_so_many_calls(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(sys.modules["sipguard.cli.calls"], "ORIGID_LOOKED_AT", 2)
+    assert "only the last 2 calls were looked through" in asked(config, "calls", "--origid", "x").stderr
