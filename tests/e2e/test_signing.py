@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 import subprocess
+import time
 from pathlib import Path
 from typing import Any, Final
 
@@ -12,6 +13,7 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 
 from sipguard.stir import identity, passport
 from sipguard.stir.certificate import Anchors, read_chain, validate
+from sipguard.stir.errors import InvalidIdentity
 from tests.e2e.calls import CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import Product, wait_for
@@ -129,6 +131,44 @@ def test_a_key_that_changes_is_taken_up_and_a_broken_one_is_not(
     assert calls.status() == 200
     require_verified(header(sent_to(hop), "Identity"), certified)
     calls.caller.close()
+
+
+def test_a_key_changes_under_constant_calls(make_product: MakeProduct, hop: NextHop, tmp_path: Path) -> None:
+    certified = Certified(tmp_path / "signing")
+    product = signing(make_product, certified)
+    calls = Calls(product)
+    old, new = certified.leaf, certified.pki.leaf(spc="709J")
+    signed_by: list[Holder] = []
+
+    def call() -> None:
+        assert calls.status() == 200
+        certified.leaf = new if signed_by and signed_by[-1] is new else old
+        value = header(sent_to(hop), "Identity")
+        if certified.leaf is old and not holds(value, certified):
+            certified.leaf = new
+        assert holds(value, certified), "no call leaves unsigned, none by the old key after one by the new"
+        signed_by.append(certified.leaf)
+
+    for _ in range(5):
+        call()
+    certified.install(new)
+    until = time.monotonic() + 20
+    while signed_by[-1] is old and time.monotonic() < until:
+        call()
+    for _ in range(5):
+        call()
+    assert signed_by[0] is old and signed_by[-1] is new
+    assert product.metric("sipguard_signatures_total", kind="A") == len(signed_by)
+    calls.caller.close()
+
+
+def holds(value: str, certified: Certified) -> bool:
+    """Whether the certificate that is installed vouches for a value."""
+    try:
+        require_verified(value, certified)
+    except InvalidIdentity:
+        return False
+    return True
 
 
 def test_key_and_passphrase_stand_nowhere(make_product: MakeProduct, hop: NextHop, tmp_path: Path) -> None:
