@@ -13,7 +13,7 @@ from sipguard.b2bua import frames
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.checks.identity import Settings
 from sipguard.screening.policy.model import OneOf, Rule
-from sipguard.screening.trunk import Trunk
+from sipguard.screening.trunk import Peer, Trunk
 from tests import pki
 from tests.playbook import ANSWER_SDP, START_AT, Play, Playbook
 
@@ -113,32 +113,45 @@ def test_failing_over_to_another_trunk_while_the_first_try_is_silent_is_none(tru
 
 
 def test_a_fork_with_its_own_branch_is_none(trusting: Open) -> None:
-    """Call-ID and From-tag are those of the first; what arrives by another branch is judged, or refused as merged."""
+    """Call-ID and From-tag are those of the first; it goes on as a call of its own."""
     book, line = trusting(), signed()
     assert book.a.invite(line) == ["b INVITE"]
-    fork = book.a.invited.replace("z9hG4bK", "z9hG4bKx", 1)
-    book.a.send(fork)
-    for invite in book.b.all("INVITE")[1:]:
-        book.b.reply("486 Busy Here", request=invite)
-    book.a.ack()
+    first, one = book.a.invited, book.b.last("INVITE")
+    fork = first.replace("z9hG4bK", "z9hG4bKx", 1)
+    assert book.a.send(fork) == ["b INVITE"]
+    assert book.b.reply("486 Busy Here", request=book.b.last("INVITE")) == ["b ACK", "a 486 Busy Here"]
     book.a.invited = fork
-    book.a.ack()
-    assert set(replays(book)) == {False}
+    assert book.a.ack() == []
+    assert book.b.reply("486 Busy Here", request=one) == ["b ACK", "a 486 Busy Here"]
+    book.a.invited = first
+    assert book.a.ack() == []
+    assert replays(book) == [False, False]
 
 
 def test_a_call_that_passes_here_twice_by_way_of_another_b2bua_is_none(trusting: Open) -> None:
-    """b gives it another Call-ID and sends it back to us before anybody has answered."""
-    book, line = trusting(hop={"route": "carrier"}), signed()
+    """A switch behind b gives it another Call-ID and sends it back to us before anybody has answered."""
+    home_at = ("192.0.2.80", 5060)
+    home_trunk = Trunk("home", "interconnect", (ip_network(home_at[0]),), ("outside",), "hop", (Peer(*home_at),))
+    book, line = trusting(hop={"route": "home"}, trunks=[home_trunk]), signed()
+    home = book.party("home", home_at, "outside")
+    switch = book.party("switch", ("198.51.100.40", 5060), "inside")
     assert book.a.invite(line) == ["b INVITE"]
     first = book.b.last("INVITE")
-    again = book.party("switch", ("198.51.100.40", 5060), "inside")
-    sent = again.invite(line)
-    assert all("482" not in each for each in sent)
+    assert switch.invite(line) == ["home INVITE"]
+    assert home.reply("200 OK", body=ANSWER_SDP) == ["switch 200 OK"]
+    assert switch.ack() == ["home ACK"]
+    assert book.b.reply("200 OK", body=ANSWER_SDP, request=first) == ["a 200 OK"]
+    assert book.a.ack() == ["b ACK"]
     assert replays(book) == [False, False]
-    again.cancel()
-    book.b.reply("486 Busy Here", request=first)
-    book.a.ack()
-    again.ack()
+    thief = book.party("thief", ("192.0.2.10", 5070), "outside")
+    assert thief.invite(line) == ["b INVITE"]
+    assert replays(book) == [False, False, True]
+    assert book.b.reply("486 Busy Here", request=book.b.last("INVITE")) == ["b ACK", "thief 486 Busy Here"]
+    thief.ack()
+    assert home.request("BYE") == ["switch BYE"]
+    assert switch.reply("200 OK", to="BYE") == ["home 200 OK"]
+    assert book.a.request("BYE") == ["b BYE"]
+    assert book.b.reply("200 OK", to="BYE") == ["a 200 OK"]
 
 
 def test_an_invite_that_is_judged_twice_is_none(play: Play) -> None:

@@ -9,6 +9,7 @@ from __future__ import annotations
 import time
 from collections.abc import Callable
 from dataclasses import dataclass, field
+from email.utils import formatdate
 from typing import Any, Final
 
 from tests.e2e.signers import CALLER, Signers, ago, diverted, rogue_key
@@ -108,6 +109,26 @@ GARBAGE: Final = "%$&/()=?!~" * 800  # 8 KB
 SIPPED: Final = f"<sip:{CALLER[1:]}@192.0.2.7;user=phone>"
 
 
+class Dated(str):
+    """A value that is sent with this Date."""
+
+    date = ""
+
+
+def base(age_s: int = 0) -> Make:
+    """A base token of compact form; it is signed for a Date so much older than the one that is sent."""
+
+    def made(signers: Signers, callee: str) -> str:
+        now = int(time.time())
+        bare = {"attest": None, "origid": None}
+        whole = signers.token(callee, iat=now - age_s, header={"ppt": None}, extra=bare)
+        value = Dated(f"..{whole.rpartition('.')[2]};info=<{signers.x5u()}>;alg=ES256")
+        value.date = formatdate(now, usegmt=True)
+        return value
+
+    return made
+
+
 def _compact(signers: Signers, callee: str) -> str:
     return ".." + signers.value(callee).split(".", 2)[2]
 
@@ -155,6 +176,9 @@ REFUSED: Final[dict[str, Row]] = {
     "ppt is another than in the token": Row(tail(";info=<{x5u}>;ppt=div"), 438, "ppt_mismatch"),
     # --- the token
     "compact form of shaken": Row(_compact, 438, "compact_not_allowed"),
+    "compact form without Date": Row(lambda signers, callee: f"{base()(signers, callee)}", 438, "date_missing"),
+    "compact form, Date was changed": Row(base(age_s=5), 438, "signature", facts={"identity.date_differs": False}),
+    "compact form of another caller": Row(base(), 438, "signature", who=f"<sip:+{ANOTHER}@192.0.2.7>"),
     "two parts": Row(text("YQ.YQ;info=<https://certs.example/1.pem>"), 438, "token_malformed"),
     "four parts": Row(raw(lambda value: value.replace(";info", ".YQ;info")), 438, "token_malformed"),
     "no base64url": Row(raw(lambda value: f"!{value[1:]}"), 438, "token_malformed"),
@@ -326,6 +350,19 @@ PASSING: Final[dict[str, Row]] = {
     "several, one of them good": Row(
         several(text("garbage"), token(tamper=True), token()), told=(438, 438), facts={"identity.count": 3}
     ),
+    "behind one whose server is silent": Row(
+        several(by("silent.pem"), by("another copy")),
+        facts={
+            "identity.each": [
+                "shaken waiting - 127.0.0.9 orig+ dest+ fresh+",
+                "shaken passed passed 127.0.0.1 orig+ dest+ fresh+ chain+ signature+",
+            ]
+        },
+    ),
+    "more than are looked at": Row(
+        several(token(), *[text("garbage")] * 11), told=(438,) * 9,
+        facts={"identity.count": 12, "identity.not_looked_at": 2},
+    ),
     "a good one before a stale one": Row(
         several(token(), lambda signers, callee: signers.value(callee, iat=ago(120))), told=(403,)
     ),
@@ -357,6 +394,11 @@ PASSING: Final[dict[str, Row]] = {
     "rcd in a shaken token": Row(claims(rcd={"nam": "Example Voice"}, crn="your order")),
     "unknown claims": Row(claims(x={"y": [1, 2, {"z": None}]}, aaa=1.5)),
     "media key": Row(claims(mky=[{"alg": "sha-256", "dig": "00"}])),
+    "compact form": Row(base(), facts={"identity.count": 1}),
+    "compact form, its caller asserted": Row(
+        base(), who='"Anonymous" <sip:anonymous@anonymous.invalid>',
+        more=("Privacy: id", f"P-Asserted-Identity: <sip:+{CALLER}@192.0.2.7>"), source="pai",
+    ),
     "base PASSporT": Row(
         lambda signers, callee: signers.value(callee, header={"ppt": None}, tail=";info=<{x5u}>;alg=ES256")
     ),

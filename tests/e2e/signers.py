@@ -55,6 +55,7 @@ class Signers:
         odd = {
             "/redirect.pem": _redirect,
             "/hang.pem": _hang,
+            "/silent.pem": _hang,
             "/error.pem": lambda answer: answer.send_error(500),
             "/page.html": _page,
             "/endless.pem": _endless,
@@ -63,7 +64,12 @@ class Signers:
         # Faults of a server are counted by host; each has one of its own, or good ones would be left alone as well.
         self._faulty = {
             name: CertificateServer(self._served, tls=pki.web([host]), host=host, odd=odd).start()
-            for name, host in (("hang.pem", "127.0.0.5"), ("error.pem", "127.0.0.6"), ("endless.pem", "127.0.0.7"))
+            for name, host in (
+                ("hang.pem", "127.0.0.5"),
+                ("error.pem", "127.0.0.6"),
+                ("endless.pem", "127.0.0.7"),
+                ("silent.pem", "127.0.0.9"),
+            )
         }
         self._at_8443 = _server_at_8443(self._served, pki)
 
@@ -93,6 +99,7 @@ class Signers:
         beyond = pki.delegate(reseller, tnauthlist(ones=["13125550101"]))
         holders: dict[str, tuple[Holder, bytes]] = {
             "leaf": (self.leaf, self.leaf.pem),
+            "another copy": (self.leaf, self.leaf.pem),
             "long path": (self.under, self.under.pem + self.middle.pem),
             "turned": (self.under, self.middle.pem + self.under.pem),
             "with root": (self.under, self.under.pem + self.middle.pem + pki.root.pem),

@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from sipguard.stir.errors import PHRASES
-from tests.e2e.identities import ABOVE, PASSING, REFUSED, Row
+from tests.e2e.identities import ABOVE, PASSING, REFUSED, Dated, Row
 from tests.e2e.product import Product, configuration, free_port, wait_for
 from tests.e2e.signers import Signers
 from tests.e2e.sipp import IDENTITIES, Message, Sipp, messages
@@ -161,6 +161,7 @@ class Calls:
             call.values = [made] if isinstance(made, str) else made
         lines = [f"{row.name}: {value}" for value in call.values]
         lines += [_dated(line) for line in row.more]
+        lines += [f"Date: {value.date}" for value in call.values if isinstance(value, Dated)]
         numbers = {"callee": call.callee, "callee10": call.callee[1:], "at": f"{outer[0]}:{outer[1]}"}
         uac = Sipp(
             f"{call.scenario}_uac", call.directory, (call.source, free_port(call.source)), outer,
