@@ -7,6 +7,7 @@ Must not: look into the token (passport.read is strict about its alphabet), fetc
 from __future__ import annotations
 
 from collections.abc import Iterable
+from functools import lru_cache
 from typing import Final
 
 from sipguard.stir.errors import BadIdentityInfo, InvalidIdentity
@@ -29,6 +30,7 @@ _COMMON_TAILS: Final = {
     ";ppt=shaken": (ES256, "shaken"),
     "": (ES256, ""),
 }
+_URLS: Final = 1024  # kept as checked: those of one signer are all alike
 _DEFAULT_PORTS: Final = {"https": 443, "http": 80}
 
 
@@ -71,6 +73,7 @@ def read(value: str) -> IdentityHeader:
     return _read_parameters(token.strip(), rest)
 
 
+@lru_cache(_URLS)
 def check_x5u(url: str, ports: tuple[int, ...], schemes: tuple[str, ...] = ("https",)) -> str:
     """The host (lower case, IPv6 without brackets) of an x5u that may be fetched. Raises BadIdentityInfo.
 

@@ -29,7 +29,7 @@ from sipguard.screening.verification.result import Result
 DIALOGS: Final = 5  # with one token before an answer
 TOKENS: Final = 100_000  # kept at a time; about 500 octets each. At 1000 verified calls a second 65,000 are fresh
 _ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-5 §D.1.2.3
-_HALF: Final = _ORDER >> 1
+_HALF: Final = (_ORDER >> 1).to_bytes(32, "big")
 
 
 class _Seen:
@@ -112,8 +112,8 @@ def is_replay(result: Result, attempt: CallAttempt, replays: Replays, keep_s: fl
 
 def key_of(signature: bytes) -> bytes:
     """SHA-256 of r || s, with s in the lower half: (r, n - s) is a signature of the same, which anybody can write."""
-    s = int.from_bytes(signature[32:], "big")
-    if s > _HALF:
+    if signature[32:] > _HALF:
+        s = int.from_bytes(signature[32:], "big")
         signature = signature[:32] + (_ORDER - s).to_bytes(32, "big")
     return sha256(signature).digest()
 
