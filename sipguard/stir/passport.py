@@ -129,9 +129,15 @@ def read(token: str) -> Passport:
 
 
 def full_form(token: str, x5u: str, orig: Party, dest: Parties, iat: int) -> str:
-    """A base token of compact form with the header and the claims that its signer left out (RFC 8225 §7, §9)."""
-    header = deterministic(Header(alg="ES256", typ="passport", x5u=x5u))
-    claims = deterministic(Claims(iat=iat, orig=orig, dest=dest))
+    """A base token of compact form with the header and the claims that its signer left out (RFC 8225 §7, §9).
+
+    Raises InvalidIdentity where no JSON can hold them.
+    """
+    try:
+        header = deterministic(Header(alg="ES256", typ="passport", x5u=x5u))
+        claims = deterministic(Claims(iat=iat, orig=orig, dest=dest))
+    except UnicodeEncodeError:
+        raise InvalidIdentity("claims_malformed", "half a surrogate pair") from None
     parts = [urlsafe_b64encode(part).rstrip(b"=").decode("ascii") for part in (header, claims)]
     return f"{parts[0]}.{parts[1]}.{token.rpartition('.')[2]}"
 

@@ -111,6 +111,7 @@ FAILS: dict[str, tuple[CallAttempt, str, int]] = {
     "of type div": (call(value(tail=f';info=<{URL}>;ppt="div"')), "compact_not_allowed", 438),
     "of another algorithm": (call(value(tail=f";info=<{URL}>;alg=RS256")), "unsupported_alg", 437),
     "info nobody may fetch": (call(value(tail=";info=<http://certs.example/a>")), "x5u_refused", 436),
+    "no text that JSON can hold": (call(value(), shown="<sip:b\udcff@x.example>;tag=1"), "claims_malformed", 438),
     "half a signature": (call(f"..AAAA;info=<{URL}>"), "signature_malformed", 438),
 }
 
