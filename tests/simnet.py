@@ -255,7 +255,7 @@ class Storm:
     def require_nothing_left(self) -> None:
         """Every table of the engine is empty."""
         engine = self.engine
-        left = (engine.calls, engine.legs, engine.layer.servers, engine.layer.clients, engine._waiting)
+        left = (engine.calls, engine.legs, engine.layer.servers, engine.layer.clients, engine.awaiting)
         assert not any(left), left
         assert len(engine.layer.wheel) == 0
         assert sum(load.calls for load in engine._loads.values()) == 0

@@ -342,7 +342,7 @@ class Soak:
             "client transactions": engine.layer.clients,
             "timers": len(engine.layer.wheel),
             "calls on trunks": sum(load.calls for load in engine._loads.values()),
-            "waiting for certificates": engine._waiting,
+            "waiting for certificates": engine.awaiting,
             "decisions without an end": self.open,
         }
         return {name: table for name, table in tables.items() if table}

@@ -172,10 +172,10 @@ def go_on(engine: Engine, setup: Setup) -> None:
     policy = ruleset.compiled(call.trunk.name)
     result = screen(setup.screening, setup.attempt, policy, ruleset, setup.context)
     if type(result) is Waiting:
-        engine.wait(setup, result.needs)
+        engine.awaiting.wait(setup, result.needs)
         return
     if setup.asked_for is not None:
-        engine.stop_waiting(setup)
+        engine.awaiting.stop(setup)
     assert isinstance(result, Verdict)
     if setup.screening.emergency and not call.emergency:  # its certificate had to be fetched first
         engine.counts[_EMERGENCIES] += 1

@@ -10,20 +10,19 @@ from collections.abc import Callable, Iterable, MutableSequence
 from hashlib import sha256
 from typing import Final
 
-from sipguard.b2bua import admission, frames
+from sipguard.b2bua import frames
+from sipguard.b2bua.awaiting import Awaiting
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import (
     Clock,
     Command,
     Control,
     Drain,
-    Fetch,
     Fetched,
     FetchFailed,
     Hangup,
     Held,
     Identifiers,
-    Keep,
     Mode,
     Record,
     Rekey,
@@ -42,7 +41,6 @@ from sipguard.b2bua.place import Place, places_of
 from sipguard.b2bua.probing import Probes
 from sipguard.b2bua.recovery import Remains, take_up
 from sipguard.b2bua.refusals import Refusals
-from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.sources import Sources
 from sipguard.b2bua.trunk_load import TrunkLoad
 from sipguard.b2bua.within import ack, cancel, within
@@ -68,12 +66,9 @@ from sipguard.sip.transaction import (
 from sipguard.sip.uri import name_addr, tag_of
 from sipguard.sip.via import has_alias
 from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
-from sipguard.stir.errors import BadIdentityInfo, StirError
 
 KEEP_ALIVE: Final = (b"", b"\r", b"\n", b"\0", b" ")  # what datagrams that only hold a port open begin with
 MALFORMED: Final = INDEX["malformed"]
-AWAITED_LIMIT: Final = 1024  # certificates that are being fetched; calls that need another go on without
-LOST_S: Final = 10.0  # no answer takes longer
 EARLY_REQUESTS: Final = 1000  # PRACKs and UPDATEs may have left in a dialog that is ended before it is known
 CSEQ_MOST: Final = 2**31 - 2  # RFC 3261 §8.1.1.5, less one
 STRAY: Final = INDEX["stray_responses"]
@@ -93,16 +88,6 @@ class NoUser:
 
 
 NOBODY: Final = NoUser()
-
-
-class Awaited:
-    """What is being fetched: since when (monotonic), and the calls that wait for it."""
-
-    __slots__ = ("at", "setups")
-
-    def __init__(self, at: float) -> None:
-        self.at = at
-        self.setups: list[Setup] = []
 
 
 class Engine:
@@ -131,13 +116,13 @@ class Engine:
         self.modes: dict[str, str] = {}
         self.clock = Clock(0.0, 0.0)
         self.flow = Flow(0, "udp", "", ("", 0))
-        self._certificates = certificates
+        self.certificates = certificates
         self._listed = NO_ANCHORS
         self._counters = Counters()
         self._replays = Replays()
         self._loads: dict[str, TrunkLoad] = {}
         self.listeners: dict[str, Place] = {}
-        self._waiting: dict[str, Awaited] = {}  # a key stands here while it is fetched
+        self.awaiting = Awaiting(self)
         self._use(ruleset)
 
     def _use(self, ruleset: Ruleset) -> None:
@@ -152,8 +137,8 @@ class Engine:
 
     def _use_anchors(self) -> None:
         """Trusts the anchors of the Ruleset and those listed."""
-        self._certificates = self._certificates.with_anchors(self.ruleset.anchors.joined(self._listed))
-        self.context = Context(self.ruleset.lists, self._counters, self._certificates, self._replays)
+        self.certificates = self.certificates.with_anchors(self.ruleset.anchors.joined(self._listed))
+        self.context = Context(self.ruleset.lists, self._counters, self.certificates, self._replays)
 
     def _use_peers(self) -> None:
         """Takes the peers of the Ruleset as they are now, those under names included."""
@@ -233,27 +218,8 @@ class Engine:
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over, or that needed it no more, have gone on without."""
         out = self._turn(clock)
-        asked = self._waiting.pop(need.key, None)
-        waiting = asked.setups if asked is not None else []
-        if isinstance(result, Fetched):
-            self._fetched(need.key, result, waiting)
-        else:
-            self.counts[INDEX["fetches_failed"]] += 1
-            self._certificates.put_failure(need.key, BadIdentityInfo(result.reason), clock.unix)
-        for setup in waiting:
-            if setup.asked_for is not None and need.key in setup.asked_for:
-                setup.asked_for.remove(need.key)
-                admission.go_on(self, setup)
+        self.awaiting.answered(need.key, result)
         return out
-
-    def _fetched(self, url: str, result: Fetched, waiting: list[Setup]) -> None:
-        """Judges what was fetched, under the anchors of today and those that calls began with."""
-        unix, certificates = self.clock.unix, self._certificates
-        for context in {setup.context for setup in waiting} - {self.context}:  # of before a reload
-            context.certificates.put(url, result.octets, result.lifetime_s, unix, result.age_s)
-        found = certificates.put(url, result.octets, result.lifetime_s, unix, result.age_s)
-        if not result.kept and not isinstance(found, StirError):
-            self.layer.out.append(Keep(url, certificates.used_at(url)))
 
     def control(self, what: Control, clock: Clock) -> list[Command]:
         """An operator's wish."""
@@ -268,7 +234,7 @@ class Engine:
         elif isinstance(what, Trust):
             self._trust(what, clock)
         elif isinstance(what, Held):
-            self._certificates.hold(
+            self.certificates.hold(
                 what.url, what.octets, what.lifetime_s, clock.unix, what.age_s, what.used_at or clock.unix
             )
         elif isinstance(what, Drain):
@@ -306,7 +272,7 @@ class Engine:
 
     def _trust(self, what: Trust, clock: Clock) -> None:
         """The CRL binds every call from now on, the list those that begin from now on."""
-        self._certificates.use_crl(what.crl, what.crl_required, what.version)
+        self.certificates.use_crl(what.crl, what.crl_required, what.version)
         if what.listed.revision != self._listed.revision:
             self._listed = what.listed
             self._use_anchors()
@@ -498,58 +464,12 @@ class Engine:
             return self.ruleset.mode
         return modes.get(trunk.name) or modes.get("") or self.ruleset.mode
 
-    # ------------------------------------------------------------------ waiting
-
-    def wait(self, setup: Setup, needs: tuple[Need, ...]) -> None:
-        """Lets a call wait for the first of `needs` that serves; each is asked for once for all that wait for it.
-
-        Its budget began with the first that it waited for, and is not prolonged by what it needs then.
-        """
-        asked_for = setup.asked_for if setup.asked_for is not None else set()
-        for need in needs:
-            if need.key not in asked_for:
-                asked = self._waiting.get(need.key)
-                if asked is None:
-                    if len(self._waiting) >= AWAITED_LIMIT:
-                        self.counts[INDEX["fetches_busy"]] += 1
-                        continue
-                    asked = self._ask(need)
-                    self.counts[INDEX["fetches"]] += 1
-                asked_for.add(need.key)
-                asked.setups.append(setup)
-        if not asked_for:
-            self.stop_waiting(setup)
-            admission.give_up(self, setup, "identity", "x5u_busy")
-        elif setup.asked_for is None:
-            setup.asked_for = asked_for
-            setup.server.expect(self.clock.now)
-            self.layer.wheel.set(setup, self.clock.now + needs[0].budget_s)
-
-    def _ask(self, need: Need) -> Awaited:
-        asked = self._waiting[need.key] = Awaited(self.clock.now)
-        anew = self._certificates.wants_anew(need.key)
-        self.layer.out.append(Fetch(need, anew))
-        return asked
-
-    def late(self, setup: Setup) -> None:
-        """The budget of what a call waits for is over; the answers are for later calls."""
-        self.counts[INDEX["fetches_late"]] += 1
-        self.stop_waiting(setup)
-        admission.give_up(self, setup, "identity", "x5u_timeout")
-
-    def stop_waiting(self, setup: Setup) -> None:
-        """A call needs no more of what it waits for, or its caller gave up."""
-        self.layer.wheel.cancel(setup)
-        for key in setup.asked_for or ():
-            asked = self._waiting.get(key)
-            if asked is not None and setup in asked.setups:
-                asked.setups.remove(setup)
-        setup.asked_for = None
+    # ------------------------------------------------------------------ once a second
 
     def second(self, clock: Clock) -> list[Command]:
         """To be asked about once a second: sets the counts that are levels, asks for certificates that grow old."""
         out = self._turn(clock)
-        self._renew(clock)
+        self.awaiting.renew()
         if self.peers.names.second(clock.now):
             self._use_peers()
         self._probes.second(self, clock.now)
@@ -557,21 +477,6 @@ class Engine:
         self._levels(clock.now)
         self._signer_levels(clock.unix)
         return out
-
-    def _renew(self, clock: Clock) -> None:
-        """Asks for certificates that grow old, and again for those that calls miss."""
-        waiting, certificates = self._waiting, self._certificates
-        for url in [url for url, asked in waiting.items() if clock.now - asked.at > LOST_S]:
-            setups = waiting.pop(url).setups  # whoever fetched it has died
-            if setups:
-                self._ask(Need("certificate", url, 0.0)).setups += setups
-        for url in certificates.due(clock.unix):
-            if url not in waiting:
-                need = Need("certificate", url, 0.0)
-                self.layer.out.append(Fetch(need, True, certificates.used_at(url)))
-        for url in certificates.retries(clock.unix):
-            if url not in waiting and len(waiting) < AWAITED_LIMIT:
-                self._ask(Need("certificate", url, 0.0))
 
     def _note_peers(self, clock: Clock) -> None:
         """Writes down which peers are passed over from now on, and which no longer."""
@@ -603,7 +508,7 @@ class Engine:
         counts[INDEX["dialogs"]] = len(self.legs)
         counts[INDEX["transactions"]] = len(layer.servers) + len(layer.clients)
         counts[INDEX["timers"]] = len(layer.wheel)
-        hits, misses, refusals, kept, failed = self._certificates.counts()
+        hits, misses, refusals, kept, failed = self.certificates.counts()
         counts[INDEX["certificates_hit"]], counts[INDEX["certificates_missed"]] = hits, misses
         counts[INDEX["certificates_refused"]] = refusals
         counts[INDEX["certificates_kept"]], counts[INDEX["certificates_failed"]] = kept, failed

@@ -170,7 +170,7 @@ class Setup:
 
     def expired(self, now: float) -> None:
         """What a check waits for did not come within its budget."""
-        self.call.engine.late(self)
+        self.call.engine.awaiting.late(self)
 
     def forward(self, hops: list[Hop]) -> None:
         """Sends the INVITE to the first of `hops` that does not fail; takes from it."""
@@ -450,7 +450,7 @@ class Setup:
         self.send_final(status, phrase)
         call.final = (status, phrase, reason)
         if before == SCREENING:  # nothing was decided, so nothing is kept
-            call.engine.stop_waiting(self)
+            call.engine.awaiting.stop(self)
             call.close("")
             return
         call.record_end(disposition)

@@ -577,7 +577,7 @@ def test_too_many_certificates_at_once_cost_no_call_its_latency(
     trusting: Play, signed: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     """A flood of URLs: calls that need one more go on at once, unverified."""
-    monkeypatch.setattr("sipguard.b2bua.engine.AWAITED_LIMIT", 0)
+    monkeypatch.setattr("sipguard.b2bua.awaiting.AWAITED_LIMIT", 0)
     book = trusting()
     assert book.a.invite(signed) == ["b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]

@@ -207,7 +207,7 @@ class Ground:
             "servers": engine.layer.servers,
             "clients": engine.layer.clients,
             "timers": len(engine.layer.wheel),
-            "waiting": engine._waiting,
+            "waiting": engine.awaiting,
             "neither answered nor given up": self.stuck,
         }
         return [f"{name}: {table}" for name, table in tables.items() if table]
