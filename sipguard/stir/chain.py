@@ -14,14 +14,17 @@ from typing import Final
 
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
+from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sipguard.stir.errors import UnsupportedCredential
 from sipguard.stir.extensions import UNDERSTOOD, UNREADABLE, Extensions
 
 CHAIN_LIMIT: Final = 8  # certificates in one PEM file, and on one path
-_SIGNATURES_LIMIT: Final = 16  # signatures checked for one chain, whatever its certificates claim
 _SEEN_LIMIT: Final = 4096  # authorities and their signatures remembered; all STI-CAs of a country are some hundred
+_COST_LIMIT: Final = 12  # of the signatures checked for one chain, whatever its certificates claim
+_COSTS: Final = {"secp256r1": 1, "secp384r1": 4}  # of a signature by such a key; certificates between have no others
+_ANCHOR_COST: Final = 4  # of any other key, which an anchor may have
 _STRONG: Final = ("sha256", "sha384", "sha512")
 
 
@@ -124,18 +127,23 @@ class Seen:
 
 
 class Walk:
-    """The search, with a bound on the signatures that it may check. `unix_at` None looks past validity."""
+    """The search, with a bound on what the signatures that it checks may cost. `unix_at` None looks past validity.
 
-    __slots__ = ("_anchors", "_detail", "_pool", "_seen", "_signatures", "_unix_at", "_why")
+    Who serves a chain may be hostile, and it is judged between calls: a key of a kind that no authority of SHAKEN has
+    is refused before it is used, and what costs nothing is asked first.
+    """
+
+    __slots__ = ("_anchors", "_by_subject", "_cost", "_detail", "_pool", "_seen", "_unix_at", "_why")
 
     def __init__(
         self, pool: Sequence[x509.Certificate], anchors: Anchors, unix_at: float | None, seen: Seen | None = None
     ) -> None:
         self._pool = pool
-        self._seen = seen
+        self._by_subject: dict[x509.Name, list[x509.Certificate]] = {}  # of the pool, once it was asked for
+        self._seen = seen if seen is not None else Seen()
         self._anchors = anchors
         self._unix_at = unix_at
-        self._signatures = _SIGNATURES_LIMIT
+        self._cost = 0
         self._why = "chain_untrusted"
         self._detail = ""
 
@@ -168,26 +176,33 @@ class Walk:
         link = path[-1]
         name, aki = link.certificate.issuer, link.extensions.aki
         on_path = [one.certificate for one in path]
-        pooled = [one for one in self._pool if one not in on_path and one.subject == name and one not in self._anchors]
-        for ones, anchored in ((self._anchors.of_subject(name), True), (pooled, False)):
-            ordered = ones if len(ones) == 1 else sorted(ones, key=lambda one: _ski(one) != aki)
-            yield from ((one, anchored) for one in ordered)
+        yield from ((one, True) for one in _in_order(self._anchors.of_subject(name), aki))
+        pooled = [one for one in self._of_subject(name) if one not in on_path]
+        yield from ((one, False) for one in _in_order(pooled, aki))
+
+    def _of_subject(self, name: x509.Name) -> Sequence[x509.Certificate]:
+        """Those of the pool that have this name and are no anchors. A name is read once: it may be long."""
+        if not self._by_subject:
+            for one in self._pool:
+                if one not in self._anchors:
+                    self._by_subject.setdefault(one.subject, []).append(one)
+        return self._by_subject.get(name, ())
 
     def _issuer(self, candidate: x509.Certificate, anchored: bool, path: list[Link]) -> Link | None:
         """The link of `candidate` if it may stand above `path` and signed its end; else the reason is kept."""
-        if self._signatures == 0:
-            self._why, self._detail = "chain_too_long", ""
-            return None
-        self._signatures -= 1
         try:
-            if self._seen is None or not path[-1].extensions.ca:
-                _require_signed(path[-1].certificate, candidate)
-            else:
-                self._seen.require_signed(path[-1].certificate, candidate)
-            issuer = self._link(candidate, anchored)
+            cost = _cost_of(candidate, anchored)
+            issuer = self._anchors.link(candidate) if anchored else self._seen.link(candidate)
             _require_authority(issuer, path[1:])
-            _require_scope(issuer, path[-1])
             _require_valid(candidate, self._unix_at)
+            self._cost += cost
+            if self._cost > _COST_LIMIT:
+                raise UnsupportedCredential("chain_too_long")
+            if path[-1].extensions.ca:
+                self._seen.require_signed(path[-1].certificate, candidate)
+            else:
+                _require_signed(path[-1].certificate, candidate)
+            _require_scope(issuer, path[-1])
         except UnsupportedCredential as error:
             self._why, self._detail = error.reason, error.detail
             return None
@@ -196,10 +211,21 @@ class Walk:
             return None
         return issuer
 
-    def _link(self, candidate: x509.Certificate, anchored: bool) -> Link:
-        if anchored:
-            return self._anchors.link(candidate)
-        return Link(candidate) if self._seen is None else self._seen.link(candidate)
+
+def _in_order(ones: Sequence[x509.Certificate], aki: bytes) -> Sequence[x509.Certificate]:
+    """Those with the key that is asked for first."""
+    return ones if len(ones) <= 1 else sorted(ones, key=lambda one: _ski(one) != aki)
+
+
+def _cost_of(issuer: x509.Certificate, anchored: bool) -> int:
+    """What checking a signature by its key costs. Raises UnsupportedCredential where only an anchor may have such."""
+    key = issuer.public_key()
+    cost = _COSTS.get(key.curve.name) if isinstance(key, EllipticCurvePublicKey) else None
+    if cost is not None:
+        return cost
+    if not anchored:
+        raise UnsupportedCredential("key_unsupported", "an authority that is no anchor has a P-256 or P-384 key")
+    return _ANCHOR_COST
 
 
 def load_pem(octets: bytes) -> list[x509.Certificate]:

@@ -12,6 +12,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
+from cryptography.hazmat.primitives.serialization import Encoding
 from cryptography.x509.oid import NameOID
 
 from sipguard.stir.chain import CHAIN_LIMIT, NO_ANCHORS, Anchors, Link, Walk, load_pem, validity
@@ -25,6 +26,7 @@ from sipguard.stir.tnauthlist import TNAuthList
 __all__ = ["CHAIN_LIMIT", "NO_ANCHORS", "PEM_LIMIT", "Anchors", "Credential", "read_chain", "validate"]
 
 PEM_LIMIT: Final = 64 * 1024
+DER_LIMIT: Final = 8 * 1024  # of all certificates in it; real ones have some 700 octets each
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _SEQUENCE: Final = b"\x30"  # what DER begins with
 
@@ -103,11 +105,15 @@ def read_chain(octets: bytes) -> list[x509.Certificate]:
     if count > CHAIN_LIMIT:
         raise UnsupportedCredential("chain_too_long")
     if count or octets[:1] != _SEQUENCE:
-        return load_pem(octets)
-    try:
-        return [x509.load_der_x509_certificate(octets)]
-    except UNREADABLE as error:
-        raise UnsupportedCredential("pem_malformed", str(error)) from None
+        chain = load_pem(octets)
+    else:
+        try:
+            chain = [x509.load_der_x509_certificate(octets)]
+        except UNREADABLE as error:
+            raise UnsupportedCredential("pem_malformed", str(error)) from None
+    if sum(len(one.public_bytes(Encoding.DER)) for one in chain) > DER_LIMIT:
+        raise UnsupportedCredential("pem_too_large", f"certificates of more than {DER_LIMIT} octets")
+    return chain
 
 
 def validate(chain: Sequence[x509.Certificate], anchors: Anchors, unix_at: float) -> Credential:

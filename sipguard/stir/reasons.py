@@ -41,7 +41,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     # --- 437
     "unsupported_alg": (437, "the token is signed by another algorithm than ES256"),
     "pem_malformed": (437, "the certificate file cannot be read"),
-    "pem_too_large": (437, "the certificate file is longer than 64 KiB"),
+    "pem_too_large": (437, "the certificate file is longer than 64 KiB, its certificates than 8 KiB"),
     "certificate_malformed": (437, "a certificate of the chain cannot be read"),
     "certificate_expired": (437, "the chain is not valid any more, now or at `iat`"),
     "certificate_not_yet_valid": (437, "the chain is not valid yet, now or at `iat`"),
@@ -52,7 +52,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "chain_signature": (437, "a certificate of the chain was not signed by its issuer, or by a hash that is broken"),
     "chain_too_long": (437, "the chain has too many certificates or asks for too many signatures"),
     "leaf_is_authority": (437, "the chain has authorities only"),
-    "key_unsupported": (437, "the key is not on P-256, or may not sign"),
+    "key_unsupported": (437, "the key is not on P-256 (of an authority: P-384), or may not sign"),
     "extension_unsupported": (437, "a critical extension is unknown"),
     "constraints_malformed": (437, "its constraints on claims cannot be read (RFC 8226 §8, RFC 9118)"),
     "delegate_scope": (437, "a delegate has an SPC or numbers that its parent has not (RFC 9060 §4)"),

@@ -90,7 +90,15 @@ TRUSTED: dict[str, Callable[[], Credential]] = {
     ),
     "pathLen 0 over a leaf": lambda: judge(PKI.leaf(issuer=(tight := PKI.authority(path_length=0))).pem, tight.pem),
     "anchor on P-384": lambda: p384(),
+    "intermediate on P-384": lambda: judge(
+        PKI.leaf(issuer=(upper := authority(ec.generate_private_key(ec.SECP384R1())))).pem, upper.pem
+    ),
 }
+
+
+def authority(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> pki.Holder:
+    """An intermediate with this key."""
+    return PKI.issue(PKI.root, pki.name("Odd SHAKEN CA"), key, pki.authority_extensions(), PKI.now - DAY, 30)
 
 
 def p384() -> Credential:
@@ -104,6 +112,11 @@ def p384() -> Credential:
         30,
     )
     return judge(PKI.leaf(issuer=root).pem, anchors=Anchors([root.certificate]))
+
+
+def test_an_anchor_may_have_an_rsa_key() -> None:
+    found = judge(PKI.leaf(issuer=OLD_FASHIONED).pem, anchors=Anchors([OLD_FASHIONED.certificate]))
+    assert "authority_key" in found.warnings
 
 
 @pytest.mark.parametrize("make", TRUSTED.values(), ids=TRUSTED)
@@ -155,6 +168,22 @@ def sha1() -> bytes:
     whole = PKI.leaf(issuer=OLD_FASHIONED).certificate.public_bytes(Encoding.DER)
     sha256_rsa, sha1_rsa = bytes.fromhex("2a864886f70d01010b"), bytes.fromhex("2a864886f70d010105")
     return whole.replace(sha256_rsa, sha1_rsa)
+
+
+def foreign(key: ec.EllipticCurvePrivateKey | rsa.RSAPrivateKey) -> bytes:
+    """A chain whose leaf another key of the same kind signed: were that asked, it would be `chain_signature`."""
+    above = authority(key)
+    if isinstance(key, rsa.RSAPrivateKey):
+        other = pki.Holder(above.certificate, rsa.generate_private_key(65537, 2048))
+    else:
+        other = pki.Holder(above.certificate, ec.generate_private_key(key.curve))
+    return PKI.leaf(issuer=other).pem + above.pem
+
+
+def big() -> pki.Holder:
+    """A leaf with a name of 2 KiB."""
+    parts = x509.Name([x509.NameAttribute(x509.NameOID.ORGANIZATIONAL_UNIT_NAME, "x" * 60)] * 30)
+    return PKI.issue(PKI.root, parts, pki.new_key(), LEAF_EXTENSIONS, PKI.now - DAY, 30)
 
 
 UNTRUSTED: dict[str, tuple[Callable[[], Credential], str]] = {
@@ -210,6 +239,19 @@ UNTRUSTED: dict[str, tuple[Callable[[], Credential], str]] = {
         lambda: judge(PKI.leaf(key=rsa.generate_private_key(65537, 2048)).pem),
         "key_unsupported",
     ),
+    "an authority between with an RSA key": (
+        lambda: judge(foreign(rsa.generate_private_key(65537, 4096))),
+        "key_unsupported",
+    ),
+    "an authority between on P-521": (
+        lambda: judge(foreign(ec.generate_private_key(ec.SECP521R1()))),
+        "key_unsupported",
+    ),
+    "an authority between on another curve": (
+        lambda: judge(foreign(ec.generate_private_key(ec.BrainpoolP512R1()))),
+        "key_unsupported",
+    ),
+    "large names": (lambda: judge(*[big().pem for _ in range(4)]), "pem_too_large"),
     "unknown critical extension": (
         lambda: judge(PKI.leaf(extensions=[*LEAF_EXTENSIONS, (UNKNOWN, True)]).pem),
         "extension_unsupported",
