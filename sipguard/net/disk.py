@@ -2,12 +2,14 @@
 
 Enters: what was fetched and has validated. Leaves: the same, as long as it may be kept. One file per URL, named by its
 hash: a line of JSON (Head), then the octets; its mtime says when it was used last. Processes may write side by side:
-a file is replaced as a whole. Must not: fail a fetch; a full disk is counted.
+a file is replaced as a whole. Where there are too many, those of the certificates that stand under the most URLs go
+first. Must not: fail a fetch; a full disk is counted.
 """
 
 from __future__ import annotations
 
 import os
+from collections import Counter
 from collections.abc import Iterator
 from contextlib import suppress
 from hashlib import sha256
@@ -17,8 +19,10 @@ from typing import Final
 import msgspec
 from cryptography import x509
 from cryptography.exceptions import UnsupportedAlgorithm
+from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir.certificate import MIN_LIFETIME_S, REFRESH_SHARE
+from sipguard.stir.certificate import MIN_LIFETIME_S, REFRESH_SHARE, URLS_PER_LEAF
+from sipguard.stir.extensions import UNREADABLE
 
 FILES_LIMIT: Final = 20_000  # the United States have some 18,000
 FILE_LIMIT: Final = 1 << 20  # octets; a larger file is none of ours
@@ -28,13 +32,17 @@ _HALF_S: Final = 60.0  # no write takes longer
 
 
 class Head(msgspec.Struct):
-    """Unix seconds. `sha256` is of the octets, "" in copies of 0.1.0; `type` the content type where it is unusual."""
+    """Unix seconds. `sha256` is of the octets, `leaf` of the leaf's DER, both "" in copies of earlier releases.
+
+    `type` is the content type where it is unusual.
+    """
 
     url: str
     fetched_at: float
     expires_at: float
     sha256: str = ""
     type: str = ""
+    leaf: str = ""
 
 
 class Copy:
@@ -59,6 +67,7 @@ class Disk:
         self.failures = 0  # copies that could not be written
         directory.mkdir(parents=True, exist_ok=True)
         self.files = sum(1 for _ in self._paths())
+        self._leaves: dict[str, str] = {}  # leaf by name of a file, of what was written or swept since the start
 
     def read(self, url: str, unix_at: float) -> Copy | None:
         """The copy of `url`, None where there is none that is alive and whole. It counts as used now."""
@@ -87,7 +96,7 @@ class Disk:
         if end_at is None or end_at <= unix_at:
             return
         expires_at = min(unix_at + max(lifetime_s, MIN_LIFETIME_S), end_at)
-        head = Head(url, unix_at, expires_at, sha256(octets).hexdigest(), type)
+        head = Head(url, unix_at, expires_at, sha256(octets).hexdigest(), type, _leaf(octets))
         path = self._directory / _name(url)
         part = path.with_name(f"{path.name}.{os.getpid()}.part")
         try:
@@ -101,6 +110,7 @@ class Disk:
             self.failures += 1
             self._remove(part)
             return
+        self._leaves[path.name] = head.leaf
         self._touch(path, used_at or unix_at)
 
     def used(self, url: str, used_at: float) -> None:
@@ -109,6 +119,7 @@ class Disk:
 
     def forget(self, url: str) -> None:
         """Removes the copy of `url`."""
+        self._leaves.pop(_name(url), None)
         self._remove(self._directory / _name(url))
 
     def sweep(self, unix_at: float, unused_since: float) -> None:
@@ -116,21 +127,31 @@ class Disk:
         for part in self._directory.glob("*.part"):  # of a process that was killed
             if not 0.0 <= unix_at - part.stat().st_mtime < _HALF_S:
                 self._remove(part)
-        files = 0
+        leaves = {}
         for path in self._paths():
             found = _read(path, unix_at)
             if found is None or found.head.expires_at <= unix_at or found.used_at < unused_since:
                 self._remove(path)
             else:
-                files += 1
-        self.files = files
+                leaves[path.name] = found.head.leaf or _leaf(found.octets)
+        self._leaves = leaves
+        self.files = len(leaves)
 
     def _prune(self) -> None:
-        """Makes room: the least recently used go."""
-        found = sorted((path.stat().st_mtime, path) for path in self._paths())
-        gone = found[: len(found) - self._limit + self._limit // _PRUNED_SHARE + 1]
-        for _, path in gone:
+        """Makes room: of certificates under many URLs the least recently used go, then of all."""
+        found = sorted(((path.stat().st_mtime, path) for path in self._paths()), reverse=True)
+        greedy: list[Path] = []
+        others: list[Path] = []
+        seen = Counter[str]()
+        for _, path in found:
+            leaf = self._leaves.get(path.name, "")
+            seen[leaf] += leaf != ""
+            (greedy if seen[leaf] > URLS_PER_LEAF else others).append(path)
+        count = len(found) - self._limit + self._limit // _PRUNED_SHARE + 1
+        gone = [*reversed(greedy), *reversed(others)][:count]
+        for path in gone:
             self._remove(path)
+            self._leaves.pop(path.name, None)
         self.files = len(found) - len(gone)
 
     def _paths(self) -> Iterator[Path]:
@@ -178,3 +199,18 @@ def _end(octets: bytes) -> float | None:
         return min(one.not_valid_after_utc.timestamp() for one in chain)
     except (ValueError, UnsupportedAlgorithm):
         return None
+
+
+def _leaf(octets: bytes) -> str:
+    """SHA-256 of the first certificate that is no authority's, hex; "" where there is none."""
+    try:
+        for one in x509.load_pem_x509_certificates(octets):
+            try:
+                authority = one.extensions.get_extension_for_class(x509.BasicConstraints).value.ca
+            except x509.ExtensionNotFound:
+                authority = False
+            if not authority:
+                return one.fingerprint(SHA256()).hex()
+    except UNREADABLE:
+        pass
+    return ""

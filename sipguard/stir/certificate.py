@@ -2,12 +2,15 @@
 
 Enters: octets that were fetched, failures to fetch, the time. Leaves: a Credential, the reason why there
 is none, or None: it must be fetched. Facts A6.4. A CRL that is swapped in is asked of each from then on.
-Must not: fetch, know the time, grow beyond its capacity. An entry is dropped when it is least recently used.
+Must not: fetch, know the time, grow beyond its capacity. Where there is no room, an old entry of the certificate that
+stands under the most URLs goes, if those are many, since who has one can serve it under any number of them; else the
+least recently used.
 """
 
 from __future__ import annotations
 
 from heapq import heapify, heappop, heappush
+from itertools import islice
 from typing import Final
 from zlib import crc32
 
@@ -26,18 +29,24 @@ _SOON_S: Final = 10.0  # a copy from disk that is due already
 _AHEAD_S: Final = 3.0  # before a failure is forgotten, what calls still ask for is tried again
 _BRIEF: Final = frozenset(("x5u_busy", "x5u_breaker_open", "x5u_fetcher_closed"))  # nobody was asked
 _BRIEF_S: Final = 5.0
+URLS_PER_LEAF: Final = 16  # that lead to one certificate; where there are more they go first
+_LOOKED_AT: Final = 8  # of them, to find one that is not in use
 _FAILED_SHARE: Final = 4  # failures take at most a quarter of the capacity
 _REVOKED: Final = UnsupportedCredential("certificate_revoked")
 _CRL_STALE: Final = UnsupportedCredential("crl_stale")
 
 
 class _Kept:
-    """Octets, and what they came to under the anchors of `revision`; outcome None and revision "" until looked at."""
+    """Octets, and what they came to under the anchors of `revision`; outcome None and revision "" until looked at.
 
-    __slots__ = ("crl", "expires_at", "octets", "outcome", "refresh_at", "revision", "revoked", "used_at")
+    `leaf` is the SHA-256 of its leaf, "" until it was valid once.
+    """
+
+    __slots__ = ("crl", "expires_at", "leaf", "octets", "outcome", "refresh_at", "revision", "revoked", "used_at")
 
     def __init__(self, octets: bytes, expires_at: float, refresh_at: float, used_at: float) -> None:
         self.octets = octets
+        self.leaf = ""
         self.outcome: Credential | StirError | None = None
         self.revision = ""
         self.expires_at = expires_at
@@ -65,8 +74,8 @@ class _Shelf:
     """What the stores of successive anchors share. Dicts stand in order of use, the next to go first."""
 
     __slots__ = (
-        "capacity", "crl", "crl_required", "due", "failed", "hits", "kept", "misses", "refusals", "retries",
-        "trust_version",
+        "capacity", "crl", "crl_required", "due", "failed", "greedy", "hits", "kept", "leaves", "misses", "refusals",
+        "retries", "trust_version",
     )  # fmt: skip
 
     def __init__(self, capacity: int) -> None:
@@ -75,10 +84,41 @@ class _Shelf:
         self.crl_required = False  # nobody is trusted while it is stale
         self.trust_version = ""
         self.kept: dict[str, _Kept] = {}
+        self.leaves: dict[str, dict[str, None]] = {}  # by SHA-256 of a leaf: the URLs that lead to it, the oldest first
+        self.greedy: set[str] = set()  # leaves with more than URLS_PER_LEAF
         self.failed: dict[str, _Failed] = {}
         self.due: list[tuple[float, str]] = []  # heap; an item that differs from its entry is stale
         self.retries: list[tuple[float, str]] = []  # the same of failures
         self.hits = self.misses = self.refusals = 0  # lookups: a credential, nothing known, a failure believed
+
+    def belongs(self, url: str, kept: _Kept, leaf: str) -> None:
+        """What is kept from `url` has this leaf."""
+        kept.leaf = leaf
+        urls = self.leaves.setdefault(leaf, {})
+        urls[url] = None
+        if len(urls) > URLS_PER_LEAF:
+            self.greedy.add(leaf)
+
+    def gone(self, url: str, kept: _Kept) -> None:
+        """What was kept from `url` is kept no longer."""
+        urls = self.leaves.get(kept.leaf)
+        if urls is None:
+            return
+        urls.pop(url, None)
+        if len(urls) <= URLS_PER_LEAF:
+            self.greedy.discard(kept.leaf)
+        if not urls:
+            del self.leaves[kept.leaf]
+
+    def make_room(self) -> None:
+        """Drops one entry."""
+        kept = self.kept
+        url = next(iter(kept))
+        if self.greedy:
+            greediest = max(self.greedy, key=lambda leaf: len(self.leaves[leaf]))
+            some = islice(self.leaves[greediest], _LOOKED_AT)
+            url = min(some, key=lambda one: kept[one].used_at)
+        self.gone(url, kept.pop(url))
 
 
 class CertificateStore:
@@ -131,6 +171,8 @@ class CertificateStore:
             kept.used_at = unix_at
             shelf.hits += 1
             return kept.outcome if shelf.crl is None else self._unrevoked(url, kept, shelf.crl, unix_at)
+        if kept is not None:
+            shelf.gone(url, kept)
         failed = shelf.failed.get(url)
         if failed is None or not 0.0 < failed.until_at - unix_at <= _NEGATIVE_MOST_S:
             shelf.misses += 1
@@ -169,6 +211,7 @@ class CertificateStore:
         kept.expires_at = min(kept.expires_at, outcome.not_after_at)
         kept.refresh_at = _refresh_at(unix_at, age_s, kept.expires_at)
         shelf.failed.pop(url, None)
+        shelf.belongs(url, kept, outcome.sha256)
         self._push(kept.refresh_at, url)
         return outcome
 
@@ -191,7 +234,7 @@ class CertificateStore:
             if entry is None or entry.refresh_at != at:
                 continue
             if unix_at >= entry.expires_at:
-                del kept[url]
+                self._shelf.gone(url, kept.pop(url))
                 continue
             urls.append(url)
             entry.refresh_at = unix_at + _RETRY_S
@@ -249,17 +292,21 @@ class CertificateStore:
             self._fail(url, kept.outcome, unix_at, kept.octets)
             self._shelf.failed[url].until_at = unix_at  # it says what to fetch, not what to answer
             return False
+        if not kept.leaf and isinstance(kept.outcome, Credential):
+            self._shelf.belongs(url, kept, kept.outcome.sha256)
         return True
 
     def _keep(self, url: str, octets: bytes, lifetime_s: float, unix_at: float, age_s: float, used_at: float) -> _Kept:
-        """A new entry; where there is no room the least recently used goes."""
+        """A new entry; where there is no room another goes."""
         shelf = self._shelf
         expires_at = unix_at - age_s + max(lifetime_s, MIN_LIFETIME_S)
         kept = _Kept(octets, expires_at, _refresh_at(unix_at, age_s, expires_at), used_at)
-        shelf.kept.pop(url, None)
+        before = shelf.kept.pop(url, None)
+        if before is not None:
+            shelf.gone(url, before)
+        if len(shelf.kept) >= shelf.capacity > 0:
+            shelf.make_room()
         shelf.kept[url] = kept
-        if len(shelf.kept) > shelf.capacity:
-            del shelf.kept[next(iter(shelf.kept))]
         return kept
 
     def _validated(self, octets: bytes, unix_at: float) -> Credential | StirError:

@@ -3,6 +3,7 @@
 import os
 from datetime import timedelta
 from pathlib import Path
+from random import Random
 
 import pytest
 from hypothesis import given
@@ -163,3 +164,20 @@ def test_a_folder_that_is_gone_fails_no_fetch(tmp_path: Path) -> None:
     disk.write(URL, PEM, 0.0, AT)
     assert disk.failures == 1
     assert disk.read(URL, AT) is None
+
+
+def test_one_certificate_under_any_number_of_urls_pushes_no_other_out(tmp_path: Path) -> None:
+    honest = [f"https://{n}.example/a.pem" for n in range(40)]
+    leaves = [PKI.leaf().pem for _ in range(4)]
+    disk, chance = Disk(tmp_path, limit=100), Random(4)
+    for n, url in enumerate(honest):
+        disk.write(url, leaves[n % 4], 0.0, AT, used_at=AT - 10 * H)
+    for n in range(500):
+        if n == 200:  # a start that has swept knows them too
+            disk = Disk(tmp_path, limit=100)
+            disk.sweep(AT, 0.0)
+        disk.write(f"https://{chance.randrange(1 << 40)}.flood.example/{n}", PEM, 0.0, AT, used_at=AT + n)
+        assert disk.files <= 100
+    kept = {copy.head.url for copy in disk.copies(AT + 500)}
+    assert kept.issuperset(honest)
+    assert len(kept) == disk.files

@@ -1,6 +1,7 @@
 """The store of certificates: lifetimes, failures, anchors, bounds (facts A6.4)."""
 
 from datetime import timedelta
+from random import Random
 
 from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore, Credential
 from sipguard.stir.errors import BadIdentityInfo, StirError
@@ -12,6 +13,7 @@ OTHER = pki.Pki("Other SHAKEN ROOT")
 NOW = PKI.now.timestamp()
 ANCHORS = Anchors([PKI.root.certificate])
 LEAF = PKI.leaf()
+HONEST = [PKI.leaf() for _ in range(10)]
 URL = "https://certs.example/709J.pem"
 H = 3600.0
 TIMEOUT = BadIdentityInfo("x5u_timeout")
@@ -288,3 +290,28 @@ def test_what_is_held_and_does_not_hold_is_fetched_anew() -> None:
     store.put(URL, LEAF.pem, 0.0, NOW)
     assert store.wants_anew(URL), "who asks for what is there wants it renewed"
     assert not store.wants_anew("https://certs.example/new.pem")
+
+
+def test_one_certificate_under_any_number_of_urls_pushes_no_other_out() -> None:
+    store, chance = CertificateStore(ANCHORS, capacity=200), Random(4)
+    honest = [f"https://{n}.example/a.pem" for n in range(100)]
+    for n, url in enumerate(honest):
+        store.put(url, HONEST[n % len(HONEST)].pem, 0.0, NOW)
+    store.put(URL, LEAF.pem, 0.0, NOW)
+    for n in range(2000):  # by whoever likes, since certificates are public
+        store.put(f"https://{chance.randrange(1 << 40)}.flood.example/{n}", LEAF.pem, 0.0, NOW + n)
+        if n % 20 == 0:
+            assert reason(store.get(URL, NOW + n)) == "credential", "it is in use"
+    assert [url for url in honest if reason(store.get(url, NOW + 2000)) != "credential"] == []
+    assert store.counts()[3] == 200
+    later = NOW + 40 * H
+    assert store.due(later) == []
+    assert (store._shelf.kept, store._shelf.leaves, store._shelf.greedy) == ({}, {}, set()), "nothing is left of it"
+
+
+def test_a_certificate_under_a_few_urls_is_no_flood() -> None:
+    store = CertificateStore(ANCHORS, capacity=10)
+    store.put(URL, LEAF.pem, 0.0, NOW)
+    for n in range(10):
+        store.put(f"https://certs.example/{n}", HONEST[0].pem, 0.0, NOW + n + 1)
+    assert reason(store.get(URL, NOW + 20)) == "fetch", "it was the least recently used"
