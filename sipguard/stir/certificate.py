@@ -210,6 +210,9 @@ class CertificateStore:
         kept.outcome, kept.revision = outcome, self.anchors.revision
         kept.expires_at = min(kept.expires_at, outcome.not_after_at)
         kept.refresh_at = _refresh_at(unix_at, age_s, kept.expires_at)
+        if before is not None and before.revoked and not age_s and before.leaf == outcome.sha256:
+            kept.crl, kept.revoked = before.crl, True  # its signer has not replaced it yet
+            kept.refresh_at = unix_at + _RETRY_S
         shelf.failed.pop(url, None)
         shelf.belongs(url, kept, outcome.sha256)
         self._push(kept.refresh_at, url)
@@ -244,7 +247,8 @@ class CertificateStore:
     def _unrevoked(self, url: str, kept: _Kept, crl: Crl, unix_at: float) -> Credential | StirError | None:
         """What is kept, unless the CRL names it. Each is looked up once for each CRL.
 
-        One that is revoked is due at once: its signer may have put another certificate there.
+        One that is revoked is due at once, then as often as one that is not answered: its signer may have put another
+        certificate there.
         """
         outcome = kept.outcome
         if not isinstance(outcome, Credential):

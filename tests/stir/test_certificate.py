@@ -204,6 +204,30 @@ def test_who_is_revoked_is_fetched_again_soon() -> None:
     assert reason(store.get(URL, NOW + 2)) == "credential"
 
 
+def test_who_is_revoked_and_not_replaced_is_asked_at_intervals() -> None:
+    store = stocked()
+    store.use_crl(crl(LEAF))
+    for at in (NOW + 1, NOW + 303, NOW + 605):
+        assert reason(store.get(URL, at)) == "certificate_revoked"
+        assert store.due(at) == [URL]
+        store.put(URL, LEAF.pem, 0.0, at + 1)
+        assert reason(store.get(URL, at + 2)) == "certificate_revoked"
+        assert store.due(at + 299) == []
+    store.use_crl(crl())
+    assert reason(store.get(URL, NOW + 700)) == "credential"
+
+
+def test_a_revoked_copy_from_disk_is_asked_for_at_once() -> None:
+    store = stocked()
+    store.use_crl(crl(LEAF))
+    assert reason(store.get(URL, NOW + 1)) == "certificate_revoked"
+    store.put(URL, LEAF.pem, 0.0, NOW + 2, age_s=H)
+    assert reason(store.get(URL, NOW + 3)) == "certificate_revoked"
+    assert store.due(NOW + 3) == [URL]
+    store.put(URL, HONEST[0].pem, 0.0, NOW + 4)
+    assert reason(store.get(URL, NOW + 4)) == "credential"
+
+
 def test_a_crl_is_asked_again_where_other_anchors_trust_another_path() -> None:
     above = OTHER.authority("Example SHAKEN ROOT X", extensions=pki.authority_extensions())
     crossed = PKI.issue(above, PKI.root.certificate.subject, PKI.root.key, pki.authority_extensions(), PKI.now, 90)
