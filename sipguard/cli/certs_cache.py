@@ -19,15 +19,16 @@ from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
 
-from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, service_of, stop
+from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
 from sipguard.net.disk import Disk
 from sipguard.service import control, inventory
 from sipguard.service.errors import NotRunning
 from sipguard.service.inventory import chain_of, row
+from sipguard.service.trusted import trusted_on_disk, under
 from sipguard.service.warming import Warming, urls_in
 from sipguard.settings import Service
 from sipguard.settings.units import seconds
-from sipguard.stir.certificate import NO_ANCHORS, Anchors
+from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.stir.inspection import describe
 
@@ -117,6 +118,7 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
 def warm_command(source: Any, rate: float, again: bool, config: Path, as_json: bool) -> None:
     """Fetch the certificates of a list of URLs before calls need them, politely: one at a time from each host.
 
+    Kept is what holds under the anchors of the configuration and the trust list that was fetched last, as for calls.
     Works beside a running sipguard and without one. Ctrl-C ends it; the next run goes on where it was: what lies there
     and is fresh is not asked for, nor what failed within the last hour.
 
@@ -127,11 +129,10 @@ def warm_command(source: Any, rate: float, again: bool, config: Path, as_json: b
       2    the command line or the configuration is wrong
       130  Ctrl-C; it says how far it was
     """
-    result = loaded(config)
-    assert result.service is not None and result.ruleset is not None
-    service = result.service
+    service = service_of(config)
     try:
-        warming = Warming(urls_in(source.read()), service.fetch, Anchors.read(result.ruleset.anchors), rate, again)
+        anchors = under(CertificateStore(), service.anchors, trusted_on_disk(service.trust)).anchors
+        warming = Warming(urls_in(source.read()), service.fetch, anchors, rate, again)
     except (OSError, StirError) as error:
         stop(f"{config}: {error}", WRONG)
     began_at = time.monotonic()

@@ -4,6 +4,9 @@ from __future__ import annotations
 
 import asyncio
 import json
+import signal
+import subprocess
+import sys
 import time
 from collections.abc import Iterator
 from datetime import datetime, timedelta
@@ -229,3 +232,61 @@ def test_one_that_is_stale_is_used_on_loudly_unless_it_must_not(
     sti_pa.revoke(number=2)
     until(product, "crl", version="2", stale=False)
     assert place(product, sti_pa)[0] == 200
+
+
+def test_a_certificate_that_its_signer_replaces_after_a_revocation_serves_at_once(
+    make_product: MakeProduct, sti_pa: Administrator
+) -> None:
+    product = make_product(identity=sti_pa.identity(), screening=PATIENT)
+    until(product, "trust_list", version="1", error="")
+    assert place(product, sti_pa)[0] == 200
+    revoked, sti_pa.leaf = sti_pa.leaf, sti_pa.pki.leaf()
+    sti_pa.publish("709J.pem", sti_pa.leaf.pem)
+    sti_pa.revoke(revoked, number=2)
+    until(product, "crl", version="2", entries=1)
+    asked = sti_pa.server.asked.count("/709J.pem")
+    place(product, sti_pa)  # finds that it is revoked
+    wait_for(lambda: sti_pa.server.asked.count("/709J.pem") > asked, "a request to the server", 10)
+    wait_for(lambda: place(product, sti_pa)[0] == 200, "the new one", 10)
+
+
+def test_warm_beside_a_running_sipguard_judges_by_its_trust_list(
+    make_product: MakeProduct, sti_pa: Administrator, tmp_path: Path
+) -> None:
+    product = make_product(identity=sti_pa.identity(), screening=PATIENT)
+    until(product, "trust_list", version="1", error="")
+    sti_pa.publish("stranger.pem", Pki("Other SHAKEN ROOT").leaf().pem)
+    urls = tmp_path / "urls.txt"
+    urls.write_text(f"{sti_pa.x5u}\n{sti_pa.server.url('stranger.pem')}\n")
+    done = product.command("certs", "warm", "--from", str(urls), "--rate", "50", "--json")
+    found = json.loads(done.stdout)
+    assert (done.returncode, found["fetched"], found["failed"]) == (1, 1, {"chain_untrusted": 1})
+    wait_for(lambda: product.metric("sipguard_certificates") == 1, "the worker to have it", 10)
+    sti_pa.server.stop()
+    try:
+        assert place(product, sti_pa)[0] == 200
+    finally:
+        sti_pa.server = CertificateServer(sti_pa.served, tls=sti_pa.pki.web(), port=sti_pa.server.port).start()
+
+
+def test_a_signal_ends_warm_and_the_next_run_goes_on(
+    make_product: MakeProduct, sti_pa: Administrator, tmp_path: Path
+) -> None:
+    product = make_product(identity=sti_pa.identity(), screening=PATIENT)
+    until(product, "trust_list", version="1", error="")
+    names = [f"{n}.pem" for n in range(12)]
+    for name in names:
+        sti_pa.publish(name, sti_pa.leaf.pem)
+    urls = tmp_path / "urls.txt"
+    urls.write_text("\n".join(sti_pa.server.url(name) for name in names))
+    command = [sys.executable, "-m", "sipguard.cli.main", "certs", "warm", "--from", str(urls), "--rate", "4", "--json"]
+    with subprocess.Popen([*command, "-c", str(product.path)], stdout=subprocess.PIPE, stderr=subprocess.PIPE) as run:
+        wait_for(lambda: sti_pa.server.asked.count("/1.pem") == 1, "two requests", 20)
+        run.send_signal(signal.SIGINT)
+        out, err = run.communicate(timeout=20)
+    first = json.loads(out)
+    assert run.returncode == 130 and b"interrupted after" in err and b"goes on from there" in err
+    assert 1 <= first["fetched"] < 12 and first["left"] == 12 - first["fetched"]
+    again = product.command("certs", "warm", "--from", str(urls), "--rate", "50", "--json")
+    second = json.loads(again.stdout)
+    assert (again.returncode, second["present"], second["fetched"]) == (0, first["fetched"], first["left"])
