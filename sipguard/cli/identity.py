@@ -23,11 +23,12 @@ from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print
 from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.net.disk import Disk
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
+from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
-from sipguard.screening.verification.offline import Question, attempt_of, document, fitting, verdict
+from sipguard.screening.verification.offline import ASKED_FROM, Question, attempt_of, document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.service.trusted import Trusted, trusted_on_disk, under
-from sipguard.settings import Service
+from sipguard.settings import READ, Service, load
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.decoded import completed, decoded
 from sipguard.stir.errors import BadIdentityInfo, StirError
@@ -54,6 +55,7 @@ def identity() -> None:
 @click.option("--certificate", "certificates", multiple=True, metavar="FILE", help="PEM chain of a signer; repeatable.")
 @click.option("--anchors", multiple=True, metavar="FILE", help="PEM of trusted authorities; repeatable.")
 @click.option("--strict", is_flag=True, help="Where a token leaves the standard, it fails.")
+@click.option("--trunk", "trunk_name", metavar="NAME", help="Read numbers by the rules of this trunk.")
 @click.option(
     "--fetch", is_flag=True, help="Fetch certificates that are not at hand, under the guard of identity.fetch."
 )
@@ -72,6 +74,7 @@ def verify(
     certificates: tuple[str, ...],
     anchors: tuple[str, ...],
     strict: bool,
+    trunk_name: str | None,
     fetch: bool,
     config: Path,
     as_json: bool,
@@ -79,7 +82,8 @@ def verify(
     """Say whether Identity values hold for a call, as of any time, each with all that was found.
 
     FILE holds raw Identity values, header lines, bare tokens or a whole INVITE, which also says who calls whom; - is
-    standard input. Anchors, freshness and kept certificates come from the configuration where there is one.
+    standard input. Anchors, freshness, kept certificates, trust list and CRL in force come from the configuration where
+    there is one. With --trunk numbers are read, and older tokens of diverted calls taken, as on that trunk.
 
     \b
     Exit status:
@@ -97,6 +101,7 @@ def verify(
     service = _service(context, config)
     settings = service.verification if service is not None else Settings()
     settings = _of_all(settings, strict, len(values))
+    trunk = _trunk(config, trunk_name) if trunk_name is not None else ASKED_FROM
     question = Question(
         caller, called, values, _instant(at) if at is not None else time.time(),
         asserted or tuple(given.asserted), request_uri or given.request_uri, date or given.date,
@@ -107,7 +112,8 @@ def verify(
         store = under(CertificateStore(), tuple(pem), trusted)
     except StirError as error:
         stop(f"--anchors: {error}", WRONG)
-    results = _evaluated(question, settings, store, [_octets(each) for each in certificates], service, fetch)
+    chains = [_octets(each) for each in certificates]
+    results = _evaluated(question, trunk, settings, store, chains, service, fetch)
     if as_json:
         print_json(document(results, question.at))
     else:
@@ -122,6 +128,7 @@ def _of_all(settings: Settings, strict: bool, count: int) -> Settings:
 
 def _evaluated(
     question: Question,
+    trunk: Trunk,
     settings: Settings,
     store: CertificateStore,
     chains: list[bytes],
@@ -129,7 +136,7 @@ def _evaluated(
     fetch: bool,
 ) -> list[Result]:
     """The results, with certificates from files, from those that are kept, and by the network where that is wanted."""
-    attempt = attempt_of(question)
+    attempt = attempt_of(question, trunk)
     results = evaluate(attempt, settings, store)
     # also of those that fail before: a whole answer wants their chain and signature too
     wanted = {one.passport.x5u: one.passport for one in results if one.passport is not None and one.host}
@@ -200,6 +207,19 @@ def _service(context: click.Context, config: Path) -> Service | None:
     """The settings of the configuration; None where nobody named one and there is none in its usual place."""
     usual = context.get_parameter_source("config") == ParameterSource.DEFAULT
     return None if usual and not config.exists() else service_of(config)
+
+
+def _trunk(config: Path, name: str) -> Trunk:
+    """The trunk of this name; ends where the configuration has none."""
+    found = load(config, READ)
+    if found.ruleset is None:
+        for problem in found.errors:
+            click.echo(str(problem), err=True)
+        stop(f"{config}: {len(found.errors)} error(s); no trunk can be read", WRONG)
+    ruleset = found.ruleset
+    if name not in ruleset.trunks:
+        stop(f"--trunk {name}: there is none; there are {', '.join(ruleset.trunks) or 'none at all'}", WRONG)
+    return ruleset.trunks[name]
 
 
 def _text(file: str) -> str:

@@ -9,7 +9,7 @@ from __future__ import annotations
 import asyncio
 import hmac
 import time
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
 from typing import Any, Final
 
@@ -18,8 +18,9 @@ import structlog
 from aiohttp import web
 
 from sipguard.net.fetch import CertificateFetcher, FetchError
+from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
-from sipguard.screening.verification.offline import Question, attempt_of, document, judged, verdict
+from sipguard.screening.verification.offline import ASKED_FROM, Question, attempt_of, document, judged, verdict
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.service.errors import BadRequest
 from sipguard.service.signatures import WHY_REFUSED, Signatures
@@ -27,7 +28,7 @@ from sipguard.service.trusted import Trusted, under
 from sipguard.settings.signing import SigningKey
 from sipguard.sip.secret import Secret
 from sipguard.stir.certificate import CertificateStore
-from sipguard.stir.errors import PHRASES, BadIdentityInfo, NotSignable
+from sipguard.stir.errors import PHRASES, BadIdentityInfo, NotSignable, StirError
 from sipguard.stir.reasons import REASONS
 
 log: Final = structlog.get_logger("sipguard")
@@ -44,15 +45,16 @@ _WAITING: Final = "its certificate did not come within the budget; ask again"
 
 
 class Api:
-    """What is served. `settings` and `anchors` may be replaced by a reload; without `signatures` nothing is signed."""
+    """What is served. A reload may replace settings, anchors and trunks; without `signatures` nothing is signed."""
 
     def __init__(
         self, token: Secret, settings: Settings, anchors: tuple[bytes, ...], fetcher: CertificateFetcher,
-        signatures: Signatures | None = None,
+        trunks: Mapping[str, Trunk], signatures: Signatures | None = None,
     ) -> None:  # fmt: skip
         self._token = sha256(token.reveal()).digest()
         self._settings = settings
         self._anchors = anchors
+        self._trunks = trunks
         self._trusted = Trusted()
         self._store = under(CertificateStore(), anchors, self._trusted)
         self._fetcher = fetcher
@@ -70,6 +72,10 @@ class Api:
         self._store = under(self._store, anchors, self._trusted)
         if self._signatures is not None:
             self._signatures.reckon(settings.freshness_s, settings.future_s)
+
+    def use_trunks(self, trunks: Mapping[str, Trunk]) -> None:
+        """The trunks by whose rules numbers may be read from now on."""
+        self._trunks = trunks
 
     def trust(self, trusted: Trusted) -> None:
         """Another trust list or CRL."""
@@ -140,36 +146,51 @@ class Api:
     # ------------------------------------------------------------------ verification
 
     async def _verification(self, octets: bytes) -> web.Response:
-        question = question_in(json_in(octets), time.time())
-        results = await self._evaluated(question)
+        body = json_in(octets)
+        question = question_in(body, time.time())
+        results = await self._evaluated(question, self._trunk_in(body))
         return web.json_response(
             {"verificationResponse": response_of(results), "details": document(results, question.at)}
         )
 
-    async def _evaluated(self, question: Question) -> list[Result]:
+    def _trunk_in(self, body: object) -> Trunk:
+        """The trunk that a request names, else one without rules of its own. Raises BadRequest."""
+        asked = body.get("verificationRequest") if isinstance(body, dict) else None
+        name = asked.get("trunk", "") if isinstance(asked, dict) else ""
+        found = self._trunks.get(name, ASKED_FROM if name == "" else None) if isinstance(name, str) else None
+        if found is None:
+            raise BadRequest("trunk names none that is configured")
+        return found
+
+    async def _evaluated(self, question: Question, trunk: Trunk) -> list[Result]:
         """The results, with certificates that came within the budget; fetching goes on behind it."""
-        attempt, settings = attempt_of(question), self._settings
+        attempt, settings = attempt_of(question, trunk), self._settings
         results = evaluate(attempt, settings, self._store)
+        for url in self._store.due(time.time()):  # they grow old, or were revoked
+            self._fetch_of(url, anew=True)
         if verdict(results) != "waiting":
             return results
         urls = {one.passport.x5u for one in results if one.outcome == "waiting" and one.passport is not None}
         await asyncio.wait([self._fetch_of(url) for url in urls], timeout=settings.budget_s)
         return evaluate(attempt, settings, self._store)
 
-    def _fetch_of(self, url: str) -> asyncio.Task[None]:
+    def _fetch_of(self, url: str, anew: bool = False) -> asyncio.Task[None]:
         task = self._fetching.get(url)
         if task is None:
-            task = self._fetching[url] = asyncio.create_task(self._fetch(url))
+            task = self._fetching[url] = asyncio.create_task(self._fetch(url, anew))
             task.add_done_callback(lambda _: self._fetching.pop(url, None))
         return task
 
-    async def _fetch(self, url: str) -> None:
+    async def _fetch(self, url: str, anew: bool) -> None:
+        """As for calls: a copy of before serves unless it is known to be of no use; kept is only what is valid."""
         try:
-            fetched = await self._fetcher.fetch(url)
+            fetched = await self._fetcher.fetch(url, anew or self._store.wants_anew(url))
         except FetchError as error:
             self._store.put_failure(url, BadIdentityInfo(error.reason), time.time())
-        else:
-            self._store.put(url, fetched.octets, fetched.lifetime_s, time.time())
+            return
+        found = self._store.put(url, fetched.octets, fetched.lifetime_s, time.time(), fetched.age_s)
+        if not fetched.kept and not isinstance(found, StirError):
+            self._fetcher.keep(url, self._store.used_at(url))
 
 
 def json_in(octets: bytes) -> object:
@@ -184,7 +205,8 @@ def question_in(body: object, now: float) -> Question:
     """The question in a verificationRequest. Raises BadRequest.
 
     `from` is {"tn": ...} or {"uri": ...}, `to` the same with an array or one of them, `identity` one value or several,
-    `time` Unix seconds, now if it is left out; `pai` and `requestUri` (else the second of `to`) are ours.
+    `time` Unix seconds, now if it is left out; `pai` and `requestUri` (else the second of `to`) are ours, and `trunk`,
+    which the Api reads.
     """
     asked = body.get("verificationRequest") if isinstance(body, dict) else None
     if not isinstance(asked, dict):

@@ -11,6 +11,7 @@ import json
 import signal
 import socket
 import sys
+from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
@@ -20,6 +21,7 @@ import uvloop
 from aiohttp import web
 
 from sipguard.net.fetch import CertificateFetcher
+from sipguard.screening.trunk import Trunk
 from sipguard.service import logs
 from sipguard.service.api import Api
 from sipguard.service.call_log import CallLog, LogOptions
@@ -51,6 +53,7 @@ class Start:
     trust: tuple[SourceState, ...] = ()
     trusted: Trusted = field(default_factory=Trusted)
     signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
+    trunks: Mapping[str, Trunk] = field(default_factory=dict)
 
 
 def _call_log(service: Service) -> CallLog | None:
@@ -72,6 +75,7 @@ class Desk:
         self._peers = start.peers
         self._trust = start.trust
         self._trusted = start.trusted
+        self._trunks = start.trunks
         self._address, self._port = service.metrics_host, service.metrics_port
         self._service = service
         self._signing = start.signing
@@ -120,6 +124,8 @@ class Desk:
             self._api.take(*rest)
         elif what == "signing" and self._api is not None:
             self._api.rekey(rest[0])
+        elif what == "trunks" and self._api is not None:
+            self._api.use_trunks(rest[0])
 
     async def _serve(self) -> web.AppRunner | None:
         """Metrics and health; without them everything else goes on."""
@@ -151,7 +157,7 @@ class Desk:
         except OSError as error:
             log.error("no_api", file=service.api_token_file, why=error.strerror)
             return None
-        self._api = Api(token, service.verification, service.anchors, fetcher, self._signatures())
+        self._api = Api(token, service.verification, service.anchors, fetcher, self._trunks, self._signatures())
         self._api.trust(self._trusted)
         runner = web.AppRunner(self._api.application(), access_log=None)
         await runner.setup()

@@ -203,6 +203,7 @@ class Supervisor:
             trust=self._trusts.states,
             trusted=self._trusts.trusted(),
             signing=self._desk_keys(),
+            trunks=self._ruleset.trunks,
         )
 
     def _desk_keys(self) -> tuple[SigningKey, ...]:
@@ -517,6 +518,7 @@ class Supervisor:
             return {"ok": False, "problems": [problem], "revision": before.revision}
         self._desk.tell("signing", self._desk_keys())
         self._want_names(queries_of(ruleset))
+        self._desk.tell("trunks", ruleset.trunks)
         problems += self._resolutions.warnings(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:
             self._keep(lambda: self._rulesets.add(ruleset))

@@ -13,6 +13,7 @@ from sipguard.cli import pasted
 from sipguard.cli.main import main
 from sipguard.stir.reasons import REASONS
 from tests import pki
+from tests.e2e.product import configuration
 
 PKI = pki.Pki()
 LEAF, OTHER = PKI.leaf(), PKI.leaf("1234")
@@ -147,6 +148,28 @@ def test_what_is_wrong_with_the_command(files: Path, text: str, arguments: tuple
     done = verify(text, *arguments)
     assert done.exit_code == 2, done.output
     assert words in done.stderr
+
+
+def test_numbers_are_read_by_the_rules_of_a_trunk(files: Path) -> None:
+    config = configuration(5090)
+    name = next(iter(config["trunks"]))
+    config["trunks"][name]["read"] = {"tech_prefix": "^77[0-9]{2}", "local_area": "202"}
+    config["identity"] = {"anchors": ["root.pem"]}
+    (files / "sipguard.yaml").write_text(json.dumps(config))
+    common = ("identity", "verify", "--identity", "-", "--at", str(NOW), "--certificate", "leaf.pem", "--json")
+    asked = (*common, "-c", "sipguard.yaml", "--from", "5550101", "--to", f"7712{CALLEE}")
+
+    def run(*more: str) -> Result:
+        return CliRunner().invoke(main, [*asked, *more], input=value())
+
+    first = run()
+    assert first.exit_code == 1, first.output
+    assert json.loads(first.stdout)["results"][0]["reason"] == "orig_mismatch"
+    done = run("--trunk", name)
+    assert done.exit_code == 0, done.output
+    unknown = run("--trunk", "nowhere")
+    assert unknown.exit_code == 2
+    assert f"there are {name}" in unknown.stderr
 
 
 def test_decode_shows_many_and_broken_ones(files: Path) -> None:

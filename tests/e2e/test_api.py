@@ -36,9 +36,9 @@ def posted(port: int, token: str, what: str, asked: object) -> dict[str, Any]:
     return found
 
 
-def ask(port: int, token: str, value: str) -> dict[str, Any]:
+def ask(port: int, token: str, value: str, **more: str) -> dict[str, Any]:
     """The verificationResponse. Raises HTTPError."""
-    asked = {"from": {"tn": CALLER}, "to": {"tn": [CALLEE]}, "identity": value}
+    asked = {"from": {"tn": CALLER}, "to": {"tn": [CALLEE]}, "identity": value, **more}
     return posted(port, token, "verification", asked)
 
 
@@ -87,6 +87,12 @@ def test_an_sbc_asks_off_the_call_path(make_product: MakeProduct, signer: Signer
     assert (refused.value.code, refused.value.read()) == (401, b"")
     assert product.command("reload").returncode == 0
     assert ask(port, "open sesame", value)["verstat"] == "TN-Validation-Passed"
+    assert ask(port, "open sesame", value, trunk="carrier")["verstat"] == "TN-Validation-Passed"
+    with pytest.raises(urllib.error.HTTPError) as unknown:
+        ask(port, "open sesame", value, trunk="nowhere")
+    assert unknown.value.code == 400
+    (row,) = product.answer("certs", "list", "--host", "127.0.0.1")
+    assert row["url"] == signer.x5u, "kept for calls as well"
 
 
 def test_what_an_sbc_has_signed_is_verified_by_us_and_by_secsipidx(

@@ -10,6 +10,8 @@ import pytest
 from aiohttp.test_utils import TestClient, TestServer
 
 from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings
+from sipguard.numbers.rules import NumberRules
+from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings
 from sipguard.service.api import BODY_LIMIT, FAILURES, VERIFICATION, Api
 from sipguard.service.trusted import Trusted
@@ -22,6 +24,7 @@ LEAF = PKI.leaf()
 NOW = int(PKI.now.timestamp())
 URL = "https://certs.example/709J.pem"
 CALLER, CALLEE = "12025550101", "12125550123"
+TRUNK = Trunk("pbx", "interconnect", read=NumberRules(tech_prefix="^77[0-9]{2}", local_npa="202"))
 TOKEN = {"Authorization": "Bearer open sesame"}
 
 
@@ -34,13 +37,19 @@ class Fetcher(CertificateFetcher):
         self.gone = asyncio.Event()
         self.gone.set()
         self.reason = ""
+        self.pem = LEAF.pem
+        self.copy = b""  # on disk, fetched an hour ago
+        self.kept: list[str] = []
 
-    async def fetch(self, url: str, *_: Any, **__: Any) -> Fetched:
+    async def fetch(self, url: str, anew: bool = False) -> Fetched:
         self.asked.append(url)
         await self.gone.wait()
         if self.reason:
             raise FetchError(self.reason)
-        return Fetched(LEAF.pem, 3600.0)
+        return Fetched(self.copy, 7200.0, 3600.0, True) if self.copy and not anew else Fetched(self.pem, 3600.0)
+
+    def keep(self, url: str, used_at: float = 0.0) -> None:
+        self.kept.append(url)
 
 
 class Face:
@@ -62,7 +71,7 @@ class Face:
 @pytest.fixture
 async def face() -> AsyncIterator[Face]:
     fetcher = Fetcher()
-    api = Api(Secret(b"open sesame"), Settings(budget_s=0.05), (PKI.root.pem,), fetcher)
+    api = Api(Secret(b"open sesame"), Settings(budget_s=0.05), (PKI.root.pem,), fetcher, {"pbx": TRUNK})
     async with TestClient(TestServer(api.application())) as client:
         yield Face(client, fetcher, api)
     await api.close()
@@ -138,6 +147,52 @@ async def test_what_the_crl_names_is_refused(face: Face) -> None:
     assert (await face.verify(value()))["reasonDesc"].startswith("certificate_revoked")
     face.api.trust(Trusted())
     assert (await face.verify(value()))["verstat"] == "TN-Validation-Passed"
+
+
+async def until(face: Face, verstat: str) -> None:
+    """Asks until the answer is this; what is fetched behind an answer takes a turn of the loop or two."""
+    for _ in range(100):
+        if (await face.verify(value()))["verstat"] == verstat:
+            return
+    raise AssertionError(verstat)
+
+
+async def test_what_is_valid_is_kept_and_nothing_else(face: Face) -> None:
+    face.fetcher.pem = pki.Pki("Other SHAKEN ROOT").leaf().pem
+    assert (await face.verify(value()))["reasonDesc"].startswith("chain_untrusted")
+    assert face.fetcher.kept == []
+    face.api.take(Settings(budget_s=0.05), (pki.Pki().root.pem, PKI.root.pem))
+    face.fetcher.pem = LEAF.pem
+    assert (await face.verify(value()))["verstat"] == "TN-Validation-Passed"
+    assert face.fetcher.kept == [URL]
+
+
+async def test_a_copy_from_disk_serves_and_is_not_written_again(face: Face) -> None:
+    face.fetcher.copy = LEAF.pem
+    assert (await face.verify(value()))["verstat"] == "TN-Validation-Passed"
+    assert face.fetcher.kept == []
+
+
+async def test_a_revoked_copy_is_replaced_by_what_the_server_has_now(face: Face) -> None:
+    old = PKI.leaf()
+    named = mark(old.certificate.issuer, old.certificate.serial_number)
+    face.api.trust(Trusted(crl=Crl(named, next_at=NOW + 3600.0)))
+    face.fetcher.copy = old.pem
+    assert (await face.verify(value()))["reasonDesc"].startswith("certificate_revoked")
+    await until(face, "TN-Validation-Passed")
+    assert face.fetcher.kept == [URL]
+
+
+async def test_numbers_are_read_by_the_rules_of_a_trunk(face: Face) -> None:
+    parties = {"from": {"tn": "5550101"}, "to": {"tn": [f"7712{CALLEE}"]}}
+    assert (await face.verify(value(), **parties))["verstat"] == "TN-Validation-Failed"
+    assert (await face.verify(value(), **parties, trunk="pbx"))["verstat"] == "TN-Validation-Passed"
+    face.api.use_trunks({})
+    for name in ("pbx", 5, [], "none"):
+        asked = {"verificationRequest": {**parties, "identity": value(), "trunk": name}}
+        async with face.client.post(VERIFICATION, json=asked, headers=TOKEN) as answer:
+            assert answer.status == 400
+            assert "trunk" in (await answer.json())["requestError"]["serviceException"]["text"]
 
 
 async def test_details_are_those_of_the_command(face: Face) -> None:

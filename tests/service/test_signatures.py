@@ -43,7 +43,7 @@ class Face:
         self.counted: Counter[str] = Counter()
         signatures = Signatures(limits, keys, lambda kind: self.counted.update([kind]))
         fetcher = CertificateFetcher(FetchSettings())
-        self.api = Api(Secret(b"open sesame"), Settings(), (PKI.root.pem,), fetcher, signatures)
+        self.api = Api(Secret(b"open sesame"), Settings(), (PKI.root.pem,), fetcher, {}, signatures)
         self.client = TestClient(TestServer(self.api.application()))
 
     async def ask(self, asked: object) -> tuple[int, dict[str, Any]]:
@@ -217,7 +217,7 @@ async def test_a_signature_is_a_line_in_the_log(whole: bool, orig: str, dest: st
 
 
 async def test_nothing_is_signed_unless_the_operator_names_signers() -> None:
-    api = Api(Secret(b"open sesame"), Settings(), (), CertificateFetcher(FetchSettings()))
+    api = Api(Secret(b"open sesame"), Settings(), (), CertificateFetcher(FetchSettings()), {})
     api.rekey((key("own", LEAF),))
     async with (
         TestClient(TestServer(api.application())) as client,
