@@ -77,9 +77,12 @@ class CheckedResolver(AbstractResolver):
     ) -> list[ResolveResult]:
         """Addresses of `host` that are allowed. Raises AddressRefused where none is, OSError from DNS."""
         loop = asyncio.get_running_loop()
-        found = await loop.run_in_executor(
-            self._threads(host), socket.getaddrinfo, host, port, family, socket.SOCK_STREAM
-        )
+        try:
+            found = await loop.run_in_executor(
+                self._threads(host), socket.getaddrinfo, host, port, family, socket.SOCK_STREAM
+            )
+        except UnicodeError:  # an empty label, or one above 63 octets: no name server is asked
+            raise socket.gaierror(socket.EAI_NONAME, f"{host} is no host name") from None
         results = [
             ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=int(_NUMERIC))
             for kind, _, proto, _, at in found

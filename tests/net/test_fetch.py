@@ -224,6 +224,14 @@ async def test_other_spellings_of_addresses_lead_nowhere(origin: Origin, roots: 
     assert origin.asked == {}
 
 
+@pytest.mark.parametrize("host", ["a" * 64 + ".example", "a..example"])
+async def test_a_host_that_no_name_server_can_be_asked_for_does_not_resolve(
+    origin: Origin, roots: str, host: str
+) -> None:
+    async with fetcher(origin, roots) as made:
+        assert await reason(made, origin.url("good", host)) == "x5u_dns"
+
+
 async def test_a_tls_certificate_of_a_stranger_is_refused(origin: Origin) -> None:
     async with fetcher(origin, "") as made:
         assert await reason(made, origin.url("good")) == "x5u_tls"
