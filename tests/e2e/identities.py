@@ -12,12 +12,13 @@ from dataclasses import dataclass, field
 from email.utils import formatdate
 from typing import Any, Final
 
-from tests.e2e.signers import CALLER, Signers, ago, diverted, rogue_key
+from tests.e2e.signers import CALLER, Signers, ago, diverted, other, rogue_key, sent_on
 from tests.pki import sign
 
 ANOTHER: Final = "13125550199"
 FIRST: Final = "13125550161"
 SECOND: Final = "13125550162"
+THIRD: Final = "13125550163"
 Make = Callable[[Signers, str], str | list[str]]
 
 
@@ -43,6 +44,8 @@ class Row:
     told: tuple[int, ...] | None = None  # causes of the Reason headers; one with `status` unless said otherwise
     callee: str = ""  # a number of its own where it is left out
     record: dict[str, Any] = field(default_factory=dict)
+    trunk: str = ""  # by which the call comes, where its table does not say
+    arrives: tuple[str, ...] = ()  # what header lines of the forwarded INVITE begin with
 
 
 def token(**knobs: Any) -> Make:
@@ -68,6 +71,23 @@ def head(**members: Any) -> Make:
 def tail(text: str, **knobs: Any) -> Make:
     """A value with these parameters behind its token; `{x5u}` is what the token says."""
     return token(tail=text, **knobs)
+
+
+def priority(*values: str, sph: str | None = None, **knobs: Any) -> Make:
+    """A token of type `rph` that signs these values of Resource-Priority, and `sph`."""
+    claims = {"rph": {"auth": list(values)}, "sph": sph}
+    return lambda signers, callee: other(signers, "rph", callee, claims, **knobs)
+
+
+def named(nam: str, crn: str | None = None, **knobs: Any) -> Make:
+    """A token of type `rcd` (RFC 9795)."""
+    return lambda signers, callee: other(signers, "rcd", callee, {"rcd": {"nam": nam}, "crn": crn}, **knobs)
+
+
+def chain(hops: int) -> Make:
+    """A token for another number, and so many `div` tokens that lead from there to the called one."""
+    stops = [f"1312555{n:04d}" for n in range(160, 160 + hops)]
+    return lambda signers, callee: diverted(signers, *stops, callee)
 
 
 def text(value: str) -> Make:
@@ -141,6 +161,12 @@ def _tampered_signature(value: str) -> str:
 
 def _stolen(signers: Signers, callee: str) -> str:
     return signers.value(ANOTHER)
+
+
+def _circle(signers: Signers, callee: str) -> list[str]:
+    """Who sent the call on last says that it came from one who had it from him."""
+    links = [(FIRST, callee), (SECOND, FIRST), (FIRST, SECOND)]
+    return [signers.value(THIRD), *(sent_on(signers, diverting, target) for diverting, target in links)]
 
 
 def _short(code: str) -> dict[str, str]:
@@ -269,6 +295,8 @@ REFUSED: Final[dict[str, Row]] = {
     "a server that redirects": Row(by("redirect.pem"), 436, "x5u_redirect"),
     "a server that is silent": Row(by("hang.pem"), 436, "x5u_timeout"),
     "a server without end": Row(by("endless.pem"), 436, "x5u_too_large"),
+    "a host that does not resolve": Row(by("https://no-such-host.invalid/709J.pem"), 436, "x5u_dns"),
+    "a host that no name server is asked for": Row(by(f"https://{'a' * 64}.example/709J.pem"), 436, "x5u_dns"),
     "nobody listens": Row(by("https://127.0.0.8:8443/709J.pem"), 436, "x5u_connect"),
     "a page of HTML": Row(by("page.html"), 436, "x5u_content_type"),
     # --- the certificate
@@ -301,9 +329,22 @@ REFUSED: Final[dict[str, Row]] = {
     "chain of forty": Row(by("many"), 437, "chain_too_long"),
     # --- diverted
     "diverted, the link is missing": Row(
-        lambda signers, callee: [signers.value(FIRST), diverted(signers, SECOND, callee)[1]], 438, "dest_mismatch",
-        told=(438, 438),
+        lambda signers, callee: [signers.value(FIRST), sent_on(signers, SECOND, callee)], 438, "dest_mismatch",
+        told=(438, 438), facts={"identity.div_result": "incomplete", "identity.div_reason": "div_incomplete"},
     ),
+    "diverted three times, the middle link is missing": Row(
+        lambda signers, callee: [*diverted(signers, FIRST, SECOND), sent_on(signers, THIRD, callee)], 438,
+        "dest_mismatch", told=(438, 438, 438), facts={"identity.div_reason": "div_incomplete"},
+    ),
+    "diverted in a circle": Row(
+        _circle, 438, "dest_mismatch", told=(438,) * 4,
+        facts={"identity.div_result": "failed", "identity.div_reason": "div_loop"},
+    ),
+    "diverted by who has other numbers": Row(
+        lambda signers, callee: diverted(signers, FIRST, callee, certificate="own range"), 438, "dest_mismatch",
+        told=(438, 437), facts={"identity.div_reason": "out_of_scope"},
+    ),
+    "a div token alone": Row(lambda signers, callee: sent_on(signers, FIRST, callee), 438, "div_incomplete"),
     "diverted to somebody else": Row(
         lambda signers, callee: diverted(signers, FIRST, SECOND), 438, "dest_mismatch", told=(438, 438)
     ),
@@ -315,8 +356,7 @@ REFUSED: Final[dict[str, Row]] = {
         lambda signers, callee: diverted(signers, FIRST, callee, iat=ago(300)), 438, "dest_mismatch", told=(438, 403)
     ),
     "diverted six times": Row(
-        lambda signers, callee: diverted(signers, *(f"131255501{n:02d}" for n in range(60, 66)), callee), 438,
-        "dest_mismatch", told=(438,) * 7,
+        chain(6), 438, "dest_mismatch", told=(438,) * 7, facts={"identity.div_reason": "div_too_long"}
     ),
     # --- several
     "several, none of them good": Row(
@@ -325,6 +365,14 @@ REFUSED: Final[dict[str, Row]] = {
     ),
     "a failure beside a type that is not verified": Row(
         several(token(ppt="x-unknown", tail=";info=<{x5u}>"), token(tamper=True)), 438, "signature", told=(438,)
+    ),
+    # --- tokens that say nothing of who calls
+    "a name alone": Row(
+        named("Example Bank"), 428, "unsupported_ppt", told=(), facts={"identity.rcd_name": "Example Bank"}
+    ),
+    "priority alone": Row(
+        priority("q735.0"), 428, "unsupported_ppt", told=(), more=("Resource-Priority: q735.0",),
+        facts={"identity.rph": ["q735.0"]},
     ),
 }  # fmt: skip
 
@@ -391,7 +439,16 @@ PASSING: Final[dict[str, Row]] = {
     "dest has a URI as well": Row(
         lambda signers, callee: signers.value(callee, extra={"dest": {"tn": [callee], "uri": ["sip:a@b.example"]}})
     ),
-    "rcd in a shaken token": Row(claims(rcd={"nam": "Example Voice"}, crn="your order")),
+    "rcd in a shaken token": Row(
+        claims(rcd={"nam": "Example Voice"}, crn="your order"),
+        facts={"identity.rcd_name": "Example Voice", "identity.rcd_reason": "your order"},
+    ),
+    "a token of type rcd beside it": Row(
+        several(named("Example Voice"), token()), facts={"identity.rcd_name": "Example Voice"}
+    ),
+    "a token of type rcd beside it, forged": Row(
+        several(named("Example Bank", key=rogue_key()), token()), told=(438,), facts={"identity.rcd_name": None}
+    ),
     "unknown claims": Row(claims(x={"y": [1, 2, {"z": None}]}, aaa=1.5)),
     "media key": Row(claims(mky=[{"alg": "sha-256", "dig": "00"}])),
     "compact form": Row(base(), facts={"identity.count": 1}),
@@ -436,8 +493,12 @@ PASSING: Final[dict[str, Row]] = {
     "of a delegate under a reseller": Row(by("delegate of a reseller")),
     "attestation that the certificate permits": Row(by("wants B", attest="B"), facts={"identity.attest": "B"}),
     # --- diverted
-    "diverted once": Row(lambda signers, callee: diverted(signers, FIRST, callee)),
+    "diverted once": Row(
+        lambda signers, callee: diverted(signers, FIRST, callee),
+        facts={"identity.div_result": "passed", "identity.div_hops": 1, "identity.div_numbers": [FIRST]},
+    ),
     "diverted three times": Row(lambda signers, callee: diverted(signers, FIRST, SECOND, ANOTHER, callee)),
+    "diverted five times": Row(chain(5), facts={"identity.div_result": "passed", "identity.div_hops": 5}),
     "diverted, in another order": Row(lambda signers, callee: diverted(signers, FIRST, SECOND, callee)[::-1]),
     # --- forms that others write: what is told of them in their documents, code and issues
     "Asterisk, libstirshaken, OpenSIPS since 2022": Row(tail(";info=<{x5u}>;alg=ES256;ppt=shaken")),
@@ -462,6 +523,25 @@ PASSING: Final[dict[str, Row]] = {
 BAD: Final = token(tamper=True)
 DNO: Final = "<sip:+12025550111@192.0.2.7>"
 ALLOWED: Final[dict[str, Any]] = {"action": "allow", "rule": "emergency"}
+LIFTED: Final = ALLOWED | {"emergency": "signed_priority"}
+LISTED: Final[dict[str, Any]] = {"action": "reject", "rule": "dno", "emergency": ""}
+NEVER: Final = "12025550111"
+CALL_BACK: Final = ("Resource-Priority: esnet.0", "Priority: psap-callback")
+
+
+def _lifted(*values: str, more: tuple[str, ...] = (), trunk: str = "", **knobs: Any) -> Row:
+    """A call of a number that never calls, and that passes since its priority is signed."""
+    lines = more or (f"Resource-Priority: {', '.join(values)}",)
+    facts = {"identity.rph": list(values), "identity.sph": knobs.get("sph")}
+    return Row(
+        priority(*values, orig=NEVER, **knobs), reason="", who=DNO, more=lines, record=LIFTED, facts=facts, trunk=trunk
+    )
+
+
+def _listed(make: Make | None, *more: str) -> Row:
+    """A call of a number that never calls, which no signature lifts above the rule."""
+    return Row(make, 403, "", who=DNO, more=more, record=LISTED)
+
 
 # What verification does not decide: emergencies pass unverified, other rules come first or ask more.
 ABOVE: Final[dict[str, Row]] = {
@@ -487,5 +567,69 @@ ABOVE: Final[dict[str, Row]] = {
         token(), 433, "", who='"Anonymous" <sip:anonymous@anonymous.invalid>', callee="12125550199",
         more=("Privacy: id", f"P-Asserted-Identity: <sip:+{CALLER}@192.0.2.7>"),
         record={"action": "reject", "rule": "withheld", "basis": "anonymous"},
+    ),
+    # --- priority that was signed (RFC 8443, RFC 9027)
+    "signed ets by a number that never calls": _lifted("ets.0"),
+    "signed wps, other values beside it": _lifted("wps.0", more=("Resource-Priority: wps.0, drsn.flash",)),
+    "signed esnet by a number that never calls": _lifted("esnet.1"),
+    "two values signed, in another case": _lifted("ets.0", "wps.1", more=("Resource-Priority: WPS.1, ETS.0",)),
+    "signed psap-callback": _lifted("esnet.0", sph="psap-callback", more=CALL_BACK),
+    "signed by who must be asked for first": _lifted("ets.0", certificate="asked for by one call"),
+    "signed, beyond the limit of its trunk": _lifted("ets.0", trunk="full"),
+    "beyond the limit of its trunk": Row(token(), 480, "", record={"action": "reject", "status": 480}, trunk="full"),
+    "priority that nobody signed": _listed(None, "Resource-Priority: ets.0"),
+    "psap-callback that nobody signed": _listed(None, *CALL_BACK),
+    "signed, beside no Resource-Priority": _listed(priority("ets.0", orig=NEVER)),
+    "signed for another value": _listed(priority("ets.1", orig=NEVER), "Resource-Priority: ets.0"),
+    "signed for more than is asked": _listed(priority("ets.0", "wps.0", orig=NEVER), "Resource-Priority: ets.0"),
+    "signed in another namespace": _listed(priority("q735.0", orig=NEVER), "Resource-Priority: q735.0"),
+    "signed psap-callback, another Priority": _listed(
+        priority("esnet.0", orig=NEVER, sph="psap-callback"), CALL_BACK[0], "Priority: urgent"
+    ),
+    "psap-callback signed beside ets": _listed(
+        priority("ets.0", orig=NEVER, sph="psap-callback"), "Resource-Priority: ets.0", CALL_BACK[1]
+    ),
+    "signed by a key of nobody": _listed(priority("ets.0", orig=NEVER, key=rogue_key()), "Resource-Priority: ets.0"),
+    "signed under another authority": _listed(
+        priority("ets.0", orig=NEVER, certificate="rogue"), "Resource-Priority: ets.0"
+    ),
+    "signed, and revoked": _listed(priority("ets.0", orig=NEVER, certificate="revoked"), "Resource-Priority: ets.0"),
+    "signed by who has numbers only": _listed(
+        priority("ets.0", orig=NEVER, certificate="own range"), "Resource-Priority: ets.0"
+    ),
+    "signed, the certificate does not come": _listed(
+        priority("ets.0", orig=NEVER, certificate="hang.pem"), "Resource-Priority: ets.0"
+    ),
+    "signed for another caller": _listed(priority("ets.0"), "Resource-Priority: ets.0"),
+    "signed for another call": _listed(
+        lambda signers, callee: str(priority("ets.0", orig=NEVER)(signers, ANOTHER)), "Resource-Priority: ets.0"
+    ),
+    "signed long ago": _listed(
+        lambda signers, callee: priority("ets.0", orig=NEVER, iat=ago(120))(signers, callee), "Resource-Priority: ets.0"
+    ),
+    "a SHAKEN token that claims rph": _listed(
+        claims(orig={"tn": NEVER}, rph={"auth": ["ets.0"]}), "Resource-Priority: ets.0"
+    ),
+    # --- what a label shows of rich call data (RFC 9795, RFC 9796)
+    "named and told why in its own token": Row(
+        claims(rcd={"nam": "Example Bank"}, crn="Your card"), trunk="named", record={"action": "label", "rule": "why"},
+        arrives=('From: "Example Bank', 'Call-Info: <data:>;purpose=jcard;call-reason="Your card"'),
+    ),
+    "named by a token of type rcd": Row(
+        several(token(), named("Example Bank")), trunk="named", record={"action": "label"},
+        arrives=('From: "Example Bank',),
+    ),
+    "named so that a header would break": Row(
+        claims(rcd={"nam": 'Bank" <sip:evil@b.example>\r\nX-Evil: 1'}), trunk="named", record={"action": "label"},
+        arrives=("From: \"Bank' (sip:evil@b.example) X-Evil: 1",),
+    ),
+    "named by a token that fails": Row(
+        claims(rcd={"nam": "Example Bank"}, attest="D"), reason="attest_invalid", trunk="named",
+        record={"action": "allow", "rule": "default"}, facts={"identity.rcd_name": None}, arrives=("From: <sip:",),
+    ),
+    "named, with attestation C": Row(
+        token(attest="C", extra={"rcd": {"nam": "Example Bank"}}), trunk="named",
+        record={"action": "allow", "rule": "default"}, facts={"identity.rcd_name": "Example Bank"},
+        arrives=("From: <sip:",),
     ),
 }  # fmt: skip

@@ -35,6 +35,7 @@ from tests.pki import (
 CALLER: Final = "12025550101"
 HANG_S: Final = 1.5  # how long a server keeps silent; longer than the deadline of a fetch
 DEADLINE: Final = "700ms"
+LATE_S: Final = 0.45  # how long a server lets calls wait that are in a hurry; shorter than the deadline
 
 
 class Signers:
@@ -56,6 +57,7 @@ class Signers:
             "/redirect.pem": _redirect,
             "/hang.pem": _hang,
             "/silent.pem": _hang,
+            "/late.pem": self._late,
             "/error.pem": lambda answer: answer.send_error(500),
             "/page.html": _page,
             "/endless.pem": _endless,
@@ -132,6 +134,7 @@ class Signers:
             "garbage in pem": (self.leaf, b"-----BEGIN CERTIFICATE-----\nAAAA\n-----END CERTIFICATE-----\n"),
             "der": (self.leaf, self.leaf.certificate.public_bytes(Encoding.DER)),
             "many": (self.leaf, self.leaf.pem * 40),
+            "asked for by one call": (self.leaf, self.leaf.pem),
         }
         for certificate, (holder, octets) in holders.items():
             self.keys[certificate] = holder.key
@@ -166,6 +169,10 @@ class Signers:
         for server in (self.server, self._at_8443, *self._faulty.values()):
             server.stop()
 
+    def _late(self, answer: SimpleHTTPRequestHandler) -> None:
+        time.sleep(LATE_S)
+        _send(answer, "application/pem-certificate-chain", self.leaf.pem)
+
     def token(self, callee: str, certificate: str = "leaf", orig: str = CALLER, key: Any = None, **knobs: Any) -> str:
         """A token of `tests.pki.passport`, signed by the key of the certificate unless said otherwise."""
         signed_by = key if key is not None else self.keys.get(certificate, self.leaf.key)
@@ -184,10 +191,19 @@ def diverted(signers: Signers, *stops: str, **last: Any) -> list[str]:
     """A token for the first of `stops`, and `div` tokens that carry it to the last; `last` are knobs of the last."""
     values = [signers.value(stops[0])]
     for n, (diverting, target) in enumerate(pairwise(stops), 2):
-        claims = {"attest": None, "origid": None, "div": {"tn": diverting}}
-        knobs = last if n == len(stops) else {}
-        values.append(signers.value(target, tail=";info=<{x5u}>;alg=ES256;ppt=div", ppt="div", extra=claims, **knobs))
+        values.append(sent_on(signers, diverting, target, **(last if n == len(stops) else {})))
     return values
+
+
+def sent_on(signers: Signers, diverting: str, target: str, **knobs: Any) -> str:
+    """A `div` token of who sent the call on."""
+    return other(signers, "div", target, {"div": {"tn": diverting}}, **knobs)
+
+
+def other(signers: Signers, ppt: str, callee: str, claims: dict[str, Any], **knobs: Any) -> str:
+    """A token of another type than `shaken`, with these claims instead of attestation and origid."""
+    extra = {"attest": None, "origid": None, **claims}
+    return signers.value(callee, tail=f";info=<{{x5u}}>;alg=ES256;ppt={ppt}", ppt=ppt, extra=extra, **knobs)
 
 
 def rogue_key() -> Any:
@@ -244,12 +260,15 @@ def _hang(answer: SimpleHTTPRequestHandler) -> None:
 
 
 def _page(answer: SimpleHTTPRequestHandler) -> None:
-    page = b"<html>Not here, but with status 200</html>"
+    _send(answer, "text/html", b"<html>Not here, but with status 200</html>")
+
+
+def _send(answer: SimpleHTTPRequestHandler, kind: str, body: bytes) -> None:
     answer.send_response(200)
-    answer.send_header("Content-Type", "text/html")
-    answer.send_header("Content-Length", str(len(page)))
+    answer.send_header("Content-Type", kind)
+    answer.send_header("Content-Length", str(len(body)))
     answer.end_headers()
-    answer.wfile.write(page)
+    answer.wfile.write(body)
 
 
 def _endless(answer: SimpleHTTPRequestHandler) -> None:

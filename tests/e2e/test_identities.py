@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from sipguard.stir.errors import PHRASES
-from tests.e2e.identities import ABOVE, PASSING, REFUSED, Dated, Row
+from tests.e2e.identities import ABOVE, PASSING, REFUSED, Dated, Row, by
 from tests.e2e.product import Product, configuration, free_port, wait_for
 from tests.e2e.signers import Signers
 from tests.e2e.sipp import IDENTITIES, Message, Sipp, messages
@@ -31,8 +31,12 @@ pytestmark = [
 
 AT_ONCE: Final = 8
 REFUSAL, GOING_ON = "170_identity_refused", "171_identity_goes_on"
-ASKS: Final = "127.0.12.170"  # source of the trunk that wants verified callers
-TOLD: Final = "127.0.12.171"  # source of the trunk whose calls go on and that is told
+SOURCES: Final = {
+    "asks": "127.0.12.170",  # wants verified callers
+    "told": "127.0.12.171",  # its calls go on, and it is told what failed
+    "named": "127.0.12.172",  # shows names that were signed
+    "full": "127.0.12.173",  # has had all calls that it may have
+}
 HOPS: Final = {REFUSAL: "127.0.43.170", GOING_ON: "127.0.43.171"}
 AREAS: Final = {  # of the called numbers
     REFUSAL: ("212", "315", "332", "516", "518", "646", "718"),
@@ -55,6 +59,19 @@ POLICY: Final[dict[str, Any]] = {
             "reject": "contract",
         },
         {
+            "name": "name",
+            "on": ["named"],
+            "when": {"identity.result": "passed", "identity.attest": "A", "identity.rcd_name": "*"},
+            "label": {"prefix": "{identity.rcd_name} "},
+            "continue": True,
+        },
+        {
+            "name": "why",
+            "on": ["named"],
+            "when": {"identity.result": "passed", "identity.attest": "A", "identity.rcd_reason": "*"},
+            "label": {"headers": {"Call-Info": '<data:>;purpose=jcard;call-reason="{identity.rcd_reason}"'}},
+        },
+        {
             "name": "verified-only",
             "on": ["asks"],
             "when": {"identity.result": ["failed", "none", "unsupported"]},
@@ -63,6 +80,9 @@ POLICY: Final[dict[str, Any]] = {
     ],
     "default": "allow",
 }
+
+
+GOOD: Final = PASSING["as carriers write it"]
 
 
 @dataclass
@@ -92,8 +112,9 @@ class Call:
 class Calls:
     """Calls of all rows through one product, several at a time."""
 
-    def __init__(self, directory: Path) -> None:
+    def __init__(self, directory: Path, budget: str = "4s") -> None:
         self.directory = directory
+        self._budget = budget
         self.signers = Signers(directory)
         self.port = free_port(HOPS[GOING_ON])
         self.product = Product(directory / "product", self._configuration())
@@ -106,7 +127,7 @@ class Calls:
     def _configuration(self) -> dict[str, Any]:
         config = configuration(self.port)
         config["identity"] = self.signers.identity()
-        config["screening"] = {"checks": {"identity": {"budget": "4s", "replay_fails": True}}}
+        config["screening"] = {"checks": {"identity": {"budget": self._budget, "replay_fails": True}}}
         config["policy"] = POLICY
         config["lists"] = {
             "dno": {"members": ["+12025550111", "+12025550190"], "bind": ["shown"]},
@@ -121,12 +142,11 @@ class Calls:
             name: {"kind": "interconnect", "listener": "inner", "peers": [f"{HOPS[scenario]}:{self.port}"]}
             for name, scenario in (("refusing", REFUSAL), ("going-on", GOING_ON))
         } | {
-            "asks": {"kind": "interconnect", "listener": "outer", "sources": [ASKS], "route": route},
-            "told": {
-                "kind": "interconnect", "listener": "outer", "sources": [TOLD], "route": route,
-                "reason_stir": "compact",
-            },
-        }  # fmt: skip
+            name: {"kind": "interconnect", "listener": "outer", "sources": [source], "route": route}
+            for name, source in SOURCES.items()
+        }
+        config["trunks"]["told"]["reason_stir"] = "compact"
+        config["trunks"]["full"]["limits"] = {"cps": 0.001}
         return config
 
     def start(self, wanted: list[tuple[str, str]]) -> None:
@@ -137,6 +157,8 @@ class Calls:
             directory.mkdir()
             log = ("-trace_msg", "-message_file", str(directory / "uas.messages"))
             self._uas[scenario] = Sipp(f"{scenario}_uas", directory, (host, self.port), None, *log, calls=1000).start()
+        if wanted:
+            assert self.again(902, trunk="full").status == 0, "the one call that its limit lets through"
         for n, (table, name) in enumerate(wanted):
             self._started[table, name] = self._pool.submit(self._call, n, table, name)
 
@@ -172,12 +194,13 @@ class Calls:
         call.status = uac.wait()
         call.complaints, call.a = uac.complaint(), uac.messages()
 
-    def again(self, n: int, first: Call | None = None) -> Call:
+    def again(self, n: int, first: Call | None = None, trunk: str = "asks", row: Row = GOOD) -> Call:
         """A call with a good token, or after `first` another one to the same number with its token."""
         directory = self.directory / f"{n}"
         directory.mkdir()
         scenario, values = (GOING_ON, []) if first is None else (REFUSAL, first.values)
-        call = Call(PASSING["as carriers write it"], scenario, ASKS, f"1{AREAS[GOING_ON][0]}5550199", directory, values)
+        callee = f"1{AREAS[GOING_ON][0]}5550199"
+        call = Call(row, scenario, SOURCES[trunk], callee, directory, values)
         self._place(call)
         return call
 
@@ -197,16 +220,14 @@ class Calls:
     def record(self, call: Call) -> dict[str, Any]:
         """Its row."""
         if not self._rows:
-            count = len(self._started)
+            callees = {each.result(60).callee for each in self._started.values()}
 
             def there() -> bool:
                 rows = self.product.calls()
                 self._rows = {row["callee"]: row for row in rows if row["disposition"]}
-                return len(self._rows) >= count
+                return callees <= set(self._rows)
 
-            for each in self._started.values():
-                each.result(60)
-            wait_for(there, f"{count} records", 15)
+            wait_for(there, f"{len(callees)} records", 15)
         return self._rows[call.callee]
 
     def facts(self, call: Call) -> dict[str, Any]:
@@ -224,12 +245,11 @@ class Calls:
 
 
 def _plan(table: str, name: str) -> tuple[Row, str, str]:
-    """The row, the scenario, and whose call it is."""
-    if table == "passing":
-        return PASSING[name], GOING_ON, TOLD if PASSING[name].told else ASKS
-    if table == "above":
-        return ABOVE[name], GOING_ON if not ABOVE[name].status else REFUSAL, ASKS
-    return REFUSED[name], REFUSAL if table == "refused" else GOING_ON, ASKS if table == "refused" else TOLD
+    """The row, the scenario, and where the call comes from."""
+    row = TABLES[table][name]
+    refused = table == "refused" or (table == "above" and row.status != 0)
+    trunk = "told" if table == "reported" or (table == "passing" and row.told) else "asks"
+    return row, REFUSAL if refused else GOING_ON, SOURCES[row.trunk or trunk]
 
 
 def _dated(line: str) -> str:
@@ -309,7 +329,10 @@ def test_what_stands_above_verification(calls: Calls, table: str, name: str) -> 
     assert call.status == 0, call.complaints
     if row.status:
         assert call.final().start.startswith(f"SIP/2.0 {row.status} ")
-    assert (calls.arrived(call) is None) == bool(row.status)
+    arrived = calls.arrived(call)
+    assert (arrived is None) == bool(row.status)
+    for wanted in row.arrives:
+        assert arrived is not None and any(line.startswith(wanted) for line in arrived.lines), arrived.lines
     record = calls.record(call)
     assert {key: record[key] for key in row.record} == row.record
     _check_facts(calls, call)
@@ -329,6 +352,25 @@ def test_a_token_that_has_served_a_call_is_refused_in_another(calls: Calls) -> N
     assert (record["rule"], record["identity"]) == ("verified-only", "failed")
     told = calls.product.answer("explain", record["decision_id"])
     assert any(step["facts"].get("identity.reason") == "replayed" for step in told["steps"])
+
+
+def test_a_certificate_that_comes_too_late_serves_the_next_call(tmp_path: Path) -> None:
+    """The call goes on unverified when its budget is over, and the fetch goes on behind it."""
+    row = Row(by("late.pem"))
+    calls = Calls(tmp_path, budget="100ms")
+    try:
+        calls.start([])
+        for n, (verstat, result) in enumerate((("No-TN-Validation", ""), ("TN-Validation-Passed", "passed"))):
+            began_at = time.time()
+            call = calls.again(903 + n, trunk="told", row=row)
+            assert call.status == 0, call.complaints
+            (*_, arrived) = [each for each in messages(tmp_path / GOING_ON / "uas.messages") if each.kind == "INVITE"]
+            assert f"verstat={verstat}" in header(arrived.text, "From")
+            assert calls.product.call_of(call.callee, began_at)["identity"] == result
+            wait_for(lambda: calls.product.metric("sipguard_certificates") >= 1, "the certificate is there")
+        assert calls.product.metric("sipguard_unscreened_calls_total", check="identity") == 1
+    finally:
+        calls.close()
 
 
 def _check_facts(calls: Calls, call: Call) -> dict[str, Any]:
