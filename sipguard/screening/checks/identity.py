@@ -27,6 +27,7 @@ from sipguard.screening.verification.result import (
     furthest,
     vouches,
 )
+from sipguard.screening.verification.rich import is_rich
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
 from sipguard.stir.identity import split
 
@@ -187,7 +188,7 @@ def _with_steps(
         facts["identity.each"] = tuple([_in_short(one) for one in results])
     if result.diversion is not None or result.outcome == FAILED:
         described.describe(facts, result)
-    if len(results) > 1 or passport is None or passport.ppt != "shaken" or passport.claims.rcd is not None:
+    if len(results) > 1 or passport is None or passport.ppt != "shaken" or is_rich(passport):
         described.describe_priority(facts, results)
         described.describe_name(facts, results)
     return facts

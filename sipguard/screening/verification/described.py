@@ -13,7 +13,7 @@ from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.verification.diversion import DIV, INCOMPLETE, UNCHECKED
 from sipguard.screening.verification.priority import RPH, signed_values
 from sipguard.screening.verification.result import PASSED, Result
-from sipguard.screening.verification.rich import BROKEN, HELD, RCD, UNFETCHED, rich_call_data
+from sipguard.screening.verification.rich import BROKEN, HELD, RCD, UNFETCHED, is_rich, rich_call_data
 
 _FAILED: Final = "failed"
 _INCOMPLETE: Final = "incomplete"
@@ -36,7 +36,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec(
         "identity.rcd_integrity",
         "choice",
-        "whether `rcdi` holds for a jCard in the token; what must be fetched is not checked (RFC 9795)",
+        "whether `rcdi` holds for what stands in the token; what must be fetched is not checked (RFC 9795 §6)",
         choices=(HELD, BROKEN, UNFETCHED),
     ),
     FactSpec("identity.div_signers", "set", "organisations that signed for them, in the same order"),
@@ -63,7 +63,7 @@ def describe_priority(facts: dict[str, FactValue], results: Iterable[Result]) ->
 
 def describe_name(facts: dict[str, FactValue], results: Iterable[Result]) -> None:
     """Adds what tokens that passed call the caller: of the one in the SHAKEN token, else of one of type `rcd`."""
-    named = [r for r in results if r.outcome == PASSED and r.passport is not None and r.passport.claims.rcd is not None]
+    named = [r for r in results if r.outcome == PASSED and r.passport is not None and is_rich(r.passport)]
     for result in sorted(named, key=_is_of_type_rcd):
         assert result.passport is not None
         facts.update(rich_call_data(result.passport))

@@ -25,6 +25,23 @@ DIGEST = (
     + b64encode(sha256(b'["vcard",[["version",{},"text","4.0"],["fn",{},"text","Q Branch"]]]').digest()).decode()
 )
 
+PRINTED = {
+    "jcd": [
+        "vcard",
+        [
+            ["version", {}, "text", "4.0"],
+            ["fn", {}, "text", "Q Branch"],
+            ["org", {}, "text", "MI6;Q Branch Spy Gadgets"],
+            ["photo", {}, "uri", "https://example.com/photos/quartermaster-256x256.png"],
+            ["logo", {}, "uri", "https://example.com/logos/mi6-256x256.jpg"],
+            ["logo", {}, "uri", "https://example.com/logos/mi6-64x64.jpg"],
+        ],
+    ],
+    "nam": "Q Branch Spy Gadgets",
+}
+PRINTED_JCD = "sha256-7kdCBZqH0nqMSPsmABvsKlHPhZEStgjojhdSJGRr3rk"
+NULL = f"sha256-{b64encode(sha256(b'null').digest()).decode()}"
+
 
 def value(ppt: str = "shaken", tamper: bool = False, **claims: Any) -> str:
     extra = claims if ppt == "shaken" else {"attest": None, "origid": None, **claims}
@@ -59,6 +76,12 @@ def test_a_token_of_its_own_type_alone_says_not_who_calls() -> None:
     assert (told["result"], told["rcd_name"]) == ("unsupported", "Example Bank")
 
 
+def test_a_reason_needs_no_name() -> None:
+    """RFC 9795 §8: `rcd`, `crn` or both."""
+    assert facts(value(crn="Your parcel"))["rcd_reason"] == "Your parcel"
+    assert facts(value("rcd", crn="Your parcel"), value())["rcd_reason"] == "Your parcel"
+
+
 def test_what_is_not_proven_names_nobody() -> None:
     assert facts(value(tamper=True, rcd={"nam": "Example Bank"}))["rcd_name"] is None
     assert facts(value("rcd", tamper=True, rcd={"nam": "Example Bank"}), value())["rcd_name"] is None
@@ -80,9 +103,33 @@ def test_malformed_claims_fail_nothing(rcd: object) -> None:
         ({"nam": "x", "jcd": JCD}, {"/jcd": "md5-xyz"}, "broken"),
         ({"nam": "x", "jcd": JCD}, {"/jcd": 5}, "broken"),
         ({"nam": "x", "icn": "https://example.com/i.png"}, {"/icn": DIGEST}, "unchecked"),
-        ({"nam": "x", "jcd": JCD}, {"/jcd": DIGEST, "/icn": DIGEST}, "unchecked"),
+        ({"jcd": JCD, "icn": "HTTPS://example.com/i.png"}, {"/jcd": DIGEST, "/icn": DIGEST}, "unchecked"),
         ({"nam": "x", "jcd": []}, {"/icn": DIGEST, "/jcd": DIGEST}, "broken"),
         ({"nam": "x"}, {}, None),
+        # the examples of RFC 9795 §6.1.3, §6.1.4 and §8.3
+        (PRINTED, {"/jcd": PRINTED_JCD}, "held"),
+        (PRINTED, {"/nam": "sha256-sM275lTgzCte+LHOKHtU4SxG8shlOo6OS4ot8IJQImY", "/jcd": PRINTED_JCD}, "held"),
+        (
+            PRINTED,
+            {"/jcd": PRINTED_JCD, "/jcd/1/3/3": "sha256-RojgWwU6xUtI4q82+kHPyHm1JKbm7+663bMvzymhkl4"},
+            "unchecked",
+        ),
+        (
+            {"jcl": "https://example.com/q.json", "nam": "x"},
+            {"/jcl": PRINTED_JCD, "/jcl/1/3/3": PRINTED_JCD},
+            "unchecked",
+        ),
+        ({"nam": "y"}, {"/nam": "sha256-sM275lTgzCte+LHOKHtU4SxG8shlOo6OS4ot8IJQImY"}, "broken"),
+        # what leads nowhere
+        (PRINTED, {"/jcd/1/9/3": PRINTED_JCD}, "broken"),
+        (PRINTED, {"/jcd/1/-1": PRINTED_JCD}, "broken"),
+        (PRINTED, {"/jcd/1/" + "9" * 5000: PRINTED_JCD}, "broken"),
+        (PRINTED, {"/nam/0": PRINTED_JCD}, "broken"),
+        (PRINTED, {"jcd": PRINTED_JCD}, "broken"),
+        (PRINTED, {"": PRINTED_JCD}, "broken"),
+        ({"jcl": 5}, {"/jcl/1": PRINTED_JCD}, "broken"),
+        ({}, {"/icn": PRINTED_JCD}, "broken"),
+        ({"a/b": {"~": None}}, {"/a~1b/~0": NULL}, "held"),
     ],
 )
 def test_integrity_of_what_stands_in_the_token(rcd: dict[str, Any], digests: object, found: str | None) -> None:
