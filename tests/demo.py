@@ -4,13 +4,16 @@
 
 Enters: nothing. Leaves: a table. Must not: leave processes or directories behind.
 
-Of the configuration only addresses, ports, anchors and the guard on fetching are changed, in a copy; lists and policy
-are used as they are. Verdict and rule are what `sipguard calls` says afterwards; all else is seen on the sockets.
+Of the configuration only addresses, ports, anchors, the guard on fetching, a list of revoked certificates and a signer
+are changed, in a copy; lists and policy are used as they are. Verdict and rule are what `sipguard calls` says
+afterwards; all else is seen on the sockets.
 """
 
 from __future__ import annotations
 
 import argparse
+import base64
+import json
 import shutil
 import socket
 import sys
@@ -25,7 +28,7 @@ from typing import Any, Final
 from ruamel.yaml import YAML
 
 from tests.e2e.product import ROOT, Product, free_port, wait_for
-from tests.pki import CertificateServer, Holder, Pki, identity_value, passport
+from tests.pki import CertificateServer, Holder, Pki, crl, identity_value, passport, revoked
 from tests.standin import Caller, NextHop, Outcome, body, header
 from tests.streamends import StreamCaller, StreamHop
 from tests.tlsrelay import context
@@ -54,6 +57,8 @@ class Case:
     callee: str = CALLEE
     source: str = CARRIER
     token: Mapping[str, Any] | None = None  # how the PASSporT differs from a right one; None for no Identity
+    chain: tuple[str, ...] = ()  # numbers that the call was for before, the first one first; each sent it on
+    rph: str = ""  # a value of Resource-Priority that is asked for, and signed for
     signer: str = "709J"
     extra: tuple[str, ...] = ()
     display: str = "Alice"
@@ -86,6 +91,8 @@ def cases(now: int) -> tuple[Case, ...]:
     passed, failed, none = "TN-Validation-Passed", "TN-Validation-Failed", "No-TN-Validation"
     signed: dict[str, Any] = {"token": {}}
     blocked: dict[str, Any] = {"caller": "+12025550121"}
+    never: dict[str, Any] = {"caller": "+12025550111", "rph": "ets.0"}
+    sent_on: dict[str, Any] = {"callee": VERIFIED_ONLY, "chain": ("+12125550125", "+12125550126")}
     own: dict[str, Any] = {"caller": "+12025550141", "source": DIALER}
     pai = (f"P-Asserted-Identity: <sip:{CALLER}@carrier.example>",)
     return (
@@ -100,14 +107,26 @@ def cases(now: int) -> tuple[Case, ...]:
         unverified("... token of another call", "438", token={"orig": "12025550199"}),
         unverified("... signed under an unknown CA", "437", **signed, signer="rogue", again=True),
         unverified("... no Identity", "428"),
+        unverified("... its certificate is revoked", "437", **signed, signer="revoked", again=True),
         passes("... signed A", passed, "A", **signed, callee=VERIFIED_ONLY),
+        passes("... diverted twice, each hop signed", passed, "A", **signed, **sent_on),
+        refused(
+            "... diverted twice, a hop is missing",
+            "verified-callers-only",
+            "438",
+            token={"dest": "+12125550127"},
+            **sent_on,
+        ),
         passes("no Identity", none),
         refused("blocked caller", "blocked-caller", "607", **blocked, **signed),
         refused("do-not-originate in From, other PAI", "dno", "403", caller="+12025550111", extra=pai),
+        passes("... its priority signed (ets)", "Resource-Priority", **never, rule="emergency"),
+        refused("... its priority signed by a stranger", "dno", "403", **never, signer="rogue"),
         refused("impossible caller number", "impossible-caller", "404", caller="+11115550101"),
         refused("telemarketer to Do-Not-Call number", "telemarketing-dnc", "403", **own, callee="+12025550132"),
         passes("... the callee consented", none, **own, callee="+12025550131"),
         refused("customer with a number not his own", "not-their-number", "403", source=CUSTOMER),
+        passes("... with his own, which we sign", "our Identity, A", caller="+12025550141", source=CUSTOMER),
         labelled("domestic number from abroad", "domestic-from-abroad", '"ABROAD? Alice"', source=GATEWAY),
         passes("911 from a blocked caller", "sip:911@", **blocked, callee="911", rule="emergency"),
         passes("988 from a blocked caller", "sip:988@", **blocked, callee="988", rule="emergency"),
@@ -165,7 +184,11 @@ class Scene:
 
     def __init__(self, directory: Path, stack: ExitStack, transport: str) -> None:
         pki, rogue = Pki(), Pki("Example ROGUE ROOT")
-        self.signers: dict[str, Holder] = {"709J": pki.leaf(spc="709J"), "rogue": rogue.leaf(spc="709J")}
+        self.signers: dict[str, Holder] = {
+            "709J": pki.leaf(spc="709J"),
+            "rogue": rogue.leaf(spc="709J"),
+            "revoked": pki.leaf(spc="709J"),
+        }
         served = directory / "served"
         served.mkdir()
         for name, signer in self.signers.items():
@@ -179,6 +202,12 @@ class Scene:
         self.hop = NextHop() if transport == "udp" else StreamHop(server=server)
         stack.callback(self.hop.close)
         config = shipped(directory, pki, self.server.port, self.hop.port)
+        config["identity"]["crl"] = crl_of(directory / "config", pki, self.signers["revoked"])
+        config["signers"] = {"own": signer_of(directory / "config", pki.leaf(spc="818H"))}
+        config["trunks"]["customer-b"]["sign"] = {
+            "by": "own",
+            "attest": [{"when": {"lists.caller": "trunk_numbers"}, "attest": "A"}],
+        }
         config["listeners"]["main"] |= listener_of(transport, directory)
         self.product = Product(directory / "config", config)
         stack.callback(self.product.stop)
@@ -215,18 +244,32 @@ class Scene:
             outcome = self.callers[case.source].call(invite, cancel=case.cancel, wait_s=wait_s)
         took = time.perf_counter() - began
         arrived = self.hop.invites[before:]
-        hop = summary(arrived[0][0]) if arrived else NOTHING
+        hop = summary(arrived[0][0], signed=case.token is not None) if arrived else NOTHING
         added_s = arrived[0][1] - outcome.invite_at if arrived else took
         return Placed(case, answer(outcome), hop, added_s * 1e3 if outcome.status else 0.0, began_at, time.time())
 
     def _identity(self, case: Case) -> tuple[str, ...]:
-        if case.token is None:
-            return ()
-        wanted = dict(case.token)
+        """The lines of Identity, and of Resource-Priority."""
+        lines: list[str] = []
+        first, *further = (*case.chain, case.callee)
+        if case.token is not None:
+            wanted = dict(case.token)
+            orig, dest = wanted.pop("orig", case.caller), wanted.pop("dest", first)
+            lines.append(self._signed(case, "shaken", orig, dest, **wanted))
+        for before, target in zip(case.chain, further, strict=True):
+            claims = {"attest": None, "origid": None, "div": {"tn": before.removeprefix("+")}}
+            lines.append(self._signed(case, "div", case.caller, target, extra=claims))
+        if case.rph:
+            claims = {"attest": None, "origid": None, "rph": {"auth": [case.rph]}}
+            lines.append(self._signed(case, "rph", case.caller, case.callee, extra=claims))
+            lines.append(f"Resource-Priority: {case.rph}")
+        return tuple(lines)
+
+    def _signed(self, case: Case, ppt: str, orig: str, dest: str, **knobs: Any) -> str:
         x5u = self.server.url(f"{case.signer}.pem")
-        orig = wanted.pop("orig", case.caller.removeprefix("+"))
-        token = passport(orig, case.callee.removeprefix("+"), self.signers[case.signer].key, x5u, **wanted)
-        return (f"Identity: {identity_value(token, x5u)}",)
+        key = self.signers[case.signer].key
+        token = passport(orig.removeprefix("+"), dest.removeprefix("+"), key, x5u, ppt=ppt, **knobs)
+        return f"Identity: {identity_value(token, x5u, ppt)}"
 
     def find_records(self, placed: Sequence[Placed]) -> None:
         """Gives each call its record, out of sipguard's database."""
@@ -255,9 +298,25 @@ def shipped(directory: Path, pki: Pki, certificate_port: int, hop_port: int) -> 
     config["trunks"]["core"]["peers"] = [f"127.0.0.1:{hop_port}"]
     config["metrics"]["port"] = free_port(kind=socket.SOCK_STREAM)
     config["identity"]["fetch"].update(
-        allow_networks=["127.0.0.0/8"], ports=[certificate_port], ca_file="anchors/root.pem"
+        allow_networks=["127.0.0.0/8"], ports=[443, certificate_port], ca_file="anchors/root.pem"
     )
     return config
+
+
+def crl_of(directory: Path, pki: Pki, *holders: Holder) -> dict[str, Any]:
+    """A list that revokes these certificates, and who signed it: the section `identity.crl`."""
+    administrator = pki.administrator()
+    (directory / "crl.der").write_bytes(crl(administrator, revoked(*holders)))
+    (directory / "sti-pa.pem").write_bytes(administrator.pem)
+    return {"file": "crl.der", "signers": ["sti-pa.pem"]}
+
+
+def signer_of(directory: Path, holder: Holder) -> dict[str, str]:
+    """Certificate and key of a signer, in files."""
+    (directory / "shaken.pem").write_bytes(holder.pem)
+    (directory / "shaken.key").touch(0o600)
+    (directory / "shaken.key").write_bytes(holder.key_pem)
+    return {"certificate": "shaken.pem", "key": "shaken.key", "x5u": "https://certs.provider.example/shaken.pem"}
 
 
 def listener_of(transport: str, directory: Path) -> dict[str, Any]:
@@ -279,8 +338,11 @@ def answer(outcome: Outcome) -> str:
     return " ".join(words) or NOTHING
 
 
-def summary(invite: str) -> str:
-    """What is new in an INVITE at the next hop: Request-URI of an emergency call, name, verstat, headers."""
+def summary(invite: str, signed: bool) -> str:
+    """What is new in an INVITE at the next hop: Request-URI of an emergency call, name, verstat, headers.
+
+    `signed`: whether it was before it came to sipguard.
+    """
     words = []
     uri = invite.split(" ")[1]
     if not uri.startswith("sip:+"):
@@ -290,9 +352,16 @@ def summary(invite: str) -> str:
         words.append(name)
     words.append(header(invite, "From").partition(";verstat=")[2].partition("@")[0])
     words.append(header(invite, "Attestation-Info"))
-    if header(invite, "Call-Info"):
-        words.append("Call-Info")
+    words += [name for name in ("Call-Info", "Resource-Priority") if header(invite, name)]
+    if header(invite, "Identity") and not signed and not header(invite, "Resource-Priority"):
+        words.append(f"our Identity, {attestation(header(invite, 'Identity'))}")
     return " ".join(word for word in words if word) or "as sent"
+
+
+def attestation(value: str) -> str:
+    """What an Identity value attests."""
+    payload = value.split(".")[1]
+    return str(json.loads(base64.urlsafe_b64decode(payload + "=" * (-len(payload) % 4)))["attest"])
 
 
 def show(rows: Sequence[tuple[str, ...]]) -> None:
