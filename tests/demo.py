@@ -257,7 +257,7 @@ class Scene:
             orig, dest = wanted.pop("orig", case.caller), wanted.pop("dest", first)
             lines.append(self._signed(case, "shaken", orig, dest, **wanted))
         for before, target in zip(case.chain, further, strict=True):
-            claims = {"attest": None, "origid": None, "div": {"tn": before.removeprefix("+")}}
+            claims: dict[str, Any] = {"attest": None, "origid": None, "div": {"tn": before.removeprefix("+")}}
             lines.append(self._signed(case, "div", case.caller, target, extra=claims))
         if case.rph:
             claims = {"attest": None, "origid": None, "rph": {"auth": [case.rph]}}
