@@ -156,7 +156,7 @@ def _by_signature(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, 
     """Lifts a call whose priority is signed, or notes what that waits for."""
     verifying = ruleset.settings[VERIFICATION]
     assert isinstance(verifying, Verifying)
-    found = signed_priority(attempt, ruleset.emergency, verifying, context.certificates)
+    found = signed_priority(attempt, ruleset.emergency, verifying, context)
     screening.awaited = found if isinstance(found, Waiting) else None
     if isinstance(found, dict):
         screening.emergency = guard.SIGNED

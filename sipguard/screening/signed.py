@@ -3,37 +3,49 @@
 Enters: an attempt with Resource-Priority and Identity, what the operator honours, validated certificates. Leaves: the
 facts that lift the call, the certificates that must be there first, or None.
 Must not: be asked of calls without Resource-Priority, which no such token can speak of.
+
+A token lifts the one call that it was signed for. Therefore it must name whom the Request-URI calls, since that is
+where the call goes, and the number that counts as the caller's on this trunk; a delegate cannot sign it; and once a
+call with it was answered it lifts none any more, not even under the same Call-ID. Before that it may come again as
+often as `replays` bears, as in retries of a call that failed.
 """
 
 from __future__ import annotations
 
 from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt
-from sipguard.screening.finding import FactValue, Waiting
+from sipguard.screening.finding import Context, FactValue, Waiting
 from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
+from sipguard.screening.verification.parties import BOTH, REQUEST_URI
 from sipguard.screening.verification.priority import RPH, r_values, signed_values
-from sipguard.screening.verification.result import PASSED, WAITING
-from sipguard.stir.certificate import CertificateStore
+from sipguard.screening.verification.replays import Replays, dialog_of, key_of
+from sipguard.screening.verification.result import PASSED, WAITING, Result
+from sipguard.stir.credential import Credential
+from sipguard.stir.passport import Passport
 
 
 def signed_priority(
-    attempt: CallAttempt, honoured: guard.Settings, verifying: Settings, certificates: CertificateStore
+    attempt: CallAttempt, honoured: guard.Settings, verifying: Settings, context: Context
 ) -> dict[str, FactValue] | Waiting | None:
     """The facts of a token that holds and is honoured; or what it waits for, and the other values beside it."""
     namespaces = honoured.priority_namespaces
     if not attempt.identity or not attempt.trunk.verify or not _any_of(r_values(attempt.resource_priority), namespaces):
         return None
     waits = False
-    results = evaluate(attempt, verifying, certificates)
+    results = evaluate(attempt, verifying, context.certificates)
     for result in results:
         passport = result.passport
         if passport is None or passport.ppt != RPH or result.outcome not in (PASSED, WAITING):
             continue
-        if not _any_of(signed_values(passport), namespaces):
+        if not _any_of(signed_values(passport), namespaces) or not _is_of_this_call(result, attempt):
             continue
         if result.outcome == WAITING:
             waits = True
-        elif result.credential is not None and _is_trusted(result.credential.spc, honoured.priority_signers):
+        elif (
+            result.credential is not None
+            and _may_sign(result.credential, honoured.priority_signers)
+            and not _has_served(passport, attempt, context.replays, verifying.freshness_s + verifying.future_s)
+        ):
             return {
                 "identity.rph": signed_values(passport),
                 "identity.sph": passport.claims.sph,
@@ -49,5 +61,18 @@ def _any_of(values: frozenset[str] | tuple[str, ...], namespaces: frozenset[str]
     return any(value.partition(".")[0] in namespaces for value in values)
 
 
-def _is_trusted(spc: tuple[str, ...], signers: frozenset[str]) -> bool:
-    return not signers or not signers.isdisjoint(spc)
+def _is_of_this_call(result: Result, attempt: CallAttempt) -> bool:
+    """Whether its token names where the call goes, and who counts as its caller, by number where there is one."""
+    called = result.dest_source in (REQUEST_URI, BOTH)
+    return called and result.tn == attempt.caller.tn and result.source in (attempt.caller_source, BOTH)
+
+
+def _may_sign(credential: Credential, signers: frozenset[str]) -> bool:
+    """Whether priority is for its holder to sign. What was delegated is authority over numbers (RFC 9060 §4)."""
+    return not credential.delegate and (not signers or not signers.isdisjoint(credential.spc))
+
+
+def _has_served(passport: Passport, attempt: CallAttempt, replays: Replays, keep_s: float) -> bool:
+    """Whether a call with the token was answered, or too many tried it. It counts as seen from now on."""
+    key = key_of(passport.signature)
+    return replays.note(key, dialog_of(attempt), attempt.received_at, keep_s) or replays.served(key)

@@ -10,9 +10,10 @@ import pytest
 from sipguard.b2bua import frames
 from sipguard.screening.guard import Settings
 from sipguard.screening.ruleset import Overload
+from sipguard.screening.verification.replays import DIALOGS
 from tests import pki
 from tests.b2bua.test_emergency_passes import BLOCK_LIST, BLOCKED, ROWS, Row, falls_behind, is_up, reached
-from tests.playbook import CALLEE, CALLER, START_AT, Play, Playbook
+from tests.playbook import ANSWER_SDP, CALLEE, CALLER, START_AT, Play, Playbook
 
 PKI = pki.Pki(now=datetime.fromtimestamp(START_AT, UTC))
 LEAF = PKI.leaf()
@@ -97,6 +98,96 @@ def test_what_does_not_hold_is_screened_as_any_call(play: Play, headers: tuple[s
     assert book.a.invite(*headers) == ["a 603 Network Blocked"]
     assert book.of(frames.VerdictFrame)[-1].emergency == ""
     book.a.ack()
+
+
+OTHER = "+12125550199"
+CUT_OUT: dict[str, dict[str, Any]] = {
+    "another Request-URI, To as signed": {"uri": f"sip:{OTHER}@198.51.100.1"},
+    "another From, no trust in PAI": {"caller": OTHER, "carrier": {"trust_pai": False}, "pai": CALLER},
+    "another number asserted": {"pai": OTHER},
+}
+
+
+@pytest.mark.parametrize("name", CUT_OUT)
+def test_a_token_is_good_for_whom_the_call_goes_to_and_who_counts_as_its_caller(play: Play, name: str) -> None:
+    fields = dict(CUT_OUT[name])
+    asserted = [f"P-Asserted-Identity: <tel:{fields.pop('pai')}>"] if "pai" in fields else []
+    book = trusting(play, carrier={"trust_pai": True} | fields.pop("carrier", {}))
+    assert book.a.invite(*SIGNED, *asserted, **fields) == ["b INVITE"]
+    assert book.of(frames.VerdictFrame)[-1].emergency == ""
+    busy(book)
+
+
+def test_a_number_asserted_that_counts_as_caller_is_lifted(play: Play) -> None:
+    book = trusting(play, carrier={"trust_pai": True})
+    assert book.a.invite(*SIGNED, f"P-Asserted-Identity: <tel:{CALLER}>", caller=OTHER) == ["b INVITE"]
+    assert book.of(frames.VerdictFrame)[-1].emergency == "signed_priority"
+    busy(book)
+
+
+def test_a_delegate_signs_no_priority_even_with_a_code_of_its_own(play: Play) -> None:
+    provider = PKI.provider()
+    delegate = PKI.delegate(provider, pki.tnauthlist(["709J"]))
+    book = trusting(play, known=False)
+    book.engine.context.certificates.put(X5U, delegate.pem + provider.pem, 0.0, START_AT)
+    assert book.a.invite(SIGNED[0], identity("ets.0", key=delegate.key)) == ["b INVITE"]
+    assert book.of(frames.VerdictFrame)[-1].emergency == ""
+    busy(book)
+
+
+def test_a_token_that_served_an_answered_call_lifts_no_other(play: Play) -> None:
+    book = trusting(play)
+    for lifted in ("signed_priority", "", ""):
+        assert book.a.invite(*SIGNED) == ["b INVITE"]
+        assert book.of(frames.VerdictFrame)[-1].emergency == lifted
+        book.b.reply("200 OK", body=ANSWER_SDP)
+        book.a.ack()
+        book.hang_up()
+
+
+def test_an_answered_call_is_not_followed_by_one_of_the_same_call_id(play: Play) -> None:
+    book = trusting(play)
+    a = book.a
+    a.invite(*SIGNED)
+    first = a.invited
+    book.b.reply("200 OK", body=ANSWER_SDP)
+    a.ack()
+    book.hang_up()
+    a.remote = a.remote.partition(";tag=")[0]
+    a.invited = a.asked = first.replace("branch=z9hG4bK", "branch=z9hG4bK-again")
+    assert a.send(a.asked) == ["b INVITE"]
+    assert book.of(frames.VerdictFrame)[-1].emergency == ""
+    busy(book)
+
+
+def test_retries_of_a_priority_call_that_was_not_answered_are_lifted(play: Play) -> None:
+    book = trusting(play, BLOCKED, lists=(BLOCK_LIST,))
+    for _ in range(DIALOGS):
+        assert book.a.invite(*SIGNED) == ["b INVITE"]
+        busy(book)
+    assert book.a.invite(*SIGNED) == ["a 603 Network Blocked"]
+    book.a.ack()
+
+
+def test_all_waiting_of_a_call_ends_within_one_budget(play: Play) -> None:
+    """The guard waits, then the check does, for values whose certificates fail one after the other."""
+    for ppt_of in (lambda n: "shaken", lambda n: "rph" if n % 2 else "shaken", lambda n: "rph"):
+        book = trusting(play, known=False)
+        headers = []
+        for n in range(10):
+            x5u, ppt = f"https://certs.example/{n}.pem", ppt_of(n)
+            claims = {"attest": None, "origid": None, "rph": {"auth": ["ets.0"]}} if ppt == "rph" else {}
+            iat = int(START_AT)
+            token = pki.passport(CALLER[1:], CALLEE[1:], LEAF.key, x5u, iat=iat, ppt=ppt, extra=claims)
+            headers.append(f"Identity: {pki.identity_value(token, x5u, ppt)}")
+        book.a.invite(SIGNED[0], *headers)
+        assert len(book.wanted) == 10
+        for need in book.wanted[:9]:
+            assert book.fetched("x5u_dns", need) == []
+        assert book.wait(0.24) == ["a 100 Trying"]
+        assert book.wait(0.1) == ["b INVITE"]
+        assert len(book.wanted) == 10, "what failed is not asked for again"
+        busy(book)
 
 
 def test_a_signer_may_have_to_be_named(play: Play) -> None:

@@ -81,6 +81,11 @@ class Replays:
         if key is not None:
             self._tokens[key].answered = True
 
+    def served(self, key: bytes) -> bool:
+        """Whether a call with the token `key` was answered, in whatever dialog."""
+        seen = self._tokens.get(key)
+        return seen is not None and seen.answered
+
     def _make_room(self, unix_at: float) -> None:
         """Forgets two that have expired, or the oldest where there are too many: bounded work for each note."""
         tokens = self._tokens

@@ -20,6 +20,7 @@ def examine(case: Case) -> Iterator[Diagnosis]:
     """Each source as the running sipguard has it, or as one would begin with it now."""
     if case.service is None:
         return
+    yield from _priority(case)
     settings = case.service.trust
     for each in settings.sources:
         for file in each.signers:
@@ -29,6 +30,18 @@ def examine(case: Case) -> Iterator[Diagnosis]:
         rows = [row(source.state, time.time()) for source in at_start(settings, time.time(), keep=False)]
     for each in rows:
         yield _source(each)
+
+
+def _priority(case: Case) -> Iterator[Diagnosis]:
+    """Whether anyone who is trusted may lift calls above everything."""
+    if case.config is None:
+        return
+    emergency, identity = case.config.emergency, case.config.identity
+    trusted = bool(identity.anchors) or identity.trust_list is not None
+    if trusted and emergency.signed_priority and not emergency.priority_signers:
+        what = "any trusted signer with a service provider code may lift calls above every rule and limit"
+        advice = "name in emergency.priority_signers who signs priority for you, or set emergency.signed_priority: []"
+        yield Diagnosis("signed priority", WARNING, what, advice)
 
 
 def _source(each: dict[str, object]) -> Diagnosis:

@@ -19,7 +19,7 @@ from sipguard.net import disk as copies
 from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.records.record import Batch, Span
 from sipguard.service.capacity import DAY_S
-from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports
+from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, trust
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
 from sipguard.sip.locate import Answer, Place, Query
@@ -394,3 +394,14 @@ def test_a_broken_configuration_stops_nothing(tmp_path: Path) -> None:
         found = list(examine(case_of(path, {})))
         assert any(each.level == PROBLEM and each.subject == "configuration" for each in found)
         assert len(found) > 3
+
+
+def test_priority_that_any_trusted_signer_may_sign_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "root.pem").write_bytes(Pki().root.pem)
+    anchors = {"identity": {"anchors": ["root.pem"]}}
+    found = list(trust.examine(case(tmp_path, **anchors)))
+    assert [(each.subject, each.level) for each in found] == [("signed priority", WARNING)]
+    assert "emergency.priority_signers" in found[0].advice
+    for emergency in ({"priority_signers": ["709J"]}, {"signed_priority": []}):
+        assert list(trust.examine(case(tmp_path, **anchors, emergency=emergency))) == []
+    assert list(trust.examine(case(tmp_path))) == [], "nothing that is signed can hold"
