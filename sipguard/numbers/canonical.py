@@ -175,7 +175,7 @@ def _national(tn: str, rules: NumberRules) -> tuple[str, str]:
         return ("1" + tn, E164) if tn.isdigit() else (tn, UNKNOWN)
     if not tn.isdigit():
         return tn, UNKNOWN
-    if n > 3 and tn.startswith("011"):
+    if n > 6 and tn.startswith("011"):  # three digits are no number abroad: 011911 is not 911
         return tn[3:], E164
     if n == 7:
         return ("1" + rules.local_npa + tn, E164) if rules.local_npa else (tn, SHORT)
@@ -188,8 +188,8 @@ def _elsewhere(tn: str, rules: NumberRules) -> tuple[str, str]:
         return tn, UNKNOWN
     if len(tn) == 3:
         return tn, SHORT
-    if tn.startswith("00") and len(tn) > 4:
-        return tn[2:], E164
+    if tn.startswith("00"):  # three digits are no number abroad: 00112 is not 112
+        return (tn[2:], E164) if len(tn) > 5 else (tn, UNKNOWN)
     if tn[0] == "0":
         return rules.default_cc + tn[1:], E164
     return (tn, E164) if tn.startswith(rules.default_cc) and len(tn) >= 9 else (tn, UNKNOWN)

@@ -52,6 +52,9 @@ DIALLED = [
     ("sip:2025550911@gw.example.com", ""),
     ("sip:0911@gw.example.com", ""),
     ("sip:9111@gw.example.com", ""),
+    ("sip:011911@gw.example.com", ""),
+    ("sip:011-988@gw.example.com", ""),
+    ("sip:+011112@gw.example.com", ""),
     ("sip:911a@gw.example.com", ""),
     ("sip:alice@911.example.com", ""),
     ("sip:911.example.com", ""),
@@ -77,6 +80,8 @@ def test_what_is_dialled(uri: str, reason: str) -> None:
         (NumberRules(default_cc="44"), "911", "dialled_911"),
         (NumberRules(default_cc="44"), "112", "dialled_112"),
         (NumberRules(default_cc="44"), "988", "dialled_988"),
+        (NumberRules(default_cc="44"), "00112", ""),
+        (NumberRules(strip_prefix="9"), "9011911", ""),
     ],
     ids=str,
 )
