@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 import pickle
+import time
 from pathlib import Path
 
 import pytest
@@ -12,11 +13,13 @@ from cryptography.hazmat.primitives.serialization import BestAvailableEncryption
 from sipguard.screening.policy.model import OneOf
 from sipguard.screening.trunk import AttestRule
 from sipguard.service.doctor import files
+from sipguard.service.doctor import signers as doctor_signers
 from sipguard.service.doctor.examination import case_of
-from sipguard.service.signers import Signers
+from sipguard.service.signers import Signers, line
 from sipguard.settings import READ, Loaded, load
 from sipguard.settings.signing import Unusable, read_key
-from tests.pki import Pki
+from sipguard.stir.revocation import Crl, read_crl
+from tests.pki import Holder, Pki, crl, revoked
 
 PKI = Pki()
 LEAF, OTHER, EXPIRED = PKI.leaf(spc="709J"), PKI.leaf(spc="709J"), PKI.leaf(days=5)
@@ -165,6 +168,28 @@ def test_files_are_checked(tmp_path: Path, key: bytes, pem: bytes, where: str, w
     assert what in text
 
 
+@pytest.mark.parametrize(("key", "pem", "where", "what"), list(FILES.values())[:4], ids=list(FILES)[:4])
+def test_files_of_signers_keep_nothing_from_starting(
+    tmp_path: Path, key: bytes, pem: bytes, where: str, what: str
+) -> None:
+    loaded(tmp_path, key=key, pem=pem)
+    found = load(tmp_path / "sipguard.yaml")
+    assert not found.errors
+    assert found.ruleset is not None
+    (text,) = [text for text in said(found) if "signers" in text]
+    assert f"warning: {where}" in text
+    assert "calls go on unsigned" in text
+
+
+def test_a_missing_key_is_an_error_for_who_looks_and_stops_nobody_who_runs(tmp_path: Path) -> None:
+    loaded(tmp_path)
+    (tmp_path / "own.key").unlink()
+    assert [str(each) for each in load(tmp_path / "sipguard.yaml", READ).errors] != []
+    (text,) = [text for text in said(load(tmp_path / "sipguard.yaml")) if "signers" in text]
+    assert "warning: signers.own.key: " in text
+    assert "calls go on unsigned" in text
+
+
 def test_signers_and_trunks_that_come_to_nothing_are_warned_of(tmp_path: Path) -> None:
     unused = loaded(tmp_path, "signers:\n", "signers:\n  two: {certificate: own.pem, key: own.key, x5u: "
                     '"https://certs.example/b.pem"}\n')  # fmt: skip
@@ -257,3 +282,61 @@ def test_signers_over_http_are_named(tmp_path: Path) -> None:
     assert any("oen is no signer" in each for each in said(loaded(tmp_path, "lists:", API.replace("own", "oen"))))
     without = loaded(tmp_path, "lists:", API.replace(", token: token", ""))
     assert any("api.signers: nothing is served without a token" in each for each in said(without))
+
+
+# ------------------------------------------------------------------------------------------ how it stands with them
+
+
+def crl_of(*leaves: Holder, number: int = 10) -> Crl:
+    """A CRL in force that names these."""
+    return read_crl(crl(PKI.root, revoked(*leaves), number=number), [PKI.root.certificate], time.time())
+
+
+def test_status_says_until_when_a_signer_signs_and_what_was_refused(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    assert found.ruleset is not None
+    signers = Signers()
+    signers.take(found.ruleset.signers)
+    (good,) = signers.rows(None, time.time())
+    assert line(good).startswith("own: valid until 20")
+    (tmp_path / "own.key").unlink()
+    signers.take(found.ruleset.signers)
+    (kept,) = signers.rows(None, time.time())
+    assert kept["usable"]
+    assert "what lies on disk now is refused: " in line(kept)
+    assert signers.lost_by(found.ruleset.signers) == [], "a reload of something else is not refused"
+    elsewhere = {"two": found.ruleset.signers["own"]}
+    (lost,) = signers.lost_by(elsewhere)
+    assert lost.startswith("signers.two.key: ")
+    fresh = Signers()
+    fresh.take(found.ruleset.signers)
+    (unusable,) = fresh.rows(None, time.time())
+    assert line(unusable).startswith("own: unusable: ")
+    assert line(unusable).endswith("; calls go on unsigned")
+
+
+def test_a_revoked_certificate_of_our_own_is_told(tmp_path: Path) -> None:
+    found = loaded(tmp_path)
+    assert found.ruleset is not None
+    signers = Signers()
+    signers.take(found.ruleset.signers)
+    (row,) = signers.rows(crl_of(LEAF), time.time())
+    assert row["usable"], "it goes on to sign"
+    assert "revoked by CRL 10; others refuse it with 437" in line(row)
+    (other,) = signers.rows(crl_of(OTHER), time.time())
+    assert other["revoked_by"] == ""
+
+
+def test_doctor_tells_of_signers(tmp_path: Path) -> None:
+    loaded(tmp_path)
+    (good,) = doctor_signers.examine(case_of(tmp_path / "sipguard.yaml", {}))
+    assert good.level == "ok"
+    (tmp_path / "own.key").unlink()
+    (bad,) = doctor_signers.examine(case_of(tmp_path / "sipguard.yaml", {}))
+    assert bad.level == "problem"
+    assert "own: unusable: " in bad.what
+    status = {"signers": [{"signer": "own", "usable": True, "why": "", "valid_until": time.time(), "refused": "",
+                            "revoked_by": "CRL 10"}]}  # fmt: skip
+    (told,) = doctor_signers.examine(case_of(tmp_path / "sipguard.yaml", status))
+    assert told.level == "problem"
+    assert "revoked by CRL 10" in told.what

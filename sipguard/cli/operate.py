@@ -37,7 +37,9 @@ def run(config: Path) -> None:
 @config_option
 @json_option
 def status(config: Path, as_json: bool) -> None:
-    """Show what runs: version, Ruleset, listeners, modes, peers, calls, processes, traces."""
+    """Show what runs: version, Ruleset, listeners, modes, peers, signers, calls, processes, traces."""
+    from sipguard.service import signers  # the other commands start faster without it
+
     answer = ask(config, "status")
     if as_json:
         print_json(answer)
@@ -50,6 +52,8 @@ def status(config: Path, as_json: bool) -> None:
         click.echo(f"mode      {mode} ({trunk or 'all trunks'})")
     for peer in answer["peers"]:
         click.echo(f"peer      {_peer(peer)}")
+    for signer in answer["signers"]:
+        click.echo(f"signer    {signers.line(signer)}")
     click.echo(f"calls     {answer['calls']} up")
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():

@@ -113,6 +113,9 @@ class Supervisor:
             return 1
         finally:
             watching.cancel()
+            await asyncio.gather(
+                watching, return_exceptions=True
+            )  # its end is looked at, so asyncio says nothing of it
             server.close()
             await self._worker.stop(CHILD_PATIENCE_S)
             await self._fetcher.stop(CHILD_PATIENCE_S)
@@ -173,7 +176,8 @@ class Supervisor:
         for problem in problems:
             log.error("password_unread", problem=problem, advice="challenges of that trunk cross to the other side")
         for problem in self._signers.take(self._ruleset.signers):
-            log.error("signing_key_unusable", problem=problem, advice="calls are not signed by it, or as before")
+            log.error("signing_key_unusable", problem=problem, advice="calls go on unsigned, or signed as before")
+            self._note_trouble("supervisor", problem)
         self._desk.tell("signing", self._desk_keys())
         return worker.Start(
             number=0,
@@ -205,6 +209,9 @@ class Supervisor:
             signing=self._desk_keys(),
             trunks=self._ruleset.trunks,
         )
+
+    def _note_trouble(self, process: str, what: str) -> None:
+        self._troubles.append({"at": round(time.time(), 3), "process": process, "what": what})
 
     def _desk_keys(self) -> tuple[SigningKey, ...]:
         """The keys that sign over HTTP; the desk is given no other."""
@@ -267,7 +274,7 @@ class Supervisor:
             log.warning("calls_recovered", calls=rest[0], of=rest[1], advice="the worker before ended unexpectedly")
         elif what == "trouble":
             log.error("trouble", process=child.name, what=rest[0])
-            self._troubles.append({"at": round(time.time(), 3), "process": child.name, "what": rest[0]})
+            self._note_trouble(child.name, rest[0])
 
     def _note_peers(self, states: list[tuple[str, str, str]]) -> None:
         """Which peers are passed over has changed."""
@@ -363,7 +370,7 @@ class Supervisor:
             taken, problems = self._signers.look()
             for problem in problems:
                 log.error("signing_key_unusable", problem=problem, advice="the key of before stays in force")
-                self._troubles.append({"at": round(time.time(), 3), "process": "supervisor", "what": problem})
+                self._note_trouble("supervisor", problem)
             if taken:
                 self._desk.tell("signing", self._desk_keys())
             if taken and not (problem := await self._have_worker("rekey", tuple(self._signers.keys.values()))):
@@ -506,13 +513,16 @@ class Supervisor:
         before = self._ruleset
         await self._resolve_first(before, ruleset)
         found, unread = accounts(ruleset.trunks)
-        unread += self._signers.take(ruleset.signers)
+        unread += self._signers.lost_by(ruleset.signers)
+        for unsigned in self._signers.take(ruleset.signers) if not unread else ():
+            log.error("signing_key_unusable", problem=unsigned, advice="it stays as it was")
         self._ruleset = ruleset
         keys = tuple(self._signers.keys.values())
         problem = unread[0] if unread else await self._have_worker("reload", ruleset, found, keys)
         if problem:
             self._ruleset = before
-            self._signers.take(before.signers)
+            if not unread:
+                self._signers.take(before.signers)
             self._want_names(queries_of(before))
             log.error(f"{why}_refused", problems=[problem])
             return {"ok": False, "problems": [problem], "revision": before.revision}
@@ -593,6 +603,7 @@ class Supervisor:
             "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
             "refused": self._refusals.as_json(),
             "trust": self._trusts.as_json(),
+            "signers": self._signers.rows(self._trusts.trusted().crl, time.time()),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),
             "processes": processes,

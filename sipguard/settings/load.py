@@ -98,6 +98,7 @@ class _Load:
         self.digest = sha256(document.text)
         self.defined: object = None  # conditions that the policy has names for
         self.sign: dict[str, SignRules] = {}
+        self.unusable: set[Path] = set()  # secrets of signers
 
     def run(self) -> Loaded:
         """Everything in its order."""
@@ -108,7 +109,7 @@ class _Load:
                 self.problems.append(problem)
         for path, each in secret.secrets_of(self.config):
             for what, hint, level in secret.flaws(self.base, each, for_use=self.mode == BUILD):
-                self._problem(path, what, hint, level)
+                self._secret(path, what, hint, level)
         if self.mode == BUILD:
             self._directories()
         policy = self._policy()
@@ -162,6 +163,14 @@ class _Load:
 
     # -------------------------------------------------------------------------------- parts
 
+    def _secret(self, path: Path, what: str, hint: str, level: str) -> None:
+        """What is wrong with a secret. That of a signer keeps nothing from running: calls go on unsigned."""
+        if path[0] == "signers" and level == ERROR:
+            self.unusable.add(path)
+            if self.mode == BUILD:
+                hint, level = signing.goes_on(hint), WARNING
+        self._problem(path, what, hint, level)
+
     def _zone(self) -> None:
         """The time zone must be known to this machine."""
         name = self.config.records.zone
@@ -199,8 +208,8 @@ class _Load:
 
     def _signing(self, wrong: list[Path]) -> None:
         """Signers with their files, and how trunks sign."""
-        known = {problem.path for problem in self.problems if problem.level == ERROR}
-        found = list(signing.signer_problems(self.config, self.base, known))
+        known = {problem.path for problem in self.problems if problem.level == ERROR} | self.unusable
+        found = list(signing.signer_problems(self.config, self.base, known, for_use=self.mode == BUILD))
         self.sign = signing.sign_rules(self.config, self._vocabulary(), self.defined, found)
         for each in found:
             if not any(path[: len(each.path)] == each.path for path in wrong):

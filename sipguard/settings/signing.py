@@ -16,7 +16,7 @@ from typing import Final
 
 from sipguard.screening.attestation import FULL, GATEWAY, PARTIAL, names_the_number
 from sipguard.screening.policy.conditions import ConditionReader
-from sipguard.screening.policy.errors import WARNING, Path, Problem, meant
+from sipguard.screening.policy.errors import ERROR, WARNING, Path, Problem, meant
 from sipguard.screening.policy.model import Vocabulary
 from sipguard.screening.trunk import AttestRule, SignerFiles, SignRules, Trunk
 from sipguard.settings import build, secret
@@ -33,6 +33,7 @@ OTHERWISE: Final = {  # by kind of trunk: who knows its customers, who only wher
     "interconnect": "C",
     "emergency": "",
 }
+UNSIGNED: Final = "calls go on unsigned"
 _LONGEST: Final = 64 * 1024
 _WHY: Final = {  # reason -> (key of the setting, what, hint)
     "key_mismatch": ("key", "is not the key of the certificate", "write those that belong together"),
@@ -54,6 +55,7 @@ class SigningKey:
     chain: bytes
     key: Secret
     not_after_at: float
+    not_before_at: float = 0.0
 
     def signer(self) -> signer.Signer:
         """Ready to sign."""
@@ -83,7 +85,7 @@ def read_key(name: str, files: SignerFiles, environment: Mapping[str, str] = os.
     except NotSignable as error:
         key, what, hint = _WHY.get(error.reason, ("certificate", f"cannot be used: {error.reason}", ""))
         raise Unusable(key, f"{files.key_file if key == 'key' else files.certificate} {what}", hint) from None
-    return SigningKey(name, files.x5u, chain, Secret(signer.pem_of(made.key)), made.not_after_at)
+    return SigningKey(name, files.x5u, chain, Secret(signer.pem_of(made.key)), made.not_after_at, made.not_before_at)
 
 
 def _octets(key: str, path: str) -> bytes:
@@ -112,8 +114,11 @@ def _files(shape: SignerShape, base: File) -> SignerFiles:
     return SignerFiles(str(at(base, shape.certificate)), places[0], shape.x5u, places[1], shape.passphrase_env)
 
 
-def signer_problems(config: Config, base: File, known: set[Path]) -> Iterator[Problem]:
-    """What is wrong with signers; `known` are paths that an error was found at."""
+def signer_problems(config: Config, base: File, known: set[Path], for_use: bool = False) -> Iterator[Problem]:
+    """What is wrong with signers; `known` are paths that an error was found at.
+
+    What is wrong with their files stops nobody who runs (`for_use`): a call that is not signed is better than none.
+    """
     used = {trunk.sign.by for trunk in config.trunks.values() if trunk.sign is not None} | set(config.api.signers)
     for n, by in enumerate(config.api.signers):
         if by not in config.signers:
@@ -137,10 +142,15 @@ def signer_problems(config: Config, base: File, known: set[Path]) -> Iterator[Pr
                 level=WARNING,
             )
         if not any(place[:2] == path for place in known):
-            yield from _file_problems(name, shape, base)
+            yield from _file_problems(name, shape, base, for_use)
 
 
-def _file_problems(name: str, shape: SignerShape, base: File) -> Iterator[Problem]:
+def goes_on(hint: str) -> str:
+    """The hint beside a file of a signer that cannot be used by who runs."""
+    return f"{hint}; {UNSIGNED}" if hint else UNSIGNED
+
+
+def _file_problems(name: str, shape: SignerShape, base: File, for_use: bool) -> Iterator[Problem]:
     path: Path = ("signers", name)
     for each in (shape.key, shape.passphrase):
         try:
@@ -151,7 +161,10 @@ def _file_problems(name: str, shape: SignerShape, base: File) -> Iterator[Proble
     try:
         key = read_key(name, _files(shape, base))
     except Unusable as error:
-        yield Problem((*path, error.key), error.what, error.hint)
+        if for_use:
+            yield Problem((*path, error.key), error.what, goes_on(error.hint), WARNING)
+        else:
+            yield Problem((*path, error.key), error.what, error.hint, ERROR)
         return
     if key.not_after_at < time.time():
         until = time.strftime("%Y-%m-%d", time.gmtime(key.not_after_at))

@@ -64,6 +64,14 @@ def test_status_says_what_runs(own: Product) -> None:
         assert wanted in text, text
 
 
+def test_a_stop_leaves_no_traceback(make_product: MakeProduct) -> None:
+    product = make_product()
+    assert product.stop() == 0
+    said = product.log.read_text()
+    assert "never retrieved" not in said
+    assert "Traceback" not in said
+
+
 def test_a_second_one_does_not_start(own: Product) -> None:
     done = own.command("run")
     assert done.returncode == 1

@@ -133,6 +133,32 @@ def test_a_key_that_changes_is_taken_up_and_a_broken_one_is_not(
     calls.caller.close()
 
 
+def test_a_start_without_a_usable_key_forwards_unsigned_and_says_so(
+    make_product: MakeProduct, hop: NextHop, tmp_path: Path
+) -> None:
+    certified = Certified(tmp_path / "signing")
+    whole = certified.leaf
+    certified.install(whole, certified.pki.leaf(spc="709J"))  # a rotation that was left half done
+    product = signing(make_product, certified)
+    calls = Calls(product)
+    assert calls.status() == 200
+    assert not header(sent_to(hop), "Identity")
+    assert "signing_key_unusable" in product.log.read_text()
+    wait_for(lambda: product.metric("sipguard_signers_unusable") == 1, "the metric says so")
+    said = product.command("status").stdout
+    assert "signer    own: unusable: " in said
+    assert "calls go on unsigned" in said
+    assert product.command("check").returncode == 2
+    assert "own: unusable: " in product.command("doctor").stdout
+    product.write(policy={**product.config["policy"], "default": "allow"})
+    assert product.command("reload").returncode == 0, "other changes are not held up"
+    certified.install(whole)
+    wait_for(lambda: "signing_key_taken" in product.log.read_text(), "the key is taken up", 20)
+    assert calls.status() == 200
+    require_verified(header(sent_to(hop), "Identity"), certified)
+    calls.caller.close()
+
+
 def test_a_key_changes_under_constant_calls(make_product: MakeProduct, hop: NextHop, tmp_path: Path) -> None:
     certified = Certified(tmp_path / "signing")
     product = signing(make_product, certified)

@@ -9,7 +9,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, trust
+from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, signers, trust
 from sipguard.service.doctor.diagnosis import OK, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.settings import READ, load
 from sipguard.settings.merged import Merged
@@ -27,6 +27,7 @@ def examine(case: Case, ntp: str = "") -> Iterator[Diagnosis]:
     """All diagnoses. `ntp` is a server to ask for the time, "" for none."""
     yield from files.examine(case)
     yield from trust.examine(case)
+    yield from signers.examine(case)
     yield from certificates.examine(case)
     yield from access.examine(case)
     yield _running(case)
