@@ -8,8 +8,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.label import without_verstat
 from sipguard.b2bua.privacy import NOTHING, without
+from sipguard.b2bua.unvouched import lines_without_verstat
 from sipguard.sip.message import Message, Request, Response
 
 if TYPE_CHECKING:
@@ -73,7 +73,7 @@ def kept_lines(message: Message) -> list[str]:
 def request_lines(message: Request) -> str:
     """As crossing_lines, with the verstat parameters of outside taken out (RFC 3325 §5, trust domain)."""
     lines = crossing_lines(message)
-    return without_verstat(lines) if "verstat" in lines.lower() else lines
+    return lines_without_verstat(lines)
 
 
 def hops_left(request: Request) -> int:

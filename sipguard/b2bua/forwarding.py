@@ -16,15 +16,15 @@ from sipguard.b2bua.label import (
     verstat_of,
     with_prefix,
     with_verstat,
-    without_verstat,
 )
 from sipguard.b2bua.naming import NAMING, named_lines
 from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, privacy_of, without
+from sipguard.b2bua.unvouched import line_without_verstat, without_verstat
 from sipguard.b2bua.writing import request_uri, to_uri
 from sipguard.screening.verdict import filled
 from sipguard.sip.flow import TLS
 from sipguard.sip.message import Request
-from sipguard.sip.uri import host_of, name_addr, with_host, without_transport
+from sipguard.sip.uri import host_of, name_addr, split_outside, with_host, without_transport
 
 if TYPE_CHECKING:
     from sipguard.b2bua.leg import Leg
@@ -65,8 +65,8 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
             shown = f"{ANONYMOUS}{name_addr(shown)[2]}"
     own = len(kept)
     if not setup.untouched:
-        if b"verstat" in request.head.lower():
-            kept = [without_verstat(line) for line in kept]
+        if b"verstat" in request.head.lower() or b"%" in request.head:
+            kept = [line_without_verstat(line) for line in kept]
             shown = without_verstat(shown)
         shown = _mark(setup, egress, kept, shown, _asserted_in(request, kept, bool(dropped)))
     return kept, shown, own
@@ -119,7 +119,8 @@ def _without_tag(rest: str) -> str:
     """What follows the From URI, less its tag."""
     if rest.startswith(";tag=") and rest.find(";", 1) < 0:
         return ""
-    return "".join(f";{piece}" for piece in rest.split(";")[1:] if not piece.strip().lower().startswith("tag="))
+    pieces = split_outside(rest, ";")[1:]
+    return "".join(f";{piece}" for piece in pieces if piece.partition("=")[0].strip().lower() != "tag")
 
 
 def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> bytes:

@@ -16,25 +16,8 @@ PASSED: Final = "TN-Validation-Passed"
 FAILED: Final = "TN-Validation-Failed"
 NONE: Final = "No-TN-Validation"
 
-_PARAMETER: Final = ";verstat"
-_ENDS: Final = (";", "@", ">", "\r", " ", "\t", ",", "?")
 _BARE_ENDS: Final = (";", ",")  # of a URI without brackets
 _BRACKETED: Final = ("<", '"')  # what an address begins with that has brackets, mostly
-_AFTER: Final = frozenset({"=", "", *_ENDS})  # what may follow the name where it is not part of a longer one
-
-
-def without_verstat(text: str) -> str:
-    """`text` without any verstat parameter: nobody outside may say what we verified (RFC 3325 §5)."""
-    low = text.lower()
-    at = low.find(_PARAMETER)
-    kept, start = [], 0
-    while at >= 0:
-        after = at + len(_PARAMETER)
-        if low[after : after + 1] in _AFTER:
-            kept.append(text[start:at])
-            start = min((i for i in (text.find(end, after) for end in _ENDS) if i >= 0), default=len(text))
-        at = low.find(_PARAMETER, max(after, start))
-    return "".join(kept) + text[start:] if kept else text
 
 
 def verstat_of(style: str, result: object, attest: object) -> str:

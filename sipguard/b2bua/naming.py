@@ -16,8 +16,8 @@ from urllib.parse import quote, unquote
 
 from sipguard.b2bua.crossing import NOT_CROSSING
 from sipguard.b2bua.early import fork_key
-from sipguard.b2bua.label import without_verstat
 from sipguard.b2bua.subscription import renamed_event
+from sipguard.b2bua.unvouched import lines_without_verstat
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import Request, line_value
 from sipguard.sip.uri import host_port_of, name_addr, with_host
@@ -38,7 +38,7 @@ NAMING: Final = frozenset({*DIALOGS, "event", "rack", "refer-to"})
 def renamed_lines(engine: Engine, request: Request, other: Leg) -> str:
     """The header lines of a request in a dialog, for `other`. Raises MalformedMessage with the status to answer."""
     lines = "\r\n".join(named_lines(engine, request, other))
-    return without_verstat(lines) if "verstat" in lines.lower() else lines
+    return lines_without_verstat(lines)
 
 
 def named_lines(engine: Engine, request: Request, other: Leg | None) -> list[str]:

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import pytest
 
-from sipguard.b2bua.label import attestation_lines, verstat_of, with_prefix, with_verstat, without_verstat
+from sipguard.b2bua.label import attestation_lines, verstat_of, with_prefix, with_verstat
 from sipguard.screening.trunk import Trunk
 
 
@@ -46,22 +46,6 @@ def test_verstat_of(style: str, result: str | None, attest: str | None, value: s
 )
 def test_with_verstat(address: str, marked: str) -> None:
     assert with_verstat(address, "V") == marked
-
-
-@pytest.mark.parametrize(
-    ("text", "kept"),
-    [
-        ("<sip:+1202;verstat=V@h>", "<sip:+1202@h>"),
-        ("<tel:+1202;verstat=V;x=1>", "<tel:+1202;x=1>"),
-        ("<tel:+1202;VERSTAT=V>, <tel:+1303;verstat=V>", "<tel:+1202>, <tel:+1303>"),
-        ("<tel:+1202;verstat=V", "<tel:+1202"),
-        ("<tel:+1202;verstat>", "<tel:+1202>"),
-        ("<tel:+1202;xverstat=V>", "<tel:+1202;xverstat=V>"),
-        ("<sip:verstat@h>", "<sip:verstat@h>"),
-    ],
-)
-def test_without_verstat(text: str, kept: str) -> None:
-    assert without_verstat(text) == kept
 
 
 @pytest.mark.parametrize(

@@ -1,0 +1,140 @@
+"""What nobody outside may say in our place: the verstat parameters of addresses, taken out (RFC 3325 §5).
+
+Enters: header lines and values as they would cross. Leaves: the same without them.
+Must not: touch a display name, any other parameter, or a header that holds no address.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+from urllib.parse import unquote
+
+from sipguard.sip.errors import MalformedMessage
+from sipguard.sip.uri import name_addr, quoted_end
+
+ADDRESSES: Final = frozenset(  # headers whose addresses are read as somebody's number
+    {
+        "from", "f", "contact", "m", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion",
+        "history-info", "referred-by", "b", "reply-to",
+    }
+)  # fmt: skip
+_NAME: Final = "verstat"
+_ESCAPED: Final = "%3b"  # a semicolon in the user part of a URI
+
+
+def lines_without_verstat(text: str) -> str:
+    """Header lines, each ending where the next begins, without verstat in those that hold addresses."""
+    if not _may_have(text):
+        return text
+    kept: list[str] = []
+    for line in text.split("\r\n"):
+        if line[:1] in (" ", "\t") and kept:
+            kept[-1] = f"{kept[-1]}\r\n{line}"
+        else:
+            kept.append(line)
+    return "\r\n".join([line_without_verstat(line) for line in kept])
+
+
+def line_without_verstat(line: str) -> str:
+    """One header line, folded or not."""
+    name, colon, value = line.partition(":")
+    if name.strip().lower() not in ADDRESSES or not _may_have(value):
+        return line
+    return f"{name}{colon}{','.join([without_verstat(each) for each in _cut(value, ',')])}"
+
+
+def without_verstat(address: str) -> str:
+    """An address without any verstat parameter: of the user part, of the URI, of the header.
+
+    What stands in quotes is nobody's number, and stays. What name_addr can read it can read afterwards.
+    """
+    if not _may_have(address):
+        return address
+    try:
+        display, uri, rest = name_addr(address.strip())
+    except MalformedMessage:
+        return _unreadable(address)
+    before, *parameters = _cut(rest, ";")
+    after = ";".join([before, *[each for each in parameters if not _is_verstat(each)]])
+    kept = _uri(uri)
+    if (kept, after) == (uri, rest):
+        return address
+    space = address[: len(address) - len(address.lstrip())]
+    if "<" not in address:
+        return f"{space}{kept}{after}"
+    return f"{space}{display} <{kept}>{after}" if display else f"{space}<{kept}>{after}"
+
+
+def _unreadable(address: str) -> str:
+    """What is no address, without the parameter: others may read it all the same."""
+    first, *others = address.split(";")
+    uri, bracket, rest = first.rpartition("<")
+    kept = [f"{uri}{bracket}{_uri(rest)}"]
+    for each in others:
+        ends = [i for i in map(each.find, "@>") if i >= 0]
+        end = min(ends, default=len(each))
+        if _is_verstat(each[:end]):
+            kept[-1] += each[end:]
+        else:
+            kept.append(each)
+    return ";".join(kept)
+
+
+def _may_have(text: str) -> bool:
+    low = text.lower()
+    return _NAME in low or ("%" in low and _NAME in unquote(low, "latin-1"))
+
+
+def _cut(text: str, separator: str) -> list[str]:
+    """`text` cut at every `separator` outside quotes and brackets, nothing lost; a quote left open is none."""
+    pieces: list[str] = []
+    start, i, angle = 0, 0, False
+    while i < len(text):
+        c = text[i]
+        if c == '"' and not angle:
+            i = max(quoted_end(text, i), i)
+        elif c == "<":
+            angle = True
+        elif c == ">":
+            angle = False
+        elif c == separator and not angle:
+            pieces.append(text[start:i])
+            start = i + 1
+        i += 1
+    pieces.append(text[start:])
+    return pieces
+
+
+def _uri(uri: str) -> str:
+    """A URI without the parameter, escaped or not; one that would have nothing left is no number and stays."""
+    scheme, colon, rest = uri.partition(":")
+    at = rest.rfind("@") if scheme.strip().lower() in ("sip", "sips") else -1
+    if at >= 0:
+        user, password_colon, password = rest[:at].partition(":")
+        before = f"{_less(user)}{password_colon}{password}@"
+        rest = rest[at + 1 :]
+    else:
+        before = ""
+    host, question, headers = rest.partition("?")
+    after = f"{_less(host)}{question}{headers}"
+    return f"{scheme}{colon}{before}{after}" if before or after.strip() else uri
+
+
+def _less(text: str) -> str:
+    """`a;b;c` without the parameter."""
+    kept: list[str] = []
+    low, start = text.lower(), 0
+    while start < len(text):
+        ends = [i for i in (low.find(";", start + 1), low.find(_ESCAPED, start + 1)) if i >= 0]
+        end = min(ends, default=len(text))
+        piece = text[start:end]
+        named = piece[1:] if piece[0] == ";" else piece[3:] if low.startswith(_ESCAPED, start) else ""
+        if not _is_verstat(named):
+            kept.append(piece)
+        start = end
+    return "".join(kept)
+
+
+def _is_verstat(parameter: str) -> bool:
+    """Whether `name=value`, or a name alone, is it, in any spelling."""
+    return unquote(parameter, "latin-1").partition("=")[0].strip().lower() == _NAME
