@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import asyncio
 import hmac
+import re
 import time
 from collections.abc import Awaitable, Callable, Mapping
 from hashlib import sha256
@@ -22,6 +23,7 @@ from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import ASKED_FROM, Question, attempt_of, document, judged, verdict
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.service.door import BODY_S, Door, body_of
 from sipguard.service.errors import BadRequest
 from sipguard.service.signatures import WHY_REFUSED, Signatures
 from sipguard.service.trusted import Trusted, under
@@ -41,6 +43,9 @@ FAILURES_S: Final = 60.0
 ADDRESSES_LIMIT: Final = 1024
 NO_VALUE_STATUS: Final = 428
 _VERSTAT: Final = {"passed": "TN-Validation-Passed", "failed": "TN-Validation-Failed"}  # of all else: none
+_NUMBER: Final = re.compile(r"\+?[0-9*#().\- ]{1,64}")
+_URI: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:|[^\s<>\",@:]+@)[^\s<>\",]{1,1024}")
+WITHHELD: Final = frozenset({"anonymous", "unavailable", "restricted"})
 _WAITING: Final = "its certificate did not come within the budget; ask again"
 
 
@@ -87,11 +92,9 @@ class Api:
         if self._signatures is not None:
             self._signatures.take(keys)
 
-    def application(self) -> web.Application:
-        """Its routes, behind the token."""
-        app = web.Application(client_max_size=BODY_LIMIT)
-        app.router.add_route("*", "/{path:.*}", self._answered)
-        return app
+    def door(self) -> Door:
+        """What serves it to connections."""
+        return Door(self._answered, BODY_LIMIT)
 
     async def close(self) -> None:
         """Ends what is being fetched."""
@@ -101,17 +104,21 @@ class Api:
 
     # ------------------------------------------------------------------ who may ask
 
-    async def _answered(self, request: web.Request) -> web.Response:
+    async def _answered(self, request: web.BaseRequest) -> web.Response:
         """Lets who has the token pass; everybody else is told the same, whatever there is."""
         if not self._knows(request.headers.get("Authorization", "")):
-            return self._refused(request.remote or "")
+            refused = self._refused(request.remote or "")
+            refused.force_close()  # its body stays unread
+            return refused
         served = self._served.get(request.path)
         if served is None:
             return _error(404, "not_served", f"there is no {request.path}")
         if request.method != "POST":
             return _error(405, "not_served", "only POST is served")
+        if request.headers.get("Content-Encoding", "identity").strip().lower() != "identity":
+            return _error(415, "encoded", "a body is read without Content-Encoding only")
         try:
-            return await served(await request.read())
+            return await served(await body_of(request))
         except BadRequest as error:
             return _error(400, "malformed", str(error))
         except NotSignable as error:
@@ -119,6 +126,8 @@ class Api:
             return _error(status, error.reason, text)
         except web.HTTPRequestEntityTooLarge:
             return _error(413, "too_large", f"a request has at most {BODY_LIMIT} octets")
+        except TimeoutError:
+            return _error(408, "too_slow", f"a body comes within {BODY_S:.0f} s")
 
     def _knows(self, authorization: str) -> bool:
         scheme, _, given = authorization.partition(" ")
@@ -131,7 +140,7 @@ class Api:
         before = [at for at in self._failures.pop(address, ()) if now - at < FAILURES_S]
         if len(before) >= FAILURES:
             self._failures[address] = before
-            return web.Response(status=429, headers={"Retry-After": str(int(FAILURES_S)), "Connection": "close"})
+            return web.Response(status=429, headers={"Retry-After": str(int(FAILURES_S))})
         if len(before) == FAILURES - 1:
             log.warning("api_token_guessed", address=address, advice="wrong tokens of this address are answered 429")
         self._failures[address] = [*before, now]
@@ -216,8 +225,8 @@ def question_in(body: object, now: float) -> Question:
     if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 2**40:
         raise BadRequest("time is not Unix seconds")
     uri = asked.get("requestUri", "")
-    if not isinstance(uri, str):
-        raise BadRequest("requestUri is no text")
+    if not isinstance(uri, str) or not (uri == "" or is_uri(uri) or is_number(uri)):
+        raise BadRequest("requestUri is no URI")
     return Question(
         caller=_parties(asked.get("from"), "from")[0],
         called=called[0],
@@ -231,11 +240,19 @@ def question_in(body: object, now: float) -> Question:
 def _parties(value: object, name: str) -> list[str]:
     """Numbers and URIs in a member."""
     if not isinstance(value, dict):
-        return _texts(value, name)
-    found = [text for kind in ("tn", "uri") if kind in value for text in _texts(value[kind], f"{name}.{kind}")]
-    if not found:
+        texts = _texts(value, name)
+        if not all(is_number(text) or is_uri(text) for text in texts):
+            raise BadRequest(f"{name} is neither number nor URI")
+        return texts
+    numbers = _texts(value["tn"], f"{name}.tn") if "tn" in value else []
+    uris = _texts(value["uri"], f"{name}.uri") if "uri" in value else []
+    if not all(is_number(text) for text in numbers):
+        raise BadRequest(f"{name}.tn is no number")
+    if not all(is_uri(text) for text in uris):
+        raise BadRequest(f"{name}.uri is no URI")
+    if not numbers and not uris:
         raise BadRequest(f"{name} has neither tn nor uri")
-    return found
+    return numbers + uris
 
 
 def _texts(value: object, name: str) -> list[str]:
@@ -244,6 +261,16 @@ def _texts(value: object, name: str) -> list[str]:
     if not texts or len(texts) != len(found):
         raise BadRequest(f"{name} is missing, or no text")
     return texts
+
+
+def is_number(text: str) -> bool:
+    """Whether a text is a number as written, with its separators, or a word for none (anonymous)."""
+    return _NUMBER.fullmatch(text.strip()) is not None or text.strip().lower() in WITHHELD
+
+
+def is_uri(text: str) -> bool:
+    """Whether a text is a URI, or a user part with its host: nothing that ends one in a header."""
+    return _URI.fullmatch(text.strip()) is not None
 
 
 def response_of(results: list[Result]) -> dict[str, Any]:

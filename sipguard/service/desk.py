@@ -134,7 +134,7 @@ class Desk:
         app = web.Application()
         app.router.add_get("/metrics", self._metrics)
         app.router.add_get("/healthz", self._health)
-        runner = web.AppRunner(app, access_log=None)
+        runner = web.AppRunner(app, access_log=None, auto_decompress=False, lingering_time=0.0)
         await runner.setup()
         try:
             await web.TCPSite(runner, self._address, self._port).start()
@@ -144,7 +144,7 @@ class Desk:
             return None
         return runner
 
-    async def _serve_api(self) -> web.AppRunner | None:
+    async def _serve_api(self) -> web.ServerRunner | None:
         """Verification and signing over HTTP, where there is a token for it; without it everything else goes on."""
         service = self._service
         if not service.api_token_file:
@@ -159,7 +159,7 @@ class Desk:
             return None
         self._api = Api(token, service.verification, service.anchors, fetcher, self._trunks, self._signatures())
         self._api.trust(self._trusted)
-        runner = web.AppRunner(self._api.application(), access_log=None)
+        runner = web.ServerRunner(self._api.door())
         await runner.setup()
         try:
             await web.TCPSite(runner, service.api_host, service.api_port).start()

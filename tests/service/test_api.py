@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 
 from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings
 from sipguard.numbers.rules import NumberRules
@@ -18,6 +18,7 @@ from sipguard.service.trusted import Trusted
 from sipguard.sip.secret import Secret
 from sipguard.stir.revocation import Crl, mark
 from tests import pki
+from tests.service.serving import DoorServer
 
 PKI = pki.Pki()
 LEAF = PKI.leaf()
@@ -72,7 +73,7 @@ class Face:
 async def face() -> AsyncIterator[Face]:
     fetcher = Fetcher()
     api = Api(Secret(b"open sesame"), Settings(budget_s=0.05), (PKI.root.pem,), fetcher, {"pbx": TRUNK})
-    async with TestClient(TestServer(api.application())) as client:
+    async with TestClient(DoorServer(api.door())) as client:
         yield Face(client, fetcher, api)
     await api.close()
 
@@ -211,7 +212,7 @@ async def test_details_are_those_of_the_command(face: Face) -> None:
     ("method", "path"), [("POST", VERIFICATION), ("GET", VERIFICATION), ("GET", "/"), ("POST", "/stir/v1/else")]
 )
 async def test_a_stranger_learns_nothing(face: Face, headers: dict[str, str], method: str, path: str) -> None:
-    async with face.client.request(method, path, data=b"x" * (BODY_LIMIT + 1), headers=headers) as answer:
+    async with face.client.request(method, path, data=b"x", headers=headers) as answer:
         assert (answer.status, await answer.read()) == (401, b"")
         assert answer.headers["WWW-Authenticate"] == "Bearer"
     assert face.fetcher.asked == []
@@ -255,3 +256,26 @@ async def test_what_is_not_served_is_told_in_json(face: Face, method: str, path:
     async with face.client.request(method, path, headers=TOKEN) as answer:
         assert answer.status == status
         assert "requestError" in await answer.json()
+
+
+@pytest.mark.parametrize(
+    ("more", "member"),
+    [
+        ({"from": {"tn": "12025550101@x>;"}}, "from.tn"),
+        ({"from": {"tn": "sip:12025550101@a.example"}}, "from.tn"),
+        ({"from": {"uri": "sip:12025550101@x>;tag=1"}}, "from.uri"),
+        ({"from": {"uri": "12025550101"}}, "from.uri"),
+        ({"from": '"A" <sip:12025550101@a.example>'}, "from"),
+        ({"to": {"tn": [CALLEE, "1212555;x"]}}, "to.tn"),
+        ({"pai": "<tel:+12025550101>, <tel:+12025550102>"}, "pai"),
+        ({"requestUri": "sip:12125550123@x> <"}, "requestUri"),
+    ],
+)
+async def test_a_member_that_is_not_what_it_is_called_is_named(
+    face: Face, more: dict[str, object], member: str
+) -> None:
+    asked = {"from": {"tn": CALLER}, "to": {"tn": [CALLEE]}, "time": NOW, "identity": value(), **more}
+    async with face.client.post(VERIFICATION, json={"verificationRequest": asked}, headers=TOKEN) as answer:
+        assert answer.status == 400
+        text = (await answer.json())["requestError"]["serviceException"]["text"]
+    assert text.startswith(f"{member} is n")

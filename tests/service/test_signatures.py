@@ -9,7 +9,7 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from aiohttp.test_utils import TestClient, TestServer
+from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
 from sipguard.net.fetch import CertificateFetcher, FetchSettings
@@ -22,6 +22,7 @@ from sipguard.sip.secret import Secret
 from sipguard.stir import identity, passport
 from sipguard.stir.certificate import Anchors, read_chain, validate
 from tests import pki
+from tests.service.serving import DoorServer
 
 PKI = pki.Pki()
 LEAF, OTHER, OLD = PKI.leaf(), PKI.leaf(spc="710J"), PKI.leaf(opens=PKI.now - 30 * pki.DAY, days=20)
@@ -44,7 +45,7 @@ class Face:
         signatures = Signatures(limits, keys, lambda kind: self.counted.update([kind]))
         fetcher = CertificateFetcher(FetchSettings())
         self.api = Api(Secret(b"open sesame"), Settings(), (PKI.root.pem,), fetcher, {}, signatures)
-        self.client = TestClient(TestServer(self.api.application()))
+        self.client = TestClient(DoorServer(self.api.door()))
 
     async def ask(self, asked: object) -> tuple[int, dict[str, Any]]:
         """Status and answer."""
@@ -223,7 +224,7 @@ async def test_nothing_is_signed_unless_the_operator_names_signers() -> None:
     api = Api(Secret(b"open sesame"), Settings(), (), CertificateFetcher(FetchSettings()), {})
     api.rekey((key("own", LEAF),))
     async with (
-        TestClient(TestServer(api.application())) as client,
+        TestClient(DoorServer(api.door())) as client,
         client.post(SIGNING, json={"signingRequest": request()}, headers=TOKEN) as answer,
     ):
         assert answer.status == 404
