@@ -18,11 +18,10 @@ from typing import Final
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sipguard.stir.certificate import MIN_LIFETIME_S, REFRESH_SHARE, URLS_PER_LEAF
-from sipguard.stir.extensions import UNREADABLE
+from sipguard.stir.unreadable import UNREADABLE
 
 FILES_LIMIT: Final = 20_000  # the United States have some 18,000
 FILE_LIMIT: Final = 1 << 20  # octets; a larger file is none of ours
@@ -197,7 +196,7 @@ def _end(octets: bytes) -> float | None:
     try:
         chain = x509.load_pem_x509_certificates(octets)
         return min(one.not_valid_after_utc.timestamp() for one in chain)
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         return None
 
 

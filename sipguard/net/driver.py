@@ -119,7 +119,7 @@ class Driver:
                 commands += found
                 if self.tap is not None:
                     self.tap.received(datagram[0], datagram[1], clock.unix, found)
-            except Exception as error:  # noqa: BLE001 - one of the two places: the loop must go on for all other calls
+            except Exception as error:  # noqa: BLE001 - one of the three places: the loop must go on for all other calls
                 self._trouble(f"{type(error).__name__}: {error}")
         else:
             if self._busy_since is None:

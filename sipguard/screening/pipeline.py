@@ -156,7 +156,10 @@ def _by_signature(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, 
     """Lifts a call whose priority is signed, or notes what that waits for."""
     verifying = ruleset.settings[VERIFICATION]
     assert isinstance(verifying, Verifying)
-    found = signed_priority(attempt, ruleset.emergency, verifying, context)
+    try:
+        found = signed_priority(attempt, ruleset.emergency, verifying, context)
+    except Exception:  # noqa: BLE001  as around a check: the call is screened as one that nothing lifts
+        found = None
     screening.awaited = found if isinstance(found, Waiting) else None
     if isinstance(found, dict):
         screening.emergency = guard.SIGNED
@@ -235,7 +238,7 @@ def _run(check: str, screening: Screening, attempt: CallAttempt, ruleset: Rulese
         return None
     try:
         finding = CHECKS[check].check(attempt, ruleset.settings[check], context)
-    except Exception as error:  # noqa: BLE001  one of the two places where any error is met: a check fails alone
+    except Exception as error:  # noqa: BLE001  one of the three places where any error is met: a check fails alone
         fail(screening, check, "raised_" + type(error).__name__.lower())
         return None
     if type(finding) is Waiting:

@@ -16,6 +16,7 @@ from sipguard.net.disk import Copy
 from sipguard.net.fetch import host_in
 from sipguard.service.metrics import scrape
 from sipguard.service.overview import published
+from sipguard.stir.unreadable import UNREADABLE
 
 SOON_S: Final = 7 * 24 * 3600.0
 _ASKED: Final = "asked_"
@@ -25,7 +26,7 @@ def chain_of(copy: Copy) -> list[x509.Certificate]:
     """The certificates of a copy, none where they cannot be read."""
     try:
         return x509.load_pem_x509_certificates(copy.octets)
-    except ValueError:
+    except UNREADABLE:
         return []
 
 

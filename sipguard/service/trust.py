@@ -26,6 +26,7 @@ from sipguard.stir import revocation, trustlist
 from sipguard.stir.errors import TrustError
 from sipguard.stir.revocation import CRL_LIMIT, Crl, read_crl
 from sipguard.stir.trustlist import LIST_LIMIT, TrustList, read_trust_list
+from sipguard.stir.unreadable import UNREADABLE
 
 TRUST_LIST: Final = "trust_list"
 CRL: Final = "crl"
@@ -79,7 +80,7 @@ def _signers(file: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except OSError as error:
         raise TrustError("signers_unreadable", f"{file}: {error.strerror}") from None
-    except ValueError as error:
+    except UNREADABLE as error:
         raise TrustError("signers_unreadable", f"{file}: {error}") from None
 
 

@@ -314,10 +314,15 @@ class CertificateStore:
         return kept
 
     def _validated(self, octets: bytes, unix_at: float) -> Credential | StirError:
+        """What the octets come to; no error gets past here, whatever a library makes of them."""
         try:
             return validate(read_chain(octets), self.anchors, unix_at)
         except UnsupportedCredential as error:
             return UnsupportedCredential(error.reason, error.detail)  # a fresh one holds no frames
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  strangers send these octets, and a panic of Rust is no Exception
+            return UnsupportedCredential("certificate_malformed", type(error).__name__)
 
     def _fail(self, url: str, error: StirError, unix_at: float, octets: bytes) -> None:
         failed = self._shelf.failed

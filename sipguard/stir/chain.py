@@ -18,7 +18,8 @@ from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sipguard.stir.errors import UnsupportedCredential
-from sipguard.stir.extensions import UNDERSTOOD, UNREADABLE, Extensions
+from sipguard.stir.extensions import UNDERSTOOD, Extensions
+from sipguard.stir.unreadable import UNREADABLE
 
 CHAIN_LIMIT: Final = 8  # certificates in one PEM file, and on one path
 _SEEN_LIMIT: Final = 4096  # authorities and their signatures remembered; all STI-CAs of a country are some hundred
@@ -244,7 +245,7 @@ def validity(certificate: x509.Certificate) -> tuple[float, float]:
 def _ski(certificate: x509.Certificate) -> bytes:
     try:
         return certificate.extensions.get_extension_for_class(x509.SubjectKeyIdentifier).value.digest
-    except (x509.ExtensionNotFound, *UNREADABLE):
+    except UNREADABLE:
         return b""
 
 

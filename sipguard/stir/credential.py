@@ -18,10 +18,10 @@ from cryptography.x509.oid import NameOID
 from sipguard.stir.chain import CHAIN_LIMIT, NO_ANCHORS, Anchors, Link, Walk, load_pem, validity
 from sipguard.stir.constraints import ClaimConstraints
 from sipguard.stir.errors import UnsupportedCredential
-from sipguard.stir.extensions import UNREADABLE
 from sipguard.stir.profile import deviations
 from sipguard.stir.revocation import mark
 from sipguard.stir.tnauthlist import TNAuthList
+from sipguard.stir.unreadable import UNREADABLE
 
 __all__ = ["CHAIN_LIMIT", "NO_ANCHORS", "PEM_LIMIT", "Anchors", "Credential", "read_chain", "validate"]
 

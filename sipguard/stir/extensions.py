@@ -1,7 +1,7 @@
 """The extensions of a certificate that decide what it may do, read once.
 
 Enters: a certificate. Leaves: its BasicConstraints, KeyUsage, key identifiers, TNAuthList and constraints on claims.
-Must not: judge them; `chain` and `profile` do. Reading may raise what UNREADABLE names, and UnsupportedCredential.
+Must not: judge them; `chain` and `profile` do. Reading may raise what `unreadable` names, and UnsupportedCredential.
 """
 
 from __future__ import annotations
@@ -9,21 +9,10 @@ from __future__ import annotations
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 
 from sipguard.stir import constraints, tnauthlist
 from sipguard.stir.constraints import ClaimConstraints
 from sipguard.stir.tnauthlist import TNAuthList
-
-# What reading a certificate may raise where its octets are not what they should be.
-UNREADABLE: Final = (
-    ValueError,
-    TypeError,
-    OverflowError,
-    UnsupportedAlgorithm,
-    x509.DuplicateExtension,
-    x509.InvalidVersion,
-)
 
 BY_REFERENCE: Final = x509.ObjectIdentifier("1.3.6.1.5.5.7.48.14")  # id-ad-stirTNList, RFC 8226 §10.1
 SKI, KEY_USAGE, BASIC_CONSTRAINTS = "2.5.29.14", "2.5.29.15", "2.5.29.19"

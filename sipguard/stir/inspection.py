@@ -21,8 +21,8 @@ from sipguard.stir.chain import CHAIN_LIMIT, Anchors, Link, Seen, Walk, validity
 from sipguard.stir.constraints import ClaimConstraints
 from sipguard.stir.credential import organisation
 from sipguard.stir.errors import UnsupportedCredential
-from sipguard.stir.extensions import UNREADABLE
 from sipguard.stir.profile import deviations, kind_of
+from sipguard.stir.unreadable import UNREADABLE
 
 ANCHORED: Final = "anchored"
 VALID: Final = "yes"

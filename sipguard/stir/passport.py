@@ -46,6 +46,8 @@ HEADER_LIMIT: Final = 2 * 1024  # octets of JSON
 CLAIMS_LIMIT: Final = 6 * 1024
 DEPTH_LIMIT: Final = 6
 ORIGID_LIMIT: Final = 128
+TN_LIMIT: Final = 32  # characters: E.164 has 15 digits, and some are written with more around them
+DEST_LIMIT: Final = 64  # parties called
 _IAT_LIMIT: Final = 1 << 40  # beyond the year 36000; keeps the arithmetic in floats
 TYPES: Final = ("", "shaken", "div", "rph", "rcd")  # ppt values whose claims are read here
 _ES256: Final = ECDSA(SHA256())
@@ -284,6 +286,7 @@ def _require_claims(header: Header, claims: Claims) -> None:
         raise InvalidIdentity("orig_malformed", "one member, tn or uri (RFC 8225 §5.2.1)")
     if not claims.dest.tn and not claims.dest.uri:
         raise InvalidIdentity("dest_malformed", "neither tn nor uri")
+    _require_numbers(claims)
     if header.ppt == "shaken" and claims.attest not in ("A", "B", "C"):
         raise InvalidIdentity("attest_invalid")
     if claims.origid is not None and len(claims.origid) > ORIGID_LIMIT:
@@ -292,6 +295,17 @@ def _require_claims(header: Header, claims: Claims) -> None:
         raise InvalidIdentity("div_malformed")
     if header.ppt == "rph":
         _require_priority(claims)
+
+
+def _require_numbers(claims: Claims) -> None:
+    """Raises InvalidIdentity where there are more parties, or longer numbers, than any call has."""
+    tns = claims.dest.tn
+    if len(tns) + len(claims.dest.uri) > DEST_LIMIT:
+        raise InvalidIdentity("dest_too_many")
+    own = claims.div.tn if claims.div is not None else None
+    for tn in (claims.orig.tn, own, *tns):
+        if tn is not None and len(tn) > TN_LIMIT:
+            raise InvalidIdentity("tn_too_long")
 
 
 def _require_priority(claims: Claims) -> None:

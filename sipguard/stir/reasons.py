@@ -85,6 +85,8 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "origid_invalid": (438, "`origid` is longer than 128 characters"),
     "orig_malformed": (438, "`orig` has not exactly one of `tn` and `uri`"),
     "dest_malformed": (438, "`dest` has neither `tn` nor `uri`"),
+    "dest_too_many": (438, "`dest` names more than 64 parties"),
+    "tn_too_long": (438, "a number has more than 32 characters; E.164 has 15 digits"),
     "rph_malformed": (438, "`rph` has no array `auth` of r-values (RFC 8443 §3)"),
     "sph_malformed": (438, "`sph` is not `psap-callback`, or stands beside no `esnet` value (RFC 9027 §4)"),
     "div_malformed": (438, "`div` has not exactly one of `tn` and `uri`"),

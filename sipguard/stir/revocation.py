@@ -15,19 +15,15 @@ from math import inf
 from typing import Final
 
 from cryptography import x509
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
 from sipguard.stir.errors import TrustError
+from sipguard.stir.unreadable import UNREADABLE
 
 CRL_LIMIT: Final = 32 * 1024 * 1024  # octets; 100,000 entries take some 5 MB
 AHEAD_S: Final = 300.0  # that the clock of who signs may be before ours
 MARK: Final = 16  # octets of a mark
 _PEM: Final = b"-----BEGIN X509 CRL-----"
-_UNREADABLE: Final = (
-    ValueError, TypeError, OverflowError, UnsupportedAlgorithm, x509.DuplicateExtension,
-    x509.UnsupportedGeneralNameType,
-)  # fmt: skip
 
 
 def mark(issuer: x509.Name, serial: int) -> bytes:
@@ -89,7 +85,7 @@ def read_crl(octets: bytes, issuers: Iterable[x509.Certificate], unix_at: float)
         number = _number(crl)
         next_at = crl.next_update_utc.timestamp() if crl.next_update_utc is not None else inf
         issued_at = crl.last_update_utc.timestamp()
-    except _UNREADABLE as error:
+    except UNREADABLE as error:
         raise TrustError("crl_malformed", str(error)) from None
     if issued_at > unix_at + AHEAD_S:
         raise TrustError("crl_not_yet_valid")

@@ -8,17 +8,17 @@ from __future__ import annotations
 
 from typing import Final
 
-from cryptography.exceptions import UnsupportedAlgorithm
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509 import Certificate, DuplicateExtension, ExtensionNotFound, ObjectIdentifier
+from cryptography.x509 import Certificate, ExtensionNotFound, ObjectIdentifier
 
 from sipguard.stir import tnauthlist
 from sipguard.stir.certificate import read_chain
 from sipguard.stir.errors import NotSignable, UnsupportedCredential
 from sipguard.stir.signing import DIV, SHAKEN, header_of
 from sipguard.stir.tnauthlist import TNAuthList
+from sipguard.stir.unreadable import UNREADABLE
 
 _TNAUTHLIST: Final = ObjectIdentifier(tnauthlist.OID)
 
@@ -87,7 +87,7 @@ def read_key(octets: bytes, passphrase: bytes | None = None) -> ec.EllipticCurve
         private = load_pem_private_key(octets, passphrase or None)
     except TypeError:
         reason = "passphrase_missing" if not passphrase else "passphrase_needless"
-    except (ValueError, UnsupportedAlgorithm):
+    except UNREADABLE:
         reason = "passphrase_wrong" if passphrase and b"ENCRYPTED" in octets else "key_malformed"
     else:
         if isinstance(private, ec.EllipticCurvePrivateKey) and isinstance(private.curve, ec.SECP256R1):
@@ -106,6 +106,6 @@ def _authority(certificate: Certificate) -> TNAuthList:
         extension = certificate.extensions.get_extension_for_oid(_TNAUTHLIST)
     except ExtensionNotFound:
         raise UnsupportedCredential("tnauthlist_missing") from None
-    except (ValueError, DuplicateExtension):
+    except UNREADABLE:
         raise UnsupportedCredential("certificate_malformed") from None
     return tnauthlist.read(extension.value.public_bytes())

@@ -43,6 +43,8 @@ class TNAuthList:
             return True
         if not (tn.isdecimal() and tn.isascii()):
             return tn in self._codes
+        if len(tn) not in self._spans:  # also: int() refuses thousands of digits
+            return False
         number = int(tn)
         return self._holds(len(tn), number, number + 1)
 

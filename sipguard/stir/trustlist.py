@@ -17,21 +17,20 @@ from typing import Any, Final
 
 import msgspec
 from cryptography import x509
-from cryptography.exceptions import InvalidSignature, UnsupportedAlgorithm
+from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sipguard.stir.errors import TrustError
+from sipguard.stir.unreadable import UNREADABLE
 
 LIST_LIMIT: Final = 4 * 1024 * 1024  # octets; a country has some tens of authorities
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")  # what base64url lacks becomes an illegal octet
 _PADDING: Final = (b"", b"", b"==", b"=")
-_UNREADABLE: Final = (
-    ValueError, TypeError, OverflowError, RecursionError, UnsupportedAlgorithm, msgspec.MsgspecError,
-)  # fmt: skip
+_UNREADABLE: Final = (*UNREADABLE, msgspec.MsgspecError)
 _ES256: Final = ec.ECDSA(SHA256())
 
 

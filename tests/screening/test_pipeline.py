@@ -32,6 +32,7 @@ from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
+from sipguard.screening.verification.evaluate import Settings as Verifying
 from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
 from tests.screening.policy.words import plain
@@ -215,6 +216,22 @@ def test_a_check_that_fails_matches_nothing_and_lets_the_call_go_on(checks: Chec
     assert screening.unscreened() == ["identity"]
     assert screening.findings["identity"].reason == reason
     assert "identity.result" not in screening.facts
+
+
+def test_priority_that_cannot_be_told_lifts_no_call_and_takes_none_down(
+    checks: Checks, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def broken(*_: object) -> None:
+        raise ZeroDivisionError
+
+    monkeypatch.setattr(pipeline, "signed_priority", broken)
+    rules = ruleset()
+    rules = replace(rules, settings={**rules.settings, "identity": Verifying()})
+    call = attempt()
+    call.resource_priority = ("ets.0",)
+    screening = Screening()
+    found = verdict(screening, call, compiled(), rules)
+    assert (found.action, screening.emergency) == ("allow", "")
 
 
 @pytest.mark.parametrize("reason", FAILING)

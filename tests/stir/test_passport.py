@@ -165,6 +165,14 @@ REFUSED: dict[str, tuple[dict[str, Any], str]] = {
     "crit": ({"header": {"crit": ["b64"]}}, "crit_unsupported"),
     "x5u missing": ({"header": {"x5u": None}}, "x5u_missing"),
     "x5u empty": ({"header": {"x5u": ""}}, "x5u_missing"),
+    "orig of 33 digits": ({"extra": {"orig": {"tn": "1" * 33}}}, "tn_too_long"),
+    "dest of 4321 digits": ({"extra": {"dest": {"tn": [DEST, "1" * 4321]}}}, "tn_too_long"),
+    "div of 4321 digits": (
+        {"header": {"ppt": "div"}, "attest": None, "extra": {"div": {"tn": "1" * 4321}}},
+        "tn_too_long",
+    ),
+    "dest of 65 numbers": ({"extra": {"dest": {"tn": [DEST] * 65}}}, "dest_too_many"),
+    "dest of 65 parties": ({"extra": {"dest": {"tn": [DEST] * 64, "uri": ["sip:a@b.example"]}}}, "dest_too_many"),
     "div without div": ({"header": {"ppt": "div"}}, "div_malformed"),
 }
 

@@ -189,3 +189,8 @@ def test_any_octets_are_a_list_or_refused_as_documented(octets: bytes | tuple[by
         assert (error.reason, error.status) == ("tnauthlist_malformed", 437)
     else:
         assert found.spcs or found.ranges
+
+
+def test_a_number_of_thousands_of_digits_is_not_covered() -> None:
+    """int() raises on it."""
+    assert not tnauthlist.read(pki.tnauthlist(ones=["12025550101"])).covers("1" * 4321)

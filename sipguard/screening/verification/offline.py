@@ -31,9 +31,9 @@ from sipguard.screening.verification.result import (
 from sipguard.stir.advice import advice_of
 from sipguard.stir.credential import Credential, read_chain
 from sipguard.stir.errors import UnsupportedCredential
-from sipguard.stir.extensions import UNREADABLE
 from sipguard.stir.passport import Passport
 from sipguard.stir.reasons import REASONS
+from sipguard.stir.unreadable import UNREADABLE
 
 Member = str | int | float | bool | None | list[str] | list["Member"] | dict[str, "Member"]
 NONE: Final = "none"  # there is no Identity value

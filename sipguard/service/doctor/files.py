@@ -17,6 +17,7 @@ from sipguard.service.capacity import DAY_S
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
 from sipguard.settings.problems import ERROR
 from sipguard.settings.secret import place, secrets_of
+from sipguard.stir.unreadable import UNREADABLE
 
 EXPIRES_SOON_S: Final = 30 * DAY_S
 REGISTRY: Final = "ftc"  # format of lists that come from the Do-Not-Call registry
@@ -77,7 +78,7 @@ def expiries(file: Path, subject: str, now_at: float) -> Iterator[Diagnosis]:
     """Each certificate of a PEM file."""
     try:
         found = x509.load_pem_x509_certificates(file.read_bytes())
-    except (OSError, ValueError) as error:
+    except (OSError, *UNREADABLE) as error:
         what = error.strerror if isinstance(error, OSError) else "no PEM certificates"
         yield Diagnosis(subject, PROBLEM, f"{file}: {what}", "correct the path, or the file")
         return
