@@ -15,6 +15,8 @@ from typing import Final
 
 from aiohttp.abc import AbstractResolver, ResolveResult
 
+from sipguard.stir.identity import is_numeric
+
 Networks = Sequence[IPv4Network | IPv6Network]
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 # Special-purpose ranges of the IANA registries that Python's `is_global` lets pass, or did in some of its releases:
@@ -55,11 +57,14 @@ def allowed(address: str, allow: Networks) -> bool:
 
 
 def refused_literal(host: str, allow: Networks) -> bool:
-    """Whether `host` is an IP literal that may not be connected to; a name is not refused here."""
+    """Whether `host` is an IP literal that may not be connected to, or a number that a resolver takes for one.
+
+    A name is not refused here.
+    """
     try:
         return not allowed(host, allow)
     except ValueError:
-        return False
+        return is_numeric(host)
 
 
 class CheckedResolver(AbstractResolver):

@@ -6,6 +6,7 @@ Must not: look into the token (passport.read is strict about its alphabet), fetc
 
 from __future__ import annotations
 
+import re
 from collections.abc import Iterable
 from functools import lru_cache
 from typing import Final
@@ -14,11 +15,16 @@ from sipguard.stir.errors import BadIdentityInfo, InvalidIdentity
 
 VALUE_LIMIT: Final = 8 * 1024
 URL_LIMIT: Final = 512
+CUT_LIMIT: Final = 64  # pieces that lists with commas are cut into, of one call
+PARAMETERS_LIMIT: Final = 32  # of one value
 ES256: Final = "ES256"
 
 _PARAMETER: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
 _HOST: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.")
+# What a separator may stand in, else any separator; each is passed over at once, however it ends.
+_MARKS: Final = re.compile(r""""[^"\\]*+(?:\\.[^"\\]*+)*+"?|<[^>]*+>?|[,;]""", re.DOTALL)
 _V6: Final = frozenset("0123456789abcdefABCDEF:.")
+_HEX: Final = frozenset("0123456789abcdef")
 _PATH: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-._~%!$&'()*+,;=:@/")
 # What follows `info=<...>` in nearly every value seen; anything else is read parameter by parameter.
 _COMMON_TAILS: Final = {
@@ -49,12 +55,16 @@ class IdentityHeader:
 def split(raw: Iterable[str]) -> list[str]:
     """Single Identity values, in order, out of raw header values.
 
-    The grammar has no comma list; a comma outside quotes and angle brackets is tolerated as a separator.
+    The grammar has no comma list; a comma outside quotes and angle brackets is tolerated as a separator. Beyond
+    CUT_LIMIT pieces, none of which anybody looks at, nothing is cut.
     """
     values: list[str] = []
+    left = CUT_LIMIT
     for value in raw:
-        if "," in value:
-            values.extend(piece for piece in _cut(value, ",") if piece)
+        if left > 0 and "," in value:
+            pieces = _cut(value, ",", left)
+            left -= len(pieces)
+            values.extend(piece for piece in pieces if piece)
         else:
             values.append(value)
     return values
@@ -86,9 +96,25 @@ def check_x5u(url: str, ports: tuple[int, ...], schemes: tuple[str, ...] = ("htt
     host, port = _host_port(authority)
     if port is None:
         port = _DEFAULT_PORTS.get(scheme, 0)
-    if not host or port not in ports:
+    if not host or port not in ports or is_numeric(host):
         raise BadIdentityInfo("x5u_refused", "host or port")
     return host.lower()
+
+
+def is_numeric(host: str) -> bool:
+    """Whether a host ends in a number and is no address as RFC 3986 §3.2.2 writes it.
+
+    Resolvers take `127.1`, `0177.0.0.1` or `2130706433` for addresses; no name ends in a number (RFC 3696 §2).
+    """
+    if ":" in host:
+        return False
+    labels = host.removesuffix(".").split(".")
+    last = labels[-1].lower()
+    if not (last.isdigit() or (last[:2] == "0x" and _HEX.issuperset(last[2:]))):
+        return False
+    if len(labels) != 4 or host.endswith("."):
+        return True
+    return not all(one.isdigit() and len(one) < 4 and int(one) < 256 and str(int(one)) == one for one in labels)
 
 
 def _host_port(authority: str) -> tuple[str, int | None]:
@@ -111,7 +137,10 @@ def _host_port(authority: str) -> tuple[str, int | None]:
 def _read_parameters(token: str, rest: str) -> IdentityHeader:
     """The value whose parameters stand in any order, spelling or spacing; unknown ones are ignored."""
     found: dict[str, str] = {}
-    for piece in _cut(rest, ";"):
+    pieces = _cut(rest, ";", PARAMETERS_LIMIT + 1)
+    if len(pieces) > PARAMETERS_LIMIT:
+        raise InvalidIdentity("identity_syntax", "more parameters than anybody writes")
+    for piece in pieces:
         name, equal, value = piece.partition("=")
         name = name.strip().lower()
         if not name and not equal:
@@ -138,25 +167,14 @@ def _unquoted(value: str) -> str:
     return value
 
 
-def _cut(text: str, separator: str) -> list[str]:
-    """`text` cut at every `separator` outside quotes and angle brackets, pieces stripped."""
-    pieces, start, quoted, angle, escaped = [], 0, False, False, False
-    for i, c in enumerate(text):
-        if quoted:
-            if escaped:
-                escaped = False
-            elif c == "\\":
-                escaped = True
-            elif c == '"':
-                quoted = False
-        elif angle:
-            angle = c != ">"
-        elif c == '"':
-            quoted = True
-        elif c == "<":
-            angle = True
-        elif c == separator:
-            pieces.append(text[start:i].strip())
-            start = i + 1
+def _cut(text: str, separator: str, most: int) -> list[str]:
+    """`text` cut at `separator` outside quotes and angle brackets, pieces stripped; the last of `most` is the rest."""
+    pieces, start = [], 0
+    for found in _MARKS.finditer(text):
+        if found.group() == separator:
+            pieces.append(text[start : found.start()].strip())
+            start = found.end()
+            if len(pieces) == most - 1:
+                break
     pieces.append(text[start:].strip())
     return pieces

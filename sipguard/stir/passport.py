@@ -8,6 +8,7 @@ Must not: fetch, compare with the call, serialise JSON again (RFC 8225 §9 signs
 
 from __future__ import annotations
 
+import re
 from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
 from binascii import a2b_base64
@@ -45,6 +46,7 @@ if TYPE_CHECKING:
 HEADER_LIMIT: Final = 2 * 1024  # octets of JSON
 CLAIMS_LIMIT: Final = 6 * 1024
 DEPTH_LIMIT: Final = 6
+NODES_LIMIT: Final = 256  # arrays and objects
 ORIGID_LIMIT: Final = 128
 TN_LIMIT: Final = 32  # characters: E.164 has 15 digits, and some are written with more around them
 DEST_LIMIT: Final = 64  # parties called
@@ -54,6 +56,8 @@ _ES256: Final = ECDSA(SHA256())
 # base64url to base64; every octet of the standard alphabet that base64url lacks becomes an illegal one.
 _TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
 _PADDING: Final = (b"", b"", b"==", b"=")  # a remainder of 1 stays as it is and is refused by the decoder
+_STRINGS: Final = re.compile(rb""""[^"\\]*+(?:\\.[^"\\]*+)*+"?""", re.DOTALL)  # of JSON, ended or not
+_NO_BRACKETS: Final = bytes(octet for octet in range(256) if octet not in b"[]{}")
 _CANONICAL: Final = frozenset("0123456789#*")
 _HEADERS: Final = 1024  # kept as read: those of one signer are all alike
 _SIGNATURE_LENGTH: Final = 86  # characters of base64url for the 64 octets of r || s (RFC 7518 §3.4)
@@ -343,18 +347,12 @@ def _require_flat(octets: bytes) -> None:
     """Raises InvalidIdentity where JSON nests deeper than DEPTH_LIMIT; counts before it looks closer."""
     if octets.count(b"{") + octets.count(b"[") <= DEPTH_LIMIT:
         return
-    depth, quoted, escaped = 0, False, False
-    for octet in octets:
-        if quoted:
-            if escaped:
-                escaped = False
-            elif octet == 0x5C:
-                escaped = True
-            elif octet == 0x22:
-                quoted = False
-        elif octet == 0x22:
-            quoted = True
-        elif octet in b"{[":
+    bare = _STRINGS.sub(b"", octets).translate(None, _NO_BRACKETS)
+    if bare.count(b"{") + bare.count(b"[") > NODES_LIMIT:
+        raise InvalidIdentity("json_too_deep", f"more than {NODES_LIMIT} arrays and objects")
+    depth = 0
+    for octet in bare:
+        if octet in b"{[":
             depth += 1
             if depth > DEPTH_LIMIT:
                 raise InvalidIdentity("json_too_deep")

@@ -22,7 +22,10 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
         "a type that is not verified here, or says nothing of who calls; no failure",
     ),
     # --- 436
-    "x5u_refused": (436, "`x5u` is not https, has another port, userinfo, a query or fragment, or is too long"),
+    "x5u_refused": (
+        436,
+        "`x5u` is not https, has another port, userinfo, a query or fragment, a number as host, or is too long",
+    ),
     "x5u_address_refused": (436, "its host has no address but special-purpose ones (RFC 6890)"),
     "x5u_dns": (436, "its host could not be resolved"),
     "x5u_connect": (436, "no connection to its host"),
@@ -78,7 +81,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
     "header_too_large": (438, "its header is longer than 2 KiB"),
     "claims_malformed": (438, "its claims are no such JSON object"),
     "claims_too_large": (438, "its claims are longer than 6 KiB"),
-    "json_too_deep": (438, "its JSON nests deeper than 6"),
+    "json_too_deep": (438, "its JSON nests deeper than 6, or has more than 256 arrays and objects"),
     "x5u_missing": (438, "its header has no `x5u`"),
     "iat_invalid": (438, "`iat` is missing or no number of seconds"),
     "attest_invalid": (438, "`attest` is not A, B or C"),

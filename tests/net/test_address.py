@@ -23,6 +23,16 @@ def test_special_purpose_addresses_are_refused(address: str) -> None:
     assert refused_literal(address, ())
 
 
+@pytest.mark.parametrize("host", ["2130706433", "127.1", "0", "0177.0.0.1", "127.0.0.1.", "0x7f.1"])
+def test_a_number_that_resolvers_take_for_an_address_is_refused(host: str) -> None:
+    assert refused_literal(host, ())
+    assert refused_literal(host, (ip_network("127.0.0.0/8"),))
+
+
+def test_a_name_is_not_refused() -> None:
+    assert not refused_literal("127.certs.example", ())
+
+
 @pytest.mark.parametrize("address", ["8.8.8.8", "2606:4700::1", "64:ff9b::808:808"])
 def test_public_addresses_are_allowed(address: str) -> None:
     assert allowed(address, ())

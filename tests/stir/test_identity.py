@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.stir.errors import BadIdentityInfo, InvalidIdentity
-from sipguard.stir.identity import URL_LIMIT, VALUE_LIMIT, check_x5u, read, split
+from sipguard.stir.identity import CUT_LIMIT, URL_LIMIT, VALUE_LIMIT, check_x5u, read, split
 
 URL = "https://certs.example/709J.pem"
 
@@ -43,6 +43,7 @@ UNREADABLE = {
     "quote not closed": (f'a.b.c;info=<{URL}>;ppt="shaken', "identity_syntax"),
     "parameter without name": (f"a.b.c;info=<{URL}>;=x", "identity_syntax"),
     "ppt with a space": (f'a.b.c;info=<{URL}>;ppt="sha ken"', "identity_syntax"),
+    "33 parameters": (f"a.b.c;info=<{URL}>" + ";x" * 32, "identity_syntax"),
     "too large": ("a" * VALUE_LIMIT + f";info=<{URL}>", "identity_too_large"),
 }
 
@@ -106,6 +107,15 @@ REFUSED = {
     "line end": "https://certs.example/a\r\nX: y",
     "backslash": "https://certs.example\\@127.0.0.1/a",
     "letters beyond ASCII": "https://cérts.example/a",
+    "a number": "https://2130706433/a",
+    "a short address": "https://127.1/a",
+    "nought": "https://0/a",
+    "octal": "https://0177.0.0.1/a",
+    "hexadecimal": "https://0x7f000001/a",
+    "hexadecimal at the end": "https://127.0.0.0x1/a",
+    "no octet": "https://1.2.3.256/a",
+    "address with a dot behind": "https://127.0.0.1./a",
+    "top-level domain of digits": "https://certs.example.1/a",
     "bracket not closed": "https://[::1/a",
     "zone": "https://[fe80::1%25eth0]/a",
     "digits after bracket": "https://[::1]8443/a",
@@ -123,3 +133,23 @@ def test_an_x5u_outside_the_rules_is_refused_with_436(url: str) -> None:
 def test_ports_and_schemes_are_the_callers_choice() -> None:
     assert check_x5u("http://127.0.0.1:18080/a", (18080,), ("http", "https")) == "127.0.0.1"
     assert check_x5u("http://127.0.0.1/a", (80,), ("http",)) == "127.0.0.1"
+
+
+def test_an_address_as_an_uri_writes_it_is_no_number() -> None:
+    """Whether it may be connected to is asked of the address."""
+    assert check_x5u("https://192.0.2.10/a", (443,)) == "192.0.2.10"
+    assert check_x5u("https://[::ffff:192.0.2.10]/a", (443,)) == "::ffff:192.0.2.10"
+    assert check_x5u("https://1.certs2.example/a", (443,)) == "1.certs2.example"
+
+
+def test_a_list_is_cut_into_no_more_pieces_than_anybody_looks_at() -> None:
+    """What stands behind is left as one value."""
+    assert len(split(["a,b"] * 100)) == CUT_LIMIT + 100 - CUT_LIMIT // 2
+    assert len(split(["," * 60_000])) == 1
+    assert split(["a," * CUT_LIMIT + "b"])[-1] == "a,b"
+
+
+def test_a_separator_in_quotes_or_brackets_that_do_not_end_is_none() -> None:
+    assert split(['a,"b,c']) == ["a", '"b,c']
+    assert split(["a,<b,c"]) == ["a", "<b,c"]
+    assert split(['a,"b\\",c",d']) == ["a", '"b\\",c"', "d"]

@@ -230,6 +230,7 @@ MALFORMED = {
     "claims an array": (raw(HEADER, b"[]"), "claims_malformed"),
     "claims no UTF-8": (raw(HEADER, b'{"iat":1,"orig":{"tn":"\xff"},"dest":{}}'), "claims_malformed"),
     "claims too deep": (raw(HEADER, b'{"iat":1,"x":' + b"[" * 7 + b"]" * 7 + b"}"), "json_too_deep"),
+    "257 arrays": (raw(HEADER, b'{"iat":1,"x":[' + b"[]," * 255 + b"[]]}"), "json_too_deep"),
     "claims very deep": (raw(HEADER, b'{"iat":1,"x":' + b"[" * 3000 + b"]" * 3000 + b"}"), "json_too_deep"),
 }
 
