@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import os
 import signal
+import stat
 import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
@@ -21,7 +22,7 @@ from threading import Thread
 from typing import BinaryIO, Final
 
 from sipguard.stir.chain import Anchors, Seen
-from sipguard.stir.inspection import VALID, Line, around, describe, fingerprinted
+from sipguard.stir.inspection import VALID, Line, around, describe, fingerprinted, other_than_certificates
 
 STDIN: Final = "-"
 FILE_LIMIT: Final = 64 * 2**20  # octets read of one file
@@ -33,16 +34,19 @@ _PIECE: Final = 2**16
 
 @dataclass(slots=True)
 class Counts:
-    """What was found: certificates by their kind, those not valid, and what could not be read."""
+    """What was found: certificates by their kind, those not valid, what could not be read, what is none."""
 
     kinds: Counter[str] = field(default_factory=Counter)
     invalid: int = 0
     problems: int = 0
+    others: int = 0  # files of keys, requests and CRLs
 
     def add(self, line: Line) -> None:
         """One line more."""
         if "problem" in line:
             self.problems += 1
+        elif "other" in line:
+            self.others += 1
         else:
             self.kinds[str(line["kind"])] += 1
             self.invalid += line["valid"] != VALID
@@ -52,6 +56,7 @@ class Counts:
         self.kinds += others.kinds
         self.invalid += others.invalid
         self.problems += others.problems
+        self.others += others.others
 
 
 @dataclass(frozen=True, slots=True)
@@ -120,7 +125,9 @@ def _read(name: str) -> tuple[str, bytes | str]:
     path = Path(name)
     shown = os.fsencode(path).decode("utf-8", "replace")
     try:
-        with path.open("rb") as opened:
+        with os.fdopen(os.open(path, os.O_RDONLY | os.O_NONBLOCK), "rb") as opened:  # a pipe must not hold this up
+            if not stat.S_ISREG(os.fstat(opened.fileno()).st_mode):
+                return shown, "not a regular file"
             return shown, _bounded(opened)
     except OSError as error:
         return shown, error.strerror or str(error)
@@ -151,7 +158,8 @@ def _of_file(name: str, octets: bytes | str, task: Task, seen: Seen) -> Iterator
     for at, found, sha256 in all_found:
         line: Line = {"file": name, "line": at}
         if isinstance(found, str):
-            line["problem"] = found
+            kind = "other" if len(all_found) == 1 and found == other_than_certificates(octets) else "problem"
+            line[kind] = found
         else:
             line |= describe(found, beside, task.anchors, task.unix_at, seen, sha256)
         yield line

@@ -17,6 +17,7 @@ import msgspec
 from cryptography import x509
 
 from sipguard.cli.certs_files import Counts, Task, contents, inspected
+from sipguard.cli.escaping import escaped
 from sipguard.cli.exits import FAILED, WRONG, stop
 from sipguard.stir.chain import NO_ANCHORS, Anchors
 from sipguard.stir.inspection import Line, certificates_in
@@ -31,12 +32,13 @@ from sipguard.stir.profile import KINDS
 def inspect_command(files: tuple[str, ...], anchors: tuple[str, ...], at: str | None, human: bool) -> None:
     """Say what each certificate in FILE... is: a line of JSON each, a summary on standard error.
 
-    A FILE is PEM with any number of certificates, DER, a directory of such files, or - for standard input.
+    A FILE is PEM with any number of certificates, DER, a directory of such files, or - for standard input. Keys,
+    certificate requests and CRLs that lie among them are named and counted.
 
     \b
     Exit status:
       0  every certificate was read
-      1  a file holds none, or something else; its line says what
+      1  a file cannot be read, or no certificate was found; a line says what is wrong
       2  the command line is wrong, or an anchor cannot be read
     """
     unix_at = _instant(at) if at is not None else time.time()
@@ -54,8 +56,9 @@ def inspect_command(files: tuple[str, ...], anchors: tuple[str, ...], at: str | 
     kinds = counts.kinds
     told = ", ".join(f"{kinds[kind]} {kind}" for kind in KINDS if kinds[kind]) or "none"
     stop(
-        f"{kinds.total()} certificates: {told}; {counts.invalid} not valid; {counts.problems} problems",
-        FAILED if counts.problems else 0,
+        f"{kinds.total()} certificates: {told}; {counts.invalid} not valid; {counts.problems} problems"
+        + (f"; {counts.others} other files" if counts.others else ""),
+        FAILED if counts.problems or (counts.others and not kinds.total()) else 0,
     )
 
 
@@ -86,18 +89,22 @@ def _anchors(names: tuple[str, ...]) -> Anchors:
 
 
 def _as_json(line: Line) -> bytes:
-    return msgspec.json.encode(line) + b"\n"
+    octets = msgspec.json.encode(line)
+    if not octets.isascii():
+        octets = escaped(octets.decode()).encode()
+    return octets + b"\n"
 
 
 def _as_text(line: Line) -> bytes:
-    return _text(line).encode() + b"\n"
+    return escaped(_text(line)).encode() + b"\n"
 
 
 def _text(line: Line) -> str:
     """A line for people: place, kind, name, scope, validity, key, chain, deviations."""
     place = ":".join(str(line[key]) for key in ("file", "line") if key in line)
-    if "problem" in line:
-        return f"{place}: {line['problem']}"
+    for name in ("problem", "other"):
+        if name in line:
+            return f"{place}: {line[name]}"
     parts = [f"{line['kind']} {line['subject']}"]
     for key, what in (("spc", "SPC"), ("numbers", "numbers")):
         value = line[key]

@@ -31,6 +31,7 @@ _BRIEF: Final = frozenset(("x5u_busy", "x5u_breaker_open", "x5u_fetcher_closed")
 _BRIEF_S: Final = 5.0
 URLS_PER_LEAF: Final = 16  # that lead to one certificate; where there are more they go first
 _LOOKED_AT: Final = 8  # of them, to find one that is not in use
+_DETAIL_LIMIT: Final = 256  # characters, of which strangers may choose some
 _FAILED_SHARE: Final = 4  # failures take at most a quarter of the capacity
 _REVOKED: Final = UnsupportedCredential("certificate_revoked")
 _CRL_STALE: Final = UnsupportedCredential("crl_stale")
@@ -57,15 +58,15 @@ class _Kept:
 
 
 class _Failed:
-    """A failure, believed until `until_at`; `octets` where some came, "" where none did."""
+    """A failure, believed until `until_at`; `came` where there were octets, which are not kept."""
 
-    __slots__ = ("asked", "count", "error", "octets", "revision", "until_at")
+    __slots__ = ("asked", "came", "count", "error", "revision", "until_at")
 
-    def __init__(self, error: StirError, count: int, until_at: float, octets: bytes, revision: str) -> None:
+    def __init__(self, error: StirError, count: int, until_at: float, came: bool, revision: str) -> None:
         self.error = error
         self.count = count
         self.until_at = until_at
-        self.octets = octets
+        self.came = came
         self.revision = revision
         self.asked = False  # whether a call asked while it stood
 
@@ -177,7 +178,7 @@ class CertificateStore:
         if failed is None or not 0.0 < failed.until_at - unix_at <= _NEGATIVE_MOST_S:
             shelf.misses += 1
             return None  # also where the clock was set back
-        if failed.octets and failed.revision != self.anchors.revision:
+        if failed.came and failed.revision != self.anchors.revision:
             shelf.misses += 1
             return None  # other anchors may trust it
         if not failed.asked:
@@ -189,7 +190,7 @@ class CertificateStore:
     def wants_anew(self, url: str) -> bool:
         """Whether what was fetched from `url` before is of no use, or grows old: a copy from disk would not do."""
         failed = self._shelf.failed.get(url)
-        return url in self._shelf.kept or (failed is not None and failed.octets != b"")
+        return url in self._shelf.kept or (failed is not None and failed.came)
 
     def put(
         self, url: str, octets: bytes, lifetime_s: float, unix_at: float, age_s: float = 0.0
@@ -201,7 +202,7 @@ class CertificateStore:
         """
         outcome = self._validated(octets, unix_at)
         if isinstance(outcome, StirError):
-            self._fail(url, outcome, unix_at, octets)
+            self._fail(url, outcome, unix_at, came=True)
             return outcome
         shelf = self._shelf
         before = shelf.kept.get(url)
@@ -226,7 +227,7 @@ class CertificateStore:
 
     def put_failure(self, url: str, error: StirError, unix_at: float) -> None:
         """Takes a failure to fetch: the answer for 30, then 60, then 300 s; a valid predecessor stays."""
-        self._fail(url, error, unix_at, b"")
+        self._fail(url, error, unix_at, came=False)
 
     def due(self, unix_at: float) -> list[str]:
         """URLs to fetch again in the background, at 80 % of their lifetime; each is named once per 300 s."""
@@ -293,7 +294,7 @@ class CertificateStore:
         kept.revision = self.anchors.revision
         kept.crl = None
         if held and isinstance(kept.outcome, StirError):
-            self._fail(url, kept.outcome, unix_at, kept.octets)
+            self._fail(url, kept.outcome, unix_at, came=True)
             self._shelf.failed[url].until_at = unix_at  # it says what to fetch, not what to answer
             return False
         if not kept.leaf and isinstance(kept.outcome, Credential):
@@ -324,7 +325,7 @@ class CertificateStore:
         except BaseException as error:  # noqa: BLE001  strangers send these octets, and a panic of Rust is no Exception
             return UnsupportedCredential("certificate_malformed", type(error).__name__)
 
-    def _fail(self, url: str, error: StirError, unix_at: float, octets: bytes) -> None:
+    def _fail(self, url: str, error: StirError, unix_at: float, came: bool) -> None:
         failed = self._shelf.failed
         before = failed.pop(url, None)
         count = before.count + 1 if before is not None else 1
@@ -332,8 +333,8 @@ class CertificateStore:
         if error.reason in _BRIEF:
             count, wait_s = count - 1, _BRIEF_S
         wait_s *= 0.9 + (crc32(url.encode()) + count) % 1000 / 5000  # spread by a tenth either way
-        plain = type(error)(error.reason, error.detail)
-        failed[url] = _Failed(plain, count, unix_at + wait_s, octets, self.anchors.revision)
+        plain = type(error)(error.reason, error.detail[:_DETAIL_LIMIT])
+        failed[url] = _Failed(plain, count, unix_at + wait_s, came, self.anchors.revision)
         if len(failed) > max(1, self._shelf.capacity // _FAILED_SHARE):
             del failed[next(iter(failed))]
 

@@ -6,6 +6,7 @@ of a line about each. Must not: refuse what it can describe, or raise on garbage
 
 from __future__ import annotations
 
+import re
 from binascii import a2b_base64
 from collections.abc import Iterator, Sequence
 from datetime import datetime
@@ -28,6 +29,14 @@ ANCHORED: Final = "anchored"
 VALID: Final = "yes"
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _END: Final = b"-----END CERTIFICATE-----"
+_REQUEST, _CRL = "a certificate request", "a CRL"
+_LABEL: Final = re.compile(rb"-----BEGIN ((?!CERTIFICATE-----|EC PARAMETERS)[A-Z0-9 ]{3,40})-----")
+_OTHERS: Final = {  # by how the label ends
+    "PRIVATE KEY": "a private key",
+    "PUBLIC KEY": "a public key",
+    "CERTIFICATE REQUEST": _REQUEST,
+    "X509 CRL": _CRL,
+}
 
 Member = str | int | bool | None | list[str] | list[list[str | int]] | list["Line"] | dict[str, list[str]]
 Line = dict[str, Member]
@@ -44,7 +53,10 @@ def certificates_in(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str
 def fingerprinted(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str, str]]:
     """As certificates_in, with the SHA-256 of each certificate in hex, or "" where none was read."""
     if octets[:1] == b"\x30" and _BEGIN not in octets:
-        yield 1, *_loaded(octets, der=True)
+        found_here, sha256 = _loaded(octets, der=True)
+        if isinstance(found_here, str):
+            found_here = other_than_certificates(octets) or found_here
+        yield 1, found_here, sha256
         return
     at, line, found = 0, 1, False
     while (begin := octets.find(_BEGIN, at)) >= 0:
@@ -60,7 +72,26 @@ def fingerprinted(octets: bytes) -> Iterator[tuple[int, x509.Certificate | str, 
         line += octets.count(b"\n", begin, end)
         at = end
     if not found:
-        yield 1, "no certificate: neither PEM nor DER" if octets.strip() else "empty", ""
+        other = other_than_certificates(octets)
+        yield 1, other or ("no certificate: neither PEM nor DER" if octets.strip() else "empty"), ""
+
+
+def other_than_certificates(octets: bytes) -> str:
+    """What a file holds that stands beside certificates and has none, "" where that is nothing known."""
+    label = _LABEL.search(octets)
+    if label is not None:
+        name = label.group(1).decode("ascii")
+        for ending, what in _OTHERS.items():
+            if name.endswith(ending):
+                return f"{what}, no certificate"
+    if octets[:1] == b"\x30":
+        for load, what in ((x509.load_der_x509_csr, _REQUEST), (x509.load_der_x509_crl, _CRL)):
+            try:
+                load(octets)
+            except UNREADABLE:
+                continue
+            return f"{what}, no certificate"
+    return ""
 
 
 def around(certificates: Sequence[x509.Certificate]) -> list[x509.Certificate]:

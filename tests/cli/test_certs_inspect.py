@@ -13,7 +13,13 @@ from typing import Any
 import pytest
 from click.testing import CliRunner, Result
 from cryptography.hazmat.primitives.hashes import SHA256
-from cryptography.hazmat.primitives.serialization import Encoding
+from cryptography.hazmat.primitives.serialization import Encoding, PublicFormat
+from cryptography.x509 import (
+    CertificateRevocationList,
+    CertificateSigningRequestBuilder,
+    load_der_x509_crl,
+    load_pem_x509_crl,
+)
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as some
 
@@ -247,6 +253,61 @@ def test_people_read_a_line_each(anchors: str) -> None:
     assert third.endswith("BEGIN CERTIFICATE without its END")
     assert done.stderr == "2 certificates: 1 delegate, 1 intermediate; 0 not valid; 1 problems\n"
     assert done.exit_code == 1
+
+
+def test_what_a_stranger_wrote_into_a_name_does_not_reach_the_terminal() -> None:
+    name = "evil\x1b[31mRED\x07\r\nOK: trusted\u202egnp\u2066"
+    leaf = PKI.issue(PKI.root, pki.name("x", name), pki.new_key(), pki.leaf_extensions(None), PKI.now, 30)
+    done = run("-", "--human", given=leaf.pem)
+    assert len(done.stdout.splitlines()) == 1
+    assert done.stdout.rstrip("\n").isprintable()
+    assert "evil\\u001b[31mRED" in done.stdout
+    done = run("-", given=leaf.pem)
+    assert done.stdout.rstrip("\n").isprintable()
+    assert json.loads(done.stdout)["subject"] == x509_name(leaf.pem)
+
+
+def x509_name(pem: bytes) -> str:
+    """The subject as the library writes it."""
+    return read_chain(pem)[0].subject.rfc4514_string()
+
+
+def test_a_pipe_is_not_waited_for(tmp_path: Path) -> None:
+    os.mkfifo(tmp_path / "pipe")
+    assert inspected(str(tmp_path / "pipe"), status=1) == [
+        {"file": str(tmp_path / "pipe"), "problem": "not a regular file"}
+    ]
+
+
+def others() -> dict[str, bytes]:
+    """Files as they lie beside certificates."""
+    key = pki.new_key()
+    request = CertificateSigningRequestBuilder().subject_name(pki.name("x")).sign(key, SHA256())
+    crl = x509_crl(pki.crl(PKI.administrator(), []))
+    return {
+        "a private key": LEAF.key_pem,
+        "a certificate request": request.public_bytes(Encoding.PEM),
+        "a certificate request, DER": request.public_bytes(Encoding.DER),
+        "a CRL": crl.public_bytes(Encoding.PEM),
+        "a CRL, DER": crl.public_bytes(Encoding.DER),
+        "a public key": key.public_key().public_bytes(Encoding.PEM, PublicFormat.SubjectPublicKeyInfo),
+    }
+
+
+def x509_crl(octets: bytes) -> CertificateRevocationList:
+    """A CRL in DER or PEM."""
+    return load_pem_x509_crl(octets) if octets[:1] == b"-" else load_der_x509_crl(octets)
+
+
+@pytest.mark.parametrize("what", others())
+def test_what_lies_beside_certificates_is_named_and_no_failure(tmp_path: Path, what: str) -> None:
+    (tmp_path / "a.pem").write_bytes(others()[what])
+    alone = inspected(str(tmp_path), status=1)
+    assert [line["other"] for line in alone] == [what.removesuffix(", DER") + ", no certificate"]
+    (tmp_path / "b.pem").write_bytes(LEAF.pem)
+    done = run(str(tmp_path))
+    assert (done.exit_code, done.stderr) == (0, "1 certificates: 1 leaf; 0 not valid; 0 problems; 1 other files\n")
+    assert run(str(tmp_path), "--human").stdout.splitlines()[0].endswith("no certificate")
 
 
 @pytest.mark.parametrize("octets", [b"", b"hello", b"-----BEGIN CERTIFICATE-----\nxx\n-----END CERTIFICATE-----"])

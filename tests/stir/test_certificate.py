@@ -2,6 +2,7 @@
 
 from datetime import timedelta
 from random import Random
+from sys import getrefcount
 
 from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore, Credential
 from sipguard.stir.errors import BadIdentityInfo, StirError
@@ -339,3 +340,12 @@ def test_a_certificate_under_a_few_urls_is_no_flood() -> None:
     for n in range(10):
         store.put(f"https://certs.example/{n}", HONEST[0].pem, 0.0, NOW + n + 1)
     assert reason(store.get(URL, NOW + 20)) == "fetch", "it was the least recently used"
+
+
+def test_octets_that_failed_are_not_kept() -> None:
+    """Only that some came is asked later."""
+    store = CertificateStore(ANCHORS)
+    octets = b"-----BEGIN CERTIFICATE-----\n" + bytes(60_000)
+    store.put(URL, octets, 0.0, NOW)
+    assert store.wants_anew(URL)
+    assert getrefcount(octets) == 2
