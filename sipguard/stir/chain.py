@@ -134,13 +134,14 @@ class Walk:
     is refused before it is used, and what costs nothing is asked first.
     """
 
-    __slots__ = ("_anchors", "_by_subject", "_cost", "_detail", "_pool", "_seen", "_unix_at", "_why")
+    __slots__ = ("_above", "_anchors", "_by_subject", "_cost", "_detail", "_pool", "_seen", "_unix_at", "_why")
 
     def __init__(
         self, pool: Sequence[x509.Certificate], anchors: Anchors, unix_at: float | None, seen: Seen | None = None
     ) -> None:
         self._pool = pool
         self._by_subject: dict[x509.Name, list[x509.Certificate]] = {}  # of the pool, once it was asked for
+        self._above: dict[x509.Certificate, list[tuple[x509.Certificate, bool]]] = {}  # of each that was asked about
         self._seen = seen if seen is not None else Seen()
         self._anchors = anchors
         self._unix_at = unix_at
@@ -175,11 +176,14 @@ class Walk:
         if len(path) > CHAIN_LIMIT:
             return
         link = path[-1]
-        name, aki = link.certificate.issuer, link.extensions.aki
+        above = self._above.get(link.certificate)
+        if above is None:  # names are dear to read and to compare
+            name, aki = link.certificate.issuer, link.extensions.aki
+            above = [(one, True) for one in _in_order(self._anchors.of_subject(name), aki)]
+            above += [(one, False) for one in _in_order(self._of_subject(name), aki)]
+            self._above[link.certificate] = above
         on_path = [one.certificate for one in path]
-        yield from ((one, True) for one in _in_order(self._anchors.of_subject(name), aki))
-        pooled = [one for one in self._of_subject(name) if one not in on_path]
-        yield from ((one, False) for one in _in_order(pooled, aki))
+        yield from (each for each in above if each[1] or each[0] not in on_path)
 
     def _of_subject(self, name: x509.Name) -> Sequence[x509.Certificate]:
         """Those of the pool that have this name and are no anchors. A name is read once: it may be long."""
