@@ -15,6 +15,8 @@ from sipguard.sip.uri import name_addr, quoted_end
 PASSED: Final = "TN-Validation-Passed"
 FAILED: Final = "TN-Validation-Failed"
 NONE: Final = "No-TN-Validation"
+LEVELS: Final = ("A", "B", "C")  # of attestation (RFC 8588 §4); a base token may claim any text
+_ORIGID: Final = frozenset(map(chr, range(0x21, 0x7F)))  # a UUID by RFC 8588 §5, written by others as they please
 
 _BARE_ENDS: Final = (";", ",")  # of a URI without brackets
 _BRACKETED: Final = ("<", '"')  # what an address begins with that has brackets, mostly
@@ -28,7 +30,7 @@ def verstat_of(style: str, result: object, attest: object) -> str:
     if style == "off":
         return ""
     if result == "passed":
-        if attest and (style == "suffix_all" or (style == "suffix_bc" and attest != "A")):
+        if attest in LEVELS and (style == "suffix_all" or (style == "suffix_bc" and attest != "A")):
             return f"{PASSED}-{attest}"
         return PASSED
     return FAILED if result == "failed" else NONE
@@ -83,8 +85,14 @@ def _cut(shown: str, longest: int) -> str:
 
 
 def attestation_lines(trunk: Trunk, attest: object, origid: object) -> list[str]:
-    """Attestation-Info and Origination-ID under the names that the egress trunk wants, where they were verified."""
-    if trunk.attestation_headers is None or not attest:
+    """Attestation-Info and Origination-ID under the names that the egress trunk wants, where they were verified.
+
+    Both are the signer's text: what is no attestation level is not written, nor an origid that is no header text.
+    """
+    if trunk.attestation_headers is None or attest not in LEVELS:
         return []
     info, origination = trunk.attestation_headers
-    return [f"{info}: {attest}"] + ([f"{origination}: {origid}"] if origid else [])
+    lines = [f"{info}: {attest}"]
+    if isinstance(origid, str) and origid and _ORIGID.issuperset(origid):
+        lines.append(f"{origination}: {origid}")
+    return lines

@@ -22,6 +22,8 @@ from sipguard.screening.trunk import Trunk
         ("suffix_bc", "passed", "B", "TN-Validation-Passed-B"),
         ("suffix_bc", "failed", None, "TN-Validation-Failed"),
         ("off", "passed", "A", ""),
+        ("suffix_all", "passed", "A\r\nX-Evil: 1", "TN-Validation-Passed"),
+        ("suffix_bc", "passed", "\u4e2d", "TN-Validation-Passed"),
     ],
 )
 def test_verstat_of(style: str, result: str | None, attest: str | None, value: str) -> None:
@@ -73,6 +75,9 @@ def test_with_prefix(address: str, prefix: str, longest: int, shown: str) -> Non
         (("Attestation-Info", "Origination-ID"), "A", "o", ["Attestation-Info: A", "Origination-ID: o"]),
         (("P-Attestation-Indicator", "P-Origination-Id"), "B", None, ["P-Attestation-Indicator: B"]),
         (("Attestation-Info", "Origination-ID"), None, "o", []),
+        (("Attestation-Info", "Origination-ID"), "A\r\nX-Evil: 1", "o", []),
+        (("Attestation-Info", "Origination-ID"), "A", "o\r\nX-Evil: 1", ["Attestation-Info: A"]),
+        (("Attestation-Info", "Origination-ID"), "A", "\u4e2d", ["Attestation-Info: A"]),
     ],
 )
 def test_attestation_lines(
