@@ -10,7 +10,6 @@ import sys
 import time
 from concurrent.futures.process import BrokenProcessPool
 from contextlib import closing
-from datetime import UTC, datetime
 
 import click
 import msgspec
@@ -19,6 +18,7 @@ from cryptography import x509
 from sipguard.cli.certs_files import Counts, Task, contents, inspected
 from sipguard.cli.escaping import escaped
 from sipguard.cli.exits import FAILED, WRONG, stop
+from sipguard.cli.instants import instant
 from sipguard.stir.chain import NO_ANCHORS, Anchors
 from sipguard.stir.inspection import Line, certificates_in
 from sipguard.stir.profile import KINDS
@@ -41,7 +41,7 @@ def inspect_command(files: tuple[str, ...], anchors: tuple[str, ...], at: str | 
       1  a file cannot be read, or no certificate was found; a line says what is wrong
       2  the command line is wrong, or an anchor cannot be read
     """
-    unix_at = _instant(at) if at is not None else time.time()
+    unix_at = instant(at) if at is not None else time.time()
     trusted = _anchors(anchors) if anchors else NO_ANCHORS
     counts = Counts()
     task = Task(trusted, unix_at, _as_text if human else _as_json)
@@ -60,19 +60,6 @@ def inspect_command(files: tuple[str, ...], anchors: tuple[str, ...], at: str | 
         + (f"; {counts.others} other files" if counts.others else ""),
         FAILED if counts.problems or (counts.others and not kinds.total()) else 0,
     )
-
-
-def _instant(written: str) -> float:
-    """Unix seconds of an ISO 8601 time, UTC where it names no zone, or of a number of them."""
-    try:
-        return float(written)
-    except ValueError:
-        pass
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError:
-        stop(f"--at {written}: not a time such as 2026-11-26T12:00:00Z", WRONG)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()
 
 
 def _anchors(names: tuple[str, ...]) -> Anchors:

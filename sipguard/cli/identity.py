@@ -11,7 +11,6 @@ import sys
 import time
 from collections.abc import Iterable
 from dataclasses import replace
-from datetime import UTC, datetime
 from pathlib import Path
 from typing import Final
 
@@ -21,6 +20,7 @@ from click.core import ParameterSource
 from sipguard.cli import pasted
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
 from sipguard.cli.identity_text import decoded_text, verified_text
+from sipguard.cli.instants import instant
 from sipguard.net.disk import Disk
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
 from sipguard.screening.trunk import Trunk
@@ -103,7 +103,7 @@ def verify(
     settings = _of_all(settings, strict, len(values))
     trunk = _trunk(config, trunk_name) if trunk_name is not None else ASKED_FROM
     question = Question(
-        caller, called, values, _instant(at) if at is not None else time.time(),
+        caller, called, values, instant(at, "@") if at is not None else time.time(),
         asserted or tuple(given.asserted), request_uri or given.request_uri, date or given.date,
     )  # fmt: skip
     pem = [_octets(each) for each in anchors] or list(service.anchors if service is not None else ())
@@ -235,16 +235,3 @@ def _octets(file: str) -> bytes:
             return opened.read(FILE_LIMIT)
     except OSError as error:
         stop(f"{file}: {error.strerror}", WRONG)
-
-
-def _instant(written: str) -> float:
-    """Unix seconds of an ISO 8601 time, UTC where it names no zone, or of a number of them."""
-    try:
-        return float(written.removeprefix("@"))
-    except ValueError:
-        pass
-    try:
-        found = datetime.fromisoformat(written)
-    except ValueError:
-        stop(f"--at {written}: not a time such as 2026-11-26T12:00:00Z", WRONG)
-    return (found if found.tzinfo else found.replace(tzinfo=UTC)).timestamp()

@@ -8,7 +8,6 @@ Must not: judge what came, put a password or a token into an error.
 from __future__ import annotations
 
 import asyncio
-import ssl
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -19,6 +18,7 @@ import msgspec
 
 from sipguard.net.address import AddressRefused, CheckedResolver, Networks, refused_literal
 from sipguard.net.errors import NetError
+from sipguard.net.tls import trusting
 
 DEADLINE_S: Final = 30.0  # for one answer, name resolution included
 ANSWER_LIMIT: Final = 64 * 1024  # octets of an answer to a login
@@ -148,19 +148,11 @@ async def _ask(
 
 def _client(guard: Guard) -> aiohttp.ClientSession:
     connector = aiohttp.TCPConnector(
-        ssl=_tls(guard.ca_file), resolver=CheckedResolver(guard.allow_networks), use_dns_cache=False
+        ssl=trusting(guard.ca_file), resolver=CheckedResolver(guard.allow_networks), use_dns_cache=False
     )
     return aiohttp.ClientSession(
         connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
     )
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    """Roots of the system and those of `ca_file`; host names are verified."""
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(cafile=ca_file)
-    return context
 
 
 async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:

@@ -9,7 +9,6 @@ certificate.
 from __future__ import annotations
 
 import asyncio
-import ssl
 import time
 from collections import deque
 from collections.abc import Callable, Mapping
@@ -26,6 +25,7 @@ import aiohttp
 from sipguard.net.address import AddressRefused, CheckedResolver, Networks, refused_literal
 from sipguard.net.disk import Copy, Disk
 from sipguard.net.errors import NetError
+from sipguard.net.tls import trusting
 from sipguard.stir.errors import BadIdentityInfo
 from sipguard.stir.identity import check_x5u
 
@@ -173,7 +173,7 @@ class CertificateFetcher:
         """Raises OSError where `ca_file` cannot be read or `directory` cannot be made."""
         self._settings = settings
         self._noted = noted
-        self._tls = _tls(settings.ca_file)
+        self._tls = trusting(settings.ca_file)
         self.disk = Disk(Path(settings.directory)) if settings.directory else None
         self._hosts: dict[str, _Host] = {}
         self._known: set[str] = set()
@@ -385,14 +385,6 @@ class CertificateFetcher:
 
 _now: Final = time.monotonic
 _unix: Final = time.time
-
-
-def _tls(ca_file: str) -> ssl.SSLContext:
-    """Roots of the system and those of `ca_file`; host names are verified (AST-2022-002)."""
-    context = ssl.create_default_context()
-    if ca_file:
-        context.load_verify_locations(cafile=ca_file)
-    return context
 
 
 def _require_usable(response: aiohttp.ClientResponse) -> None:

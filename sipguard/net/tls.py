@@ -1,4 +1,4 @@
-"""TLS of a listener: its contexts, and the names that a certificate was verified for.
+"""TLS: the contexts of a listener and of who fetches, and the names that a certificate was verified for.
 
 Enters: paths of PEM files. Leaves: contexts for those who connect and for those who are connected to; names.
 Must not: keep a private key outside of a context, or show one.
@@ -45,6 +45,17 @@ def _context(protocol: int, purpose: ssl.Purpose, tls: Tls) -> ssl.SSLContext:
 def _no_password() -> str:
     """There is nobody to ask for the password of an encrypted key."""
     raise ssl.SSLError("the key is encrypted")
+
+
+def trusting(ca_file: str) -> ssl.SSLContext:
+    """For who fetches: roots of the system and those of `ca_file`; host names are verified (AST-2022-002).
+
+    Raises OSError where the file cannot be used.
+    """
+    context = ssl.create_default_context()
+    if ca_file:
+        context.load_verify_locations(cafile=ca_file)
+    return context
 
 
 def names_of(certificate: dict[str, Any] | None) -> tuple[str, ...]:

@@ -11,14 +11,12 @@ from __future__ import annotations
 import re
 from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
-from binascii import a2b_base64
 from functools import lru_cache
 from typing import TYPE_CHECKING, Final
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sipguard.stir.claims import (
@@ -38,6 +36,7 @@ from sipguard.stir.errors import (
     UnsupportedCredential,
     UnsupportedPassport,
 )
+from sipguard.stir.jose import TO_BASE64, der_of, octets_of
 
 if TYPE_CHECKING:
     from sipguard.stir.credential import Credential
@@ -53,9 +52,6 @@ DEST_LIMIT: Final = 64  # parties called
 _IAT_LIMIT: Final = 1 << 40  # beyond the year 36000; keeps the arithmetic in floats
 TYPES: Final = ("", "shaken", "div", "rph", "rcd")  # ppt values whose claims are read here
 _ES256: Final = ECDSA(SHA256())
-# base64url to base64; every octet of the standard alphabet that base64url lacks becomes an illegal one.
-_TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")
-_PADDING: Final = (b"", b"", b"==", b"=")  # a remainder of 1 stays as it is and is refused by the decoder
 _STRINGS: Final = re.compile(rb""""[^"\\]*+(?:\\.[^"\\]*+)*+"?""", re.DOTALL)  # of JSON, ended or not
 _NO_BRACKETS: Final = bytes(octet for octet in range(256) if octet not in b"[]{}")
 _CANONICAL: Final = frozenset("0123456789#*")
@@ -121,7 +117,7 @@ def read(token: str) -> Passport:
     """
     try:
         octets = token.encode("ascii")
-        head, body, tail = octets.translate(_TO_BASE64).split(b".")
+        head, body, tail = octets.translate(TO_BASE64).split(b".")
     except ValueError:
         raise InvalidIdentity("token_malformed", "not three parts") from None
     signature = _signature(tail)
@@ -151,7 +147,7 @@ def full_form(token: str, x5u: str, orig: Party, dest: Parties, iat: int) -> str
 def read_signature(token: str) -> bytes:
     """The 64 octets of the signature in a token of compact form (RFC 8225 §7). Raises InvalidIdentity."""
     try:
-        octets = token.encode("ascii").translate(_TO_BASE64)
+        octets = token.encode("ascii").translate(TO_BASE64)
     except ValueError:
         raise InvalidIdentity("token_malformed", "not base64url") from None
     if octets[:2] != b".." or b"." in octets[2:]:
@@ -189,11 +185,8 @@ def verify(passport: Passport, credential: Credential, unix_at: float) -> None:
         raise UnsupportedCredential("certificate_expired")
     if unix_at < opens or iat < opens:
         raise UnsupportedCredential("certificate_not_yet_valid")
-    number = int.from_bytes
-    signature = passport.signature
-    der = encode_dss_signature(number(signature[:32], "big"), number(signature[32:], "big"))
     try:
-        credential.key.verify(der, passport.signing_input, _ES256)
+        credential.key.verify(der_of(passport.signature), passport.signing_input, _ES256)
     except InvalidSignature:
         raise InvalidIdentity("signature") from None
 
@@ -207,7 +200,7 @@ def _signature(tail: bytes) -> bytes:
 def _decoded(part: bytes) -> bytes:
     """The octets of one part, in the standard alphabet without padding."""
     try:
-        return a2b_base64(part + _PADDING[len(part) & 3], strict_mode=True)
+        return octets_of(part)
     except Base64Error as error:
         raise InvalidIdentity("token_malformed", str(error)) from None
 

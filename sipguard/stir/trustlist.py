@@ -19,17 +19,15 @@ import msgspec
 from cryptography import x509
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric import ec
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
 from sipguard.stir.errors import TrustError
+from sipguard.stir.jose import TO_BASE64, der_of, octets_of
 from sipguard.stir.unreadable import UNREADABLE
 
 LIST_LIMIT: Final = 4 * 1024 * 1024  # octets; a country has some tens of authorities
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
-_TO_BASE64: Final = bytes.maketrans(b"-_+/=", b"+/!!!")  # what base64url lacks becomes an illegal octet
-_PADDING: Final = (b"", b"", b"==", b"=")
 _UNREADABLE: Final = (*UNREADABLE, msgspec.MsgspecError)
 _ES256: Final = ec.ECDSA(SHA256())
 
@@ -169,14 +167,14 @@ def _compact(octets: bytes) -> bytes:
 def _verified(compact: bytes, signers: list[x509.Certificate], unix_at: float) -> bytes:
     """The payload of a compact JWS that one of `signers` signed with ES256. Raises TrustError."""
     try:
-        head, body, tail = compact.translate(_TO_BASE64).split(b".")
-        header, payload, signature = (_octets(part) for part in (head, body, tail))
+        head, body, tail = compact.translate(TO_BASE64).split(b".")
+        header, payload, signature = (octets_of(part) for part in (head, body, tail))
     except (Base64Error, ValueError) as error:
         raise TrustError("jws_malformed", str(error)) from None
     _require_es256(header)
     if len(signature) != 64:
         raise TrustError("jws_signature", "not 64 octets (RFC 7518 §3.4)")
-    der = encode_dss_signature(int.from_bytes(signature[:32], "big"), int.from_bytes(signature[32:], "big"))
+    der = der_of(signature)
     why = TrustError("jws_signature")
     for one in signers:
         if not _signed(one, der, compact[: compact.rindex(b".")]):
@@ -207,7 +205,3 @@ def _require_es256(octets: bytes) -> None:
         raise TrustError("jws_malformed", "its header asks for something unknown")
     if header.get("alg") != "ES256":
         raise TrustError("jws_algorithm", f"{header.get('alg')!r:.40}, not ES256")
-
-
-def _octets(part: bytes) -> bytes:
-    return a2b_base64(part + _PADDING[len(part) & 3], strict_mode=True)

@@ -17,6 +17,7 @@ import urllib.error
 import urllib.request
 from collections.abc import Callable
 from pathlib import Path
+from shutil import unpack_archive
 from typing import Any, Final
 
 from click.testing import CliRunner
@@ -260,3 +261,18 @@ def wait_for(there: Callable[[], bool], what: str, within_s: float = 10.0) -> No
     while not there():
         assert time.monotonic() < end, f"{what}: not within {within_s} s"
         time.sleep(0.05)
+
+
+def shown_outside(product: Product, tmp_path: Path) -> list[bytes]:
+    """What others may see of a running product: environment and arguments of its processes but the first, which is
+    given the passphrase; every file in a backup and in a bundle of `doctor`."""
+    pids = [pid for pid in product.pids() if pid != getattr(product.process, "pid", 0)]
+    shown = [Path(f"/proc/{pid}/{what}").read_bytes() for pid in pids for what in ("environ", "cmdline")]
+    backup, bundle = tmp_path / "backup.tar.gz", tmp_path / "bundle.tar.gz"
+    assert product.command("backup", str(backup)).returncode == 0
+    product.command("doctor", "--bundle", str(bundle))
+    for archive in (backup, bundle):
+        unpacked = tmp_path / f"{archive.name}.d"
+        unpack_archive(archive, unpacked)
+        shown += [path.read_bytes() for path in unpacked.rglob("*") if path.is_file()]
+    return shown

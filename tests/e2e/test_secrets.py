@@ -6,7 +6,6 @@ import re
 import tarfile
 from hashlib import md5
 from pathlib import Path
-from shutil import unpack_archive
 from typing import Final
 from urllib.error import HTTPError
 
@@ -14,7 +13,7 @@ import pytest
 
 from tests.e2e.calls import Calls, own_rows
 from tests.e2e.conftest import MakeProduct, Signer
-from tests.e2e.product import HOP_HOST, Product
+from tests.e2e.product import HOP_HOST, Product, shown_outside
 from tests.e2e.test_api import posted, signed, signing_product
 from tests.e2e.test_signing import PASSPHRASE, Certified
 from tests.standin import NextHop, header, reply
@@ -103,15 +102,7 @@ def test_keys_of_signers_reach_the_desk_and_are_shown_nowhere(
     assert signed(port)
     secret = signer.leaf.key.private_numbers().private_value.to_bytes(32, "big")
     kept = (PASSPHRASE.encode(), secret, secret.hex().encode(), signer.leaf.key_pem.split(b"\n")[1], b"open sesame")
-    pids = [pid for pid in product.pids() if pid != getattr(product.process, "pid", 0)]
-    shown = [Path(f"/proc/{pid}/{what}").read_bytes() for pid in pids for what in ("environ", "cmdline")]
-    backup, bundle = tmp_path / "backup.tar.gz", tmp_path / "bundle.tar.gz"
-    assert product.command("backup", str(backup)).returncode == 0
-    product.command("doctor", "--bundle", str(bundle))
-    for archive in (backup, bundle):
-        unpacked = tmp_path / f"{archive.name}.d"
-        unpack_archive(archive, unpacked)
-        shown += [path.read_bytes() for path in unpacked.rglob("*") if path.is_file()]
+    shown = shown_outside(product, tmp_path)
     assert product.stop() == 0
     own = product.directory / "api.token"
     shown += [path.read_bytes() for path in product.directory.rglob("*") if path.is_file() and path != own]

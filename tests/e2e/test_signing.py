@@ -16,7 +16,7 @@ from sipguard.stir.certificate import Anchors, read_chain, validate
 from sipguard.stir.errors import InvalidIdentity
 from tests.e2e.calls import CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
-from tests.e2e.product import Product, wait_for
+from tests.e2e.product import Product, shown_outside, wait_for
 from tests.pki import Holder, Pki
 from tests.standin import NextHop, header
 from tests.wanted import reason
@@ -205,15 +205,7 @@ def test_key_and_passphrase_stand_nowhere(make_product: MakeProduct, hop: NextHo
     own_rows(product, 1)
     secret = certified.leaf.key.private_numbers().private_value.to_bytes(32, "big")
     pem = certified.leaf.key_pem.split(b"\n")[1]
-    pids = [pid for pid in product.pids() if pid != getattr(product.process, "pid", 0)]
-    shown = [Path(f"/proc/{pid}/{what}").read_bytes() for pid in pids for what in ("environ", "cmdline")]
-    backup, bundle = tmp_path / "backup.tar.gz", tmp_path / "bundle.tar.gz"
-    assert product.command("backup", str(backup)).returncode == 0
-    product.command("doctor", "--bundle", str(bundle))
-    for archive in (backup, bundle):
-        unpacked = tmp_path / f"{archive.name}.d"
-        shutil.unpack_archive(archive, unpacked)
-        shown += [path.read_bytes() for path in unpacked.rglob("*") if path.is_file()]
+    shown = shown_outside(product, tmp_path)
     assert product.stop() == 0
     shown += [path.read_bytes() for path in product.directory.rglob("*") if path.is_file()]
     for octets in shown:

@@ -18,10 +18,10 @@ from typing import Final
 from sipguard.numbers import canonical
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.attempt import CallAttempt
-from sipguard.screening.verification.parties import called_named, caller_named
+from sipguard.screening.verification.parties import called_named, caller_named, number_in
 from sipguard.screening.verification.proof import prove
 from sipguard.screening.verification.result import FAILED, PASSED, UNUSED, WAITING, Diversion, Result
-from sipguard.sip.uri import canonical_uri, user_of
+from sipguard.sip.uri import canonical_uri
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import InvalidIdentity, StaleDate
 from sipguard.stir.passport import Passport, freshness
@@ -271,5 +271,4 @@ def _number(tn: str, rules: NumberRules) -> str:
 
 def _uri(uri: str, rules: NumberRules) -> str:
     """A number where the URI holds a complete one, else the URI in canonical form (RFC 8224 §8.5)."""
-    number = canonical.read(user_of(uri), rules)
-    return number.tn if number.form == canonical.E164 else canonical_uri(uri)
+    return number_in(uri, rules) or canonical_uri(uri)

@@ -13,7 +13,6 @@ from typing import Final
 
 from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
-from cryptography.hazmat.primitives.asymmetric.utils import encode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
 from sipguard.screening.attempt import CallAttempt, read_attempt
@@ -31,6 +30,7 @@ from sipguard.screening.verification.result import (
 from sipguard.stir.advice import advice_of
 from sipguard.stir.credential import Credential, read_chain
 from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.jose import der_of
 from sipguard.stir.passport import Passport
 from sipguard.stir.reasons import REASONS
 from sipguard.stir.unreadable import UNREADABLE
@@ -187,9 +187,7 @@ def _held(credential: Credential) -> dict[str, Member]:
 
 def fitting(passport: Passport, chains: Sequence[bytes]) -> bytes:
     """Of several PEM files the one with the key that signed the token, the first where none did; b"" for no file."""
-    signature = passport.signature
-    number = int.from_bytes
-    der = encode_dss_signature(number(signature[:32], "big"), number(signature[32:], "big"))
+    der = der_of(passport.signature)
     for octets in chains:
         try:
             for one in read_chain(octets):

@@ -40,7 +40,7 @@ def caller_named(passport: Passport, attempt: CallAttempt) -> tuple[str, str]:
     rules = attempt.trunk.read.bare
     if claimed:
         return _number_named(canonical.read(claimed, rules).tn, attempt)
-    number = _number_in(passport.orig_uri, rules)
+    number = number_in(passport.orig_uri, rules)
     return _number_named(number, attempt) if number else (_uri_named(passport.orig_uri, attempt), "")
 
 
@@ -77,7 +77,7 @@ def called_named(passport: Passport, attempt: CallAttempt) -> str:
     rules = attempt.trunk.read.bare
     named = {canonical.read(tn, rules).tn for tn in passport.dest_tns}
     named.update(passport.dest_tns)
-    named.update(_number_in(uri, rules) for uri in passport.dest_uris)
+    named.update(number_in(uri, rules) for uri in passport.dest_uris)
     in_to, in_request = to != "" and to in named, callee != "" and callee in named
     for uri in passport.dest_uris:
         wanted = canonical_uri(uri)
@@ -92,7 +92,7 @@ def _which(first: bool, first_name: str, second: bool, second_name: str) -> str:
     return second_name if second else ""
 
 
-def _number_in(uri: str, rules: NumberRules) -> str:
+def number_in(uri: str, rules: NumberRules) -> str:
     """The complete TN that a URI holds, "" for none: then it is compared as a URI (RFC 8224 §8.1)."""
     number = canonical.read(user_of(uri), rules)
     return number.tn if number.form == canonical.E164 else ""
@@ -100,4 +100,4 @@ def _number_in(uri: str, rules: NumberRules) -> str:
 
 def _is_uri(uri: str, wanted: str, rules: NumberRules) -> bool:
     """Whether `uri` is `wanted`, which is in canonical form, and holds no number."""
-    return uri != "" and not _number_in(uri, rules) and canonical_uri(uri) == wanted
+    return uri != "" and not number_in(uri, rules) and canonical_uri(uri) == wanted
