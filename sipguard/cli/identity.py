@@ -23,9 +23,10 @@ from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.cli.instants import instant
 from sipguard.net.disk import Disk
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
+from sipguard.screening.question import ASKED_FROM, Question, attempt_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
-from sipguard.screening.verification.offline import ASKED_FROM, Question, attempt_of, document, fitting, verdict
+from sipguard.screening.verification.offline import document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.service.trusted import Trusted, trusted_on_disk, under
 from sipguard.settings import READ, Service, load

@@ -10,8 +10,9 @@ from collections.abc import Sequence
 from typing import Final
 
 from sipguard.numbers.canonical import show
+from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.verification.evaluate import Settings
-from sipguard.screening.verification.offline import WAITING_MEANS, Question, attempt_of, described, instant, verdict
+from sipguard.screening.verification.offline import WAITING_MEANS, described, instant, verdict
 from sipguard.screening.verification.result import PASSED, WAITING, Result
 from sipguard.stir.passport import Passport
 

@@ -19,9 +19,10 @@ import structlog
 from aiohttp import web
 
 from sipguard.net.fetch import CertificateFetcher, FetchError
+from sipguard.screening.question import ASKED_FROM, Question, attempt_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
-from sipguard.screening.verification.offline import ASKED_FROM, Question, attempt_of, document, judged, verdict
+from sipguard.screening.verification.offline import document, judged, verdict
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.service.door import BODY_S, Door, body_of
 from sipguard.service.errors import BadRequest

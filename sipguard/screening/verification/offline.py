@@ -1,13 +1,12 @@
-"""What verification came to, for people and programs away from the call path; the question is asked in plain words.
+"""What verification came to, for people and programs away from the call path.
 
-Enters: who calls whom and when, Identity values, Results. Leaves: the attempt that the call path would have seen, and
-plain members of JSON documents. Must not: verify; `evaluate` does, the same for a call, for a command and for HTTP.
+Enters: Results. Leaves: plain members of JSON documents. Must not: verify; `evaluate` does, the same for a call, for a
+command and for HTTP.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import dataclass
 from datetime import UTC, datetime
 from typing import Final
 
@@ -15,8 +14,6 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.screening.attempt import CallAttempt, read_attempt
-from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.result import (
     FAILED,
     PASSED,
@@ -38,56 +35,6 @@ from sipguard.stir.unreadable import UNREADABLE
 Member = str | int | float | bool | None | list[str] | list["Member"] | dict[str, "Member"]
 NONE: Final = "none"  # there is no Identity value
 WAITING_MEANS: Final = "its certificate is not at hand"
-ASKED_FROM: Final = Trunk("offline", "interconnect")  # numbers are read as NANP
-
-
-@dataclass(frozen=True, slots=True)
-class Question:
-    """Who calls whom, and what was signed. `at` in Unix seconds; `request_uri` is the called party where it is ""."""
-
-    caller: str
-    called: str
-    identity: tuple[str, ...]
-    at: float
-    asserted: tuple[str, ...] = ()
-    request_uri: str = ""
-    date: str = ""
-
-
-def attempt_of(question: Question, trunk: Trunk = ASKED_FROM) -> CallAttempt:
-    """The call that the question is about. Never raises: what is no number and no URI names nobody."""
-    called = address(question.called)
-    uri = question.request_uri or called
-    return read_attempt(
-        trunk,
-        question.at,
-        _bare(address(uri)),
-        address(question.caller),
-        called,
-        [address(each) for each in question.asserted],
-        (),
-        question.identity,
-        "",
-        question.date,
-        "",
-    )
-
-
-def address(written: str) -> str:
-    """A header value for what was written: that itself, a URI in brackets, or a number or name as a URI."""
-    text = written.strip()
-    if "<" in text:
-        return text
-    if ":" in text:
-        return f"<{text}>"
-    if text.lower() in ("anonymous", "unavailable", "restricted"):
-        return f"<sip:{text.lower()}@anonymous.invalid>"
-    return f"<sip:{text}>" if "@" in text else f"<tel:{text}>"
-
-
-def _bare(value: str) -> str:
-    """The URI in a name-addr."""
-    return value.partition("<")[2].partition(">")[0]
 
 
 def document(results: Sequence[Result], at: float) -> dict[str, Member]:

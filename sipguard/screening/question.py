@@ -1,0 +1,74 @@
+"""A call that somebody asks about in plain words, as the attempt that a trunk would have brought.
+
+Enters: who calls whom and when, in any usual writing. Leaves: a CallAttempt. Must not: judge it, or raise: what is no
+number and no URI names nobody.
+"""
+
+from __future__ import annotations
+
+from dataclasses import dataclass
+from typing import Final
+
+from sipguard.screening.attempt import CallAttempt, read_attempt
+from sipguard.screening.trunk import Trunk
+
+ASKED_FROM: Final = Trunk("offline", "interconnect")  # numbers are read as NANP
+_WITHHELD: Final = ("anonymous", "unavailable", "restricted")
+
+
+@dataclass(frozen=True, slots=True)
+class Question:
+    """Who calls whom, and what else the INVITE says. `at` in Unix seconds.
+
+    `request_uri` is the called party where it is "". Numbers may be written as numbers, URIs or header values, all
+    others are raw header values.
+    """
+
+    caller: str
+    called: str
+    identity: tuple[str, ...]
+    at: float
+    asserted: tuple[str, ...] = ()
+    request_uri: str = ""
+    date: str = ""
+    diverting: tuple[str, ...] = ()
+    priority: str = ""
+    resource_priority: tuple[str, ...] = ()
+
+
+def attempt_of(question: Question, trunk: Trunk = ASKED_FROM) -> CallAttempt:
+    """The call that the question is about, its numbers read by the rules of `trunk`."""
+    called = address(question.called)
+    uri = question.request_uri or called
+    attempt = read_attempt(
+        trunk,
+        question.at,
+        _bare(address(uri)),
+        address(question.caller),
+        called,
+        [address(each) for each in question.asserted],
+        [address(each) for each in question.diverting],
+        question.identity,
+        question.priority,
+        question.date,
+        "",
+    )
+    attempt.resource_priority = question.resource_priority
+    return attempt
+
+
+def address(written: str) -> str:
+    """A header value for what was written: that itself, a URI in brackets, or a number or name as a URI."""
+    text = written.strip()
+    if "<" in text:
+        return text
+    if ":" in text:
+        return f"<{text}>"
+    if text.lower() in _WITHHELD:
+        return f"<sip:{text.lower()}@anonymous.invalid>"
+    return f"<sip:{text}>" if "@" in text else f"<tel:{text}>"
+
+
+def _bare(value: str) -> str:
+    """The URI in a name-addr."""
+    return value.partition("<")[2].partition(">")[0]
