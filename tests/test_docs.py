@@ -287,6 +287,19 @@ def test_targets_of_make_are_documented_and_exist() -> None:
         assert told <= targets, document
 
 
+def test_reasons_of_trust_list_and_crl_are_documented() -> None:
+    sources = [
+        ROOT / "sipguard/stir/trustlist.py",
+        ROOT / "sipguard/stir/revocation.py",
+        ROOT / "sipguard/service/trust.py",
+    ]
+    raised = {slug for source in sources for slug in re.findall(r'TrustError\(\s*"(\w+)"', source.read_text())}
+    section = (ROOT / "docs/stir.md").read_text().partition("## Trust list and CRL")[2].partition("\n## ")[0]
+    reasons, _, remarks = section.partition("What it calls odd")
+    assert set(re.findall(r"^\| `(\w+)` \|", reasons, re.M)) == raised
+    assert set(re.findall(r"^\| `(\w+)` \|", remarks, re.M)) == {"not_indirect", "next_update_missing", "number_fell"}
+
+
 def test_metrics_that_are_named_exist() -> None:
     known = set(re.findall(r"^# TYPE (\S+)", render((), {}).decode(), re.MULTILINE))
     for document in DOCUMENTS:

@@ -17,6 +17,7 @@ from sipguard.service.doctor import signers as doctor_signers
 from sipguard.service.doctor.examination import case_of
 from sipguard.service.signers import Signers, line
 from sipguard.settings import READ, Loaded, load
+from sipguard.settings.build import written
 from sipguard.settings.signing import Unusable, read_key
 from sipguard.stir.revocation import Crl, read_crl
 from tests.pki import Holder, Pki, crl, revoked
@@ -157,6 +158,12 @@ FILES = {
     "encrypted": (encrypted(b"sesame"), LEAF.pem, "signers.own.key: ", "is encrypted; write passphrase: FILE"),
     "garbage": (b"garbage", LEAF.pem, "signers.own.key: ", "holds no private key in PEM"),
     "no certificate": (LEAF.key_pem, b"garbage", "signers.own.certificate: ", "cannot be used: pem_malformed"),
+    "an authority first": (
+        LEAF.key_pem,
+        PKI.root.pem + LEAF.pem,
+        "signers.own.certificate: ",
+        "an authority; put your own certificate first",
+    ),
     "expired": (EXPIRED.key_pem, EXPIRED.pem, "warning: signers.own.certificate: expired on", "calls leave unsigned"),
 }
 
@@ -168,7 +175,7 @@ def test_files_are_checked(tmp_path: Path, key: bytes, pem: bytes, where: str, w
     assert what in text
 
 
-@pytest.mark.parametrize(("key", "pem", "where", "what"), list(FILES.values())[:4], ids=list(FILES)[:4])
+@pytest.mark.parametrize(("key", "pem", "where", "what"), list(FILES.values())[:5], ids=list(FILES)[:5])
 def test_files_of_signers_keep_nothing_from_starting(
     tmp_path: Path, key: bytes, pem: bytes, where: str, what: str
 ) -> None:
@@ -271,7 +278,7 @@ API = "api: {signers: [own], attest_at_most: C, token: token}\nlists:"
 
 
 def test_signers_over_http_are_named(tmp_path: Path) -> None:
-    (tmp_path / "token").write_text("open sesame")
+    (tmp_path / "token").write_text("open sesame, please")
     (tmp_path / "token").chmod(0o600)
     found = loaded(tmp_path, "lists:", API)
     assert said(found) == []
@@ -340,3 +347,23 @@ def test_doctor_tells_of_signers(tmp_path: Path) -> None:
     (told,) = doctor_signers.examine(case_of(tmp_path / "sipguard.yaml", status))
     assert told.level == "problem"
     assert "revoked by CRL 10" in told.what
+
+
+def test_an_origid_is_explained_without_a_pattern(tmp_path: Path) -> None:
+    (text,) = said(loaded(tmp_path, "      by: own\n", "      by: own\n      origid: mine\n"))
+    assert text.endswith("sign.origid: mine cannot stand here; write trunk, caller or a UUID")
+
+
+def test_a_short_token_is_warned_of(tmp_path: Path) -> None:
+    (tmp_path / "token").write_text("sesame")
+    (tmp_path / "token").chmod(0o600)
+    (text,) = said(loaded(tmp_path, "lists:", API))
+    assert "warning: api.token: the token has 6 characters" in text
+    assert "openssl rand -hex 32" in text
+
+
+def test_settings_are_named_as_they_are_written() -> None:
+    names = ("api_port", "api_attest_at_most", "database", "records_interval_s", "journal_segment_bytes", "site")
+    assert [written(each) for each in names] == [
+        "api.port", "api.attest_at_most", "records.database", "records.interval", "journal.segment_size", "site",
+    ]  # fmt: skip

@@ -500,6 +500,8 @@ class Engine:
         counts = self.counts
         counts[INDEX["signers_usable"]] = len(usable)
         counts[INDEX["signers_unusable"]] = len(named - usable.keys())
+        revoked = sum(1 for each in self.signers.values() if self.certificates.revokes(each.marks))
+        counts[INDEX["signers_revoked"]] = revoked
         counts[INDEX["signer_left_s"]] = int(min((each.not_after_at - unix_at for each in usable.values()), default=0))
 
     def _levels(self, now: float) -> None:

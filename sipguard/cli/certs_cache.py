@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any, Final
 
 import click
+from cryptography.x509 import Certificate
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
@@ -24,13 +25,14 @@ from sipguard.net.disk import Disk
 from sipguard.service import control, inventory
 from sipguard.service.errors import NotRunning
 from sipguard.service.inventory import chain_of, row
-from sipguard.service.trusted import trusted_on_disk, under
-from sipguard.service.warming import Warming, urls_in
+from sipguard.service.trusted import Trusted, trusted_on_disk, under
+from sipguard.service.warming import Warming, failed_hosts, urls_in
 from sipguard.settings import Service
 from sipguard.settings.units import seconds
-from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
+from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.stir.inspection import describe
+from sipguard.stir.revocation import mark
 
 INTERRUPTED: Final = 130
 
@@ -67,6 +69,10 @@ def list_command(host: str | None, expiring: str | None, config: Path, as_json: 
         print_json(chosen) if as_json else _print_rows(chosen)
         return
     found = cache_summary(service, rows, now)
+    not_had = failed_hosts(service.fetch.directory, now)
+    found["not_warmed"] = [
+        {"host": host, "urls": count, "reason": why} for host, (count, why) in sorted(not_had.items())
+    ]
     print_json(found) if as_json else _print_hosts(found)
 
 
@@ -83,12 +89,14 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
       1  nothing is kept from there
       2  the configuration is wrong
     """
-    now = time.time()
-    copy = _disk(service_of(config)).peek(url, now)
+    service, now = service_of(config), time.time()
+    copy = _disk(service).peek(url, now)
     if copy is None:
         stop(f"{url}: nothing is kept from there", FAILED)
     certificates = chain_of(copy)
-    chain = [describe(one, certificates, NO_ANCHORS, now) for one in certificates]
+    trusted = trusted_on_disk(service.trust)
+    store = under(CertificateStore(), service.anchors, trusted)
+    chain = [{**describe(one, certificates, store.anchors, now), **_revoked(one, trusted)} for one in certificates]
     if as_json:
         print_json({**row(copy, now), "certificates": chain})
         return
@@ -97,7 +105,7 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
     for line in chain:
         click.echo()
         for name, value in line.items():
-            click.echo(f"{name:12} {value if not isinstance(value, list) else ' '.join(map(str, value)) or '-'}")
+            click.echo(f"{name:12} {' '.join(map(str, value)) or '-' if isinstance(value, list) else _shown(value)}")
 
 
 @click.command(name="warm")
@@ -113,9 +121,10 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
     "--rate", type=click.FloatRange(0.01, 100), default=1.0, show_default=True, help="Requests a second and host."
 )
 @click.option("--again", is_flag=True, help="Ask also for what failed within the last hour.")
+@click.option("--refetch", is_flag=True, help="Ask also for what lies there and is fresh: a signer has replaced it.")
 @config_option
 @json_option
-def warm_command(source: Any, rate: float, again: bool, config: Path, as_json: bool) -> None:
+def warm_command(source: Any, rate: float, again: bool, refetch: bool, config: Path, as_json: bool) -> None:
     """Fetch the certificates of a list of URLs before calls need them, politely: one at a time from each host.
 
     Kept is what holds under the anchors of the configuration and the trust list that was fetched last, as for calls.
@@ -132,7 +141,7 @@ def warm_command(source: Any, rate: float, again: bool, config: Path, as_json: b
     service = service_of(config)
     try:
         anchors = under(CertificateStore(), service.anchors, trusted_on_disk(service.trust)).anchors
-        warming = Warming(urls_in(source.read()), service.fetch, anchors, rate, again)
+        warming = Warming(urls_in(source.read()), service.fetch, anchors, rate, again, refetch)
     except (OSError, StirError) as error:
         stop(f"{config}: {error}", WRONG)
     began_at = time.monotonic()
@@ -151,6 +160,8 @@ def warm_command(source: Any, rate: float, again: bool, config: Path, as_json: b
         for reason, count in warming.reasons().most_common():
             example = next(url for url, why in warming.failures.items() if why == reason)
             click.echo(f"  {count:6} {reason}, such as {example}")
+        if warming.failures:
+            click.echo("  each URL with its reason: the same command with --json")
     if interrupted:
         stop(
             f"interrupted after {warming.done} of {len(warming.urls)}; the same command goes on from there", INTERRUPTED
@@ -170,6 +181,17 @@ async def _warm(warming: Warming) -> bool:
         task = progress.add_task("certificates", total=len(warming.urls), failed=0)
         await warming.run(lambda: progress.update(task, completed=warming.done, failed=len(warming.failures)), enough)
     return enough.is_set() and warming.done < len(warming.urls)
+
+
+def _revoked(one: Certificate, trusted: Trusted) -> dict[str, bool]:
+    """Whether the CRL on disk names a certificate; nothing where none is configured."""
+    if trusted.crl is None:
+        return {}
+    return {"revoked": mark(one.issuer, one.serial_number) in trusted.crl}
+
+
+def _shown(value: object) -> str:
+    return "-" if value is None or value == "" else str(value).lower() if isinstance(value, bool) else str(value)
 
 
 def _tell_running(service: Service) -> None:
@@ -214,6 +236,8 @@ def _print_hosts(found: dict[str, Any]) -> None:
     Console(soft_wrap=True).print(table)
     for line in in_words(found):
         click.echo(line)
+    for each in found["not_warmed"]:
+        click.echo(f"certs warm did not get {each['urls']} of {each['host']} within the last hour: {each['reason']}")
 
 
 def trouble_of(at: dict[str, Any]) -> str:

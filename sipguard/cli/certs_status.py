@@ -20,6 +20,10 @@ from sipguard.cli.common import FAILED, ask, config_option, json_option, print_j
 from sipguard.net.disk import Disk
 from sipguard.service.inventory import row
 
+MEANS: Final = {
+    "not_indirect": "not_indirect (its entries count for certificates of its own issuer only)",
+    "next_update_missing": "next_update_missing (it does not say when the next one comes)",
+}
 SHOWN: Final = 10  # lines of a kind
 _NAMES: Final = {"trust_list": "trust list", "crl": "CRL"}
 _ENTRIES: Final = {"trust_list": "authorities", "crl": "revoked"}
@@ -76,7 +80,7 @@ def _lines(each: dict[str, Any]) -> list[str]:
         lines.append("  effect  nobody is trusted by it (when_stale: refuse)")
     lines.append(f"  next    {_instant(each['next_at'])}, {each['failures']} failure(s) since the start")
     if each["remarks"]:
-        lines.append(f"  odd     {', '.join(each['remarks'])}")
+        lines.append(f"  odd     {', '.join(MEANS.get(remark, remark) for remark in each['remarks'])}")
     if each["error"]:
         lines.append(f"  error   {each['error']}, at {_instant(each['tried_at'])}")
     if each["advice"]:

@@ -29,7 +29,7 @@ from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.service.trusted import Trusted, trusted_on_disk, under
-from sipguard.settings import READ, Service, load
+from sipguard.settings import READ, Service, load, read_anchors
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.decoded import completed, decoded
 from sipguard.stir.errors import BadIdentityInfo, StirError
@@ -54,7 +54,9 @@ def identity() -> None:
 @click.option("--at", metavar="TIME", help="When the call was made, as 2026-11-26T12:00:00Z; now if left out.")
 @click.option("--date", metavar="DATE", help="The Date header.")
 @click.option("--certificate", "certificates", multiple=True, metavar="FILE", help="PEM chain of a signer; repeatable.")
-@click.option("--anchors", multiple=True, metavar="FILE", help="PEM of trusted authorities; repeatable.")
+@click.option(
+    "--anchors", multiple=True, metavar="FILE", help="PEM of trusted authorities, or a directory of it; repeatable."
+)
 @click.option("--strict", is_flag=True, help="Where a token leaves the standard, it fails.")
 @click.option("--trunk", "trunk_name", metavar="NAME", help="Read numbers by the rules of this trunk.")
 @click.option(
@@ -107,7 +109,9 @@ def verify(
         caller, called, values, instant(at, "@") if at is not None else time.time(),
         asserted or tuple(given.asserted), request_uri or given.request_uri, date or given.date,
     )  # fmt: skip
-    pem = [_octets(each) for each in anchors] or list(service.anchors if service is not None else ())
+    pem = [octets for each in anchors for octets in _anchors(each)] or list(
+        service.anchors if service is not None else ()
+    )
     trusted = trusted_on_disk(service.trust) if service is not None and not anchors else Trusted()
     try:
         store = under(CertificateStore(), tuple(pem), trusted)
@@ -225,6 +229,18 @@ def _trunk(config: Path, name: str) -> Trunk:
 
 def _text(file: str) -> str:
     return _octets(file).decode("utf-8", "replace")
+
+
+def _anchors(given: str) -> list[bytes]:
+    """PEM of authorities: of a file, of the .pem files of a directory, or from standard input."""
+    if given == STDIN:
+        return [_octets(given)]
+    found, _, flaws = read_anchors(Path(given))
+    for what, _ in flaws:
+        stop(f"--anchors: {what}", WRONG)
+    if not found:
+        stop(f"--anchors: {given} holds no .pem files", WRONG)
+    return found
 
 
 def _octets(file: str) -> bytes:

@@ -41,6 +41,7 @@ from sipguard.service.traces import Traces
 from sipguard.service.trust import Material, SourceState, at_start
 from sipguard.service.trusted import Trusts
 from sipguard.settings import Loaded, Service, load
+from sipguard.settings.build import written
 from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
 from sipguard.settings.signing import SigningKey
@@ -500,7 +501,9 @@ class Supervisor:
             for field in fields(Service)
             if field.name not in taken and getattr(service, field.name) != getattr(self._service, field.name)
         ]
-        return [f"{self._path}: warning: {name} changed; it takes effect at the next start" for name in changed]
+        return [
+            f"{self._path}: warning: {written(name)} changed; it takes effect at the next start" for name in changed
+        ]
 
     async def _rollback(self) -> dict[str, Any]:
         """Takes up the Ruleset before the present one."""

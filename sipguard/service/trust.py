@@ -80,8 +80,8 @@ def _signers(file: Path) -> list[x509.Certificate]:
         return x509.load_pem_x509_certificates(file.read_bytes())
     except OSError as error:
         raise TrustError("signers_unreadable", f"{file}: {error.strerror}") from None
-    except UNREADABLE as error:
-        raise TrustError("signers_unreadable", f"{file}: {error}") from None
+    except UNREADABLE:
+        raise TrustError("signers_unreadable", f"{file}: no PEM certificates") from None
 
 
 def wait_s(settings: SourceSettings, state: SourceState, failed: int, now_at: float, chance: float) -> float:
@@ -177,6 +177,8 @@ class Source:
         before = self.material
         if self._comparable and isinstance(found, Crl) and isinstance(before, Crl):
             revocation.require_newer(found, before)
+            if revocation.fell(found, before):
+                found = replace(found, deviations=(*found.deviations, f"number_fell from {before.number}"))
         if self._comparable and isinstance(found, TrustList) and isinstance(before, TrustList):
             trustlist.require_newer(found, before)
             trustlist.require_like(found, before, self._settings.largest_loss)

@@ -37,9 +37,19 @@ class Warming:
     """One run over a list. `kept`, `present` and `failures` say how far it is."""
 
     def __init__(
-        self, urls: Iterable[str], settings: FetchSettings, anchors: Anchors, rate: float, again: bool = False
+        self,
+        urls: Iterable[str],
+        settings: FetchSettings,
+        anchors: Anchors,
+        rate: float,
+        again: bool = False,
+        refetch: bool = False,
     ) -> None:
-        """`rate` is a second and host; `again` asks also for what failed lately. Raises OSError."""
+        """`rate` is a second and host; `again` asks also for what failed lately, `refetch` for what is fresh.
+
+        Raises OSError.
+        """
+        self._refetch = refetch
         self._fetcher = CertificateFetcher(replace(settings, per_host=1, at_once=HOSTS_AT_ONCE, waiting=1 << 20))
         self._anchors = anchors
         self._rate = rate
@@ -81,7 +91,7 @@ class Warming:
         """Whether nothing has to be asked: it lies there and is fresh, may not be asked, or failed lately."""
         disk = self._fetcher.disk
         copy = disk.peek(url, time.time()) if disk is not None else None
-        if copy is not None and copy.fresh:
+        if copy is not None and copy.fresh and not self._refetch:
             self.present += 1
             return True
         if url in self._failed:
@@ -107,6 +117,15 @@ class Warming:
         part = self._state.with_suffix(".part")
         part.write_text(json.dumps(self._failed))
         part.replace(self._state)
+
+
+def failed_hosts(directory: str, unix_at: float) -> dict[str, tuple[int, str]]:
+    """(URLs that the last run did not get within the last hour, reason of one) by host."""
+    found: dict[str, tuple[int, str]] = {}
+    for url, (reason, _) in _failed_lately(Path(directory) / STATE, unix_at).items():
+        count = found.get(host_in(url), (0, ""))[0]
+        found[host_in(url)] = (count + 1, reason)
+    return found
 
 
 def _failed_lately(path: Path, unix_at: float) -> dict[str, tuple[str, float]]:

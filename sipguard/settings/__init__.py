@@ -16,7 +16,7 @@ from sipguard.settings.load import Loaded, load
 from sipguard.settings.model import Config
 from sipguard.settings.named import named_directories, named_files
 from sipguard.settings.problems import Problem
-from sipguard.settings.sources import BUILD, READ, SKIP
+from sipguard.settings.sources import BUILD, READ, SKIP, read_anchors
 
 __all__ = [
     "BUILD",
@@ -30,6 +30,7 @@ __all__ = [
     "load",
     "named_directories",
     "named_files",
+    "read_anchors",
 ]
 
 

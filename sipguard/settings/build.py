@@ -9,7 +9,7 @@ from __future__ import annotations
 from dataclasses import dataclass, fields, replace
 from ipaddress import ip_address
 from pathlib import Path as File
-from typing import Any
+from typing import Any, Final
 
 from sipguard.net.download import Guard, Login, SourceSettings, TrustSettings
 from sipguard.net.fetch import FetchSettings
@@ -88,6 +88,22 @@ class Service:
     dns: DnsSettings
     hep: HepSettings | None
     trust: TrustSettings
+
+
+_WRITTEN: Final = {
+    "database": "records.database",
+    "api_host": "api.address",
+    "api_token_file": "api.token",
+    "metrics_host": "metrics.address",
+    "journal_segment_bytes": "journal.segment_size",
+    "site": "site",
+    "node": "node",
+}
+
+
+def written(name: str) -> str:
+    """A member of Service as the operator writes it: `api.port` for api_port."""
+    return _WRITTEN.get(name) or name.removesuffix("_s").replace("_", ".", 1)
 
 
 def service(config: Config, base: File, anchors: tuple[bytes, ...] = ()) -> Service:

@@ -110,6 +110,9 @@ class _Load:
         for path, each in secret.secrets_of(self.config):
             for what, hint, level in secret.flaws(self.base, each, for_use=self.mode == BUILD):
                 self._secret(path, what, hint, level)
+        token = self.config.api.token
+        if token is not None and (short := secret.guessable(self.base, token)) is not None:
+            self._problem(("api", "token"), *short, WARNING)
         if self.mode == BUILD:
             self._directories()
         policy = self._policy()

@@ -16,7 +16,9 @@ from sipguard.numbers.formats import FORMATS
 from sipguard.screening.checks import CHECKS
 from sipguard.settings.units import Duration, Percent, Size
 from sipguard.settings.values import (
+    ORIGID,
     ROUTES,
+    UUID,
     Address,
     FileOrMap,
     FileOrNumbers,
@@ -201,10 +203,8 @@ class CredentialsShape(Shape):
     """File with the password, or credential:NAME."""
 
 
-UuidText = Annotated[str, Field(pattern=r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$")]
-OrigidText = Annotated[
-    str, Field(pattern=r"^(trunk|caller|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$")
-]
+UuidText = Annotated[str, Field(pattern=UUID)]
+OrigidText = Annotated[str, Field(pattern=ORIGID)]
 
 
 class SignerShape(Shape):

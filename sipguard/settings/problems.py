@@ -15,9 +15,11 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ValidationError
 
 from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
+from sipguard.settings.values import ORIGID, UUID
 
 __all__ = ["ERROR", "WARNING", "Problem", "of_validation"]
 
+_IN_WORDS: Final = {UUID: "write a UUID", ORIGID: "write trunk, caller or a UUID"}  # what no pattern says plainly
 _WANTED: Final = {
     "int_type": "must be a whole number",
     "float_type": "must be a number",
@@ -71,7 +73,8 @@ def _said(kind: str, finding: Any, path: Path, model: type[BaseModel]) -> tuple[
         what, _, hint = str(context["error"]).partition("|")
         return what, hint
     if kind == "string_pattern_mismatch":
-        return f"{_shown(value)} cannot stand here", f"allowed is {context['pattern']}"
+        hint = _IN_WORDS.get(context["pattern"], f"allowed is {context['pattern']}")
+        return f"{_shown(value)} cannot stand here", hint
     if kind == "too_short":
         return "must not be empty", ""
     if kind in ("greater_than_equal", "less_than_equal"):

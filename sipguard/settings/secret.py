@@ -21,6 +21,7 @@ from sipguard.settings.values import CREDENTIAL, SecretPlace
 from sipguard.sip.secret import Account, Secret
 
 LONGEST: Final = 64 * 1024
+TOKEN_SHORTEST: Final = 16  # characters
 DIRECTORY: Final = "CREDENTIALS_DIRECTORY"  # systemd.exec(5): where LoadCredential= puts its files
 
 
@@ -76,6 +77,17 @@ def flaws(
         yield f"{file} is empty", "write the secret into it", ERROR
     if mode & stat.S_IROTH:
         yield f"{file} can be read by everybody on this machine", f"chmod o= {file}", WARNING
+
+
+def guessable(base: File, secret: SecretPlace) -> tuple[str, str] | None:
+    """(what, hint) where a token is so short that it can be guessed; None where it is not, or cannot be read."""
+    try:
+        length = len(read(place(base, secret)).reveal())
+    except OSError:
+        return None
+    if not 0 < length < TOKEN_SHORTEST:
+        return None
+    return f"the token has {length} characters, which can be guessed", "make one by openssl rand -hex 32"
 
 
 def secrets_of(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretPlace]]:

@@ -84,6 +84,8 @@ def read_key(name: str, files: SignerFiles, environment: Mapping[str, str] = os.
         made = signer.read(name, files.x5u, chain, octets, passphrase)
     except NotSignable as error:
         key, what, hint = _WHY.get(error.reason, ("certificate", f"cannot be used: {error.reason}", ""))
+        if error.reason == "authority_first":
+            what, hint = f"begins with {error.detail}, an authority", "put your own certificate first"
         raise Unusable(key, f"{files.key_file if key == 'key' else files.certificate} {what}", hint) from None
     return SigningKey(name, files.x5u, chain, Secret(signer.pem_of(made.key)), made.not_after_at, made.not_before_at)
 

@@ -144,7 +144,8 @@ def read_anchors(given: File) -> tuple[list[bytes], int, list[tuple[str, str]]]:
     flaws: list[tuple[str, str]] = []
     count = 0
     if not os.path.lexists(given):
-        return [], 0, [(f"there is no file or directory {given}", f"correct the path, or mkdir {given}")]
+        hint = "correct the path" if given.suffix == ".pem" else f"correct the path, or mkdir {given}"
+        return [], 0, [(f"there is no file or directory {given}", hint)]
     try:
         inside = sorted(File(each.path) for each in os.scandir(given) if each.name.endswith(".pem"))
     except NotADirectoryError:

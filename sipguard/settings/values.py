@@ -210,6 +210,8 @@ HostPort = Annotated[str, BeforeValidator(_host_port), WithJsonSchema(_TEXT)]
 Address = Annotated[str, BeforeValidator(_address), WithJsonSchema(_TEXT)]
 Port = Annotated[int, Field(ge=1, le=65535)]
 NetworkText = Annotated[Network, BeforeValidator(_network), WithJsonSchema(_TEXT)]
+UUID: Final = r"^([0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})?$"
+ORIGID: Final = r"^(trunk|caller|[0-9a-f]{8}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{4}-[0-9a-f]{12})$"
 TlsName = Annotated[str, BeforeValidator(_tls_name), WithJsonSchema(_TEXT)]
 TrunkNames = Annotated[
     list[str],

@@ -33,6 +33,10 @@ _ADVICE: Final[dict[str, str]] = {
     "x5u_breaker_open": "Its host failed often just now: try again in a minute.",
     "x5u_fetcher_closed": _OURS,
     "certificate_expired": "Ask when the call was made (--at). If that is right the signer must renew its certificate.",
+    "certificate_not_yet_valid": (
+        "Ask when the call was made (--at). If that is right the copy at hand is newer than the call: give the"
+        " certificate of then by --certificate."
+    ),
     "certificate_revoked": "Do not trust this signer: its certificate was withdrawn.",
     "crl_stale": "The CRL could not be had lately: `sipguard certs status` says why.",
     "chain_untrusted": "Give all anchors (--anchors). If that is all, nobody who is trusted issued it.",

@@ -9,6 +9,7 @@ least recently used.
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from heapq import heapify, heappop, heappush
 from itertools import islice
 from typing import Final
@@ -43,10 +44,13 @@ class _Kept:
     `leaf` is the SHA-256 of its leaf, "" until it was valid once.
     """
 
-    __slots__ = ("crl", "expires_at", "leaf", "octets", "outcome", "refresh_at", "revision", "revoked", "used_at")
+    __slots__ = (
+        "asked_at", "crl", "expires_at", "leaf", "octets", "outcome", "refresh_at", "revision", "revoked", "used_at"
+    )  # fmt: skip
 
-    def __init__(self, octets: bytes, expires_at: float, refresh_at: float, used_at: float) -> None:
+    def __init__(self, octets: bytes, asked_at: float, expires_at: float, refresh_at: float, used_at: float) -> None:
         self.octets = octets
+        self.asked_at = asked_at  # when it was fetched, or when its host was asked for another
         self.leaf = ""
         self.outcome: Credential | StirError | None = None
         self.revision = ""
@@ -220,8 +224,14 @@ class CertificateStore:
         return outcome
 
     def hold(self, url: str, octets: bytes, lifetime_s: float, unix_at: float, age_s: float, used_at: float) -> None:
-        """Takes a copy that validated in an earlier life; it is looked at when a call asks for it."""
-        if url in self._shelf.kept or max(lifetime_s, MIN_LIFETIME_S) <= age_s:
+        """Takes a copy that validated in an earlier life, or elsewhere; it is looked at when a call asks for it.
+
+        What is kept gives way to what is another and was fetched later.
+        """
+        before = self._shelf.kept.get(url)
+        if before is not None and (before.octets == octets or unix_at - age_s <= before.asked_at):
+            return
+        if max(lifetime_s, MIN_LIFETIME_S) <= age_s:
             return
         self._push(self._keep(url, octets, lifetime_s, unix_at, age_s, used_at).refresh_at, url)
 
@@ -264,6 +274,22 @@ class CertificateStore:
             return _REVOKED
         return _CRL_STALE if self._shelf.crl_required and unix_at > crl.next_at else outcome
 
+    def doubt(self, url: str, unix_at: float) -> None:
+        """A signature does not hold by what is kept from `url`: its signer may have put another certificate there.
+
+        It is due at once, unless its host was asked within the last 300 s: whoever forges signatures can have no URL
+        asked for more often.
+        """
+        kept = self._shelf.kept.get(url)
+        if kept is not None and unix_at - kept.asked_at >= _RETRY_S:
+            kept.asked_at = kept.refresh_at = unix_at
+            self._push(unix_at, url)
+
+    def revokes(self, marks: Iterable[bytes]) -> bool:
+        """Whether the CRL in force names one of these."""
+        crl = self._shelf.crl
+        return crl is not None and crl.names_any(marks)
+
     def used_at(self, url: str) -> float:
         """Unix seconds at which a call asked for it last, 0.0 where it is not kept."""
         kept = self._shelf.kept.get(url)
@@ -305,7 +331,7 @@ class CertificateStore:
         """A new entry; where there is no room another goes."""
         shelf = self._shelf
         expires_at = unix_at - age_s + max(lifetime_s, MIN_LIFETIME_S)
-        kept = _Kept(octets, expires_at, _refresh_at(unix_at, age_s, expires_at), used_at)
+        kept = _Kept(octets, unix_at - age_s, expires_at, _refresh_at(unix_at, age_s, expires_at), used_at)
         before = shelf.kept.pop(url, None)
         if before is not None:
             shelf.gone(url, before)

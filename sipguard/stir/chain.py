@@ -17,7 +17,7 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
-from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.errors import UnsupportedCredential, in_short
 from sipguard.stir.extensions import UNDERSTOOD, Extensions
 from sipguard.stir.unreadable import UNREADABLE
 
@@ -212,7 +212,7 @@ class Walk:
             self._why, self._detail = error.reason, error.detail
             return None
         except UNREADABLE as error:
-            self._why, self._detail = "certificate_malformed", str(error)
+            self._why, self._detail = "certificate_malformed", in_short(error)
             return None
         return issuer
 
@@ -238,7 +238,7 @@ def load_pem(octets: bytes) -> list[x509.Certificate]:
     try:
         return x509.load_pem_x509_certificates(octets)
     except UNREADABLE as error:
-        raise UnsupportedCredential("pem_malformed", str(error)) from None
+        raise UnsupportedCredential("pem_malformed", in_short(error)) from None
 
 
 def validity(certificate: x509.Certificate) -> tuple[float, float]:

@@ -17,7 +17,7 @@ from cryptography.x509.oid import NameOID
 
 from sipguard.stir.chain import CHAIN_LIMIT, NO_ANCHORS, Anchors, Link, Walk, load_pem, validity
 from sipguard.stir.constraints import ClaimConstraints
-from sipguard.stir.errors import UnsupportedCredential
+from sipguard.stir.errors import UnsupportedCredential, in_short
 from sipguard.stir.profile import deviations
 from sipguard.stir.revocation import mark
 from sipguard.stir.tnauthlist import TNAuthList
@@ -110,7 +110,7 @@ def read_chain(octets: bytes) -> list[x509.Certificate]:
         try:
             chain = [x509.load_der_x509_certificate(octets)]
         except UNREADABLE as error:
-            raise UnsupportedCredential("pem_malformed", str(error)) from None
+            raise UnsupportedCredential("pem_malformed", in_short(error)) from None
     if sum(len(one.public_bytes(Encoding.DER)) for one in chain) > DER_LIMIT:
         raise UnsupportedCredential("pem_too_large", f"certificates of more than {DER_LIMIT} octets")
     return chain
@@ -129,7 +129,7 @@ def validate(chain: Sequence[x509.Certificate], anchors: Anchors, unix_at: float
         warnings = (*found, *(() if leaf.certificate is chain[0] else ("chain_order",)))
         return Credential(path, key, authority, warnings)
     except UNREADABLE as error:
-        raise UnsupportedCredential("certificate_malformed", str(error)) from None
+        raise UnsupportedCredential("certificate_malformed", in_short(error)) from None
 
 
 def _leaf(chain: Sequence[x509.Certificate]) -> Link:

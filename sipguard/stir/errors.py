@@ -21,6 +21,11 @@ NO_IDENTITY_PHRASE: Final = "Use Identity Header"
 NO_SUPPORTED_PHRASE: Final = "Use Supported PASSporT Format"  # of the same status, where values of other types came
 
 
+def in_short(error: Exception) -> str:
+    """What a library says of octets, without the links to its own pages."""
+    return str(error).partition(" See http")[0][:200]
+
+
 class StirError(Exception):
     """Root of the tree: why one Identity value does not authenticate its caller."""
 
@@ -72,11 +77,15 @@ PHRASES: Final[dict[int, str]] = {
 
 
 class NotSignable(Exception):
-    """Why something is not signed: a slug, which holds nothing of what should have been signed or of the key."""
+    """Why something is not signed: a slug, which holds nothing of what should have been signed or of the key.
 
-    def __init__(self, reason: str) -> None:
+    `detail` may name a certificate, which is public.
+    """
+
+    def __init__(self, reason: str, detail: str = "") -> None:
         super().__init__(reason)
         self.reason = reason
+        self.detail = detail
 
 
 class TrustError(Exception):

@@ -17,7 +17,7 @@ from typing import Final
 from cryptography import x509
 from cryptography.hazmat.primitives.asymmetric import ec, rsa
 
-from sipguard.stir.errors import TrustError
+from sipguard.stir.errors import TrustError, in_short
 from sipguard.stir.unreadable import UNREADABLE
 
 CRL_LIMIT: Final = 32 * 1024 * 1024  # octets; 100,000 entries take some 5 MB
@@ -86,12 +86,17 @@ def read_crl(octets: bytes, issuers: Iterable[x509.Certificate], unix_at: float)
         next_at = crl.next_update_utc.timestamp() if crl.next_update_utc is not None else inf
         issued_at = crl.last_update_utc.timestamp()
     except UNREADABLE as error:
-        raise TrustError("crl_malformed", str(error)) from None
+        raise TrustError("crl_malformed", in_short(error)) from None
     if issued_at > unix_at + AHEAD_S:
         raise TrustError("crl_not_yet_valid")
     if next_at == inf:
         deviations += ("next_update_missing",)
     return Crl(marks, number, issued_at, next_at, issuer.subject.rfc4514_string(), deviations)
+
+
+def fell(crl: Crl, before: Crl) -> bool:
+    """Whether its number is below that of the one in force, though it was issued later (RFC 5280 §5.2.3)."""
+    return crl.number.isdigit() and before.number.isdigit() and int(crl.number) < int(before.number)
 
 
 def require_newer(crl: Crl, before: Crl) -> None:

@@ -11,11 +11,12 @@ from typing import Final
 from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding, NoEncryption, PrivateFormat, load_pem_private_key
-from cryptography.x509 import Certificate, ExtensionNotFound, ObjectIdentifier
+from cryptography.x509 import BasicConstraints, Certificate, ExtensionNotFound, ObjectIdentifier
 
 from sipguard.stir import tnauthlist
 from sipguard.stir.certificate import read_chain
 from sipguard.stir.errors import NotSignable, UnsupportedCredential
+from sipguard.stir.revocation import mark
 from sipguard.stir.signing import DIV, SHAKEN, header_of
 from sipguard.stir.tnauthlist import TNAuthList
 from sipguard.stir.unreadable import UNREADABLE
@@ -32,6 +33,7 @@ class Signer:
         "div_header",
         "div_tail",
         "key",  # EllipticCurvePrivateKey on P-256
+        "marks",  # what a CRL knows its certificate, and those above it in the file, by
         "name",
         "not_after_at",
         "not_before_at",
@@ -42,9 +44,11 @@ class Signer:
     )
 
     def __init__(
-        self, name: str, x5u: str, certificate: Certificate, authority: TNAuthList, key: ec.EllipticCurvePrivateKey
+        self, name: str, x5u: str, chain: list[Certificate], authority: TNAuthList, key: ec.EllipticCurvePrivateKey
     ) -> None:
         """Takes what was checked; see `read`."""
+        certificate = chain[0]
+        self.marks = tuple(mark(one.issuer, one.serial_number) for one in chain)
         self.name = name
         self.x5u = x5u
         self.key = key
@@ -71,14 +75,17 @@ def read(name: str, x5u: str, chain: bytes, key: bytes, passphrase: bytes | None
     without TNAuthList signs nothing that anybody accepts (RFC 8226 §9).
     """
     try:
-        certificate = read_chain(chain)[0]
+        certificates = read_chain(chain)
+        certificate = certificates[0]
+        if _is_authority(certificate):
+            raise NotSignable("authority_first", certificate.subject.rfc4514_string())
         authority = _authority(certificate)
     except UnsupportedCredential as error:
         raise NotSignable(error.reason) from None
     private = read_key(key, passphrase)
     if private.public_key() != certificate.public_key():
         raise NotSignable("key_mismatch")
-    return Signer(name, x5u, certificate, authority, private)
+    return Signer(name, x5u, certificates, authority, private)
 
 
 def read_key(octets: bytes, passphrase: bytes | None = None) -> ec.EllipticCurvePrivateKey:
@@ -99,6 +106,13 @@ def read_key(octets: bytes, passphrase: bytes | None = None) -> ec.EllipticCurve
 def pem_of(key: ec.EllipticCurvePrivateKey) -> bytes:
     """A key as PKCS 8 in PEM, unencrypted: for a file of mode 0600, or another process of ours."""
     return key.private_bytes(Encoding.PEM, PrivateFormat.PKCS8, NoEncryption())
+
+
+def _is_authority(certificate: Certificate) -> bool:
+    try:
+        return certificate.extensions.get_extension_for_class(BasicConstraints).value.ca
+    except UNREADABLE:
+        return False
 
 
 def _authority(certificate: Certificate) -> TNAuthList:

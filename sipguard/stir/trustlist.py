@@ -22,7 +22,7 @@ from cryptography.hazmat.primitives.asymmetric import ec
 from cryptography.hazmat.primitives.hashes import SHA256
 from cryptography.hazmat.primitives.serialization import Encoding
 
-from sipguard.stir.errors import TrustError
+from sipguard.stir.errors import TrustError, in_short
 from sipguard.stir.jose import TO_BASE64, der_of, octets_of
 from sipguard.stir.unreadable import UNREADABLE
 
@@ -58,6 +58,8 @@ def read_trust_list(octets: bytes, signers: Iterable[x509.Certificate], unix_at:
     """
     if len(octets) > LIST_LIMIT:
         raise TrustError("list_too_large")
+    if not octets.strip():
+        raise TrustError("list_empty", "the file is empty")
     signers = list(signers)
     if not signers:
         return _of_pem(octets)
@@ -65,7 +67,7 @@ def read_trust_list(octets: bytes, signers: Iterable[x509.Certificate], unix_at:
     try:
         claims = msgspec.json.decode(payload)
     except _UNREADABLE as error:
-        raise TrustError("list_malformed", str(error)) from None
+        raise TrustError("list_malformed", in_short(error)) from None
     if not isinstance(claims, dict) or not isinstance(claims.get("trustList"), list):
         raise TrustError("list_malformed", "no array trustList")
     return _of_claims(claims)
@@ -94,7 +96,7 @@ def _of_pem(octets: bytes) -> TrustList:
     try:
         found = [one.public_bytes(Encoding.DER) for one in x509.load_pem_x509_certificates(octets)]
     except _UNREADABLE as error:
-        raise TrustError("list_malformed", str(error)) from None
+        raise TrustError("list_malformed", in_short(error)) from None
     return _made(found, {}, 0, signed=False)
 
 
@@ -151,7 +153,7 @@ def _compact(octets: bytes) -> bytes:
     try:
         found = msgspec.json.decode(octets)
     except _UNREADABLE as error:
-        raise TrustError("list_malformed", str(error)) from None
+        raise TrustError("list_malformed", in_short(error)) from None
     if isinstance(found, dict) and "caList" in found:
         found = found["caList"]
     if isinstance(found, dict):
@@ -170,7 +172,7 @@ def _verified(compact: bytes, signers: list[x509.Certificate], unix_at: float) -
         head, body, tail = compact.translate(TO_BASE64).split(b".")
         header, payload, signature = (octets_of(part) for part in (head, body, tail))
     except (Base64Error, ValueError) as error:
-        raise TrustError("jws_malformed", str(error)) from None
+        raise TrustError("jws_malformed", in_short(error)) from None
     _require_es256(header)
     if len(signature) != 64:
         raise TrustError("jws_signature", "not 64 octets (RFC 7518 §3.4)")
@@ -200,7 +202,7 @@ def _require_es256(octets: bytes) -> None:
     try:
         header = msgspec.json.decode(octets)
     except _UNREADABLE as error:
-        raise TrustError("jws_malformed", str(error)) from None
+        raise TrustError("jws_malformed", in_short(error)) from None
     if not isinstance(header, dict) or "crit" in header or header.get("b64", True) is not True:
         raise TrustError("jws_malformed", "its header asks for something unknown")
     if header.get("alg") != "ES256":

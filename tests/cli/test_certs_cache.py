@@ -85,6 +85,23 @@ def test_a_list_is_fetched_once_and_failures_are_summed_up(ground: Ground) -> No
     assert len(ground.server.asked) == asked + 2
 
 
+def test_what_is_fresh_is_fetched_anew_where_that_is_wanted(ground: Ground) -> None:
+    ground.json("warm", "--from", str(ground.list), "--rate", "100")
+    anew = ground.run("warm", "--from", str(ground.list), "--rate", "100", "--refetch")
+    assert f"{MANY} fetched, 0 there before" in anew.output
+    assert "the same command with --json" in anew.output
+    said = ground.run("list").output
+    assert "certs warm did not get 2 of 127.0.0.1 within the last hour: " in said
+    assert "certs warm did not get 1 of certs.example within the last hour: x5u_refused" in said
+
+
+def test_show_judges_by_the_anchors_of_the_configuration(ground: Ground) -> None:
+    ground.json("warm", "--from", str(ground.list), "--rate", "100")
+    said = ground.run("show", ground.server.url("1.pem")).output
+    assert "anchored" in said
+    assert "None" not in said
+
+
 def test_what_is_interrupted_goes_on_where_it_was(ground: Ground) -> None:
     urls = urls_in(ground.list.read_text())
     anchors = Anchors([PKI.root.certificate])

@@ -206,3 +206,16 @@ def test_examples_of_the_standards_can_be_decoded() -> None:
 )
 def test_no_paste_is_too_strange(text: str) -> None:
     pasted.read(text)
+
+
+def test_anchors_may_lie_in_a_directory_and_no_library_is_quoted(files: Path) -> None:
+    (files / "anchors").mkdir()
+    (files / "anchors" / "root.pem").write_bytes(PKI.root.pem)
+    (files / "call.txt").write_text(value())
+    line = ["identity", "verify", "--identity", "call.txt", *PARTIES, "--at", str(NOW), "--certificate", "leaf.pem"]
+    done = CliRunner().invoke(main, [*line, "--anchors", "anchors"])
+    assert done.exit_code == 0, done.output
+    (files / "bad.pem").write_text("-----BEGIN CERTIFICATE-----\n!\n-----END CERTIFICATE-----\n")
+    bad = CliRunner().invoke(main, [*line, "--anchors", "bad.pem"])
+    assert bad.exit_code == 2
+    assert "http" not in bad.output

@@ -4,6 +4,8 @@ from datetime import timedelta
 from random import Random
 from sys import getrefcount
 
+from cryptography.hazmat.primitives.hashes import SHA256
+
 from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore, Credential
 from sipguard.stir.errors import BadIdentityInfo, StirError
 from sipguard.stir.revocation import NO_CRL, Crl, read_crl
@@ -227,6 +229,34 @@ def test_a_revoked_copy_from_disk_is_asked_for_at_once() -> None:
     assert store.due(NOW + 3) == [URL]
     store.put(URL, HONEST[0].pem, 0.0, NOW + 4)
     assert reason(store.get(URL, NOW + 4)) == "credential"
+
+
+def test_who_signs_by_another_key_is_fetched_anew_and_nobody_can_have_it_asked_more_often() -> None:
+    store = stocked()
+    store.doubt("https://certs.example/stranger.pem", NOW)
+    store.doubt(URL, NOW + 299)
+    assert store.due(NOW + 299) == [], "it was fetched just now"
+    store.doubt(URL, NOW + 301)
+    assert reason(store.get(URL, NOW + 301)) == "credential", "it serves meanwhile"
+    assert store.due(NOW + 301) == [URL]
+    for second in range(302, 600):
+        store.doubt(URL, NOW + second)
+        assert store.due(NOW + second) == []
+    new = PKI.leaf()
+    store.put(URL, new.pem, 0.0, NOW + 600)
+    found = store.get(URL, NOW + 600)
+    assert isinstance(found, Credential) and found.sha256 != LEAF.certificate.fingerprint(SHA256()).hex()
+
+
+def test_a_copy_that_was_fetched_later_elsewhere_takes_the_place_of_another() -> None:
+    store = stocked()
+    before = store.get(URL, NOW + 1)
+    store.hold(URL, LEAF.pem, 0.0, NOW + 9, 1.0, NOW)
+    assert store.get(URL, NOW + 9) is before
+    store.hold(URL, PKI.leaf().pem, 0.0, NOW + 9, 20.0, NOW)
+    assert store.get(URL, NOW + 9) is before, "it is older"
+    store.hold(URL, PKI.leaf().pem, 0.0, NOW + 9, 1.0, NOW)
+    assert store.get(URL, NOW + 9) is not before
 
 
 def test_a_crl_is_asked_again_where_other_anchors_trust_another_path() -> None:

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sipguard.stir.certificate import Anchors, read_chain, validate
 from sipguard.stir.errors import TrustError
-from sipguard.stir.revocation import Crl, mark, read_crl, require_newer
+from sipguard.stir.revocation import Crl, fell, mark, read_crl, require_newer
 from tests import pki
 
 PKI = pki.Pki()
@@ -159,3 +159,11 @@ def test_whatever_comes_only_a_trust_error_is_raised(at: int, put: bytes, cut: i
 @given(st.binary(max_size=200))
 def test_random_octets_are_no_crl(octets: bytes) -> None:
     assert why(octets) == "crl_malformed"
+
+
+def test_a_number_that_falls_is_told_by_the_numbers_alone() -> None:
+    nine, ten = (read(pki.crl(STI_PA, number=number)) for number in (9, 10))
+    assert fell(nine, ten)
+    assert not fell(ten, nine)
+    assert not fell(ten, ten)
+    assert not fell(read(pki.crl(STI_PA, number=None)), ten)

@@ -90,7 +90,7 @@ REFUSED = {
     "broken JSON": (b'{"caList":', "list_malformed"),
     "deep JSON": (b'{"caList":' + b"[" * 100_000, "list_malformed"),
     "PEM where a JWS is due": (CAS[0].pem, "jws_malformed"),
-    "nothing": (b"", "jws_malformed"),
+    "nothing": (b"", "list_empty"),
     "an empty list": (pki.trust_list(STI_PA, []), "list_empty"),
     "no certificates": (pki.trust_list(STI_PA, [], trustList=["x", "y"]), "list_empty"),
     "no list": (pki.trust_list(STI_PA, [], trustList=None), "list_malformed"),

@@ -125,6 +125,8 @@ def _prove_between(
         if found is not None:
             tn = token.div if token.div.isdigit() else ""
             prove(token.result, token.passport, found, tn, attempt.received_at)
+            if token.result.signature_ok is False:
+                certificates.doubt(token.passport.x5u, attempt.received_at)
         elif token in wanted:
             token.result.outcome = WAITING
 

@@ -129,6 +129,8 @@ def _judge(
             result.outcome = WAITING
         return
     prove(result, passport, found, tn, attempt.received_at)
+    if result.signature_ok is False:
+        certificates.doubt(passport.x5u, attempt.received_at)
     if result.diversion is not None and result.outcome == PASSED and result.diversion.waits is not None:
         result.outcome, result.reason = WAITING, ""
 
