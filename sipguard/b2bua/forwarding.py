@@ -11,15 +11,11 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua import refresh
 from sipguard.b2bua.authentication import diversion_lines, identity_lines
 from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
-from sipguard.b2bua.label import (
-    attestation_lines,
-    verstat_of,
-    with_prefix,
-    with_verstat,
-)
+from sipguard.b2bua.label import attestation_lines, with_prefix
 from sipguard.b2bua.naming import NAMING, named_lines
-from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, privacy_of, without
+from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, name_in, privacy_of
 from sipguard.b2bua.unvouched import line_without_verstat, without_verstat
+from sipguard.b2bua.verstat import ASSERTED, mark
 from sipguard.b2bua.writing import request_uri, to_uri
 from sipguard.screening.verdict import filled
 from sipguard.sip.flow import TLS
@@ -60,7 +56,7 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
     if (egress.send_pai != ALWAYS or not call.trunk.accept_pai) and not call.emergency:
         dropped = hidden(request, call.trunk.accept_pai, egress.send_pai)
         if dropped:
-            kept = without("\r\n".join(kept), dropped).split("\r\n")
+            kept = [line for line in kept if name_in(line) not in dropped]
         if egress.send_pai != ALWAYS and "user" in privacy_of(request):
             shown = f"{ANONYMOUS}{name_addr(shown)[2]}"
     own = len(kept)
@@ -79,20 +75,9 @@ def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str, n: int) -> s
     """
     label = setup.label
     facts = setup.screening.facts
-    result, attest = facts.get("identity.result"), facts.get("identity.attest")
-    verstat = verstat_of(egress.verstat, result, attest) if setup.call.trunk.verify else ""
-    if label is not None and label.verstat:
-        verstat = label.verstat
-    if n < 0 and (not setup.attempt.shown.tn or shown.startswith(ANONYMOUS)):
-        verstat = ""  # it speaks of a number (3GPP TS 24.229 §7.2A.20)
-    setup.verstat = verstat
-    if verstat and n >= 0:
-        name, _, value = kept[n].partition(":")
-        kept[n] = f"{name}: {with_verstat(value.strip(), verstat)}"
-    elif verstat:
-        shown = with_verstat(shown, verstat)
-    if result == "passed":
-        kept += attestation_lines(egress, attest, facts.get("identity.origid"))
+    shown, named = mark(setup, egress.verstat, kept, shown, n)
+    if named:
+        kept += attestation_lines(egress, facts.get("identity.attest"), facts.get("identity.origid"))
     if label is not None:
         if label.prefix:
             prefix = filled(label.prefix, facts, setup.call.id)
@@ -106,12 +91,12 @@ def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str, n: int) -> s
 
 def _asserted_in(request: Request, kept: list[str], fewer: bool) -> int:
     """Index of the first P-Asserted-Identity line in `kept`, -1 where there is none; `fewer`: some were taken out."""
-    at = request.at.get("p-asserted-identity")
+    at = request.at.get(ASSERTED)
     if at is None:
         return -1
     if fewer:
         names = [line.partition(":")[0].strip().lower() for line in kept]
-        return names.index("p-asserted-identity") if "p-asserted-identity" in names else -1
+        return names.index(ASSERTED) if ASSERTED in names else -1
     return sum(1 for key in request.keys[:at] if key not in NOT_CROSSING)
 
 

@@ -84,11 +84,16 @@ def without(lines: str, names: frozenset[str]) -> str:
     dropping = False
     for line in lines.split("\r\n"):
         if line[:1] not in (" ", "\t"):
-            name = line.partition(":")[0].strip().lower()
-            dropping = COMPACT.get(name, name) in names
+            dropping = name_in(line) in names
         if not dropping:
             kept.append(line)
     return "\r\n".join(kept)
+
+
+def name_in(line: str) -> str:
+    """The name of a header line: long, in lower case."""
+    name = line.partition(":")[0].strip().lower()
+    return COMPACT.get(name, name)
 
 
 def dropped_between(response: Message, source: Leg, to: Leg) -> frozenset[str]:
