@@ -21,11 +21,13 @@ from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, T
 from rich.table import Table
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
+from sipguard.cli.identity_text import revocation_text
 from sipguard.net.disk import Disk
+from sipguard.screening.verification.offline import revocation
 from sipguard.service import control, inventory
 from sipguard.service.errors import NotRunning
 from sipguard.service.inventory import chain_of, row
-from sipguard.service.trusted import Trusted, trusted_on_disk, under
+from sipguard.service.trusted import trusted_on_disk, under
 from sipguard.service.warming import Warming, failed_hosts, urls_in
 from sipguard.settings import Service
 from sipguard.settings.units import seconds
@@ -94,14 +96,21 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
     if copy is None:
         stop(f"{url}: nothing is kept from there", FAILED)
     certificates = chain_of(copy)
-    trusted = trusted_on_disk(service.trust)
-    store = under(CertificateStore(), service.anchors, trusted)
-    chain = [{**describe(one, certificates, store.anchors, now), **_revoked(one, trusted)} for one in certificates]
+    store = under(CertificateStore(), service.anchors, trusted_on_disk(service.trust))
+    asked = revocation(store, now)
+    chain = [
+        {
+            **describe(one, certificates, store.anchors, now),
+            "revoked": _revoked(one, store) if asked["checked"] else None,
+        }
+        for one in certificates
+    ]
     if as_json:
-        print_json({**row(copy, now), "certificates": chain})
+        print_json({**row(copy, now), "revocation": asked, "certificates": chain})
         return
     for key, value in row(copy, now).items():
         click.echo(f"{key.removesuffix('_at'):12} {_written(value) if key.endswith('_at') else value}")
+    click.echo(revocation_text(store, now))
     for line in chain:
         click.echo()
         for name, value in line.items():
@@ -183,11 +192,9 @@ async def _warm(warming: Warming) -> bool:
     return enough.is_set() and warming.done < len(warming.urls)
 
 
-def _revoked(one: Certificate, trusted: Trusted) -> dict[str, bool]:
-    """Whether the CRL on disk names a certificate; nothing where none is configured."""
-    if trusted.crl is None:
-        return {}
-    return {"revoked": mark(one.issuer, one.serial_number) in trusted.crl}
+def _revoked(one: Certificate, store: CertificateStore) -> bool:
+    """Whether the CRL on disk names a certificate."""
+    return store.revokes((mark(one.issuer, one.serial_number),))
 
 
 def _shown(value: object) -> str:

@@ -22,18 +22,21 @@ from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print
 from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.cli.instants import instant
 from sipguard.net.disk import Disk
+from sipguard.net.download import SourceSettings
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.service.trust import CRL, examine
 from sipguard.service.trusted import Trusted, trusted_on_disk, under
 from sipguard.settings import READ, Service, load, read_anchors
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.decoded import completed, decoded
-from sipguard.stir.errors import BadIdentityInfo, StirError
+from sipguard.stir.errors import BadIdentityInfo, StirError, TrustError
 from sipguard.stir.identity import split
+from sipguard.stir.revocation import CRL_LIMIT, Crl, together
 
 STDIN: Final = "-"
 FILE_LIMIT: Final = 4 * 2**20  # octets read of one file
@@ -57,6 +60,19 @@ def identity() -> None:
 @click.option(
     "--anchors", multiple=True, metavar="FILE", help="PEM of trusted authorities, or a directory of it; repeatable."
 )
+@click.option(
+    "--crl",
+    "crls",
+    multiple=True,
+    metavar="FILE",
+    help="Indirect CRL, DER or PEM, instead of the one configured; repeatable.",
+)
+@click.option(
+    "--crl-signers",
+    multiple=True,
+    metavar="FILE",
+    help="PEM of who may sign the CRL; those of identity.crl if left out; repeatable.",
+)
 @click.option("--strict", is_flag=True, help="Where a token leaves the standard, it fails.")
 @click.option("--trunk", "trunk_name", metavar="NAME", help="Read numbers by the rules of this trunk.")
 @click.option(
@@ -76,6 +92,8 @@ def verify(
     date: str | None,
     certificates: tuple[str, ...],
     anchors: tuple[str, ...],
+    crls: tuple[str, ...],
+    crl_signers: tuple[str, ...],
     strict: bool,
     trunk_name: str | None,
     fetch: bool,
@@ -86,7 +104,9 @@ def verify(
 
     FILE holds raw Identity values, header lines, bare tokens or a whole INVITE, which also says who calls whom; - is
     standard input. Anchors, freshness, kept certificates, trust list and CRL in force come from the configuration where
-    there is one. With --trunk numbers are read, and older tokens of diverted calls taken, as on that trunk.
+    there is one; --anchors stands for its anchors and trust list, --crl for its CRL. Where no CRL is asked, the output
+    says that revocation was not checked. With --trunk numbers are read, and older tokens of diverted calls taken, as on
+    that trunk.
 
     \b
     Exit status:
@@ -112,7 +132,11 @@ def verify(
     pem = [octets for each in anchors for octets in _anchors(each)] or list(
         service.anchors if service is not None else ()
     )
-    trusted = trusted_on_disk(service.trust) if service is not None and not anchors else Trusted()
+    trusted = trusted_on_disk(service.trust) if service is not None else Trusted()
+    if anchors:
+        trusted = replace(trusted, pem=b"")
+    if crls or crl_signers:
+        trusted = replace(trusted, crl=_crl(crls, crl_signers, service))
     try:
         store = under(CertificateStore(), tuple(pem), trusted)
     except StirError as error:
@@ -120,9 +144,9 @@ def verify(
     chains = [_octets(each) for each in certificates]
     results = _evaluated(question, trunk, settings, store, chains, service, fetch)
     if as_json:
-        print_json(document(results, question.at))
+        print_json(document(results, question.at, store))
     else:
-        click.echo(verified_text(results, question, settings, anchors=len(store.anchors)))
+        click.echo(verified_text(results, question, settings, store))
     sys.exit(0 if verdict(results) == PASSED else FAILED)
 
 
@@ -243,12 +267,32 @@ def _anchors(given: str) -> list[bytes]:
     return found
 
 
-def _octets(file: str) -> bytes:
+def _crl(files: tuple[str, ...], signers: tuple[str, ...], service: Service | None) -> Crl:
+    """The CRLs in `files` together, each verified as the one of a configuration is; ends where one cannot be used."""
+    if not files:
+        stop("--crl-signers: say by --crl which CRL they signed", WRONG)
+    sources = service.trust.sources if service is not None else ()
+    configured = next((one for one in sources if one.name == CRL), SourceSettings(CRL))
+    settings = replace(configured, signers=signers or configured.signers)
+    if not settings.signers:
+        stop("--crl: say by --crl-signers FILE whose signature it must have; identity.crl names nobody", WRONG)
+    found = []
+    for file in files:
+        try:
+            material = examine(settings, _octets(file, CRL_LIMIT + 1), time.time())
+        except TrustError as error:
+            stop(f"--crl: {file}: {error}", WRONG)
+        assert isinstance(material, Crl)
+        found.append(material)
+    return together(found)
+
+
+def _octets(file: str, limit: int = FILE_LIMIT) -> bytes:
     """What a file holds; ends where it cannot be read."""
     if file == STDIN:
-        return sys.stdin.buffer.read(FILE_LIMIT)
+        return sys.stdin.buffer.read(limit)
     try:
         with Path(file).open("rb") as opened:
-            return opened.read(FILE_LIMIT)
+            return opened.read(limit)
     except OSError as error:
         stop(f"{file}: {error.strerror}", WRONG)

@@ -12,8 +12,9 @@ from typing import Final
 from sipguard.numbers.canonical import show
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.verification.evaluate import Settings
-from sipguard.screening.verification.offline import WAITING_MEANS, described, instant, verdict
+from sipguard.screening.verification.offline import WAITING_MEANS, described, instant, revocation, verdict
 from sipguard.screening.verification.result import PASSED, WAITING, Result
+from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.passport import Passport
 
 _VERDICTS: Final = {
@@ -31,13 +32,26 @@ _PLACES: Final = {
 }  # fmt: skip
 
 
-def verified_text(results: Sequence[Result], question: Question, settings: Settings, anchors: int) -> str:
+def verified_text(results: Sequence[Result], question: Question, settings: Settings, store: CertificateStore) -> str:
     """The verdict, then each value with a line for each step."""
-    lines = [_VERDICTS[verdict(results)], f"judged as of {instant(question.at)}, {anchors} trusted certificates"]
+    lines = [
+        _VERDICTS[verdict(results)],
+        f"judged as of {instant(question.at)}, {len(store.anchors)} trusted certificates",
+        revocation_text(store, question.at),
+    ]
     for number, result in enumerate(results, 1):
         lines += ["", f"Identity {number} of {len(results)}: {_headline(result)}"]
         lines += [f"  {name:<12} {text}" for name, text in _steps(result, question, settings) if text]
     return "\n".join(lines)
+
+
+def revocation_text(store: CertificateStore, at: float) -> str:
+    """Which CRL was asked, or in so many words that none was."""
+    asked = revocation(store, at)
+    if not asked["checked"]:
+        return f"revocation was NOT checked: {asked['why']}"
+    stale = "; STALE, a newer one was due" if asked["stale"] else ""
+    return f"revocation checked: CRL of {asked['issued_at_utc']} with {asked['entries']} entries{stale}"
 
 
 def _headline(result: Result) -> str:

@@ -160,7 +160,7 @@ class Api:
         question = question_in(body, time.time())
         results = await self._evaluated(question, self._trunk_in(body))
         return web.json_response(
-            {"verificationResponse": response_of(results), "details": document(results, question.at)}
+            {"verificationResponse": response_of(results), "details": document(results, question.at, self._store)}
         )
 
     def _trunk_in(self, body: object) -> Trunk:

@@ -154,6 +154,11 @@ class CertificateStore:
         shelf.crl, shelf.crl_required, shelf.trust_version = crl, required, version
 
     @property
+    def crl(self) -> Crl | None:
+        """The CRL in force, None where none is wanted."""
+        return self._shelf.crl
+
+    @property
     def trust_version(self) -> str:
         """Which trust list and CRL are in force, "" where neither is wanted."""
         return self._shelf.trust_version

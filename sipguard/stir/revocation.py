@@ -94,6 +94,22 @@ def read_crl(octets: bytes, issuers: Iterable[x509.Certificate], unix_at: float)
     return Crl(marks, number, issued_at, next_at, issuer.subject.rfc4514_string(), deviations)
 
 
+def together(crls: Iterable[Crl]) -> Crl:
+    """What several CRLs revoke, as one that is as old as the oldest of them; NO_CRL for none."""
+    found = list(crls)
+    if len(found) < 2:
+        return found[0] if found else NO_CRL
+    marks = {one.marks[at : at + MARK] for one in found for at in range(0, len(one.marks), MARK)}
+    return Crl(
+        b"".join(sorted(marks)),
+        ", ".join(one.number for one in found if one.number),
+        min(one.issued_at for one in found),
+        min(one.next_at for one in found),
+        ", ".join(dict.fromkeys(one.issuer for one in found)),
+        tuple(dict.fromkeys(each for one in found for each in one.deviations)),
+    )
+
+
 def fell(crl: Crl, before: Crl) -> bool:
     """Whether its number is below that of the one in force, though it was issued later (RFC 5280 §5.2.3)."""
     return crl.number.isdigit() and before.number.isdigit() and int(crl.number) < int(before.number)

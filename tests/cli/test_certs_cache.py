@@ -13,6 +13,7 @@ from typing import Any
 
 import pytest
 from click.testing import CliRunner, Result
+from cryptography.x509 import load_pem_x509_certificates
 
 from sipguard.cli.main import main
 from sipguard.net.fetch import FetchSettings
@@ -100,6 +101,25 @@ def test_show_judges_by_the_anchors_of_the_configuration(ground: Ground) -> None
     said = ground.run("show", ground.server.url("1.pem")).output
     assert "anchored" in said
     assert "None" not in said
+
+
+@pytest.mark.parametrize(("file", "checked", "revoked"), [("", False, None), ("no", False, None), ("crl", True, True)])
+def test_show_says_whether_a_certificate_is_revoked_or_that_no_crl_was_asked(
+    ground: Ground, file: str, checked: bool, revoked: bool | None
+) -> None:
+    sti_pa, folder = PKI.administrator(), ground.path.parent
+    ground.json("warm", "--from", str(ground.list), "--rate", "100")
+    (leaf,) = load_pem_x509_certificates((folder / "served" / "1.pem").read_bytes())
+    (folder / "sti-pa.pem").write_bytes(sti_pa.pem)
+    (folder / "crl").write_bytes(pki.crl(sti_pa, [(leaf.issuer, leaf.serial_number)]))
+    if file:
+        config = json.loads(ground.path.read_text())
+        config["identity"]["crl"] = {"file": file, "signers": ["sti-pa.pem"]}
+        ground.path.write_text(json.dumps(config))
+    found = ground.json("show", ground.server.url("1.pem"))
+    assert (found["revocation"]["checked"], found["certificates"][0]["revoked"]) == (checked, revoked)
+    words = "revocation checked: " if checked else "revocation was NOT checked: "
+    assert words in ground.run("show", ground.server.url("1.pem")).output
 
 
 def test_what_is_interrupted_goes_on_where_it_was(ground: Ground) -> None:

@@ -219,3 +219,98 @@ def test_anchors_may_lie_in_a_directory_and_no_library_is_quoted(files: Path) ->
     bad = CliRunner().invoke(main, [*line, "--anchors", "bad.pem"])
     assert bad.exit_code == 2
     assert "http" not in bad.output
+
+
+STI_PA = PKI.administrator()
+
+
+def asked(files: Path, *arguments: str) -> tuple[Result, dict[str, object]]:
+    """`identity verify` of a good value by a certificate that the CRL names: in text, and `revocation` of the JSON."""
+    (files / "crl.der").write_bytes(pki.crl(STI_PA, pki.revoked(LEAF)))
+    (files / "crl2.pem").write_bytes(pki.crl(STI_PA, pki.revoked(OTHER)))
+    (files / "sti-pa.pem").write_bytes(STI_PA.pem)
+    line = [
+        "identity",
+        "verify",
+        "--identity",
+        "-",
+        *PARTIES,
+        "--at",
+        str(NOW),
+        "--certificate",
+        "leaf.pem",
+        *arguments,
+    ]
+    found = json.loads(CliRunner().invoke(main, [*line, "--json"], input=value()).stdout)["revocation"]
+    return CliRunner().invoke(main, line, input=value()), found
+
+
+def configured(files: Path, **crl: object) -> str:
+    """A configuration with these anchors and a CRL, "" for none."""
+    config = configuration(5090)
+    config["identity"] = {"anchors": ["root.pem"], **({"crl": crl} if crl else {})}
+    (files / "sipguard.yaml").write_text(json.dumps(config))
+    return "sipguard.yaml"
+
+
+GIVEN = ("--crl", "crl2.pem", "--crl", "crl.der", "--crl-signers", "sti-pa.pem")
+
+
+@pytest.mark.parametrize(
+    ("crl", "arguments"),
+    [
+        (None, ("--anchors", "root.pem", *GIVEN)),
+        ({}, GIVEN),
+        ({"file": "crl.der", "signers": ["sti-pa.pem"]}, ()),
+        ({"file": "crl.der", "signers": ["sti-pa.pem"]}, ("--anchors", "root.pem")),
+        ({"file": "crl2.pem", "signers": ["sti-pa.pem"]}, ("--crl", "crl.der")),
+    ],
+    ids=["no configuration", "given", "configured", "configured, with --anchors", "given, signers configured"],
+)
+def test_a_revoked_certificate_passes_under_no_way_of_asking(
+    files: Path, crl: dict[str, object] | None, arguments: tuple[str, ...]
+) -> None:
+    config = () if crl is None else ("-c", configured(files, **crl))
+    done, revocation = asked(files, *config, *arguments)
+    assert done.exit_code == 1, done.output
+    assert "certificate_revoked (437)" in done.stdout
+    assert "revocation checked: CRL of " in done.stdout
+    assert revocation["checked"] is True and revocation["stale"] is False
+
+
+@pytest.mark.parametrize(
+    ("crl", "arguments", "why"),
+    [
+        (None, ("--anchors", "root.pem"), "no CRL was given, and none is configured"),
+        ({}, (), "no CRL was given, and none is configured"),
+        ({"file": "absent.der", "signers": ["sti-pa.pem"]}, (), "there is none that can be used"),
+        ({"file": "absent.der", "signers": ["sti-pa.pem"]}, ("--anchors", "root.pem"), "there is none that can be"),
+    ],
+)
+def test_where_no_crl_is_asked_that_is_said(
+    files: Path, crl: dict[str, object] | None, arguments: tuple[str, ...], why: str
+) -> None:
+    config = () if crl is None else ("-c", configured(files, **crl))
+    done, revocation = asked(files, *config, *arguments)
+    assert done.exit_code == 0, done.output
+    assert "revocation was NOT checked: " in done.stdout and why in done.stdout
+    assert revocation["checked"] is False and why in str(revocation["why"])
+
+
+@pytest.mark.parametrize(
+    ("arguments", "words"),
+    [
+        (("--crl", "crl.der"), "--crl-signers FILE whose signature"),
+        (("--crl", "crl.der", "--crl-signers", "root.pem"), "--crl: crl.der: crl_issuer"),
+        (("--crl", "leaf.pem", "--crl-signers", "sti-pa.pem"), "--crl: leaf.pem: crl_malformed"),
+        (("--crl", "nowhere", "--crl-signers", "sti-pa.pem"), "nowhere: No such file"),
+        (("--crl", "crl.der", "--crl-signers", "nowhere"), "signers_unreadable"),
+        (("--crl-signers", "sti-pa.pem"), "say by --crl which CRL"),
+    ],
+)
+def test_a_crl_that_cannot_be_verified_is_no_crl(files: Path, arguments: tuple[str, ...], words: str) -> None:
+    (files / "crl.der").write_bytes(pki.crl(STI_PA, pki.revoked(LEAF)))
+    (files / "sti-pa.pem").write_bytes(STI_PA.pem)
+    done = verify(value(), *PARTIES, *arguments)
+    assert done.exit_code == 2, done.output
+    assert words in done.stderr

@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sipguard.stir.certificate import Anchors, read_chain, validate
 from sipguard.stir.errors import TrustError
-from sipguard.stir.revocation import Crl, fell, mark, read_crl, require_newer
+from sipguard.stir.revocation import NO_CRL, Crl, fell, mark, read_crl, require_newer, together
 from tests import pki
 
 PKI = pki.Pki()
@@ -167,3 +167,16 @@ def test_a_number_that_falls_is_told_by_the_numbers_alone() -> None:
     assert not fell(ten, nine)
     assert not fell(ten, ten)
     assert not fell(read(pki.crl(STI_PA, number=None)), ten)
+
+
+def test_several_crls_are_one_that_is_as_old_as_the_oldest() -> None:
+    early = NOW - 7200.0
+    one = read(pki.crl(STI_PA, [(NAME_1, 1), (NAME_1, 2)], number=3))
+    other = read(
+        pki.crl(STI_PA, [(NAME_1, 2), (NAME_2, 9)], number=4, issued=PKI.now - timedelta(hours=2), indirect=False)
+    )
+    found = together([one, other])
+    assert len(found) == 3 and all(mark(*each) in found for each in [(NAME_1, 1), (NAME_1, 2), (NAME_2, 9)])
+    assert (found.number, int(found.issued_at), found.next_at) == ("3, 4", int(early), other.next_at)
+    assert found.deviations == ("not_indirect",)
+    assert together([one]) is one and together([]) is NO_CRL

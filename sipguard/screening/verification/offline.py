@@ -25,6 +25,7 @@ from sipguard.screening.verification.result import (
     vouches,
 )
 from sipguard.stir.advice import advice_of
+from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.credential import Credential, read_chain
 from sipguard.stir.errors import UnsupportedCredential
 from sipguard.stir.jose import der_of
@@ -34,10 +35,12 @@ from sipguard.stir.unreadable import UNREADABLE
 
 Member = str | int | float | bool | None | list[str] | list["Member"] | dict[str, "Member"]
 NONE: Final = "none"  # there is no Identity value
+NO_CRL_WANTED: Final = "no CRL was given, and none is configured"
+NO_CRL_HAD: Final = "a CRL is configured, but there is none that can be used; `sipguard certs status` says why"
 WAITING_MEANS: Final = "its certificate is not at hand"
 
 
-def document(results: Sequence[Result], at: float) -> dict[str, Member]:
+def document(results: Sequence[Result], at: float, store: CertificateStore) -> dict[str, Member]:
     """All of it: `verdict` is passed | failed | unsupported | waiting | none, that of the value numbered `judged`."""
     best = judged(results)
     number = next((n for n, one in enumerate(results, 1) if one is best), 0)
@@ -46,7 +49,27 @@ def document(results: Sequence[Result], at: float) -> dict[str, Member]:
         "at_utc": instant(at),
         "verdict": verdict(results),
         "judged": number,
+        "revocation": revocation(store, at),
         "results": list[Member]([described(one, at) for one in results]),
+    }
+
+
+def revocation(store: CertificateStore, at: float) -> dict[str, Member]:
+    """Which CRL the certificates were looked up in; where in none, `checked` is false and `why` has words for it."""
+    crl = store.crl
+    if crl is None:
+        return {"checked": False, "why": NO_CRL_WANTED}
+    if not crl.issuer:
+        return {"checked": False, "why": NO_CRL_HAD}
+    return {
+        "checked": True,
+        "why": "",
+        "number": crl.number,
+        "issuer": crl.issuer,
+        "issued_at_utc": instant(crl.issued_at),
+        "next_at_utc": instant(crl.next_at),
+        "entries": len(crl),
+        "stale": at > crl.next_at,
     }
 
 
