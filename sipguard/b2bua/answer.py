@@ -11,7 +11,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.crossing import bare_ack, hops_left, in_dialog, request_lines
+from sipguard.b2bua.crossing import bare_ack, crossing_lines, hops_left, in_dialog
 from sipguard.b2bua.frames import ACK_LOST
 from sipguard.b2bua.leg import Leg
 from sipguard.sip.flow import Send
@@ -113,7 +113,7 @@ class Answer:
     def acknowledged(self, request: Request) -> None:
         """The ACK came: it crosses with its body (an offerless INVITE has its answer there)."""
         branch = self.engine.ids.branch()
-        hops, lines = hops_left(request), request_lines(request)
+        hops, lines = hops_left(request), crossing_lines(request, self.leg or self.other)
         octets = in_dialog(self.other, "ACK", self.client_cseq, branch, hops, lines, request.body)
         acknowledge(self.client, self.other, octets)
         call = self.leg.call if self.leg is not None else None

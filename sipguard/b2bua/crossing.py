@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.privacy import NOTHING, without
-from sipguard.b2bua.unvouched import lines_without_verstat
+from sipguard.b2bua.unvouched import line_without_verstat, lines_unmarked
 from sipguard.sip.message import Message, Request, Response
 
 if TYPE_CHECKING:
@@ -53,27 +53,22 @@ WITH_CONTACT: Final = TARGET_REFRESH | {"ACK", "OPTIONS"}  # RFC 3261 table 2 an
 NOT_CROSSING: Final = frozenset(key for key, how in CROSSING.items() if how != CHANGED)
 
 
-def crossing_lines(message: Message) -> str:
-    """The header lines that cross, joined."""
-    return "\r\n".join(kept_lines(message))
+def crossing_lines(message: Message, source: Leg) -> str:
+    """The header lines of a message from `source` that cross, joined, without what only we may say."""
+    lines = "\r\n".join(kept_lines(message, source.staying))
+    return lines if source.staying is NOT_CROSSING else lines_unmarked(lines, "call-info" in message.at)
 
 
-def kept_lines(message: Message) -> list[str]:
-    """The header lines that cross, in order; Content-Length is added where it lacks."""
+def kept_lines(message: Message, staying: frozenset[str]) -> list[str]:
+    """The header lines that cross, in order, less those of the names `staying`; Content-Length is added if it lacks."""
     lines, keys = message.lines, message.keys
     kept: list[str] = []
     for n in range(len(keys)):
-        if keys[n] not in NOT_CROSSING:
+        if keys[n] not in staying:
             kept.append(lines[n])
     if "content-length" not in message.at:
         kept.append(f"Content-Length: {len(message.body)}")
     return kept
-
-
-def request_lines(message: Request) -> str:
-    """As crossing_lines, with the verstat parameters of outside taken out (RFC 3325 §5, trust domain)."""
-    lines = crossing_lines(message)
-    return lines_without_verstat(lines)
 
 
 def hops_left(request: Request) -> int:
@@ -101,6 +96,7 @@ def bare_ack(leg: Leg, cseq: int, branch: str) -> bytes:
 
 def relayed(
     response: Response,
+    source: Leg,
     head: str,
     to_line: str,
     tag: str,
@@ -108,17 +104,24 @@ def relayed(
     dropped: frozenset[str] = NOTHING,
     more: str = "",
 ) -> bytes:
-    """A response for the other leg: its status, phrase and headers under the head of that leg's request.
+    """A response from `source` for the other leg: its status, phrase and headers under the head of that leg's request.
 
     `dropped` are names of headers that must not be shown there, `more` lines of our own behind those that cross.
     """
-    lines = crossing_lines(response)
+    at = response.at
+    if "p-asserted-identity" in at or "remote-party-id" in at or "call-info" in at:
+        lines = crossing_lines(response, source)
+    else:
+        lines = "\r\n".join(kept_lines(response, source.staying))
     if dropped:
         lines = without(lines, dropped)
     if more:
         lines = f"{lines}\r\n{more}"
     add = f";tag={tag}" if tag else ""
     if 300 <= response.status < 400 or response.status == 485:
-        contact = "".join(f"{line}\r\n" for line in response.lines_of("contact"))
+        contacts = response.lines_of("contact")
+        if source.staying is not NOT_CROSSING:
+            contacts = [line_without_verstat(line) for line in contacts]
+        contact = "".join(f"{line}\r\n" for line in contacts)
     text = f"SIP/2.0 {response.status} {response.phrase}\r\n{head}{to_line}{add}\r\n{contact}{lines}\r\n\r\n"
     return text.encode("latin-1") + response.body

@@ -33,7 +33,7 @@ from sipguard.b2bua.commands import (
 )
 from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.credentials import Own
-from sipguard.b2bua.crossing import bare_ack, in_dialog
+from sipguard.b2bua.crossing import NOT_CROSSING, bare_ack, in_dialog
 from sipguard.b2bua.leg import Leg
 from sipguard.b2bua.outside import outside
 from sipguard.b2bua.peers import Peers
@@ -129,6 +129,7 @@ class Engine:
         """Takes a Ruleset for the calls that begin from now on."""
         self.ruleset = ruleset
         self.overload = ruleset.overload
+        self.staying = NOT_CROSSING | ruleset.marks
         self.signers = ruleset.signers
         self._use_anchors()
         self.listeners |= places_of(ruleset.listeners, self.ids.worker)  # calls of before may need one that is gone

@@ -14,7 +14,7 @@ from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
 from sipguard.b2bua.label import attestation_lines, with_prefix
 from sipguard.b2bua.naming import NAMING, named_lines
 from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, name_in, privacy_of
-from sipguard.b2bua.unvouched import line_without_verstat, without_verstat
+from sipguard.b2bua.unvouched import line_without_claims, line_without_verstat, without_verstat
 from sipguard.b2bua.verstat import ASSERTED, mark
 from sipguard.b2bua.writing import request_uri, to_uri
 from sipguard.screening.verdict import filled
@@ -49,9 +49,13 @@ def prepare_lines(setup: Setup, egress: Trunk) -> None:
 def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
     """(lines that cross, From value, how many lines are of the INVITE) as `egress` wants them; sets `verstat`."""
     request = setup.request
-    kept = kept_lines(request) if NAMING.isdisjoint(request.at) else named_lines(setup.call.engine, request, None)
-    shown = request.from_value
     call = setup.call
+    staying = NOT_CROSSING if setup.untouched else call.a.staying
+    if NAMING.isdisjoint(request.at):
+        kept = kept_lines(request, staying)
+    else:
+        kept = named_lines(call.engine, request, None, staying)
+    shown = request.from_value
     dropped = NOTHING
     if (egress.send_pai != ALWAYS or not call.trunk.accept_pai) and not call.emergency:
         dropped = hidden(request, call.trunk.accept_pai, egress.send_pai)
@@ -60,12 +64,25 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
         if egress.send_pai != ALWAYS and "user" in privacy_of(request):
             shown = f"{ANONYMOUS}{name_addr(shown)[2]}"
     own = len(kept)
-    if not setup.untouched:
-        if b"verstat" in request.head.lower() or b"%" in request.head:
-            kept = [line_without_verstat(line) for line in kept]
-            shown = without_verstat(shown)
-        shown = _mark(setup, egress, kept, shown, _asserted_in(request, kept, bool(dropped)))
+    if setup.untouched:
+        return kept, shown, own
+    if (b"verstat" in request.head.lower() or b"%" in request.head) and not _may_say(setup):
+        kept = [line_without_verstat(line) for line in kept]
+        shown = without_verstat(shown)
+    if "call-info" in request.at and not call.trunk.accept_marks:
+        kept = [line_without_claims(line) for line in kept]
+    shown = _mark(setup, egress, kept, shown, _asserted_in(request, kept, staying, bool(dropped)))
+    if call.trunk.accept_marks and len(kept) > own:  # ours stand in place of theirs
+        ours = call.engine.staying.intersection([name_in(line) for line in kept[own:]])
+        theirs = [line for line in kept[:own] if name_in(line) not in ours]
+        kept, own = theirs + kept[own:], len(theirs)
     return kept, shown, own
+
+
+def _may_say(setup: Setup) -> bool:
+    """Whether verstat of the caller's side crosses: its trunk may assert it, and there is none of ours."""
+    trunk, label = setup.call.trunk, setup.label
+    return trunk.accept_marks and not trunk.verify and not (label is not None and label.verstat)
 
 
 def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str, n: int) -> str:
@@ -89,7 +106,7 @@ def _mark(setup: Setup, egress: Trunk, kept: list[str], shown: str, n: int) -> s
     return shown
 
 
-def _asserted_in(request: Request, kept: list[str], fewer: bool) -> int:
+def _asserted_in(request: Request, kept: list[str], staying: frozenset[str], fewer: bool) -> int:
     """Index of the first P-Asserted-Identity line in `kept`, -1 where there is none; `fewer`: some were taken out."""
     at = request.at.get(ASSERTED)
     if at is None:
@@ -97,7 +114,7 @@ def _asserted_in(request: Request, kept: list[str], fewer: bool) -> int:
     if fewer:
         names = [line.partition(":")[0].strip().lower() for line in kept]
         return names.index(ASSERTED) if ASSERTED in names else -1
-    return sum(1 for key in request.keys[:at] if key not in NOT_CROSSING)
+    return sum(1 for key in request.keys[:at] if key not in staying)
 
 
 def _without_tag(rest: str) -> str:

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
+from sipguard.b2bua.crossing import NOT_CROSSING
 from sipguard.b2bua.frames import LegState
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import TLS, UDP, Flow
@@ -57,6 +58,7 @@ class Leg:
         "route_lines",
         "routes",
         "shown",  # which identities it may see: always, unless_private, never
+        "staying",  # names of headers that do not cross from it
         "subscriptions",  # dict[str, str] | None: that the far end notifies of, see `subscription`
         "target",
         "updating",  # Exchange | None: an UPDATE that came from here and is not finished
@@ -84,11 +86,16 @@ class Leg:
         self.shown = "always"
         self.believed = True
         self.border = False
+        self.staying = call.engine.staying if call is not None else NOT_CROSSING
         self.updating: Exchange | None = None
         self.other: Leg | None = None
         self.subscriptions: dict[str, str] | None = None
         self.lingering: Lingering | None = None
         self.invited_by = self.invited_as = 0
+
+    def accept_marks(self) -> None:
+        """Lets all that it says of verification cross."""
+        self.staying = NOT_CROSSING
 
     def prepare(self, invite: Request) -> bool:
         """Takes route set and target of the caller; False where its INVITE has no Contact that can be read."""

@@ -17,7 +17,7 @@ from urllib.parse import quote, unquote
 from sipguard.b2bua.crossing import NOT_CROSSING
 from sipguard.b2bua.early import fork_key
 from sipguard.b2bua.subscription import renamed_event
-from sipguard.b2bua.unvouched import lines_without_verstat
+from sipguard.b2bua.unvouched import lines_unmarked
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import Request, line_value
 from sipguard.sip.uri import host_port_of, name_addr, with_host
@@ -35,17 +35,17 @@ DIALOGS: Final = {  # header -> parameters with the tag of whoever is asked, and
 NAMING: Final = frozenset({*DIALOGS, "event", "rack", "refer-to"})
 
 
-def renamed_lines(engine: Engine, request: Request, other: Leg) -> str:
-    """The header lines of a request in a dialog, for `other`. Raises MalformedMessage with the status to answer."""
-    lines = "\r\n".join(named_lines(engine, request, other))
-    return lines_without_verstat(lines)
+def renamed_lines(engine: Engine, request: Request, source: Leg, other: Leg) -> str:
+    """As crossing.crossing_lines, of a request in a dialog, for `other`. Raises MalformedMessage with the status."""
+    lines = "\r\n".join(named_lines(engine, request, other, source.staying))
+    return lines if source.staying is NOT_CROSSING else lines_unmarked(lines, "call-info" in request.at)
 
 
-def named_lines(engine: Engine, request: Request, other: Leg | None) -> list[str]:
+def named_lines(engine: Engine, request: Request, other: Leg | None, staying: frozenset[str]) -> list[str]:
     """As crossing.kept_lines, with the names written anew; `other` is None for a new call."""
     kept: list[str] = []
     for n, key in enumerate(request.keys):
-        if key in NOT_CROSSING:
+        if key in staying:
             continue
         line = request.lines[n]
         if key in NAMING:

@@ -285,7 +285,7 @@ class Setup:
         self.relayed_ring = True
         server = self.server
         dropped = dropped_between(response, leg, a)
-        octets = relayed(response, server.head, server.to_line, a.local_tag, a.contact, dropped, self.told)
+        octets = relayed(response, leg, server.head, server.to_line, a.local_tag, a.contact, dropped, self.told)
         self.told = ""
         server.respond(response.status, octets, now)
 
@@ -317,7 +317,7 @@ class Setup:
         lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
         call.record_answer(a, b)
         dropped = dropped_between(response, b, a)
-        octets = relayed(response, server.head, server.to_line, a.local_tag, ours, dropped, self.told)
+        octets = relayed(response, b, server.head, server.to_line, a.local_tag, ours, dropped, self.told)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None
@@ -376,7 +376,8 @@ class Setup:
             return
         a, b = call.a, call.b
         dropped = dropped_between(response, b, a) if b is not None else NOTHING
-        octets = relayed(response, server.head, server.to_line, early.tag_of(self, response), "", dropped, self.told)
+        tag = early.tag_of(self, response)
+        octets = relayed(response, b or a, server.head, server.to_line, tag, "", dropped, self.told)
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
         call.close(frames.CANCELLED if self.parting and status == 487 else _disposition_of(status))

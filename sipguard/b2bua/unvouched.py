@@ -1,7 +1,7 @@
-"""What nobody outside may say in our place: the verstat parameters of addresses, taken out (RFC 3325 §5).
+"""What nobody outside may say in our place, taken out: verstat of addresses (RFC 3325 §5), claims in Call-Info.
 
 Enters: header lines and values as they would cross. Leaves: the same without them.
-Must not: touch a display name, any other parameter, or a header that holds no address.
+Must not: touch a display name, any other parameter, or a header that holds neither addresses nor calls.
 """
 
 from __future__ import annotations
@@ -15,16 +15,17 @@ from sipguard.sip.uri import name_addr, quoted_end
 ADDRESSES: Final = frozenset(  # headers whose addresses are read as somebody's number
     {
         "from", "f", "contact", "m", "p-asserted-identity", "p-preferred-identity", "remote-party-id", "diversion",
-        "history-info", "referred-by", "b", "reply-to",
+        "history-info", "referred-by", "b", "reply-to", "p-charge-info", "p-served-user",
     }
 )  # fmt: skip
 _NAME: Final = "verstat"
+_CLAIMS: Final = ("verified", "integrity")  # that rich call data were verified (RFC 9796)
 _ESCAPED: Final = "%3b"  # a semicolon in the user part of a URI
 
 
-def lines_without_verstat(text: str) -> str:
-    """Header lines, each ending where the next begins, without verstat in those that hold addresses."""
-    if not _may_have(text):
+def lines_unmarked(text: str, claims: bool) -> str:
+    """Header lines, joined, without verstat in those that hold addresses; with `claims` without those in Call-Info."""
+    if not claims and not _may_have(text):
         return text
     kept: list[str] = []
     for line in text.split("\r\n"):
@@ -32,7 +33,25 @@ def lines_without_verstat(text: str) -> str:
             kept[-1] = f"{kept[-1]}\r\n{line}"
         else:
             kept.append(line)
+    if claims:
+        kept = [line_without_claims(line) for line in kept]
     return "\r\n".join([line_without_verstat(line) for line in kept])
+
+
+def line_without_claims(line: str) -> str:
+    """A header line, folded or not; of Call-Info without what says that its content was verified."""
+    name, colon, value = line.partition(":")
+    if name.strip().lower() != "call-info" or not any(each in value.lower() for each in _CLAIMS):
+        return line
+    kept = []
+    for each in _cut(value, ","):
+        content, *parameters = _cut(each, ";") if each.count("<") == each.count(">") else each.split(";")
+        kept.append(";".join([content, *[one for one in parameters if not _is_claim(one)]]))
+    return f"{name}{colon}{','.join(kept)}"
+
+
+def _is_claim(parameter: str) -> bool:
+    return parameter.partition("=")[0].strip().lower() in _CLAIMS
 
 
 def line_without_verstat(line: str) -> str:

@@ -11,7 +11,7 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua import refresh
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.counts import INDEX
-from sipguard.b2bua.crossing import TARGET_REFRESH, request_lines
+from sipguard.b2bua.crossing import TARGET_REFRESH, crossing_lines
 from sipguard.b2bua.early import fork_key
 from sipguard.b2bua.exchange import Exchange
 from sipguard.b2bua.extensions import unknown_extensions
@@ -96,7 +96,10 @@ def _cross(
         _early_bye(engine, early, leg, request, server)
         return
     try:
-        lines = request_lines(request) if NAMING.isdisjoint(request.at) else renamed_lines(engine, request, other)
+        if NAMING.isdisjoint(request.at):
+            lines = crossing_lines(request, leg)
+        else:
+            lines = renamed_lines(engine, request, leg, other)
     except MalformedMessage as error:
         engine.answer(server, request, error.status, error.phrase)
         return

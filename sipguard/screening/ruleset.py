@@ -16,6 +16,7 @@ from sipguard.screening.checks import CHECKS
 from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import ListSpec
+from sipguard.screening.marks import ATTESTING, marks_of
 from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
 from sipguard.screening.route import RouteTable, Way
@@ -81,6 +82,7 @@ class Ruleset(_Snapshot):
     ways: Mapping[str, Way] = field(default_factory=dict)  # name of a trunk -> the way by it alone
     signers: Mapping[str, Signer] = field(default_factory=dict)  # as they were when it was opened
     attestations: Mapping[str, Attestation] = field(default_factory=dict)  # name of a trunk with `sign`
+    marks: frozenset[str] = ATTESTING  # headers that only sipguard may write
 
     def compiled(self, trunk_name: str) -> CompiledPolicy:
         """The policy as it stands for calls from this trunk. KeyError where there is no such trunk."""
@@ -113,5 +115,6 @@ class Ruleset(_Snapshot):
                 for name, trunk in plain.trunks.items()
                 if trunk.sign is not None
             },
+            marks=marks_of(plain.policy, plain.trunks.values()),
             **common,
         )

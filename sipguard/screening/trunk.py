@@ -273,6 +273,7 @@ class Trunk:
     write: WriteRules = WriteRules()
     trust_pai: bool = False
     accept_pai: bool = True  # P-Asserted-Identity from it crosses
+    accept_marks: bool = False  # what it says of verification crosses, see `marks`
     send_pai: str = "always"  # P-Asserted-Identity to it: always | unless_private (Privacy: id) | never
     emergency_marks_trusted: bool = False
     verify: bool = True

@@ -337,6 +337,7 @@ def _trunk(name: str, shape: TrunkShape, config: Config, base: File) -> Trunk:
         write=WriteRules(**shape.write.model_dump()),
         trust_pai=shape.trust_pai,
         accept_pai=shape.accept_pai,
+        accept_marks=shape.accept_marks,
         send_pai=shape.send_pai,
         emergency_marks_trusted=shape.emergency_marks == "trusted",
         verify=shape.verify,

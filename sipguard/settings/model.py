@@ -362,6 +362,9 @@ class TrunkShape(Shape):
     """Whether its P-Asserted-Identity says who calls (RFC 3325)."""
     accept_pai: bool = True
     """Whether P-Asserted-Identity, P-Preferred-Identity and Remote-Party-ID that it sends cross."""
+    accept_marks: bool = False
+    """Whether what it says of verification crosses: Attestation-Info and its like, headers that labels write, verified
+    and integrity in Call-Info, and verstat where we write none."""
     send_pai: Literal["always", "unless_private", "never"] = "always"
     """Whether those headers are sent to it: also where the caller asks Privacy: id, not then, or never."""
     emergency_marks: Literal["ignored", "trusted"] = "ignored"
