@@ -787,3 +787,50 @@ def test_listener_left_out_among_several(tmp_path: Path) -> None:
     assert [str(error.path[1]) for error in errors] == ["core", "carrier-a"]
     for error in errors:
         assert str(error).endswith("does not say which listener it uses; write listener: NAME, one of main, outer")
+
+
+@pytest.mark.parametrize(
+    ("when", "problem"),
+    [
+        (
+            "{identity.reason: certificate_revokd}",
+            "reason is never certificate_revokd; did you mean certificate_revoked?",
+        ),
+        ("{identity.reasons: [signature, x6u_dns]}", "reasons is never x6u_dns; did you mean x5u_dns?"),
+        ("{identity.reason: 'x6u_*'}", "reason is never x6u_*"),
+        ("{identity.deviations: tn_pluss}", "deviations is never tn_pluss; did you mean tn_plus?"),
+        ("{identity.div_reason: div_lop}", "div_reason is never div_lop; did you mean div_loop?"),
+        ("{identity.sph: psap-calback}", "sph is never psap-calback; did you mean psap-callback?"),
+        ('{identity.status: "437"}', 'status is a number, not "437"; write 437 without quotes'),
+    ],
+)
+def test_a_value_that_a_fact_never_has_is_told_with_its_place(tmp_path: Path, when: str, problem: str) -> None:
+    rule = f"policy:\n  rules:\n    - {{name: odd, when: {when}, reject: contract}}\n"
+    loaded = load(write(tmp_path, GOOD.partition("\npolicy:")[0] + "\n" + rule))
+    (told,) = [str(each).replace(f"{tmp_path}/", "") for each in loaded.errors]
+    text = (tmp_path / "sipguard.yaml").read_text()
+    line = text[: text.index("name: odd")].count("\n") + 1
+    assert told.startswith(f"sipguard.yaml:{line}:")
+    assert told.endswith(f": identity.{problem}")
+
+
+def test_a_key_that_stands_twice_is_told_with_both_places_and_not_with_its_value(tmp_path: Path) -> None:
+    rule = """
+policy:
+  rules:
+    - name: twice
+      when:
+        identity.fresh: true
+        not: {identity.result: passed}
+        not: {identity.attest: A}
+      reject: contract
+      reject: analytics
+"""
+    loaded = load(write(tmp_path, GOOD.partition("\npolicy:")[0] + rule))
+    text = (tmp_path / "sipguard.yaml").read_text().splitlines()
+    first, second = (n for n, line in enumerate(text, 1) if line.startswith("        not:"))
+    assert [str(each).replace(f"{tmp_path}/", "") for each in loaded.errors] == [
+        f"sipguard.yaml:{second}:9: not stands here again; first in line {first}, column 9; a map has each key once;"
+        " several conditions are a list: all: [{not: ...}, {not: ...}]",
+        f"sipguard.yaml:{second + 2}:7: reject stands here again; first in line {second + 1}, column 7",
+    ]

@@ -103,7 +103,7 @@ def test_each_file_is_part_of_the_revision(place: Path) -> None:
         ("drain: {deadline: 5s\n", "conf.d/60-more.yaml:2:1: expected ',' or '}', but got '<stream end>'"),
         (
             "site: a\nsite: b\n",
-            'conf.d/60-more.yaml:2:1: found duplicate key "site" with value "b" (original value: "a")',
+            "conf.d/60-more.yaml:2:1: site stands here again; first in line 1, column 1",
         ),
     ],
     ids=["scalar", "deep", "trunk", "policy", "no map", "unknown key", "misfit", "no yaml", "twice in one"],

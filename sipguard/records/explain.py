@@ -286,9 +286,9 @@ def tn(number: str) -> str:
 
 
 def written(value: object) -> str:
-    """A fact as it is written for people."""
+    """A fact as it is written for people; where a policy may write it, as it is written there."""
     if value is None:
         return "none"
     if isinstance(value, tuple | list):
         return ", ".join(map(str, value)) or "none"
-    return {True: "yes", False: "no"}[value] if isinstance(value, bool) else str(value)
+    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

@@ -30,7 +30,7 @@ class FactSpec:
     type: str  # text | number | flag | set (a set of texts) | choice
     what: str
     unit: str = ""
-    choices: tuple[str, ...] = ()  # for type choice: the closed set of values
+    choices: tuple[str, ...] = ()  # the closed list of its values (of a set: of its members), where there is one
 
 
 class Finding:

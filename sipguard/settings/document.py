@@ -5,17 +5,21 @@ Enters: a path. Leaves: plain maps, lists and scalars, and positions. Must not: 
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from datetime import date
 from pathlib import Path as File
-from typing import Any
+from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
+from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from sipguard.screening.policy.errors import ERROR, Path
 from sipguard.settings.problems import Problem
+
+_TWICE: Final = "a map has each key once; several conditions are a list: all: [{not: ...}, {not: ...}]"
 
 
 class Document:
@@ -35,6 +39,8 @@ class Document:
             self._unreadable(f"cannot be read: {error.strerror}")
         except UnicodeDecodeError as error:
             self._unreadable(f"octet {error.start} is not UTF-8")
+        except DuplicateKeyError:
+            self.problems += sorted(_repeated(file, self.text.decode()), key=lambda each: (each.line, each.column))
         except MarkedYAMLError as error:
             mark = error.problem_mark or error.context_mark
             line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
@@ -75,6 +81,35 @@ class Document:
             places.append(found)
             node = node[part]
         return places
+
+
+def _repeated(file: File, text: str) -> Iterator[Problem]:
+    """A problem for each key that a map has before. What it maps to is not shown: it may be a secret."""
+    nodes, known = [YAML(typ="rt").compose(text)], set()
+    while nodes:
+        node = nodes.pop()
+        if id(node) in known:
+            continue  # an alias leads here too
+        known.add(id(node))
+        if isinstance(node, SequenceNode):
+            nodes += node.value
+        if not isinstance(node, MappingNode):
+            continue
+        first: dict[str, Any] = {}
+        for key, value in node.value:
+            nodes += [key, value]
+            before = first.setdefault(str(key.value), key.start_mark)
+            if before is not key.start_mark:
+                here = key.start_mark
+                what = f"{key.value} stands here again; first in line {before.line + 1}, column {before.column + 1}"
+                yield Problem(
+                    str(file),
+                    here.line + 1,
+                    here.column + 1,
+                    (),
+                    what,
+                    _TWICE if isinstance(value, MappingNode) else "",
+                )
 
 
 def _place(node: Any, part: str | int) -> tuple[int, int] | None:

@@ -30,11 +30,13 @@ from sipguard.screening.verification.result import (
 from sipguard.screening.verification.rich import is_rich
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
 from sipguard.stir.identity import split
+from sipguard.stir.reasons import DEVIATIONS, REASONS
 
 __all__ = ["COST", "FACTS", "Settings", "check"]
 
 COST: Final = 9
 NONE: Final = "none"  # no Identity at all
+_STATUSES: Final = tuple(str(status) for status in sorted({status for status, _ in REASONS.values() if status}))
 
 FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec(
@@ -43,8 +45,8 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         "what verification came to: a signature holds, none does, no Identity, or no type verified here",
         choices=(PASSED, FAILED, NONE, UNSUPPORTED),
     ),
-    FactSpec("identity.reason", "text", 'why, as a slug; "passed" where it passed'),
-    FactSpec("identity.status", "number", "SIP status of a rejection for this; absent if passed"),
+    FactSpec("identity.reason", "choice", 'why, as a slug; "passed" where it passed', choices=tuple(REASONS)),
+    FactSpec("identity.status", "number", "SIP status of a rejection for this; absent if passed", choices=_STATUSES),
     FactSpec(
         "identity.attest",
         "choice",
@@ -67,7 +69,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.certificate_sha256", "text", "SHA-256 of the certificate that passed, hexadecimal"),
     FactSpec("identity.x5u", "text", "where the certificate lies, as the token judged says"),
     FactSpec("identity.x5u_host", "text", "host of it, lower case"),
-    FactSpec("identity.deviations", "set", "where the token judged leaves the standard: iat_string, tn_plus"),
+    FactSpec("identity.deviations", "set", "where the token judged leaves the standard", choices=tuple(DEVIATIONS)),
     FactSpec("identity.count", "number", "how many Identity values there are"),
     FactSpec("identity.not_looked_at", "number", "how many of them beyond `max_headers`; absent where none"),
     FactSpec("identity.orig_ok", "flag", "the token judged names the caller (RFC 8224 §6.2.4)"),
@@ -83,7 +85,12 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.chain_ok", "flag", "its certificate is trusted; absent where there was none to look at"),
     FactSpec("identity.signature_ok", "flag", "its signature holds; absent where that was not looked at"),
     FactSpec("identity.replay", "flag", "its token came in another call before; absent where it did not pass"),
-    FactSpec("identity.reasons", "set", "why values did not pass, of all that did not; absent where all passed"),
+    FactSpec(
+        "identity.reasons",
+        "set",
+        "why values did not pass, of all that did not; absent where all passed",
+        choices=tuple(reason for reason in REASONS if reason != PASSED),
+    ),
     FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps taken"),
     FactSpec("identity.crl_stale", "flag", "the CRL that revocation is judged by is out of date; absent without one"),
     FactSpec("identity.trust_version", "text", "trust list and CRL in force; absent where none is configured"),

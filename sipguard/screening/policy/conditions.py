@@ -9,6 +9,7 @@ A map means and; a list of values means any of; `all`, `any`, `not`, `is` say th
 from __future__ import annotations
 
 from collections.abc import Mapping
+from math import isfinite
 from typing import Final
 
 from sipguard.screening.finding import FactSpec
@@ -24,7 +25,7 @@ from sipguard.screening.policy.model import (
     Scalar,
     Vocabulary,
 )
-from sipguard.screening.trunk import KINDS
+from sipguard.screening.policy.predicates import Glob
 
 _JOINERS: Final = ("all", "any", "not", "is")
 _NEVER: Final = AnyOf(())
@@ -145,7 +146,7 @@ class ConditionReader:
             if key not in COMPARISONS:
                 self.problem(at, f"unknown comparison {key}", meant(str(key), COMPARISONS))
             elif isinstance(bound, bool) or not isinstance(bound, int | float):
-                self.problem(at, f"{spec.name} is compared with a number, not {_shown(bound)}")
+                self.problem(at, f"{spec.name} is compared with a number, not {_quoted(bound)}", _number_meant(bound))
             else:
                 parts.append(Compare(spec.name, str(key), float(bound)))
         if not wanted:
@@ -158,18 +159,21 @@ class ConditionReader:
         """Checks one wanted value and puts it among `values` or `patterns`."""
         if spec.type == "flag":
             if not isinstance(value, bool):
-                self.problem(path, f"{spec.name} is true or false, not {_shown(value)}")
+                self.problem(path, f"{spec.name} is true or false, not {_quoted(value)}", _flag_meant(value))
             else:
                 values.append(value)
         elif spec.type == "number":
             if isinstance(value, bool) or not isinstance(value, int | float):
-                self.problem(path, f"{spec.name} is a number, not {_shown(value)}")
+                self.problem(path, f"{spec.name} is a number, not {_quoted(value)}", _number_meant(value))
             else:
+                self._chosen(spec, f"{value:g}", path)
                 values.append(value)
         elif not isinstance(value, str):
             hint = f'write "{value}" in quotes' if isinstance(value, int | float) else ""
             self.problem(path, f"{spec.name} is {_kind(spec)}, not {_shown(value)}", hint)
         elif "*" in value:
+            if spec.choices and not any(Glob(value).fits(choice) for choice in spec.choices):
+                self.problem(path, f"{spec.name} is never {value}", meant(value.replace("*", ""), spec.choices))
             patterns.append(value)
         else:
             self._word(spec, value, path)
@@ -181,13 +185,16 @@ class ConditionReader:
         if which != spec.name:
             self._list(which, word, path)
             return
-        known: tuple[str, ...] = spec.choices
-        if spec.name == "trunk.kind":
-            known = KINDS
-        elif spec.name == "trunk.name":
-            known = self.vocabulary.trunks
-        if known and word not in known:
-            self.problem(path, f"{spec.name} is never {word}", meant(word, known))
+        if spec.name == "trunk.name":
+            if word not in self.vocabulary.trunks and self.vocabulary.trunks:
+                self.problem(path, f"{spec.name} is never {word}", meant(word, self.vocabulary.trunks))
+            return
+        self._chosen(spec, word, path)
+
+    def _chosen(self, spec: FactSpec, word: str, path: Path) -> None:
+        """A fact with a closed list of values has no other."""
+        if spec.choices and word not in spec.choices:
+            self.problem(path, f"{spec.name} is never {word}", meant(word, spec.choices))
 
     def _list(self, which: str, word: str, path: Path) -> None:
         """A list must exist and be bound to what the fact asks it about."""
@@ -197,6 +204,26 @@ class ConditionReader:
         elif which not in lists[word]:
             bound = ", ".join(lists[word]) or "nothing"
             self.problem(path, f"list {word} is not asked about {which}", f"lists.{word}.bind is {bound}")
+
+
+def _number_meant(value: object) -> str:
+    """A hint where a text would be a number without its quotes."""
+    try:
+        return f"write {value} without quotes" if isinstance(value, str) and isfinite(float(value)) else ""
+    except ValueError:
+        return ""
+
+
+def _flag_meant(value: object) -> str:
+    """A hint where a text stands for true or false: in quotes, or as YAML 1.1 had it."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    meaning = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}.get(word)
+    return f"write {meaning} without quotes" if meaning else ""
+
+
+def _quoted(value: object) -> str:
+    """A wrong value in a message; of a text one sees that it is one."""
+    return f'"{_shown(value)}"' if isinstance(value, str) else _shown(value)
 
 
 def _kind(spec: FactSpec) -> str:

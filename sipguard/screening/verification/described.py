@@ -11,9 +11,10 @@ from typing import Final
 
 from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.verification.diversion import DIV, INCOMPLETE, UNCHECKED
-from sipguard.screening.verification.priority import RPH, signed_values
+from sipguard.screening.verification.priority import PSAP_CALLBACK, RPH, signed_values
 from sipguard.screening.verification.result import PASSED, Result
 from sipguard.screening.verification.rich import BROKEN, HELD, RCD, UNFETCHED, is_rich, rich_call_data
+from sipguard.stir.reasons import REASONS
 
 _FAILED: Final = "failed"
 _INCOMPLETE: Final = "incomplete"
@@ -26,11 +27,18 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         "what the chain of div tokens behind the token judged came to (RFC 8946); absent where it needs none",
         choices=(PASSED, _FAILED, _INCOMPLETE, _UNCHECKED),
     ),
-    FactSpec("identity.div_reason", "text", 'why, as a slug; "passed" where the chain passed'),
+    FactSpec(
+        "identity.div_reason", "choice", 'why, as a slug; "passed" where the chain passed', choices=tuple(REASONS)
+    ),
     FactSpec("identity.div_hops", "number", "how many div tokens the chain has"),
     FactSpec("identity.div_numbers", "set", "who diverted, the last first; absent unless the chain passed"),
     FactSpec("identity.rph", "set", "r-values of Resource-Priority that a token signs which passed (RFC 8443)"),
-    FactSpec("identity.sph", "text", '"psap-callback" where such a token signs that Priority (RFC 9027)'),
+    FactSpec(
+        "identity.sph",
+        "choice",
+        "there where such a token signs that Priority (RFC 9027)",
+        choices=(PSAP_CALLBACK,),
+    ),
     FactSpec("identity.rcd_name", "text", "name of the caller in a token that passed (RFC 9795 `nam`), one line"),
     FactSpec("identity.rcd_reason", "text", "why they call, as such a token says (RFC 9795 `crn`), one line"),
     FactSpec(

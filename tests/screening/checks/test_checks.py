@@ -48,4 +48,6 @@ def test_facts_are_documented_once_each() -> None:
     assert ALL_FACTS[: len(BASE_FACTS)] == BASE_FACTS
     for spec in ALL_FACTS:
         assert spec.type in TYPES and spec.what
-        assert bool(spec.choices) == (spec.type == "choice"), spec.name
+        assert spec.choices or spec.type != "choice", spec.name
+        assert not spec.choices or spec.type in ("choice", "set", "number"), spec.name  # a text or a flag is open
+        assert len(set(spec.choices)) == len(spec.choices), spec.name

@@ -125,7 +125,39 @@ PROBLEMS = {
         "rules[0].when.rate.caller.attempts_1h",
         "",
     ),
-    "text where flag": (RULE % '{call.anonymous: "yes"}', "rules[0].when.call.anonymous", ""),
+    "text where flag": (RULE % "{call.anonymous: maybe}", "rules[0].when.call.anonymous", ""),
+    "yes where true": (RULE % "{call.anonymous: yes}", "rules[0].when.call.anonymous", "write true without quotes"),
+    "false in quotes": (
+        RULE % '{call.anonymous: "False"}',
+        "rules[0].when.call.anonymous",
+        "write false without quotes",
+    ),
+    "number in quotes": (
+        RULE % '{identity.status: "437"}',
+        "rules[0].when.identity.status",
+        "write 437 without quotes",
+    ),
+    "number in quotes in a list": (
+        RULE % '{identity.status: [403, "437"]}',
+        "rules[0].when.identity.status[1]",
+        "write 437 without quotes",
+    ),
+    "bound in quotes": (
+        RULE % '{rate.caller.attempts_1h: {over: "3"}}',
+        "rules[0].when.rate.caller.attempts_1h.over",
+        "write 3 without quotes",
+    ),
+    "number that never is": (RULE % "{identity.status: 439}", "rules[0].when.identity.status", "did you mean 438?"),
+    "unknown member of a set": (
+        RULE % "{identity.reasons: [x5u_dns, certificate_revokd]}",
+        "rules[0].when.identity.reasons[1]",
+        "did you mean certificate_revoked?",
+    ),
+    "pattern that fits nothing": (
+        RULE % '{identity.reasons: "certifcate_*"}',
+        "rules[0].when.identity.reasons",
+        "did you mean certificate_revoked?",
+    ),
     "comparison of a text": (
         RULE % "{identity.result: {over: 3}}",
         "rules[0].when.identity.result",

@@ -11,11 +11,11 @@ from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.errors import Problem
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.read import read_policy
-from sipguard.screening.trunk import Trunk
+from sipguard.screening.trunk import KINDS, Trunk
 
 FACTS = (
     FactSpec("trunk.name", "text", "trunk"),
-    FactSpec("trunk.kind", "choice", "kind of trunk"),
+    FactSpec("trunk.kind", "choice", "kind of trunk", choices=KINDS),
     FactSpec("call.anonymous", "flag", "withheld"),
     FactSpec("number.shown.class", "choice", "class", choices=("ok", "n11", "invalid_npa", "invalid_format")),
     FactSpec("number.shown.npa", "text", "area code"),
@@ -29,7 +29,8 @@ FACTS = (
     FactSpec("rate.caller.short_ratio_1h", "number", "share"),
     FactSpec("identity.result", "choice", "result", choices=("passed", "failed", "none", "unsupported")),
     FactSpec("identity.attest", "choice", "attestation", choices=("A", "B", "C")),
-    FactSpec("identity.status", "number", "status"),
+    FactSpec("identity.status", "number", "status", choices=("403", "428", "436", "437", "438")),
+    FactSpec("identity.reasons", "set", "reasons", choices=("certificate_revoked", "x5u_dns", "x5u_tls")),
     FactSpec("identity.spc", "set", "codes"),
     FactSpec("identity.x5u_host", "text", "host"),
 )
