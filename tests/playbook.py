@@ -133,17 +133,21 @@ class Party:
         self.cseq = 0
         self.asked = ""  # the last request that was sent by `invite` or `request`
         self.invited = ""  # the last INVITE sent
+        self.writes: Callable[[str], str] = str  # how a message leaves, for one who writes wrongly
 
     # ------------------------------------------------------------------ acts
 
     def send(self, message: str) -> list[str]:
         """Any text as a datagram."""
-        self.sent.append(message)
-        return self.book.carry(self.book.engine.received(self.flow, message.encode("latin-1"), self.book.clock))
+        return self._send(self.writes(message))
 
     def again(self, message: str = "") -> list[str]:
-        """The last message once more, or `message`."""
-        return self.send(message or self.sent[-1])
+        """The last message once more, or `message`, as it is."""
+        return self._send(message or self.sent[-1])
+
+    def _send(self, message: str) -> list[str]:
+        self.sent.append(message)
+        return self.book.carry(self.book.engine.received(self.flow, message.encode("latin-1"), self.book.clock))
 
     def invite(
         self,

@@ -75,7 +75,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     if is_loop(engine, request, trunk):
         engine.answer(server, request, 482, "Loop Detected")
         return
-    attempt = _attempt(engine, request, trunk)
+    attempt = attempt_of(engine, request, trunk)
     ruleset = engine.ruleset
     screening = Screening()
     emergency = admit(screening, attempt, ruleset, engine.context)
@@ -121,7 +121,8 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     go_on(engine, setup)
 
 
-def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
+def attempt_of(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
+    """An INVITE as screening sees it."""
     at = request.at
     attempt = read_attempt(
         trunk,
@@ -136,6 +137,8 @@ def _attempt(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
         request.value("date") if "date" in at else "",
         request.call_id,
     )
+    if "date" in at and request.keys.count("date") > 1:
+        attempt.dates_differ = len(set(request.values("date"))) > 1
     if "resource-priority" in at:
         attempt.resource_priority = request.values("resource-priority")
     return attempt

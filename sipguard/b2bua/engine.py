@@ -35,6 +35,7 @@ from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.credentials import Own
 from sipguard.b2bua.crossing import NOT_CROSSING, bare_ack, in_dialog
 from sipguard.b2bua.leg import Leg
+from sipguard.b2bua.mending import mended_request
 from sipguard.b2bua.outside import outside
 from sipguard.b2bua.peers import Peers
 from sipguard.b2bua.place import Place, places_of
@@ -158,8 +159,11 @@ class Engine:
             message = parse(octets)
         except MalformedMessage as error:
             self.counts[MALFORMED] += 1
-            self._malformed(flow, error)
-            return out
+            repaired = mended_request(self, flow, octets)
+            if repaired is None:
+                self._malformed(flow, error)
+                return out
+            message = repaired
         if type(message) is Request:
             self._request(flow, message)
         else:

@@ -25,7 +25,8 @@ class CallAttempt:
         "callee",  # Number: Request-URI
         "caller",  # Number: the one that counts (asserted where the trunk trusts PAI, else shown)
         "caller_source",  # "pai" | "from"
-        "date",  # raw Date value or ""
+        "date",  # raw Date value or ""; the first of several
+        "dates_differ",  # whether there are several that say different times
         "diverting",  # Number | None: top Diversion value (RFC 5806)
         "from_value",  # raw
         "identity",  # tuple[str, ...]: raw Identity values, in order
@@ -74,6 +75,7 @@ class CallAttempt:
         self.to_value = to_value
         self.pai_values = pai_values
         self.asserted_also: Number | None = None
+        self.dates_differ = False
         self.resource_priority: Sequence[str] = ()
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"

@@ -4,20 +4,22 @@ Enters: one whole message (a datagram, or what `framing` cut out of a stream). L
 Must not: look into bodies or into headers that only cross. Raises MalformedMessage with the status to answer
 with (RFC 3261 §8.2, §16.3, RFC 4475) and what could be read.
 
-The usual layout of each field is read by a few str methods; whatever looks different takes the full grammar.
+The usual layout of each field is read by a few str methods; whatever looks different takes the full grammar. A fault
+that leaves no doubt of what was meant refuses nothing (RFC 4475 §3.1.2 names most of them): docs/sip.md lists which.
 """
 
 from __future__ import annotations
 
 from typing import Final
 
+from sipguard.sip.address import read_address, usual_tag
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import COMPACT, Message, Request, Response
-from sipguard.sip.uri import TOKEN, name_addr, require_request_uri, require_scheme, tag_of
+from sipguard.sip.uri import TOKEN, require_request_uri
 from sipguard.sip.via import branch_of, read_via, read_via_leniently
 
 Problem = tuple[str] | tuple[str, int, str]  # to raise; an exception kept in a frame would be a cycle
-MAX_CSEQ: Final = 2**31
+MAX_CSEQ: Final = 2**32  # below 2**31, says RFC 3261 §8.1.1.5; some count with 32 bits, and it does no harm
 MAX_LINES: Final = 512  # header lines; more are answered 513 and not read
 ESSENTIAL: Final = ("via", "call-id", "cseq", "from", "to")
 METHODS: Final = frozenset(
@@ -44,7 +46,8 @@ NAMES: Final[dict[str, str]] = (  # header name as it is mostly written -> key
     | COMPACT
     | {short.upper(): long for short, long in COMPACT.items()}
 )
-_SINGLE: Final = (*ESSENTIAL[1:], "max-forwards", "content-length", "date", "content-type")
+MOST_HOPS: Final = 255
+_SINGLE: Final = ESSENTIAL[1:]  # two would leave open whose message it is; of other headers the first counts
 
 
 def parse(octets: bytes) -> Request | Response:
@@ -100,7 +103,7 @@ def _index(message: Message) -> Problem | None:
         colon = line.find(":")
         if colon < 0:
             return _unusual_lines(message)
-        key = NAMES.get(line[:colon]) or _key(line[:colon])
+        key = NAMES.get(line[:colon]) or key_of(line[:colon])
         if not key:
             return _unusual_lines(message)
         if key in at:
@@ -120,6 +123,20 @@ def _repeated(message: Message) -> Problem | None:
     for key in _SINGLE:
         if key in message.at and keys.count(key) > 1:
             return (f"{key} stands more than once",)
+    return _same_length(message) if keys.count("content-length") > 1 else None
+
+
+def _same_length(message: Message) -> Problem | None:
+    """Drops a Content-Length that says the same once more; one that says another length is wrong (RFC 4475 §3.3.9)."""
+    if len(set(message.values("content-length"))) > 1:
+        return ("content-length stands more than once",)
+    first, keys = message.at["content-length"], message.keys
+    kept = [n for n in range(len(keys)) if n == first or keys[n] != "content-length"]
+    message.lines[:] = [message.lines[n] for n in kept]
+    message.keys = keys = [keys[n] for n in kept]
+    message.at = {}
+    for n in range(len(keys) - 1, -1, -1):
+        message.at[keys[n]] = n
     return None
 
 
@@ -132,7 +149,7 @@ def _unusual_lines(message: Message) -> Problem | None:
         problem = ("too many header lines", 513, "Message Too Large")
     if any(line[:1] in (" ", "\t") for line in lines):
         _fold(message)
-    message.keys = keys = [_key(line.partition(":")[0]) if ":" in line else "" for line in lines]
+    message.keys = keys = [key_of(line.partition(":")[0]) if ":" in line else "" for line in lines]
     if "" in keys and problem is None:
         problem = ("a line is not a header",)
     message.at = at = {}
@@ -162,7 +179,7 @@ def _bare_line_ends(message: Message) -> Problem | None:
     return None
 
 
-def _key(name: str) -> str:
+def key_of(name: str) -> str:
     """Lower-case long form of a header name as it is written, "" where it is none."""
     name = name.rstrip(" \t")
     if not name or not TOKEN.issuperset(name):
@@ -204,11 +221,16 @@ def _essentials(request: Request) -> None:
     if not request.call_id:
         raise MalformedMessage("Call-ID is empty")
     _cseq(request, request.value("cseq"))
-    from_value, to_value = request.value("from"), request.value("to")
-    request.from_value = from_value
-    request.from_tag = _address_tag(from_value, "From")
-    request.to_value = to_value
-    request.to_tag = _address_tag(to_value, "To")
+    value = request.from_value = request.value("from")
+    tag = usual_tag(value)
+    if tag is None:
+        request.from_value, tag = read_address(value, "From")
+    request.from_tag = tag
+    value = request.to_value = request.value("to")
+    tag = usual_tag(value)
+    if tag is None:
+        request.to_value, tag = read_address(value, "To")
+    request.to_tag = tag
     if "max-forwards" in at:
         text = request.value("max-forwards")
         hops = HOPS.get(text)
@@ -221,43 +243,19 @@ def _essentials(request: Request) -> None:
 
 
 def _unusual_hops(text: str) -> int:
-    """Max-Forwards with leading zeros (RFC 4475 §3.1.1.1)."""
-    hops = HOPS.get(text.lstrip("0") or "0") if text else None
-    if hops is None:
-        raise MalformedMessage("Max-Forwards is not a number from 0 to 255")
-    return hops
-
-
-def _address_tag(value: str, which: str) -> str:
-    """The tag of a From or To value, whose form is checked."""
-    before, close, rest = value.rpartition(">")
-    if close and (not rest or rest[:5] == ";tag="):  # the common layouts: <sip:...> and "..." <sip:...>
-        display, _, uri = before.rpartition("<")
-        plain = uri[:4] == "sip:" and " " not in uri and '"' not in uri and ">" not in uri
-        if plain and (not display or _is_plain_quoted(display)):
-            tag = rest[5:]
-            if not rest or (tag.isalnum() and tag.isascii()):
-                return tag
-    try:
-        _, uri, rest = name_addr(value)
-        if " " in uri or "<" in uri or "\t" in uri:
-            raise MalformedMessage("the URI has a space or a bracket")
-        require_scheme(uri)
-        return tag_of(rest)
-    except MalformedMessage as error:
-        raise MalformedMessage(f"{which}: {error.what}") from None
-
-
-def _is_plain_quoted(display: str) -> bool:
-    """Whether a display name is one quoted string without escapes, and a space."""
-    return display[0] == '"' and display[-2:] == '" ' and display.count('"') == 2 and "\\" not in display
+    """Max-Forwards with leading zeros (RFC 4475 §3.1.1.1), or above 255; -1, as for none, where it is no number."""
+    if not text.isdigit() or not text.isascii():
+        return -1
+    return HOPS.get(text.lstrip("0") or "0", MOST_HOPS)
 
 
 def _request_line(request: Request, start: str) -> None:
-    """Method and Request-URI (RFC 3261 §7.1)."""
+    """Method and Request-URI (RFC 3261 §7.1); more spaces than one are passed over (RFC 4475 §3.1.2.9, §3.1.2.10)."""
     pieces = start.split(" ")
     if len(pieces) != 3:
-        raise MalformedMessage("the request line is not METHOD URI VERSION")
+        pieces = [piece for piece in pieces if piece]
+        if len(pieces) != 3:
+            raise MalformedMessage("the request line is not METHOD URI VERSION")
     request.method, request.uri, version = pieces
     if version != "SIP/2.0" and version.upper() != "SIP/2.0":
         if version[:4].upper() != "SIP/":
@@ -265,6 +263,8 @@ def _request_line(request: Request, start: str) -> None:
         raise MalformedMessage("unsupported SIP version", 505, "Version Not Supported")
     if request.method not in METHODS and not (request.method and TOKEN.issuperset(request.method)):
         raise MalformedMessage("the method is not a token")
+    if request.uri[:1] == "<" and request.uri[-1:] == ">":  # RFC 4475 §3.1.2.7
+        request.uri = request.uri[1:-1]
     require_request_uri(request.uri)
 
 
@@ -305,6 +305,6 @@ def _body(message: Message, end: bytes, body: bytes) -> bytes:
 
 
 def _long_number(digits: str) -> int:
-    """The number, or 2**31 where it is not smaller; leading zeros are passed over (RFC 4475 §3.1.1.1)."""
+    """The number, or 2**32 where it is not smaller; leading zeros are passed over (RFC 4475 §3.1.1.1)."""
     digits = digits.lstrip("0")
     return min(int(digits or "0"), MAX_CSEQ) if len(digits) < 11 else MAX_CSEQ

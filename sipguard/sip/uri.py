@@ -12,7 +12,7 @@ from typing import Final
 from sipguard.sip.errors import MalformedMessage
 
 TOKEN: Final = frozenset("ABCDEFGHIJKLMNOPQRSTUVWXYZabcdefghijklmnopqrstuvwxyz0123456789-.!%*_+`'~")
-_DISPLAY: Final = TOKEN | {" ", "\t", "\r", "\n"}
+DISPLAY: Final = TOKEN | {" ", "\t", "\r", "\n"}
 LONGEST_REMEMBERED: Final = 100  # characters from the host on; a stranger may not fill the memory
 ROUTED: Final = "routed"
 HOST_ONLY: Final = "host_only"  # loopback
@@ -90,7 +90,7 @@ def name_addr(value: str) -> tuple[str, str, str]:
             raise MalformedMessage("not an address")
         return "", uri, semicolon + rest
     display = value[:left].rstrip()
-    if display and not _DISPLAY.issuperset(display):
+    if display and not DISPLAY.issuperset(display):
         raise MalformedMessage("a display name with such characters must be quoted")
     close = value.find(">", left)
     if close < 0:

@@ -114,6 +114,7 @@ REASONS: Final[dict[str, tuple[int, str]]] = {
 # deviation -> what it means
 DEVIATIONS: Final[dict[str, str]] = {
     "comma_list": "the value stood in a list with commas, which the grammar does not have (RFC 8224 §4)",
+    "date_repeated": "the call has Date headers that say different times; the first counts (RFC 3261 §20.17)",
     "ppt_missing": "the header has no `ppt`, the token has one (RFC 8224 §4.1)",
     "typ": "`typ` is not `passport` (RFC 8225 §4.1)",
     "iat_string": "`iat` is a text of digits, no number (RFC 8225 §5.1.1)",

@@ -1,8 +1,9 @@
 """An emergency call from an admitted source reaches a peer, whatever else would keep a call from it.
 
 One row for each refusal that stands between an INVITE and its forwarding. Each is met by a usual call first, which must
-be refused there: a row that stops nobody proves nothing. What is left: a message that cannot be read (400), a loop
-(482), hops used up (483), a URI of another scheme (416).
+be refused there: a row that stops nobody proves nothing. Messages that cannot be read are in test_mending.py. What is
+left stands with its reasons in docs/sip.md: a loop (482), hops used up (483), a URI of another scheme (416), a To-tag
+of no dialog (481).
 """
 
 from __future__ import annotations
@@ -143,6 +144,11 @@ ROWS = {
         "a 422 Session Interval Too Small",
         fields={"carrier": {"session_timer": RefreshTimer(1800, 120)}},
         headers=("Supported: timer", "Session-Expires: 90"),
+    ),
+    "critical privacy": Row(
+        "a 500 Privacy Failure - session",
+        fields={"hop": {"send_pai": "never"}},
+        headers=("Privacy: session;critical",),
     ),
     "no Contact": Row("a 400 Contact Missing Or Malformed", leave_out=("contact",)),
     "broken Contact": Row("a 400 Contact Missing Or Malformed", headers=("Contact: <tel:+12025550101>",)),

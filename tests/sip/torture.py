@@ -177,10 +177,21 @@ _RFC4475: Final = {
     "scalar02": _broken("RFC 4475 §3.1.2.4", 400, 400, "CSeq is out of range"),
     "scalarlg": _broken("RFC 4475 §3.1.2.5", DROPPED, 400, "CSeq is out of range"),
     "quotbal": _broken("RFC 4475 §3.1.2.6", 400, 400, "To: unterminated"),
-    "ltgtruri": _broken("RFC 4475 §3.1.2.7", 400, 400, "not a URI"),
+    "ltgtruri": _request(
+        "RFC 4475 §3.1.2.7", FORWARDED, "INVITE sip:user@example.com", "ltgtruri.1@192.0.2.5", 1, "39291/", "",
+        "192.0.2.5", hops=23, body=159, why="the brackets may be ignored, and must not be forwarded",
+    ),
     "lwsruri": _broken("RFC 4475 §3.1.2.8", 400, 400, "request line"),
-    "lwsstart": _broken("RFC 4475 §3.1.2.9", 400, 400, "request line"),
-    "trws": _broken("RFC 4475 §3.1.2.10", 400, 400, "request line"),
+    "lwsstart": _request(
+        "RFC 4475 §3.1.2.9", FORWARDED, "INVITE sip:user@example.com",
+        "lwsstart.dfknq234oi243099adsdfnawe3@example.com",
+        1893884, "8814/", "z9hG4bKkdjuw3923", "host1.example.com", hops=8, body=150,
+        why="the spaces may be ignored, and must not be forwarded",
+    ),
+    "trws": _request(
+        "RFC 4475 §3.1.2.10", 200, "OPTIONS sip:remote-target@example.com", "trws.oicu34958239neffasdhr2345r", 238923,
+        "329429089/", "z9hG4bK299342093", "host1.examle.com", why="the spaces may be ignored",
+    ),
     "escruri": _broken("RFC 4475 §3.1.2.11", 400, 400, "Request-URI carries headers"),
     "baddate": _request(
         "RFC 4475 §3.1.2.12", FORWARDED, "INVITE sip:user@example.com",
@@ -193,8 +204,15 @@ _RFC4475: Final = {
         "998332/", "z9hG4bKkdjuw", "135.180.130.133:5060",
         why="the method is refused before its Contact is read",
     ),
-    "badaspec": _broken("RFC 4475 §3.1.2.14", 400, 400, "To: the URI has a space"),
-    "baddn": _broken("RFC 4475 §3.1.2.15", 400, 400, "From: a display name"),
+    "badaspec": _request(
+        "RFC 4475 §3.1.2.14", 200, "OPTIONS sip:user@example.org",
+        "badaspec.sdf0234n2nds0a099u23h3hnnw009cdkne3", 3923239, "433423/", "z9hG4bKkdju43234",
+        "host4.example.com:5060", why="the spaces may be ignored",
+    ),
+    "baddn": _request(
+        "RFC 4475 §3.1.2.15", 200, "OPTIONS sip:t.watson@example.org", "baddn.31415@c.example.com", 3923239, "43/",
+        "z9hG4bKkdjuw", "c.example.com:5060", why="the quotes may be inferred, and must be forwarded",
+    ),
     "badvers": _broken("RFC 4475 §3.1.2.16", 505, 505, "unsupported SIP version"),
     "mismatch01": _broken("RFC 4475 §3.1.2.17", 400, 400, "the method in CSeq"),
     "mismatch02": _broken("RFC 4475 §3.1.2.18", 501, 501, "the method in CSeq"),

@@ -98,6 +98,8 @@ def _read(result: Result, attempt: CallAttempt, settings: Settings) -> Passport:
     if passport.ppt != header.ppt and not header.ppt:
         result.ppt = passport.ppt
         result.deviations += ("ppt_missing",)
+    if attempt.dates_differ:
+        result.deviations += ("date_repeated",)
     result.step = 1
     require_agreement(header, passport)
     result.host = identity.check_x5u(passport.x5u, settings.x5u_ports)

@@ -98,6 +98,13 @@ def test_it_passes_for_the_caller_that_its_signer_saw(attempt: CallAttempt, sour
     assert result.signature_ok is True
 
 
+def test_of_several_dates_the_first_counts_and_that_is_told() -> None:
+    attempt = call(value())
+    attempt.dates_differ = True
+    result = came_to(attempt)
+    assert (result.reason, result.deviations) == ("passed", ("date_repeated",))
+
+
 FAILS: dict[str, tuple[CallAttempt, str, int]] = {
     "From was changed": (call(value(), shown=f"<sip:+{OTHER}@example.com>;tag=1"), "signature", 438),
     "To was changed": (call(value(), to=f"<sip:+{OTHER}@example.com>"), "signature", 438),
