@@ -44,8 +44,9 @@ from sipguard.b2bua.commands import (
     Record,
     Reload,
     Reuse,
+    Trouble,
 )
-from sipguard.b2bua.counts import INDEX
+from sipguard.b2bua.counts import INDEX, NAMES
 from sipguard.b2bua.crossing import EXPOSED
 from sipguard.b2bua.engine import Engine
 from sipguard.b2bua.recovery import Remains
@@ -126,6 +127,7 @@ class Party:
         self.host = f"[{address[0]}]" if ":" in address[0] else address[0]
         self.got: list[str] = []
         self.sent: list[str] = []
+        self.settled: list[str] = []  # of those got, what a test has answered by itself
         self.contact = f"<sip:{name}@{self.host}:{address[1]}>"
         self.tag = f"tag-{name}-{next(book.numbers)}"
         self.call_id = self.local = self.remote = self.target = ""
@@ -316,6 +318,52 @@ class Party:
         )
 
 
+class Broken(Exception):
+    """What `Faults` raise."""
+
+
+class Faults(list[int]):
+    """Things that an engine is given from outside, and that break when they are told to: it is the counts itself.
+
+    `at` is how many more times something may be asked for before it breaks, `what` is what: identifier, stopwatch, or
+    the name of a count. It breaks once, or from then on.
+    """
+
+    def __init__(self) -> None:
+        super().__init__([0] * len(NAMES))
+        self.what, self.at, self.for_ever = "", 0, False
+        self.asked: dict[str, int] = {}
+        self._octets = itertools.count(1)
+        self._seconds = itertools.count(1000)
+
+    def arm(self, what: str, at: int = 0, for_ever: bool = False) -> None:
+        """From now on `what` breaks after `at` more times."""
+        self.what, self.at, self.for_ever = what, at, for_ever
+
+    def random(self, n: int) -> bytes:
+        """Just enough for one identifier, so that each is asked for."""
+        self._ask("identifier")
+        return sha256(str(next(self._octets)).encode()).digest()[:8]
+
+    def stopwatch(self) -> float:
+        self._ask("stopwatch")
+        return float(next(self._seconds))
+
+    def __setitem__(self, index: Any, value_: Any) -> None:
+        self._ask(NAMES[index])
+        super().__setitem__(index, value_)
+
+    def _ask(self, what: str) -> None:
+        self.asked[what] = self.asked.get(what, 0) + 1
+        if what != self.what:
+            return
+        self.at -= 1
+        if self.at < 0:
+            if not self.for_ever:
+                self.what = ""
+            raise Broken(what)
+
+
 class Playbook:
     """An engine with a tiny Ruleset, its parties and its time. `b` and `c` are the peers of trunk `hop`, in order."""
 
@@ -326,10 +374,12 @@ class Playbook:
         hop: dict[str, Any] | None = None,
         accounts: dict[str, Account] | None = None,
         signers: dict[str, Signer] | None = None,
+        faults: Faults | None = None,
         **more: Any,
     ) -> None:
         """`carrier` and `hop` replace fields of the two trunks, `more` those of the Ruleset; `accounts` by trunk,
-        `signers` by name."""
+        `signers` by name. Without `faults` nothing may break."""
+        self.breaks = faults is not None
         self.numbers = itertools.count(1)
         self._random = itertools.count(1)
         self._stopwatch = itertools.count(1000)
@@ -340,13 +390,16 @@ class Playbook:
         self.engine = Engine(
             Ruleset.open(self.plain, self.accounts, self.signers),
             CertificateStore(),
-            self._octets,
-            lambda: float(next(self._stopwatch)),
+            self._octets if faults is None else faults.random,
+            (lambda: float(next(self._stopwatch))) if faults is None else faults.stopwatch,
+            0,
+            None if faults is None else faults,
         )
         self.before: list[Engine] = []
         self.frames: list[frames.Frame] = []
         self.wanted: list[Need] = []
         self.kept: list[str] = []  # URLs whose certificates go to disk
+        self.troubles: list[str] = []  # what broke, as it is told of, where that is expected
         self.last_commands: list[Command] = []
         self.sends: list[Send] = []
         self.a = Party(self, "a", A_AT, "outside")
@@ -447,6 +500,9 @@ class Playbook:
             elif isinstance(command, Fetch):
                 self.wanted.append(command.need)
                 column.append(f"fetch {command.need.key}")
+            elif isinstance(command, Trouble):
+                assert self.breaks, command.what
+                self.troubles.append(command.what)
             elif isinstance(command, Keep):
                 self.kept.append(command.url)
             elif isinstance(command, Reuse):

@@ -26,7 +26,7 @@ from random import Random
 from typing import Any, Final
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Clock, Command, Record
+from sipguard.b2bua.commands import Clock, Command, Record, Trouble
 from sipguard.b2bua.engine import Engine
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.trunk import Peer
@@ -138,6 +138,7 @@ class Storm:
     def carry(self, commands: list[Command]) -> None:
         """Carries out what the engine returned."""
         for command in commands:
+            assert not isinstance(command, Trouble), command.what
             if isinstance(command, Send):
                 self.leave(command)
             elif isinstance(command, Record):

@@ -28,7 +28,7 @@ from random import Random
 from typing import Final
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Clock, Command, Fetch, Fetched, FetchFailed, Record, Reload
+from sipguard.b2bua.commands import Clock, Command, Fetch, Fetched, FetchFailed, Record, Reload, Trouble
 from sipguard.b2bua.engine import Engine
 from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
@@ -142,6 +142,7 @@ class Soak:
     def carry(self, commands: list[Command]) -> None:
         """Carries commands out; a datagram arrives a little later."""
         for command in commands:
+            assert not isinstance(command, Trouble), command.what
             if isinstance(command, Send):
                 text = command.octets.decode("latin-1")
                 if command.flow.remote == A_AT:

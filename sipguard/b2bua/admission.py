@@ -13,16 +13,17 @@ from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import Record
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
-from sipguard.b2bua.forwarding import prepare_lines
+from sipguard.b2bua.forwarding import bare_lines, prepare_lines
 from sipguard.b2bua.leg import B
 from sipguard.b2bua.loops import is_loop
 from sipguard.b2bua.naming import NAMING, asked_for
 from sipguard.b2bua.redirecting import given_back
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
-from sipguard.screening.attempt import CallAttempt, read_attempt
+from sipguard.screening import guard
+from sipguard.screening.attempt import CallAttempt, bare_attempt, read_attempt
 from sipguard.screening.finding import Waiting
-from sipguard.screening.pipeline import Screening, admit, screen, skip
+from sipguard.screening.pipeline import Screening, admit, break_off, screen, skip
 from sipguard.screening.pipeline import give_up as give_up_check
 from sipguard.screening.route import Way
 from sipguard.screening.trunk import Peer
@@ -30,12 +31,14 @@ from sipguard.screening.verdict import (
     ALLOW,
     BYPASS,
     BYPASS_RULE,
+    EMERGENCY_RULE,
     ENFORCE,
     LABEL,
     LIMIT_RULE,
     REDIRECT,
     REJECT,
     REPORT,
+    UNSCREENED_RULE,
     Verdict,
 )
 from sipguard.sip.compose import local_response
@@ -61,6 +64,8 @@ _BY_ACTION: Final = {
 _BY_RESULT: Final = {result: INDEX[f"identity_{result}"] for result in ("passed", "failed", "none", "unsupported")}
 
 _BYPASS: Final = Verdict(ALLOW, BYPASS_RULE)
+_EMERGENCY: Final = Verdict(ALLOW, EMERGENCY_RULE)
+_UNSCREENED: Final = Verdict(ALLOW, UNSCREENED_RULE)
 _LIMITED: Final = Verdict(  # a 5xx would be read as our own trouble
     REJECT, LIMIT_RULE, status=480, phrase="Trunk Limit Reached"
 )
@@ -78,7 +83,9 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
     attempt = attempt_of(engine, request, trunk)
     ruleset = engine.ruleset
     screening = Screening()
-    emergency = admit(screening, attempt, ruleset, engine.context)
+    if not engine.tried(admit, screening, attempt, ruleset, engine.context):
+        screening.emergency = guard.plainly(request.uri, ruleset.emergency)
+    emergency = screening.emergency or ""
     if emergency:
         counts[_EMERGENCIES] += 1
     else:
@@ -95,7 +102,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
             octets = local_response(server.head, server.to_line, engine.ids.token(), 503, turned_away)
             server.respond(503, octets, engine.clock.now)
             return
-    call = Call(engine, ruleset, trunk, engine.flow, server.flow)
+    engine.layer.at_work = call = Call(engine, ruleset, trunk, engine.flow, server.flow)
     call.emergency = emergency
     call.invited(request)
     setup = Setup(call, request, server, attempt, screening, engine.context)
@@ -157,10 +164,87 @@ def _turned_away(engine: Engine) -> str:
     return ""
 
 
+# ---------------------------------------------------------------------- where something broke
+
+
+def resume(engine: Engine, setup: Setup) -> None:
+    """Screening broke, or what follows it: the call goes on as one whose checks have failed, an emergency call plainly.
+
+    Not twice: what breaks again ends the call. Without marks, since writing those may be what broke.
+    """
+    setup.resumed = setup.unmarked = True
+    engine.awaiting.stop(setup)
+    call = setup.call
+    if call.emergency or setup.screening.emergency:
+        _forward_plainly(engine, setup)
+        return
+    ruleset = call.ruleset
+    verdict = break_off(setup.screening, ruleset.compiled(call.trunk.name), ruleset)
+    apply(engine, setup, verdict, engine.mode_of(call.trunk))
+
+
+def rescue(engine: Engine, request: Request, server: ServerTransaction) -> None:
+    """An INVITE broke before there was a call: one that looks like an emergency by the plainest reading goes on."""
+    ruleset = engine.ruleset
+    emergency = guard.plainly(request.uri, ruleset.emergency)
+    trunk = engine.sources.trunk_of(engine.flow)
+    if not emergency or trunk is None:
+        return
+    call = Call(engine, ruleset, trunk, engine.flow, server.flow)
+    call.emergency = emergency
+    call.invited(request)
+    attempt = bare_attempt(trunk, engine.clock.unix, request.uri, request.call_id)
+    setup = Setup(call, request, server, attempt, Screening(emergency), engine.context)
+    engine.counts[_EMERGENCIES] += 1
+    setup.resumed = True
+    _forward_plainly(engine, setup)
+
+
+def try_next(setup: Setup) -> None:
+    """An emergency call whose peer is lost by our own fault goes to the next one."""
+    setup.plain = True
+    bare_lines(setup)
+    setup.try_next()
+
+
+def _forward_plainly(engine: Engine, setup: Setup) -> None:
+    """An emergency call goes on with nothing that is not needed to reach somebody."""
+    call = setup.call
+    if call.id not in engine.calls:
+        if not engine.tried(call.a.prepare, setup.request) or not call.a.target:
+            call.a.aim_at_source()
+        engine.enter(call)
+    setup.plain = setup.untouched = True
+    setup.label, setup.told = None, ""
+    way = _emergency_way(setup)
+    hops = engine.peers.to_try(way, engine.clock.now, True) if way is not None else []
+    bare_lines(setup)
+    if not call.decided:
+        route = hops[0][0].name if hops else ""
+        _note(engine, setup, _EMERGENCY, engine.mode_of(call.trunk), route)
+    if hops:
+        setup.forward(hops)
+    else:
+        setup.refuse(*NO_PEER)
+        call.close(frames.UNREACHABLE)
+
+
+def record_broken(engine: Engine, setup: Setup) -> None:
+    """The frames of a call that was ended because something broke."""
+    call = setup.call
+    if not call.decided:
+        _note(engine, setup, _EMERGENCY if call.emergency else _UNSCREENED, engine.mode_of(call.trunk), "")
+    call.record_end(frames.BROKEN)
+
+
+# ---------------------------------------------------------------------- the verdict
+
+
 def _limited(engine: Engine, setup: Setup) -> None:
     """Refuses a call above a trunk limit, unscreened, and records it. What overload or a drain turns away has no
     frame: shedding must cost little, and those calls come again elsewhere."""
-    _record(engine, setup, _LIMITED, ENFORCE, "")
+    _note(engine, setup, _LIMITED, ENFORCE, "")
+    setup.call.end_kept = True
     setup.refuse(_LIMITED.status, _LIMITED.phrase)
     setup.call.close("")
 
@@ -222,8 +306,9 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
             return
         if egress is not None:
             prepare_lines(setup, egress)
-    _record(engine, setup, verdict, mode, egress.name if egress is not None else "")
+    _note(engine, setup, verdict, mode, egress.name if egress is not None else "")
     if not passes:
+        call.end_kept = True
         setup.refuse(verdict.status, verdict.phrase, tuple(verdict.header_lines(call.id)))
         call.close("")
         return
@@ -245,12 +330,12 @@ def _give_back(
     call = setup.call
     to_peers = rules.status == 302 and (setup.elsewhere or not rules.contact)
     if to_peers and not hops:
-        _record(engine, setup, verdict, mode, "")
+        _note(engine, setup, verdict, mode, "")
         setup.refuse(*NO_PEER)
         call.close(frames.UNREACHABLE)
         return
     answer = given_back(setup, rules, hops)
-    _record(engine, setup, verdict, mode, hops[0][0].name if to_peers else "")
+    _note(engine, setup, verdict, mode, hops[0][0].name if to_peers else "")
     setup.refuse(*answer)
     call.close(frames.REDIRECTED)
 
@@ -301,6 +386,41 @@ def _emergency_way(setup: Setup) -> Way | None:
         if trunk not in trunks:
             trunks.append(trunk)
     return Way(trunks) if trunks else None
+
+
+def _note(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: str) -> None:
+    """The verdict frame, with everything that the decision was made of; without, where that cannot be noted."""
+    if not engine.tried(_record, engine, setup, verdict, mode, route):
+        engine.tried(_record_barely, engine, setup, verdict, mode, route)
+
+
+def _record_barely(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: str) -> None:
+    """The verdict frame without facts: what was decided, and what is needed to find the call."""
+    call, ruleset = setup.call, setup.call.ruleset
+    frame = frames.VerdictFrame(
+        decision_id=call.id,
+        at=call.received_at,
+        site=ruleset.site,
+        node=ruleset.node,
+        worker=engine.worker,
+        trunk=call.trunk.name,
+        route=route,
+        callee=setup.attempt.callee.tn,
+        action=verdict.action,
+        rule=verdict.rule,
+        status=verdict.status,
+        mode=mode,
+        emergency=call.emergency,
+        revision=ruleset.revision,
+        call_id_a=call.a.call_id,
+        from_tag_a=call.a.remote_tag,
+        source=call.source,
+        transport=call.transport,
+        listener=call.listener,
+        head=setup.request.head,
+    )
+    engine.layer.out.append(Record(frame))
+    call.decided = True
 
 
 def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: str) -> None:
@@ -358,3 +478,4 @@ def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: st
             )
         )
     )
+    call.decided = True

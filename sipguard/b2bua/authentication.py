@@ -47,6 +47,15 @@ def identity_lines(setup: Setup, rules: SignRules, kept: list[str], shown: str) 
     return [f"Identity: {value}" for value in setup.identity]
 
 
+def unsign(setup: Setup) -> None:
+    """Signing broke: the call goes on unsigned, and its record says so."""
+    setup.identity = ()
+    setup.signed = Signed(why="broken")
+    setup.call.engine.counts[_UNSIGNED["broken"]] += 1
+    if setup.egress is not None:
+        setup.call.signed = setup.signed
+
+
 def diversion_lines(setup: Setup, rules: SignRules) -> str:
     """The div lines for the number that a peer redirected the call to, each with its end; "" for none."""
     followed = setup.followed

@@ -95,14 +95,14 @@ class Awaiting:
         asked = self._keys.pop(url, None)
         waiting = asked.setups if asked is not None else []
         if isinstance(result, Fetched):
-            self._judge(url, result, waiting)
+            engine.tried(self._judge, url, result, waiting)
         else:
             engine.counts[_FETCHES_FAILED] += 1
             engine.certificates.put_failure(url, BadIdentityInfo(result.reason), engine.clock.unix)
         for setup in waiting:
             if setup.asked_for is not None and url in setup.asked_for:
                 setup.asked_for.remove(url)
-                admission.go_on(engine, setup)
+                engine.safely(setup, admission.go_on, engine, setup)
 
     def renew(self) -> None:
         """Asks for certificates that grow old, and again for those that calls miss."""

@@ -36,8 +36,10 @@ class Call:
         "a",
         "answer_at",
         "b",
+        "decided",  # its verdict frame was written
         "egress",  # name of the trunk that it left by, once it is answered
         "emergency",  # why the guard admitted it, "" for no emergency
+        "end_kept",  # its end frame was written, or its verdict frame is the end
         "engine",
         "exchanges",
         "farewell",  # (disposition, Reason value) | None: it is hung up as soon as the caller's ACK has come
@@ -68,6 +70,7 @@ class Call:
         self.id = engine.decision_id()
         self.setup: Setup | None = None
         self.emergency = self.egress = ""
+        self.decided = self.end_kept = False
         self.lifetime: Lifetime | None = None
         self.signed: frames.Signed | None = None
         self.peer: Peer | None = None
@@ -221,6 +224,8 @@ class Call:
 
     def record_end(self, disposition: str, bye_by: str = "", reason: str = "", at: float = 0.0) -> None:
         """One frame that says how the call ended; now unless `at` says otherwise."""
+        if self.end_kept:
+            return
         status, phrase, why = self.final
         peer = self.peer
         self.engine.layer.out.append(
@@ -245,3 +250,4 @@ class Call:
                 )
             )
         )
+        self.end_kept = True

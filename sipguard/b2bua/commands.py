@@ -104,7 +104,16 @@ class Reuse:
         self.address = address
 
 
-Command = Send | Record | Fetch | Keep | Reuse
+class Trouble:
+    """Something broke that nobody expected: where and for whom, "" where the same was told of lately."""
+
+    __slots__ = ("what",)
+
+    def __init__(self, what: str) -> None:
+        self.what = what
+
+
+Command = Send | Record | Fetch | Keep | Reuse | Trouble
 
 
 @dataclass(frozen=True, slots=True)

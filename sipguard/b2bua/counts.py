@@ -21,7 +21,7 @@ NAMES: Final = (
     "signers_usable", "signers_unusable", "signers_revoked", "signer_left_s", "signed_A", "signed_B", "signed_C",
     "signed_div",
     "unsigned_kept", "unsigned_no_rule", "unsigned_no_number", "unsigned_hidden", "unsigned_stale_date",
-    "unsigned_no_signer", "unsigned_expired", "unsigned_out_of_scope", "unsigned_unfit",
+    "unsigned_no_signer", "unsigned_expired", "unsigned_out_of_scope", "unsigned_unfit", "unsigned_broken",
     "probes", "probes_failed", "names_unresolved", "names_stale", "resolutions_failed", "addresses_refused",
 )  # fmt: skip
 

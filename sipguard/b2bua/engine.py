@@ -10,7 +10,7 @@ from collections.abc import Callable, Iterable, MutableSequence
 from hashlib import sha256
 from typing import Final
 
-from sipguard.b2bua import frames
+from sipguard.b2bua import breakdown, frames
 from sipguard.b2bua.awaiting import Awaiting
 from sipguard.b2bua.call import Call
 from sipguard.b2bua.commands import (
@@ -29,6 +29,7 @@ from sipguard.b2bua.commands import (
     Reload,
     Resolved,
     Reuse,
+    Trouble,
     Trust,
 )
 from sipguard.b2bua.counts import INDEX, NAMES
@@ -43,6 +44,7 @@ from sipguard.b2bua.probing import Probes
 from sipguard.b2bua.recovery import Remains, take_up
 from sipguard.b2bua.refusals import Refusals
 from sipguard.b2bua.sources import Sources
+from sipguard.b2bua.troubles import Troubles
 from sipguard.b2bua.trunk_load import TrunkLoad
 from sipguard.b2bua.within import ack, cancel, within
 from sipguard.screening.counters import Counters
@@ -113,6 +115,7 @@ class Engine:
         self.peers = Peers(self.ids.below)
         self._probes = Probes()
         self.refusals = Refusals()
+        self._troubles = Troubles()
         self.draining = False
         self.modes: dict[str, str] = {}
         self.clock = Clock(0.0, 0.0)
@@ -150,24 +153,30 @@ class Engine:
     # ------------------------------------------------------------------ inputs
 
     def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
-        """A datagram. Never raises for what stands in it."""
+        """A datagram, or a message of a stream. Never raises for what stands in it."""
         out = self._turn(clock)
         self.flow = flow
         if octets[:1] in KEEP_ALIVE and not octets.strip(b"\r\n\0 "):
             return out
+        message: Request | Response | None = None
         try:
-            message = parse(octets)
-        except MalformedMessage as error:
-            self.counts[MALFORMED] += 1
-            repaired = mended_request(self, flow, octets)
-            if repaired is None:
-                self._malformed(flow, error)
-                return out
-            message = repaired
-        if type(message) is Request:
-            self._request(flow, message)
-        else:
-            self._response(message)  # type: ignore[arg-type]
+            try:
+                message = parse(octets)
+            except MalformedMessage as error:
+                self.counts[MALFORMED] += 1
+                message = mended_request(self, flow, octets)
+                if message is None:
+                    self._malformed(flow, error)
+                    return out
+            if type(message) is Request:
+                self._request(flow, message)
+            else:
+                self._response(message)  # type: ignore[arg-type]
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  here ends what breaks for one message; as `tried`, but free
+            self._tell(error, message)
+            self._broke(message)
         return out
 
     def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
@@ -175,10 +184,10 @@ class Engine:
         out = self._turn(clock)
         client = self.layer.clients.get(send_id)
         if client is not None:
-            client.unreachable(clock.now)
+            self.safely(client, client.unreachable, clock.now)
         server = self.layer.servers.get(send_id)
         if server is not None:
-            server.disconnected()
+            self.safely(server, server.disconnected)
         return out
 
     def unframed(self, flow: Flow, head: bytes, why: MalformedMessage, clock: Clock) -> list[Command]:
@@ -187,12 +196,15 @@ class Engine:
         self.flow = flow
         self.counts[MALFORMED] += 1
         if head:
-            try:
-                why.message = parse(head + b"\r\n\r\n")
-            except MalformedMessage as error:
-                why.message = error.message
-            self._malformed(flow, why)
+            self.tried(self._refuse_unframed, flow, head, why)
         return out
+
+    def _refuse_unframed(self, flow: Flow, head: bytes, why: MalformedMessage) -> None:
+        try:
+            why.message = parse(head + b"\r\n\r\n")
+        except MalformedMessage as error:
+            why.message = error.message
+        self._malformed(flow, why)
 
     def closed(self, flow: Flow, stood: bool, clock: Clock) -> list[Command]:
         """A connection that requests of ours were sent by is gone: those without any response go another way.
@@ -205,7 +217,7 @@ class Engine:
             if gone.reliable and gone.remote == flow.remote and gone.listener == flow.listener:
                 if not stood and client.anew is not None and client.anew.remote == flow.remote:
                     client.anew = None
-                client.unreachable(clock.now, stood)
+                self.safely(client, client.unreachable, clock.now, stood)
         return out
 
     def admits(self, flow: Flow) -> str:
@@ -223,7 +235,7 @@ class Engine:
     def answered(self, need: Need, result: Fetched | FetchFailed, clock: Clock) -> list[Command]:
         """What was fetched, or why not. Calls whose budget is over, or that needed it no more, have gone on without."""
         out = self._turn(clock)
-        self.awaiting.answered(need.key, result)
+        self.safely(None, self.awaiting.answered, need.key, result)
         return out
 
     def control(self, what: Control, clock: Clock) -> list[Command]:
@@ -256,7 +268,7 @@ class Engine:
             calls = [self.calls.get(what.decision_id)] if what.decision_id else list(self.calls.values())
             for call in calls:
                 if call is not None:
-                    call.hang_up(disposition, clock.now)
+                    self.safely(call, call.hang_up, disposition, clock.now)
         return out
 
     def recover(self, remains: Iterable[Remains], alive_at: float, clock: Clock) -> list[Command]:
@@ -287,7 +299,11 @@ class Engine:
     def timer(self, clock: Clock) -> list[Command]:
         """The time of `next_timer` has come."""
         out = self._turn(clock)
-        self.layer.wheel.expire(clock.now)
+        layer = self.layer
+        while not self.tried(layer.wheel.expire, clock.now):  # again for those that are left
+            if layer.at_work is None:
+                layer.at_work = layer.wheel.expiring
+            self._broke(None)
         return out
 
     def next_timer(self) -> float | None:
@@ -297,8 +313,40 @@ class Engine:
     def _turn(self, clock: Clock) -> list[Command]:
         out: list[Command] = []
         self.layer.out = out  # type: ignore[assignment]
+        self.layer.at_work = None
         self.clock = clock
         return out
+
+    # ------------------------------------------------------------------ what breaks
+
+    def tried(self, work: Callable[..., object], *of: object) -> bool:
+        """Does `work`; False where something broke that nobody expected, which is told of. What follows from it is the
+        caller's to decide; what was done until then stays."""
+        try:
+            work(*of)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  no error gets past here; a panic of Rust is no Exception
+            self._tell(error, None)
+            return False
+        return True
+
+    def safely(self, whom: object, work: Callable[..., object], *of: object) -> None:
+        """Does `work` for `whom`, a call or what belongs to one: where something breaks, only that is ended."""
+        self.layer.at_work = whom
+        if not self.tried(work, *of):
+            self._broke(None)
+        self.layer.at_work = None
+
+    def _tell(self, error: BaseException, message: Request | Response | None) -> None:
+        whom = self.layer.at_work
+        about = breakdown.call_id_of(whom if whom is not None else self.layer.wheel.expiring, message)
+        self.layer.out.append(Trouble(self._troubles.line(error, about, self.clock.now)))
+
+    def _broke(self, message: Request | Response | None) -> None:
+        """Ends whatever the engine was at work for."""
+        self.tried(breakdown.end, self, self.layer.at_work, message)
+        self.layer.at_work = None
 
     # ------------------------------------------------------------------ requests
 
@@ -343,6 +391,10 @@ class Engine:
         octets = local_response(server.head, server.to_line, tag, status, phrase, extra)
         server.respond(status, octets, self.clock.now)
 
+    def fixed_tag(self, request: Request) -> str:
+        """A To-tag that is the same for a repetition, which no transaction absorbs (§8.2.7)."""
+        return self.ids.worker + sha256(request.head).hexdigest()[:16]
+
     def _malformed(self, flow: Flow, error: MalformedMessage) -> None:
         """Answers a broken request where its sender is admitted and it says enough for an answer."""
         request = error.message
@@ -351,9 +403,7 @@ class Engine:
         if not request.sent_by:
             return
         to_line = request.lines[request.at["to"]] if "to" in request.at else ""
-        tag = ""
-        if to_line and ";tag=" not in to_line:  # the same for a repetition, which no transaction absorbs (§8.2.7)
-            tag = self.ids.worker + sha256(request.head).hexdigest()[:16]
+        tag = self.fixed_tag(request) if to_line and ";tag=" not in to_line else ""
         phrase = error.phrase if error.status != 400 else f"Bad Request - {error.what}"
         octets = local_response(response_head(request, flow.remote), to_line, tag, error.status, phrase)
         self.layer.out.append(Send(response_flow(request, flow), octets))
@@ -426,12 +476,12 @@ class Engine:
         """Takes a call out of the tables."""
         if self.calls.pop(call.id, None) is None:
             return
-        self.counts[ENDED] += 1
         self.legs.pop(call.a.local_tag, None)
         if call.b is not None:
             self.legs.pop(call.b.local_tag, None)
         if not call.emergency:
             self.load_of(call.trunk).calls -= 1
+        self.counts[ENDED] += 1
 
     def send_cancel(self, client: ClientTransaction, octets: bytes, now: float) -> None:
         """A CANCEL of ours for the INVITE of `client`; it has a transaction of its own with the same branch."""
@@ -474,14 +524,17 @@ class Engine:
     def second(self, clock: Clock) -> list[Command]:
         """To be asked about once a second: sets the counts that are levels, asks for certificates that grow old."""
         out = self._turn(clock)
-        self.awaiting.renew()
-        if self.peers.names.second(clock.now):
-            self._use_peers()
-        self._probes.second(self, clock.now)
-        self._note_peers(clock)
-        self._levels(clock.now)
-        self._signer_levels(clock.unix)
+        self.tried(self.awaiting.renew)
+        self.tried(self._renew_names, clock.now)
+        self.tried(self._probes.second, self, clock.now)
+        self.tried(self._note_peers, clock)
+        self.tried(self._levels, clock.now)
+        self.tried(self._signer_levels, clock.unix)
         return out
+
+    def _renew_names(self, now: float) -> None:
+        if self.peers.names.second(now):
+            self._use_peers()
 
     def _note_peers(self, clock: Clock) -> None:
         """Writes down which peers are passed over from now on, and which no longer."""

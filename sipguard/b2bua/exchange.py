@@ -19,7 +19,7 @@ from sipguard.b2bua.subscription import OUTLIVING
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.message import Request, Response
 from sipguard.sip.timers import GIVE_UP_S
-from sipguard.sip.transaction import PROCEEDING, ClientTransaction, ServerTransaction
+from sipguard.sip.transaction import PROCEEDING, TRYING, ClientTransaction, ServerTransaction
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -157,7 +157,7 @@ class Exchange:
         elif action == CLOSE:
             if self.method == "INVITE" and response.status < 300:
                 self._accept_unwanted(transaction)
-            self._close()
+            self.close()
 
     def _answers(self, response: Response, now: float) -> bool:
         """Whether this challenge is for us to answer: then the request goes out once more."""
@@ -168,7 +168,7 @@ class Exchange:
         if outcome == REFUSED:
             self._answer(*(WRONG if self.method != "BYE" else (200, "OK")), now)
             self._settle(0, None)
-            self._close()
+            self.close()
         if outcome != OURS:
             return outcome == REFUSED
         self.answered += 1
@@ -200,7 +200,7 @@ class Exchange:
                 self.other.call.lifetime.refreshed(self.other, interval_of(response) or self.asks_s)
         if self.method == "BYE" and status in GONE:
             self._answer(200, "OK", now)
-            self._close()
+            self.close()
             return
         ours = source.contact if refreshes else ""
         if self.asks_s and 200 <= status < 300:
@@ -215,7 +215,7 @@ class Exchange:
         if self.method == "INVITE" and status < 300:
             self.client = None
             Answer(self.engine, source, self.other, self.cseq, transaction, self.client_cseq, octets, server, now)
-        self._close()
+        self.close()
 
     def unanswered(self, transaction: ClientTransaction, why: str, now: float) -> None:
         """No final response came: 408 for the sender (RFC 3261 §16.8 as for a proxy)."""
@@ -229,7 +229,7 @@ class Exchange:
         elif action == TERMINATE:
             self._answer(487, "Request Terminated", now)
         self._settle(0, None)
-        self._close()
+        self.close()
 
     def _settle(self, status: int, response: Response | None) -> None:
         if self.subscription:
@@ -276,7 +276,15 @@ class Exchange:
     def unacknowledged(self, transaction: ServerTransaction, now: float) -> None:
         """No ACK for a failure of a re-INVITE came; the dialog is not affected."""
 
-    def _close(self) -> None:
+    def break_off(self, now: float) -> None:
+        """Something broke here: the sender is told, and this is over; the dialog is not."""
+        server = self.server
+        if server is not None and server.state in (TRYING, PROCEEDING):
+            self._answer(*((200, "OK") if self.method == "BYE" else (500, "Server Internal Error")), now)
+        self.close()
+
+    def close(self) -> None:
+        """Lets go of both transactions; they end by their own timers."""
         if self.source.inviting is self:
             self.source.inviting = None
         if self.source.updating is self:

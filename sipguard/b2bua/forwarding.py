@@ -9,7 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import refresh
-from sipguard.b2bua.authentication import diversion_lines, identity_lines
+from sipguard.b2bua.authentication import diversion_lines, identity_lines, unsign
 from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
 from sipguard.b2bua.label import attestation_lines, with_prefix
 from sipguard.b2bua.naming import NAMING, named_lines
@@ -18,24 +18,56 @@ from sipguard.b2bua.unvouched import line_without_claims, line_without_verstat, 
 from sipguard.b2bua.verstat import ASSERTED, mark
 from sipguard.b2bua.writing import request_uri, to_uri
 from sipguard.screening.verdict import filled
+from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import TLS
 from sipguard.sip.message import Request
-from sipguard.sip.uri import host_of, name_addr, split_outside, with_host, without_transport
+from sipguard.sip.uri import host_of, name_addr, split_outside, user_of, with_host, without_transport
 
 if TYPE_CHECKING:
     from sipguard.b2bua.leg import Leg
     from sipguard.b2bua.setup import Setup
-    from sipguard.screening.trunk import Peer, Trunk
+    from sipguard.screening.trunk import Peer, SignRules, Trunk
 
 ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
 
 
 def prepare_lines(setup: Setup, egress: Trunk) -> None:
-    """Sets `lines` and `from_...` of `setup`: what all tries of this call at `egress` carry."""
+    """Sets `lines` and `from_...` of `setup`: what all tries of this call at `egress` carry.
+
+    A call whose marks cannot be written goes on without them, one that cannot be signed goes on unsigned.
+    """
+    if setup.plain:
+        bare_lines(setup)
+    elif not setup.call.engine.tried(_prepare, setup, egress):
+        setup.unmarked = True
+        _prepare(setup, egress)
+
+
+def bare_lines(setup: Setup) -> None:
+    """As `prepare_lines`, with what crosses in any case: for an emergency call where all else broke.
+
+    What could say in our name what was verified is left out, with the whole line or the parameters that it stands in.
+    """
+    request = setup.request
+    setup.lines = "\r\n".join(
+        [line for line in kept_lines(request, setup.call.engine.staying) if "verstat" not in line.lower()]
+    )
+    try:
+        uri = name_addr(request.from_value)[1]
+    except MalformedMessage:
+        uri = ""
+    user = user_of(uri).partition(";")[0].partition("%")[0]
+    setup.from_display = setup.from_rest = ""
+    setup.from_uri = f"sip:{user or 'anonymous'}@{ANONYMOUS_HOST if not user else 'localhost'}"
+
+
+def _prepare(setup: Setup, egress: Trunk) -> None:
     kept, shown, _ = marked_lines(setup, egress)
     rules = setup.call.trunk.sign
     if rules is not None and egress.add_identity and not setup.untouched:
-        kept += identity_lines(setup, rules, kept, shown)
+        engine = setup.call.engine
+        if not engine.tried(_sign, setup, rules, kept, shown):
+            engine.tried(unsign, setup)
     setup.lines = "\r\n".join(kept)
     timer = setup.call.trunk.session_timer
     if timer is not None and not setup.untouched and not setup.call.emergency:
@@ -44,6 +76,10 @@ def prepare_lines(setup: Setup, egress: Trunk) -> None:
     setup.from_display = f"{display} " if display else ""
     setup.from_uri = uri
     setup.from_rest = _without_tag(rest)
+
+
+def _sign(setup: Setup, rules: SignRules, kept: list[str], shown: str) -> None:
+    kept += identity_lines(setup, rules, kept, shown)
 
 
 def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
@@ -71,6 +107,8 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
         shown = without_verstat(shown)
     if "call-info" in request.at and not call.trunk.accept_marks:
         kept = [line_without_claims(line) for line in kept]
+    if setup.unmarked:
+        return kept, shown, own
     shown = _mark(setup, egress, kept, shown, _asserted_in(request, kept, staying, bool(dropped)))
     if call.trunk.accept_marks and len(kept) > own:  # ours stand in place of theirs
         ours = call.engine.staying.intersection([name_in(line) for line in kept[own:]])
@@ -125,6 +163,10 @@ def _without_tag(rest: str) -> str:
     return "".join(f";{piece}" for piece in pieces if piece.partition("=")[0].strip().lower() != "tag")
 
 
+def _divert(setup: Setup, rules: SignRules, made: list[str]) -> None:
+    made.append(diversion_lines(setup, rules))
+
+
 def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> bytes:
     """The INVITE for `peer`; fills the leg's From and To."""
     request = setup.request
@@ -146,7 +188,11 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     leg.remote = f"{display} <{to}>{to_rest}" if display else f"<{to}>{to_rest}"
     leg.target = leg.request_uri = uri
     rules = setup.call.trunk.sign if setup.target and egress.add_identity and not setup.untouched else None
-    diverted = diversion_lines(setup, rules) if rules is not None else ""
+    diverted = ""
+    if rules is not None:
+        made: list[str] = []
+        if setup.call.engine.tried(_divert, setup, rules, made):
+            diverted = made[0]
     text = (
         f"INVITE {uri} SIP/2.0\r\n{leg.via}{branch};rport\r\nMax-Forwards: {hops_left(request)}\r\n"
         f"From: {leg.local}\r\nTo: {leg.remote}\r\nCall-ID: {leg.call_id}\r\n"

@@ -34,6 +34,7 @@ LOST: Final = "lost"
 OVERTIME: Final = "overtime"
 EXPIRED: Final = "expired"
 DEAD: Final = "dead"
+BROKEN: Final = "broken"
 
 DISPOSITIONS: Final[dict[str, str]] = {
     ANSWERED: "it was answered and ended by a BYE",
@@ -52,6 +53,7 @@ DISPOSITIONS: Final[dict[str, str]] = {
     OVERTIME: "it lasted longer than `max_duration` of its trunk",
     EXPIRED: "its session timer ran out: nobody refreshed it (RFC 4028)",
     DEAD: "one side did not know it any more, or gave no sign of life when asked by OPTIONS",
+    BROKEN: "something in sipguard itself broke while the call was served; the log says where",
 }
 
 
@@ -65,6 +67,7 @@ WHY_UNSIGNED: Final[dict[str, str]] = {
     "expired": "the certificate of its signer is not valid now",
     "out_of_scope": "the certificate of its signer does not cover the number",
     "unfit": "its numbers cannot be written into a token",
+    "broken": "something in sipguard itself broke while it was signed; the log says where",
 }
 WHY_LOWERED: Final[dict[str, str]] = {
     "shown_differs": "From shows another number than the one signed",

@@ -100,9 +100,8 @@ class Probes:
                 probe.due_at = now + engine.ids.below(1000) / 1000.0 * min(interval_s, SPREAD_S)
             elif probe.due_at <= now and not probe.running:
                 probe.due_at = now + interval_s
-                probe.running = True
                 counts[_PROBES] += 1
-                _send(engine, probe, now)
+                probe.running = engine.tried(_send, engine, probe, now)
 
 
 def _send(engine: Engine, probe: Probe, now: float) -> None:

@@ -24,6 +24,7 @@ from sipguard.b2bua.privacy import NOTHING, dropped_between, stand
 from sipguard.b2bua.retry_after import retry_after_of
 from sipguard.b2bua.setup_table import (
     ANSWER,
+    CALLING,
     CLOSE,
     DISMISS,
     ENDED,
@@ -98,14 +99,17 @@ class Setup:
         "lines",  # header lines that cross in the forwarded INVITE
         "no_tcp",  # Peer | None: it did not take a long INVITE by TCP
         "parting",  # the caller has sent a BYE in one early dialog of several
+        "plain",  # an emergency call that goes on with what was read of it only, since something broke
         "relayed_ring",
         "request",
+        "resumed",  # something broke while it was screened, and it went on
         "screening",
         "server",
         "signed",  # Signed | None: what was signed, or why not
         "state",
         "target",  # Request-URI that a peer redirected to, "" for that of the caller
         "told",  # Reason lines that the next response to the caller carries, joined, "" for none (RFC 9410)
+        "unmarked",  # marking it broke: it goes on without
         "unsigned",  # the INVITE, where the present peer may challenge it
         "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
@@ -136,7 +140,7 @@ class Setup:
         self.egress: Trunk | None = None
         self.hops: list[Hop] = []
         self.label: Label | None = None
-        self.untouched = self.elsewhere = False
+        self.untouched = self.elsewhere = self.plain = self.resumed = self.unmarked = False
         self.lines = self.verstat = self.contact = self.target = self.told = ""
         self.identity: tuple[str, ...] = ()
         self.signed: frames.Signed | None = None
@@ -168,6 +172,12 @@ class Setup:
         call.final = (status, phrase, reason)
         server.respond(status, octets, call.engine.clock.now)
 
+    def break_off(self, status: int, phrase: str) -> None:
+        """Something broke here: the caller is told, unless it has a final response."""
+        self.told = ""
+        if self.server.state == PROCEEDING:
+            self.send_final(status, phrase)
+
     def expired(self, now: float) -> None:
         """What a check waits for did not come within its budget."""
         self.call.engine.awaiting.late(self)
@@ -178,6 +188,11 @@ class Setup:
         if action == TRY:
             self.hops = hops
             self._try_peer()
+
+    def try_next(self) -> None:
+        """Sends the INVITE to the next peer as if the one before had said nothing."""
+        self.state = CALLING
+        self._try_peer()
 
     def _try_peer(self) -> None:
         """Sends the INVITE to the next peer, on a fresh B leg."""
@@ -300,28 +315,38 @@ class Setup:
         early.confirm(self, b)
         b.learn(response, engine.flow)
         b.remote = response.value("to")
-        call.answer_at = engine.clock.unix
-        engine.counts[_ANSWERED] += 1
-        if self.attempt.identity:
-            self.context.replays.answered(dialog_of(self.attempt))
-        call.note_try(response.status)
-        if call.peer is not None:
-            engine.peers.answered(call.peer)
         call.final = (response.status, response.phrase, "")
-        egress = self.egress
         interval_s = lifetime.interval_of(response)
         ours = a.contact
         if self.asks_s and not interval_s:
             interval_s = self.asks_s
             ours += refresh.to_add(response, interval_s)
-        lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
-        call.record_answer(a, b)
+        if call.emergency:  # it is answered, whatever becomes of what is noted of that
+            engine.tried(self._note_answer, a, b, response, interval_s)
+            call.answer_at = engine.clock.unix
+        else:
+            self._note_answer(a, b, response, interval_s)
         dropped = dropped_between(response, b, a)
         octets = relayed(response, b, server.head, server.to_line, a.local_tag, ours, dropped, self.told)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None
         call.setup = None
+
+    def _note_answer(self, a: Leg, b: Leg, response: Response, interval_s: int) -> None:
+        """What else follows from the answer: its lifetime, its frame, what is known of the peer and the token."""
+        call = self.call
+        engine = call.engine
+        call.note_try(response.status)
+        egress = self.egress
+        lifetime.begin(call, egress.dead_call_check_s if egress is not None else 0.0, interval_s)
+        call.answer_at = engine.clock.unix
+        call.record_answer(a, b)
+        engine.counts[_ANSWERED] += 1
+        if call.peer is not None:
+            engine.peers.answered(call.peer)
+        if self.attempt.identity:
+            self.context.replays.answered(dialog_of(self.attempt))
 
     def _failed(self, response: Response) -> None:
         """A final failure of a peer: the next one is tried where that may help, else the best one crosses."""

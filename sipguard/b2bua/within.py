@@ -64,7 +64,7 @@ def within(engine: Engine, flow: Flow, request: Request, key: str) -> None:
     if request.cseq <= leg.remote_cseq:  # RFC 3261 §12.2.2; no header's name in the phrase, some look for it anywhere
         engine.answer(server, request, 500, "Request Out Of Order")
         return
-    call = leg.call
+    engine.layer.at_work = call = leg.call
     other = leg.other
     if other is None or not _stands(call, leg, other, request.method):
         engine.answer(server, request, 481, "Call/Transaction Does Not Exist")
@@ -165,6 +165,7 @@ def ack(engine: Engine, request: Request) -> None:
     """An ACK for a 2xx; one that belongs to nothing is dropped."""
     leg = leg_of(engine, request)
     if leg is not None and leg.answer is not None and leg.answer.cseq == request.cseq:
+        engine.layer.at_work = leg.call
         leg.answer.acknowledged(request)
 
 
@@ -197,4 +198,5 @@ def cancel(engine: Engine, flow: Flow, request: Request, key: str) -> None:
     octets = local_response(server.head, server.to_line, "" if request.to_tag else tag, 200, "OK")
     server.respond(200, octets, engine.clock.now)
     if isinstance(user, Setup | Exchange):
+        engine.layer.at_work = user
         user.cancelled(request, engine.clock.now)

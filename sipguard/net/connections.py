@@ -11,7 +11,7 @@ import errno
 import resource
 import socket
 import sys
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from math import ceil
 from typing import Final, Protocol
 
@@ -59,6 +59,9 @@ class Shell(Protocol):
 
     def failed(self, send_id: str) -> None:
         """A response did not leave."""
+
+    def safely(self, work: Callable[..., object], *of: object) -> bool:
+        """Does a piece of work; False where something broke, which is told of."""
 
 
 class Connections:
@@ -205,7 +208,7 @@ class Connections:
         return connection
 
     def _watch(self, connection: Connection) -> None:
-        self._loop.add_reader(connection.sock.fileno(), self._readable, connection)
+        self._loop.add_reader(connection.sock.fileno(), self._serve, self._readable, connection)
 
     # ------------------------------------------------------------------ making
 
@@ -266,7 +269,7 @@ class Connections:
         self.counts["made"] += 1
         self._lead(connection, flow.remote)
         connection.watched = True
-        self._loop.add_writer(sock.fileno(), self._writable, connection)
+        self._loop.add_writer(sock.fileno(), self._serve, self._writable, connection)
         self._set_deadline(connection, connection.opened_at + listener.connections.connect_s)
         return connection
 
@@ -335,6 +338,16 @@ class Connections:
 
     # ------------------------------------------------------------------ reading and writing
 
+    def _serve(self, work: Callable[[Connection], None], connection: Connection) -> None:
+        """What a connection is ready for. One at which something breaks ends, else it might be ready for ever."""
+        shell = self.shell
+        if (
+            shell is not None
+            and not shell.safely(work, connection)
+            and not shell.safely(self._lost, connection, "closed_lost")
+        ):
+            shell.safely(self._drop, connection)
+
     def _readable(self, connection: Connection) -> None:
         if connection.state == SHAKING:
             self._shake(connection)
@@ -354,7 +367,7 @@ class Connections:
         if connection.state == OPEN:
             self._came(connection, octets)
             if connection.state == OPEN and connection.has_more():
-                self._loop.call_soon(self._readable, connection)
+                self._loop.call_soon(self._serve, self._readable, connection)
         if connection.state != CLOSED and connection.has_failed():
             self._lost(connection, "closed_lost")
 
@@ -397,7 +410,7 @@ class Connections:
         while unwritten:
             connection = unwritten.pop()
             if connection.state == OPEN and not connection.watched and connection.queue:
-                self._write(connection)
+                self._serve(self._write, connection)
 
     def _write(self, connection: Connection) -> None:
         try:
@@ -414,7 +427,7 @@ class Connections:
         if wanted is not connection.watched:
             connection.watched = wanted
             if wanted:
-                self._loop.add_writer(connection.sock.fileno(), self._writable, connection)
+                self._loop.add_writer(connection.sock.fileno(), self._serve, self._writable, connection)
             else:
                 self._loop.remove_writer(connection.sock.fileno())
 
@@ -509,7 +522,9 @@ class Connections:
         late_s = max(0.0, now - self._tick_due)
         self.lag_s = min(late_s, self._late_s)  # twice in a row: somebody else may have had the processor once
         self._late_s = late_s
-        self.expire(now)
+        shell = self.shell
+        while shell is not None and not shell.safely(self.expire, now):
+            pass
         if self._by_id and self._ticking is None:
             self._tick_due = self._loop.time() + TICK_S
             self._ticking = self._loop.call_later(TICK_S, self._tick)

@@ -8,11 +8,12 @@ from __future__ import annotations
 
 import asyncio
 import time
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from typing import Final, Protocol
 
-from sipguard.b2bua.commands import Clock, Command, Fetch, Keep, Record, Reuse
+from sipguard.b2bua.commands import Clock, Command, Fetch, Keep, Record, Reuse, Trouble
 from sipguard.b2bua.frames import Frame
+from sipguard.b2bua.troubles import Troubles
 from sipguard.net.connections import Connections
 from sipguard.net.udp import Port
 from sipguard.sip.errors import MalformedMessage
@@ -64,7 +65,10 @@ class Tap(Protocol):
 
 
 class Driver:
-    """Feeds one engine and executes what it returns. `longest_turn_s` is since it was read; `tap` may change."""
+    """Feeds one engine and executes what it returns. `longest_turn_s` is since it was read; `tap` may change.
+
+    `trouble` is told of each error that was survived, as a line for the log, "" where it was told of lately.
+    """
 
     def __init__(
         self,
@@ -87,6 +91,7 @@ class Driver:
         self._armed_at = 0.0
         self._handle: asyncio.TimerHandle | None = None
         self.longest_turn_s = 0.0
+        self._troubles = Troubles()
         self.unsent = 0  # datagrams that the kernel had no room for
         self.tap: Tap | None = None
         self.connections = connections
@@ -119,13 +124,30 @@ class Driver:
                 commands += found
                 if self.tap is not None:
                     self.tap.received(datagram[0], datagram[1], clock.unix, found)
-            except Exception as error:  # noqa: BLE001 - one of the three places: the loop must go on for all other calls
-                self._trouble(f"{type(error).__name__}: {error}")
+            except (KeyboardInterrupt, SystemExit):
+                raise
+            except BaseException as error:  # noqa: BLE001  as `safely`, but free: the loop goes on for all other calls
+                self.tell(error)
         else:
             if self._busy_since is None:
                 self._busy_since = clock.now
         self.execute(commands)  # all at once: who is woken by the first datagram is awake for the others
         self._turned(clock.now)
+
+    def safely(self, work: Callable[..., object], *of: object) -> bool:
+        """Does a piece of the loop's work; False where something broke, which is told of and ends nothing else."""
+        try:
+            work(*of)
+        except (KeyboardInterrupt, SystemExit):
+            raise
+        except BaseException as error:  # noqa: BLE001  the loop goes on for all other calls; a panic of Rust is no Exception
+            self.tell(error)
+            return False
+        return True
+
+    def tell(self, error: BaseException) -> None:
+        """Tells of an error that was survived."""
+        self._trouble(self._troubles.line(error, "", time.monotonic()))
 
     # ------------------------------------------------------------------ what connections ask
 
@@ -148,27 +170,37 @@ class Driver:
             clock = Clock(clock.now, clock.unix, self.connections.lag_s)
         commands: list[Command] = []
         for octets in messages:
-            try:
-                found = self._engine.received(flow, octets, clock)
-                commands += found
-                if self.tap is not None:
-                    self.tap.received(flow, octets, clock.unix, found)
-            except Exception as error:  # noqa: BLE001 - as for datagrams
-                self._trouble(f"{type(error).__name__}: {error}")
+            self.safely(self._take, flow, octets, clock, commands)
         if framer.broken is not None:
-            commands += self._engine.unframed(flow, framer.head, framer.broken, clock)
+            self.safely(self._take_unframed, flow, framer, clock, commands)
         self.execute(commands)
         self._turned(clock.now)
+
+    def _take(self, flow: Flow, octets: bytes, clock: Clock, commands: list[Command]) -> None:
+        found = self._engine.received(flow, octets, clock)
+        commands += found
+        if self.tap is not None:
+            self.tap.received(flow, octets, clock.unix, found)
+
+    def _take_unframed(self, flow: Flow, framer: Framer, clock: Clock, commands: list[Command]) -> None:
+        if framer.broken is not None:
+            commands += self._engine.unframed(flow, framer.head, framer.broken, clock)
 
     def lost(self, flow: Flow, stood: bool) -> None:
         """A connection that requests left by is gone."""
         clock = self.clock()
-        self.execute(self._engine.closed(flow, stood, clock))
+        self.safely(self._closed, flow, stood, clock)
         self.arm(clock.now)
+
+    def _closed(self, flow: Flow, stood: bool, clock: Clock) -> None:
+        self.execute(self._engine.closed(flow, stood, clock))
 
     def failed(self, send_id: str) -> None:
         """A response did not leave by its connection."""
-        self.execute(self._engine.send_failed(send_id, "connection lost", self.clock()))
+        self.safely(self._send_failed, send_id, "connection lost")
+
+    def _send_failed(self, send_id: str, why: str) -> None:
+        self.execute(self._engine.send_failed(send_id, why, self.clock()))
 
     # ------------------------------------------------------------------ time and commands
 
@@ -176,11 +208,11 @@ class Driver:
         self._handle = None
         self._armed_at = 0.0
         clock = self.clock()
-        try:
-            self.execute(self._engine.timer(clock))
-        except Exception as error:  # noqa: BLE001 - as above
-            self._trouble(f"{type(error).__name__}: {error}")
+        self.safely(self._expire, clock)
         self._turned(clock.now)
+
+    def _expire(self, clock: Clock) -> None:
+        self.execute(self._engine.timer(clock))
 
     def _turned(self, began_at: float) -> None:
         """Notes the length of a turn and arms the one timer."""
@@ -200,7 +232,16 @@ class Driver:
         self._handle = self._loop.call_later(max(0.0, due - now), self._timer)
 
     def execute(self, commands: list[Command]) -> None:
-        """Carries out commands in their order."""
+        """Carries out commands in their order; where one breaks, the others are carried out all the same."""
+        left = iter(commands)
+        while not self.safely(self._execute, left):
+            pass
+        connections = self.connections
+        if connections is not None and connections.unwritten:
+            while not self.safely(connections.flush):
+                pass
+
+    def _execute(self, commands: Iterator[Command]) -> None:
         for command in commands:
             kind = type(command)
             if kind is Send:
@@ -211,10 +252,10 @@ class Driver:
                 self._fetch(command)  # type: ignore[arg-type]
             elif kind is Keep:
                 self._keep(command)  # type: ignore[arg-type]
+            elif kind is Trouble:
+                self._trouble(command.what)  # type: ignore[union-attr]
             elif kind is Reuse and self.connections is not None:
                 self.connections.reuse(command.flow, command.address)  # type: ignore[union-attr]
-        if self.connections is not None and self.connections.unwritten:
-            self.connections.flush()
 
     def _send(self, send: Send) -> None:
         if send.flow.reliable:
@@ -224,10 +265,9 @@ class Driver:
             self._ports[send.flow.listener].sock.sendto(send.octets, send.flow.remote)
         except BlockingIOError:
             self.unsent += 1  # as if lost on the way: retransmission repairs it
-        except (OSError, ValueError, OverflowError) as error:  # the last two: what can be no address
+        except (OSError, ValueError, OverflowError, LookupError, TypeError) as error:  # what can be no address, no port
             if send.send_id:
-                why = getattr(error, "strerror", "") or "unreachable"
-                self.execute(self._engine.send_failed(send.send_id, why, self.clock()))
+                self._send_failed(send.send_id, getattr(error, "strerror", "") or "unreachable")
         else:
             if self.tap is not None:
                 self.tap.sent(send.flow, send.octets, time.time())
@@ -237,7 +277,7 @@ class Driver:
             if self.tap is not None:
                 self.tap.sent(send.flow, send.octets, time.time())
         elif send.send_id:
-            self.execute(self._engine.send_failed(send.send_id, "no connection", self.clock()))
+            self._send_failed(send.send_id, "no connection")
 
     def close(self) -> None:
         """Stops reading and the timer, closes connections; the sockets belong to who opened them."""

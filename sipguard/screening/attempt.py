@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 
-from sipguard.numbers.canonical import ANONYMOUS, URN, Number, read
+from sipguard.numbers.canonical import ANONYMOUS, NONE, URN, Number, read
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.errors import MalformedMessage
@@ -128,6 +128,14 @@ def read_attempt(
     if asserted is not None and (len(pai_values) > 1 or "," in pai_values[0]):
         attempt.asserted_also = _other_asserted(pai_values, asserted.tn, bare)
     return attempt
+
+
+def bare_attempt(trunk: Trunk, received_at: float, request_uri: str, call_id: str) -> CallAttempt:
+    """An attempt of which nothing but the Request-URI was read: that of an emergency call that cannot be read."""
+    nobody = Number("", NONE, "")
+    return CallAttempt(
+        trunk, received_at, request_uri, Number("", NONE, request_uri), nobody, nobody, None, None, (), "", "", call_id
+    )
 
 
 def uris_asserted(attempt: CallAttempt) -> list[str]:

@@ -73,6 +73,20 @@ def admit(attempt: CallAttempt, settings: Settings) -> str:
     return ""
 
 
+def plainly(uri: str, settings: Settings) -> str:
+    """As `admit`, by the plainest reading of a Request-URI: for a call that could not be read otherwise.
+
+    The digits of its user part, whatever stands between them, or the URN.
+    """
+    if _is_sos(uri):
+        return "sos_urn"
+    user = uri.partition(":")[2].partition("@")[0].partition(";")[0]
+    digits = "".join([char for char in user if char in "0123456789"])
+    if not digits or any(char.isalpha() for char in user):
+        return ""
+    return _DIALLED.get(digits) or ("dialled_configured" if digits in settings.numbers else "")
+
+
 def _is_sos(uri: str) -> bool:
     """Whether a URN is the emergency service or one below it (RFC 5031 §4.2); case does not matter."""
     uri = uri.strip().lower()

@@ -6,6 +6,7 @@ Must not: decide (policy does), do I/O, or let a check that fails end anything b
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Final
 from zlib import crc32
 
@@ -20,12 +21,13 @@ from sipguard.screening.policy.compile import CompiledPolicy
 from sipguard.screening.policy.decide import Pending, decide
 from sipguard.screening.ruleset import CLOSED, Ruleset
 from sipguard.screening.signed import signed_priority
-from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, Verdict
+from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, UNSCREENED_RULE, Verdict
 from sipguard.screening.verification.evaluate import Settings as Verifying
 
 VERIFICATION: Final = "identity"
 _IN_ORDER: Final = tuple(CHECKS)
 _EMERGENCY: Final = Verdict(ALLOW, EMERGENCY_RULE)
+_UNSCREENED: Final = Verdict(ALLOW, UNSCREENED_RULE)
 _SECONDS_OF_DAY: Final = 86_400
 
 
@@ -156,14 +158,28 @@ def _by_signature(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, 
     """Lifts a call whose priority is signed, or notes what that waits for."""
     verifying = ruleset.settings[VERIFICATION]
     assert isinstance(verifying, Verifying)
-    try:
-        found = signed_priority(attempt, ruleset.emergency, verifying, context)
-    except Exception:  # noqa: BLE001  as around a check: the call is screened as one that nothing lifts
-        found = None
+    found = _checked(signed_priority, attempt, ruleset.emergency, verifying, context)  # broken: nothing lifts the call
     screening.awaited = found if isinstance(found, Waiting) else None
     if isinstance(found, dict):
         screening.emergency = guard.SIGNED
         screening.signed = {name: value for name, value in found.items() if value is not None}
+
+
+def break_off(screening: Screening, compiled: CompiledPolicy, ruleset: Ruleset) -> Verdict:
+    """The verdict of a call whose screening broke outside a check: one that stands holds.
+
+    Else every check that has not answered has failed, and the call goes on unless one of them must not fail.
+    """
+    verdict = screening.verdict
+    if verdict is None or not screening.settled:
+        for name in _IN_ORDER:
+            fail(screening, name, "broken")
+        if verdict is None:
+            verdict = _UNSCREENED
+        if verdict.goes_on and _must_not_fail(screening, ruleset):
+            verdict = _unscreened(verdict, compiled.unscreened)
+        screening.verdict, screening.settled = verdict, True
+    return verdict
 
 
 def fail(screening: Screening, check: str, reason: str) -> None:
@@ -236,16 +252,25 @@ def _run(check: str, screening: Screening, attempt: CallAttempt, ruleset: Rulese
     if check in screening.skipped:
         fail(screening, check, screening.skipped[check])
         return None
-    try:
-        finding = CHECKS[check].check(attempt, ruleset.settings[check], context)
-    except Exception as error:  # noqa: BLE001  one of the three places where any error is met: a check fails alone
-        fail(screening, check, "raised_" + type(error).__name__.lower())
-        return None
+    finding = _checked(CHECKS[check].check, attempt, ruleset.settings[check], context)
     if type(finding) is Waiting:
         return finding
-    assert isinstance(finding, Finding)
-    _keep(screening, check, finding)
+    if isinstance(finding, str):
+        fail(screening, check, finding)
+    else:
+        assert isinstance(finding, Finding)
+        _keep(screening, check, finding)
     return None
+
+
+def _checked(check: Callable[..., object], *of: object) -> object:
+    """What a check answers; as a reason slug what it raised, since it fails alone."""
+    try:
+        return check(*of)
+    except (KeyboardInterrupt, SystemExit):
+        raise
+    except BaseException as error:  # noqa: BLE001  strangers send what it reads, and a panic of Rust is no Exception
+        return "raised_" + type(error).__name__.lower()
 
 
 def _keep(screening: Screening, check: str, finding: Finding) -> None:

@@ -40,11 +40,21 @@ class Channel:
 
     async def receive(self) -> tuple[Any, ...] | None:
         """The next message, None where the other end is gone."""
+        octets = await self.receive_octets()
+        return self.read(octets) if octets is not None else None
+
+    async def receive_octets(self) -> bytes | None:
+        """The octets of the next message, for `read`; None where the other end is gone."""
         try:
             (length,) = _LENGTH.unpack(await self._reader.readexactly(4))
-            message: tuple[Any, ...] = pickle.loads(await self._reader.readexactly(length))
+            return await self._reader.readexactly(length)
         except (asyncio.IncompleteReadError, ConnectionError):
             return None
+
+    @staticmethod
+    def read(octets: bytes) -> tuple[Any, ...]:
+        """The message that octets are."""
+        message: tuple[Any, ...] = pickle.loads(octets)
         return message
 
     async def flush(self) -> None:

@@ -61,6 +61,7 @@ from sipguard.store.journal import Writer
 from sipguard.store.live import Live
 
 SAMPLE_S: Final = 1.0
+ANSWERED: Final = ("reload", "mode", "rekey", "ping", "hang_up_one")  # what the supervisor waits for an answer to
 LIVE_LEAST: Final = 4096  # calls that can be taken up after a crash, however few are allowed at a time
 TRACE_BEHIND_BYTES: Final = 1 << 20  # more is not kept for a trace that is not read
 
@@ -200,8 +201,18 @@ class Worker:
             self._traced(trace, "")
 
     def _trouble(self, what: str) -> None:
+        """Counts an error of the program; `what` is told of it, "" where that was told lately."""
         self._slots.trouble()
-        self._channel.send("trouble", what)
+        if what:
+            self._channel.send("trouble", what)
+
+    def _escaped(self, loop: asyncio.AbstractEventLoop, context: dict[str, Any]) -> None:
+        """What nothing on the loop has met: a reader's, a callback's, a task's."""
+        error = context.get("exception")
+        if isinstance(error, BaseException):
+            self._driver.tell(error)
+        else:
+            self._trouble(str(context.get("message", "")))
 
     async def run(self) -> None:
         """Serves until told to stop or the supervisor is gone."""
@@ -211,6 +222,7 @@ class Worker:
         self._channel.send("ready", os.getpid())
         for what in self._connections.unusable if self._connections is not None else ():
             self._trouble(what)
+        asyncio.get_running_loop().set_exception_handler(self._escaped)
         sampling = asyncio.create_task(self._sample())
         listening = asyncio.create_task(self._listen())
         await self._stopping.wait()
@@ -223,14 +235,19 @@ class Worker:
 
     async def _listen(self) -> None:
         while True:
-            message = await self._channel.receive()
-            if message is None:
+            octets = await self._channel.receive_octets()
+            if octets is None:
                 self._stopping.set()
                 return
-            self._told(message)
+            self._driver.safely(self._hear, octets)
+
+    def _hear(self, octets: bytes) -> None:
+        """Does what the supervisor says; where that breaks, whoever waits for it is told."""
+        message = self._channel.read(octets)
+        if not self._driver.safely(self._told, message) and message[0] in ANSWERED:
+            self._channel.send("did", message[1], "an error of the program, see the log of the worker")
 
     def _told(self, message: tuple[Any, ...]) -> None:
-        """Does what the supervisor says."""
         what, *rest = message
         clock = self._driver.clock()
         commands: list[Command] = []
@@ -290,31 +307,43 @@ class Worker:
         self._driver.arm(clock.now)
 
     async def _sample(self) -> None:
-        """Publishes levels once a second."""
-        slots = self._slots
+        """Publishes levels once a second; what breaks of that keeps nothing else from being published."""
         while True:
             await asyncio.sleep(SAMPLE_S)
-            clock = self._driver.clock()
-            self._driver.execute(self._engine.second(clock))
-            self._driver.arm(clock.now)
-            self._tell_peers(self._engine.peer_states(clock))
-            refused = self._engine.refusals.second()
-            if refused is not None:
-                self._channel.send("refused", refused)
-            self._live.alive(clock.unix)
-            slots.left_out(self._live.left_out)
-            slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
-            if self._watch.export is not None:
-                slots.exported(self._watch.export)
-            if self._connections is not None:
-                slots.sample_connections(self._connections.counts)
-            if self._driver.tap is not None:
-                self._watch.sweep(time.time())
-            if self._draining:
-                self._tell_if_drained()
+            for step in (self._second, self._tell_refused, self._publish, self._sweep):
+                self._driver.safely(step)
 
-    def _tell_peers(self, states: list[tuple[str, str, str]]) -> None:
+    def _second(self) -> None:
+        clock = self._driver.clock()
+        self._live.alive(clock.unix)
+        self._driver.execute(self._engine.second(clock))
+        self._driver.arm(clock.now)
+        self._tell_peers()
+
+    def _tell_refused(self) -> None:
+        """Who was turned away, for whoever asks."""
+        refused = self._engine.refusals.second()
+        if refused is not None:
+            self._channel.send("refused", refused)
+
+    def _publish(self) -> None:
+        slots = self._slots
+        slots.left_out(self._live.left_out)
+        slots.sample(self._driver, self._journal, self._engine.ruleset.revision)
+        if self._watch.export is not None:
+            slots.exported(self._watch.export)
+        if self._connections is not None:
+            slots.sample_connections(self._connections.counts)
+
+    def _sweep(self) -> None:
+        if self._driver.tap is not None:
+            self._watch.sweep(time.time())
+        if self._draining:
+            self._tell_if_drained()
+
+    def _tell_peers(self) -> None:
         """Which peers are passed over, where that has changed."""
+        states = self._engine.peer_states(self._driver.clock())
         if states != self._told_peers:
             self._told_peers = states
             self._channel.send("peers", states)

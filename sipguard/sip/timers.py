@@ -31,11 +31,12 @@ class Item(Protocol):
 
 
 class Wheel:
-    """Pending timers by tick."""
+    """Pending timers by tick. `expiring` is the item whose time has come, as long as it is at work."""
 
-    __slots__ = ("_buckets", "_ticks")
+    __slots__ = ("_buckets", "_ticks", "expiring")
 
     def __init__(self) -> None:
+        self.expiring: Item | None = None
         self._buckets: dict[int, dict[Item, None]] = {}
         self._ticks: list[int] = []
 
@@ -63,7 +64,10 @@ class Wheel:
             item.due = 0
 
     def expire(self, now: float) -> None:
-        """Lets everything expire whose time has come, by tick, and within a tick in the order it was set."""
+        """Lets everything expire whose time has come, by tick, and within a tick in the order it was set.
+
+        Where one of them raises, `expiring` is the one; called again, this goes on with the others.
+        """
         ticks = self._ticks
         limit = int(now * TICKS_PER_S)
         while ticks and ticks[0] <= limit:
@@ -75,12 +79,14 @@ class Wheel:
                         if item in bucket:
                             del bucket[item]
                             item.due = 0
+                            self.expiring = item
                             item.expired(now)
             finally:
                 if bucket:  # one of them raised: the others expire the next time
                     heappush(ticks, tick)
                 else:
                     del self._buckets[tick]
+        self.expiring = None
 
     def next_at(self) -> float | None:
         """Monotonic instant before which nothing expires; None while the wheel is empty."""

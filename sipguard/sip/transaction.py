@@ -180,11 +180,15 @@ class ClientUser(Protocol):
 
 
 class Layer:
-    """All transactions of one engine, its timers, and the commands of the present input."""
+    """All transactions of one engine, its timers, and the commands of the present input.
 
-    __slots__ = ("clients", "out", "retransmissions", "servers", "wheel")
+    `at_work` is whom the present input is for, as far as it is known: who is to be ended if something breaks.
+    """
+
+    __slots__ = ("at_work", "clients", "out", "retransmissions", "servers", "wheel")
 
     def __init__(self) -> None:
+        self.at_work: object = None
         self.servers: dict[str, ServerTransaction] = {}
         self.clients: dict[str, ClientTransaction] = {}
         self.wheel = Wheel()
@@ -417,6 +421,7 @@ class ClientTransaction:
                 self._entered(before, status, response, now)
             user = self.user
             if user is not None:
+                self.layer.at_work = user
                 user.responded(self, response, now)
         elif action == RESEND:
             self._send()
@@ -496,7 +501,9 @@ class ClientTransaction:
         user = self.user
         self.close()
         if user is not None:
+            self.layer.at_work = user  # from here on nothing else leads to it
             user.unanswered(self, why, now)
+            self.layer.at_work = None
 
     def end_by(self, at: float) -> None:
         """Waits no longer than `at` for a final response (§9.1: after a CANCEL, 64*T1)."""

@@ -28,6 +28,7 @@ from sipguard.b2bua.commands import (
     Mode,
     Record,
     Reload,
+    Trouble,
 )
 from sipguard.b2bua.engine import Engine
 from sipguard.b2bua.frames import encode
@@ -166,6 +167,7 @@ class Ground:
     def carry(self, commands: list[Command]) -> None:
         """Keeps what leaves; frames must be fit for the journal."""
         for command in commands:
+            assert not isinstance(command, Trouble), command.what
             if isinstance(command, Send):
                 text = command.octets.decode("latin-1")
                 if command.flow.remote == A_AT:

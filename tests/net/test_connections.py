@@ -40,6 +40,7 @@ class Shell:
         self.came: asyncio.Queue[tuple[Flow, list[bytes], str]] = asyncio.Queue()
         self.gone: list[tuple[Address, bool]] = []
         self.unsent: list[str] = []
+        self.broken: list[str] = []
         self.turned_away: list[tuple[str, str]] = []
         self.reply: Callable[[Flow], None] | None = None
 
@@ -62,6 +63,14 @@ class Shell:
 
     def failed(self, send_id: str) -> None:
         self.unsent.append(send_id)
+
+    def safely(self, work: Callable[..., object], *of: object) -> bool:
+        try:
+            work(*of)
+        except ZeroDivisionError as error:
+            self.broken.append(str(error))
+            return False
+        return True
 
 
 class Ground:

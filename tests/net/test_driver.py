@@ -9,7 +9,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from sipguard.b2bua.commands import Clock, Command
+from sipguard.b2bua.commands import Clock, Command, Record, Trouble
+from sipguard.b2bua.frames import NoteFrame
 from sipguard.net.driver import DRAIN, Driver
 from sipguard.net.udp import Port, open_socket
 from sipguard.screening.trunk import Listener
@@ -163,3 +164,68 @@ async def test_what_can_be_no_address_fails_alone(sender: socket.socket) -> None
         driver.close()
     assert door.failed == ["65536", "5060"]
     assert sender.recv(100) == b"answer"
+
+
+class Breaking(Door):
+    """An engine that breaks at what says so, and answers everything else."""
+
+    def received(self, flow: Flow, octets: bytes, clock: Clock) -> list[Command]:
+        self.heard.append((octets, clock))
+        if octets == b"last":
+            self.has_all.set()
+        if octets == b"breaks":
+            raise ZeroDivisionError("here")
+        if octets == b"odd":
+            nowhere = Flow(0, "udp", "gone", flow.remote)
+            return [Record(NoteFrame(0.0, "note", "", "")), Send(nowhere, b"lost", "send-1"), Send(flow, b"after")]
+        return [Send(flow, octets.upper())]
+
+    def send_failed(self, send_id: str, why: str, clock: Clock) -> list[Command]:
+        return [Send(Flow(0, "udp", "main", self._sender.getsockname()), f"failed {send_id}".encode())]
+
+
+class BrokenTap(Tap):
+    """A tap that may not raise, and does."""
+
+    def sent(self, flow: Flow, octets: bytes, at: float) -> None:
+        raise ZeroDivisionError("tap")
+
+
+def _full(what: object) -> None:
+    raise OSError("no room")
+
+
+async def test_what_breaks_ends_neither_the_batch_nor_the_loop(sender: socket.socket) -> None:
+    """A message, a record that cannot be written, a listener that is gone, a tap: the others of the wake go on."""
+    troubles: list[str] = []
+    sender.settimeout(5)
+    with open_socket(Listener("main", HOST, 0)) as sock:
+        to = (HOST, int(sock.getsockname()[1]))
+        door = Breaking(sender, to, 0)
+        driver = Driver(door, [Port("main", sock)], _full, _refuse, troubles.append)
+        driver.tap = BrokenTap()
+        for octets in (b"breaks", b"first", b"odd", b"breaks", b"last"):
+            sender.sendto(octets, to)
+        async with asyncio.timeout(5):
+            await door.has_all.wait()
+        sender.sendto(b"later", to)
+        got = [await asyncio.to_thread(sender.recv, 100) for _ in range(5)]
+        driver.close()
+    assert got == [b"FIRST", b"failed send-1", b"after", b"LAST", b"LATER"]
+    told = [what.partition(";")[0] for what in troubles if what]
+    assert told == ["ZeroDivisionError: here", "ZeroDivisionError: tap", "OSError: no room"]
+    assert len(troubles) == 2 + 1 + 5  # each is counted: two messages, a record, five taps
+
+
+async def test_timers_and_commands_of_the_loop_go_on_after_an_error(sender: socket.socket) -> None:
+    troubles: list[str] = []
+    done: list[int] = []
+    with open_socket(Listener("main", HOST, 0)) as sock:
+        driver = Driver(Door(sender, (HOST, 0), 0), [Port("main", sock)], _full, _refuse, troubles.append)
+        driver._timer()  # its engine has no timer, and breaks
+        assert driver.safely(done.append, 1)
+        assert not driver.safely(_full, 2)
+        driver.execute([Record(NoteFrame(0.0, "note", "", "")), Trouble("told"), Trouble("")])
+        driver.close()
+    assert done == [1]
+    assert [what.partition(":")[0] for what in troubles] == ["AssertionError", "OSError", "", "told", ""]
