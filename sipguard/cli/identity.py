@@ -33,7 +33,7 @@ from sipguard.service.trust import CRL, examine
 from sipguard.service.trusted import Trusted, trusted_on_disk, under
 from sipguard.settings import READ, Service, load, read_anchors
 from sipguard.stir.certificate import CertificateStore
-from sipguard.stir.decoded import completed, decoded
+from sipguard.stir.decoded import completed, decoded, is_bare
 from sipguard.stir.errors import BadIdentityInfo, StirError, TrustError
 from sipguard.stir.identity import split
 from sipguard.stir.revocation import CRL_LIMIT, Crl, together
@@ -56,6 +56,10 @@ def identity() -> None:
 @click.option("--ruri", "request_uri", metavar="URI", help="Request-URI, if it is another than --to.")
 @click.option("--at", metavar="TIME", help="When the call was made, as 2026-11-26T12:00:00Z; now if left out.")
 @click.option("--date", metavar="DATE", help="The Date header.")
+@click.option(
+    "--resource-priority", multiple=True, metavar="VALUES", help="Resource-Priority, such as ets.0; repeatable."
+)
+@click.option("--priority", metavar="VALUE", help="The Priority header, such as psap-callback.")
 @click.option("--certificate", "certificates", multiple=True, metavar="FILE", help="PEM chain of a signer; repeatable.")
 @click.option(
     "--anchors", multiple=True, metavar="FILE", help="PEM of trusted authorities, or a directory of it; repeatable."
@@ -90,6 +94,8 @@ def verify(
     request_uri: str | None,
     at: str | None,
     date: str | None,
+    resource_priority: tuple[str, ...],
+    priority: str | None,
     certificates: tuple[str, ...],
     anchors: tuple[str, ...],
     crls: tuple[str, ...],
@@ -115,19 +121,21 @@ def verify(
       2  the command line, a file or the configuration is wrong
     """
     given = pasted.read(_text(file))
-    values = tuple(completed(each) for each in split(given.identity))
-    if not values:
+    values = tuple(_with_parameters(each) for each in given.identity)
+    count = len(split(values))
+    if not count:
         stop(NO_VALUE.format(file), WRONG)
     caller, called = caller or given.caller, called or given.called or given.request_uri
     if not caller or not called:
         stop("--from and --to are needed: FILE holds no INVITE that says them", WRONG)
     service = _service(context, config)
     settings = service.verification if service is not None else Settings()
-    settings = _of_all(settings, strict, len(values))
+    settings = _of_all(settings, strict, count)
     trunk = _trunk(config, trunk_name) if trunk_name is not None else ASKED_FROM
     question = Question(
         caller, called, values, instant(at, "@") if at is not None else time.time(),
         asserted or tuple(given.asserted), request_uri or given.request_uri, date or given.date,
+        priority=priority or given.priority, resource_priority=resource_priority or tuple(given.resource_priority),
     )  # fmt: skip
     pem = [octets for each in anchors for octets in _anchors(each)] or list(
         service.anchors if service is not None else ()
@@ -148,6 +156,12 @@ def verify(
     else:
         click.echo(verified_text(results, question, settings, store))
     sys.exit(0 if verdict(results) == PASSED else FAILED)
+
+
+def _with_parameters(value: str) -> str:
+    """A value as it came, bare tokens in it with the parameters that they lack; commas stay, they are a deviation."""
+    pieces = split((value,))
+    return ", ".join(completed(each) for each in pieces) if any(is_bare(each) for each in pieces) else value
 
 
 def _of_all(settings: Settings, strict: bool, count: int) -> Settings:

@@ -11,8 +11,9 @@ from typing import Final
 
 from sipguard.numbers.canonical import show
 from sipguard.screening.question import Question, attempt_of
+from sipguard.screening.verification.diversion import UNCHECKED
 from sipguard.screening.verification.evaluate import Settings
-from sipguard.screening.verification.offline import WAITING_MEANS, described, instant, revocation, verdict
+from sipguard.screening.verification.offline import WAITING_MEANS, claimed, described, instant, revocation, verdict
 from sipguard.screening.verification.result import PASSED, WAITING, Result
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.passport import Passport
@@ -68,17 +69,22 @@ def _steps(result: Result, question: Question, settings: Settings) -> list[tuple
     advice = ("what to do", str(described(result, question.at)["advice"]))
     passport = result.passport
     if passport is None:
-        return [("value", result.value[:60] + ("..." if len(result.value) > 60 else "")), advice]
+        value = result.value[:60] + ("..." if len(result.value) > 60 else "")
+        return [("value", value), ("deviations", ", ".join(result.deviations)), advice]
     return [
         ("token", _token(passport)),
         ("signed", f"{instant(passport.iat)}, {_age(question.at - passport.iat)}"),
         ("certificate", passport.x5u),
         ("caller", _caller(result, passport, question)),
         ("called", _called(result, passport, question)),
+        ("diverted", _diverted(result)),
+        ("priority", _priority(passport)),
+        ("named", _named(passport)),
         ("fresh", _fresh(result, passport, question, settings)),
+        ("date", "Date is another time than `iat`" if result.date_differs else ""),
         ("chain", _chain(result)),
         ("signature", _held(result.signature_ok, "it holds", "it does not hold over the octets received")),
-        ("deviations", ", ".join(passport.deviations)),
+        ("deviations", ", ".join(result.deviations)),
         advice,
     ]
 
@@ -119,6 +125,34 @@ def _called(result: Result, passport: Passport, question: Question) -> str:
     return _held(result.dest_ok, f"{said} {_PLACES.get(result.dest_source, '')}", f"token says {said}; {here}")
 
 
+def _diverted(result: Result) -> str:
+    """By whom the call came here, the last who diverted first, and who signed for them."""
+    diversion = described(result, 0.0)["diversion"]
+    if not isinstance(diversion, dict):
+        return ""
+    numbers, signers = diversion["numbers"], diversion["signers"]
+    assert isinstance(numbers, list) and isinstance(signers, list)
+    hops = ", ".join(f"{number} (signed by {signer or '?'})" for number, signer in zip(numbers, signers, strict=True))
+    held = None if diversion["reason"] == UNCHECKED or result.outcome == WAITING else bool(diversion["holds"])
+    return _held(held, f"by {hops}", f"{diversion['reason']}{f'; by {hops}' if hops else ''}")
+
+
+def _priority(passport: Passport) -> str:
+    """What a token signs of Resource-Priority and Priority."""
+    says = claimed(passport, 0.0)
+    values = says["rph"]
+    assert isinstance(values, list)
+    return ", ".join([*map(str, values), *([f"Priority: {says['sph']}"] if says["sph"] else [])])
+
+
+def _named(passport: Passport) -> str:
+    """What a token calls the caller, and why they call."""
+    says = claimed(passport, 0.0)
+    parts = [says["rcd_name"], f"reason: {says['rcd_reason']}" if says["rcd_reason"] else None]
+    parts.append(f"its digests are {says['rcd_integrity']}" if says["rcd_integrity"] else None)
+    return ", ".join(str(part) for part in parts if part)
+
+
 def _fresh(result: Result, passport: Passport, question: Question, settings: Settings) -> str:
     window = f"{settings.freshness_s:.0f} s are allowed, {settings.future_s:.0f} s ahead"
     return _held(result.fresh, window, f"{_age(question.at - passport.iat)}; {window}")
@@ -130,6 +164,9 @@ def _chain(result: Result) -> str:
         return _held(result.chain_ok, "it leads to a trusted certificate", "it is not trusted")
     spc = f", SPC {' '.join(credential.spc)}" if credential.spc else ""
     text = f"{credential.subject}{spc}, valid {instant(credential.not_before_at)} to {instant(credential.not_after_at)}"
+    if credential.delegate:
+        text += f", a delegate of {credential.provider or '?'}"
+        text += f", SPC {' '.join(credential.provider_spc)}" if credential.provider_spc else ""
     return _held(result.chain_ok, f"{text}, issued by {credential.issuer}", text)
 
 

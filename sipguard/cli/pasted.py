@@ -1,6 +1,7 @@
 """What people paste: Identity values, header lines, bare tokens, a whole INVITE, as it came out of a log or a trace.
 
-Enters: text. Leaves: the Identity values in it, and who calls whom where an INVITE says so. Must not: judge them.
+Enters: text. Leaves: the Identity values in it, and who calls whom, and how urgently, where headers say so.
+Must not: judge them.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ from typing import Final
 
 _NAMES: Final = {
     "identity": "identity", "y": "identity", "from": "from", "f": "from", "to": "to", "t": "to",
-    "p-asserted-identity": "pai", "date": "date",
+    "p-asserted-identity": "pai", "date": "date", "priority": "priority", "resource-priority": "resource_priority",
 }  # fmt: skip
 
 
@@ -20,10 +21,12 @@ class Pasted:
 
     identity: list[str] = field(default_factory=list)
     asserted: list[str] = field(default_factory=list)
+    resource_priority: list[str] = field(default_factory=list)
     caller: str = ""
     called: str = ""
     request_uri: str = ""
     date: str = ""
+    priority: str = ""
 
 
 def read(text: str) -> Pasted:
@@ -51,6 +54,10 @@ def _add(found: Pasted, which: str | None, value: str) -> None:
         found.called = found.called or value
     elif which == "date":
         found.date = value
+    elif which == "priority":
+        found.priority = found.priority or value
+    elif which == "resource_priority":
+        found.resource_priority.append(value)
 
 
 def _unfolded(text: str) -> list[str]:

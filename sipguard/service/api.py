@@ -47,6 +47,7 @@ _VERSTAT: Final = {"passed": "TN-Validation-Passed", "failed": "TN-Validation-Fa
 _NUMBER: Final = re.compile(r"\+?[0-9*#().\- ]{1,64}")
 _URI: Final = re.compile(r"(?:[A-Za-z][A-Za-z0-9+.-]*:|[^\s<>\",@:]+@)[^\s<>\",]{1,1024}")
 WITHHELD: Final = frozenset({"anonymous", "unavailable", "restricted"})
+_YEAR_10000: Final = 253_402_300_800  # Unix seconds, from which on no calendar has a name for a day
 _WAITING: Final = "its certificate did not come within the budget; ask again"
 
 
@@ -215,15 +216,15 @@ def question_in(body: object, now: float) -> Question:
     """The question in a verificationRequest. Raises BadRequest.
 
     `from` is {"tn": ...} or {"uri": ...}, `to` the same with an array or one of them, `identity` one value or several,
-    `time` Unix seconds, now if it is left out; `pai` and `requestUri` (else the second of `to`) are ours, and `trunk`,
-    which the Api reads.
+    `time` Unix seconds, now if it is left out; `pai`, `requestUri` (else the second of `to`), `date`, `priority` and
+    `resourcePriority` (header values; of the last one or several) are ours, and `trunk`, which the Api reads.
     """
     asked = body.get("verificationRequest") if isinstance(body, dict) else None
     if not isinstance(asked, dict):
         raise BadRequest("there is no object verificationRequest")
     called = _parties(asked.get("to"), "to")
     at = asked.get("time", now)
-    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < 2**40:
+    if isinstance(at, bool) or not isinstance(at, int | float) or not 0 <= at < _YEAR_10000:
         raise BadRequest("time is not Unix seconds")
     uri = asked.get("requestUri", "")
     if not isinstance(uri, str) or not (uri == "" or is_uri(uri) or is_number(uri)):
@@ -235,7 +236,21 @@ def question_in(body: object, now: float) -> Question:
         at=float(at),
         asserted=tuple(_parties(asked["pai"], "pai")) if "pai" in asked else (),
         request_uri=uri or (called[1] if len(called) > 1 else ""),
+        date=_text(asked, "date"),
+        priority=_text(asked, "priority"),
+        resource_priority=tuple(_texts(asked["resourcePriority"], "resourcePriority"))
+        if "resourcePriority" in asked
+        else (),
     )
+
+
+def _text(asked: dict[str, Any], name: str) -> str:
+    """The header value in a member, "" where it is left out."""
+    if name not in asked:
+        return ""
+    if not isinstance(asked[name], str):
+        raise BadRequest(f"{name} is no text")
+    return _texts(asked[name], name)[0]
 
 
 def _parties(value: object, name: str) -> list[str]:

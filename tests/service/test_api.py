@@ -116,6 +116,31 @@ async def test_asserted_number_and_request_uri_count(face: Face) -> None:
     assert (await face.verify(value(), **parties))["verstat"] == "TN-Validation-Passed"
 
 
+@pytest.mark.parametrize(
+    ("more", "reason"),
+    [
+        ({}, "rph_mismatch"),
+        ({"resourcePriority": "esnet.0"}, "sph_mismatch"),
+        ({"resourcePriority": ["ets.0", "esnet.0, wps.1"], "priority": "psap-callback"}, ""),
+    ],
+)
+async def test_signed_priority_is_held_against_the_headers(face: Face, more: dict[str, object], reason: str) -> None:
+    claims = {"attest": None, "origid": None, "rph": {"auth": ["esnet.0"]}, "sph": "psap-callback"}
+    urgent = value(ppt="rph", extra=claims).replace('shaken"', 'rph"')
+    asked = {"from": {"tn": CALLER}, "to": {"tn": [CALLEE]}, "time": NOW, "identity": urgent, **more}
+    await face.verify(urgent)  # from here on the certificate is at hand
+    async with face.client.post(VERIFICATION, json={"verificationRequest": asked}, headers=TOKEN) as answer:
+        (found,) = (await answer.json())["details"]["results"]
+    assert found["reason"] == (reason or "passed")
+    assert (found["token"]["rph"], found["token"]["sph"]) == (["esnet.0"], "psap-callback")
+
+
+async def test_the_date_is_compared(face: Face) -> None:
+    asked = {"from": CALLER, "to": CALLEE, "time": NOW, "identity": value(), "date": "Thu, 26 Nov 2020 11:00:00 GMT"}
+    async with face.client.post(VERIFICATION, json={"verificationRequest": asked}, headers=TOKEN) as answer:
+        assert (await answer.json())["details"]["results"][0]["date_differs"] is True
+
+
 async def test_a_certificate_that_is_late_serves_the_next_question(face: Face) -> None:
     face.fetcher.gone.clear()
     found = await face.verify(value())
@@ -239,6 +264,11 @@ async def test_who_guesses_is_turned_away_and_the_token_still_serves(face: Face)
         (b'{"verificationRequest": {"from": {"tn": 1}, "to": {"tn": ["1"]}, "identity": "x"}}', 400),
         (b'{"verificationRequest": {"from": {}, "to": {"tn": ["1"]}, "identity": "x"}}', 400),
         (b'{"verificationRequest": {"from": "1", "to": "1", "identity": "x", "time": "now"}}', 400),
+        (b'{"verificationRequest": {"from": "1", "to": "1", "identity": "x", "time": 1e400}}', 400),
+        (b'{"verificationRequest": {"from": "1", "to": "1", "identity": "x", "time": 1e12}}', 400),
+        (b'{"verificationRequest": {"from": "1", "to": "1", "identity": "x", "priority": ["a"]}}', 400),
+        (b'{"verificationRequest": {"from": "1", "to": "1", "identity": "x", "resourcePriority": 1}}', 400),
+        (b'{"verificationRequest": {"from": "1", "to": "1", "identity": "x", "date": ""}}', 400),
         (b'{"verificationRequest": {"from": "1", "to": "1", "identity": ["x", 1]}}', 400),
         (b"[" * 100_000, 400),
         (b"\xff\xfe", 400),

@@ -89,11 +89,17 @@ def _describe_diversion(facts: dict[str, FactValue], hops: tuple[Result, ...], r
         facts["identity.div_result"] = {INCOMPLETE: _INCOMPLETE, UNCHECKED: _UNCHECKED}.get(reason, _FAILED)
         return
     facts["identity.div_result"] = PASSED
-    numbers: list[str] = []
-    signers: list[str] = []
-    for hop in hops:
-        assert hop.passport is not None and hop.credential is not None
-        numbers.append(hop.passport.div_tn.lstrip("+") or hop.passport.div_uri)
-        signers.append(hop.credential.organisation or " ".join(hop.credential.spc))
-    facts["identity.div_numbers"] = tuple(numbers)
-    facts["identity.div_signers"] = tuple(signers)
+    facts["identity.div_numbers"] = tuple([diverting(hop) for hop in hops])
+    facts["identity.div_signers"] = tuple([signing(hop) for hop in hops])
+
+
+def diverting(hop: Result) -> str:
+    """Who diverted, as a `div` token says: digits, or a URI; "" where there is no such token."""
+    passport = hop.passport
+    return (passport.div_tn.lstrip("+") or passport.div_uri) if passport is not None else ""
+
+
+def signing(hop: Result) -> str:
+    """Whose certificate a `div` token was signed by, "" where it is not at hand."""
+    credential = hop.credential
+    return (credential.organisation or " ".join(credential.spc)) if credential is not None else ""

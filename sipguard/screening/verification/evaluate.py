@@ -54,7 +54,7 @@ def evaluate(attempt: CallAttempt, settings: Settings, certificates: Certificate
     """
     values = identity.split(attempt.identity)
     results = [Result(value) for value in values[: settings.max_headers]]
-    if len(values) != len(attempt.identity):
+    if tuple(values) != attempt.identity:
         for result in results:
             if result.value not in attempt.identity:
                 result.deviations = _IN_A_LIST

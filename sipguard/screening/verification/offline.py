@@ -14,6 +14,8 @@ from cryptography.exceptions import InvalidSignature
 from cryptography.hazmat.primitives.asymmetric.ec import ECDSA, EllipticCurvePublicKey
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from sipguard.screening.verification.described import diverting, signing
+from sipguard.screening.verification.priority import RPH, signed_values
 from sipguard.screening.verification.result import (
     FAILED,
     PASSED,
@@ -24,6 +26,7 @@ from sipguard.screening.verification.result import (
     furthest,
     vouches,
 )
+from sipguard.screening.verification.rich import rich_call_data
 from sipguard.stir.advice import advice_of
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.credential import Credential, read_chain
@@ -50,6 +53,7 @@ def document(results: Sequence[Result], at: float, store: CertificateStore) -> d
         "verdict": verdict(results),
         "judged": number,
         "revocation": revocation(store, at),
+        "trust_version": store.trust_version,
         "results": list[Member]([described(one, at) for one in results]),
     }
 
@@ -94,10 +98,11 @@ def verdict(results: Sequence[Result]) -> str:
 
 
 def described(result: Result, at: float) -> dict[str, Member]:
-    """One value with the outcome of each step; null for a step that was not taken."""
+    """One value with the outcome of each step; null for a step that was not taken, or for what nobody says."""
     passport, credential = result.passport, result.credential
     waiting = result.outcome == WAITING
     return {
+        "ppt": result.ppt,
         "outcome": result.outcome,
         "reason": result.reason,
         "status": result.status,
@@ -109,8 +114,11 @@ def described(result: Result, at: float) -> dict[str, Member]:
         "dest_ok": result.dest_ok,
         "dest_source": result.dest_source,
         "fresh": result.fresh,
+        "date_differs": result.date_differs,
         "chain_ok": result.chain_ok,
         "signature_ok": result.signature_ok,
+        "x5u_host": result.host,
+        "deviations": list[Member](result.deviations),
         "diversion": _chain(result.diversion) if result.diversion is not None else None,
         "token": claimed(passport, at) if passport is not None else None,
         "certificate": _held(credential) if credential is not None else None,
@@ -131,14 +139,30 @@ def claimed(passport: Passport, at: float) -> dict[str, Member]:
         "dest_tns": list[Member](passport.dest_tns),
         "dest_uris": list[Member](passport.dest_uris),
         "div_tn": passport.div_tn,
+        "div_uri": passport.div_uri,
         "attest": passport.attest,
         "origid": passport.origid,
-        "deviations": list[Member](passport.deviations),
+        "rph": list[Member](signed_values(passport)) if passport.ppt == RPH else [],
+        "sph": passport.claims.sph if passport.ppt == RPH else None,
+        **_named(passport),
     }
 
 
+def _named(passport: Passport) -> dict[str, Member]:
+    """What a token calls the caller, and why they call, as one line each."""
+    found = rich_call_data(passport)
+    return {name.removeprefix("identity."): text if isinstance(text, str) else None for name, text in found.items()}
+
+
 def _chain(diversion: Diversion) -> dict[str, Member]:
-    return {"holds": diversion.holds, "reason": diversion.reason, "hops": len(diversion.hops)}
+    """The last who diverted stands first. Where it does not hold, these are of the way that came nearest."""
+    return {
+        "holds": diversion.holds,
+        "reason": diversion.reason,
+        "hops": len(diversion.hops),
+        "numbers": [diverting(hop) for hop in diversion.hops],
+        "signers": [signing(hop) for hop in diversion.hops],
+    }
 
 
 def _held(credential: Credential) -> dict[str, Member]:
@@ -146,6 +170,9 @@ def _held(credential: Credential) -> dict[str, Member]:
         "subject": credential.subject,
         "issuer": credential.issuer,
         "organisation": credential.organisation,
+        "delegate": credential.delegate,
+        "delegated_by": credential.provider,
+        "provider_spc": list[Member](credential.provider_spc),
         "spc": list[Member](credential.spc),
         "ranges": [f"{start}+{count}" for start, count in credential.authority.ranges],
         "sha256": credential.sha256,

@@ -274,6 +274,7 @@ def test_the_token_judged_is_described_even_where_it_fails() -> None:
 
 def test_a_list_with_commas_and_a_missing_ppt_are_deviations() -> None:
     assert run(attempt(f"{token(ppt='x')}, {token()}")).facts["identity.deviations"] == ("comma_list",)
+    assert run(attempt(f"{token()},")).facts["identity.deviations"] == ("comma_list",)
     assert run(attempt(token(), token())).facts["identity.deviations"] == ()
     call = attempt(token().replace(';ppt="shaken"', ""))
     assert run(call).facts["identity.deviations"] == ("ppt_missing",)
