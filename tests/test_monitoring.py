@@ -35,6 +35,7 @@ OTHERS = {  # metrics without cells of their own: label -> its values, None wher
         f"sipguard_trust_{name}": {"source": {"trust_list", "crl"}}
         for name in ("entries", "age_seconds", "left_seconds", "stale", "failures_total")
     },
+    "sipguard_reported_rules_total": {"rule": None, "verdict": {"allow", "label", "reject", "redirect"}},
     "sipguard_peer_tries_total": {"peer": None, "outcome": {"answered", "refused", "failed", "silent"}},
 }  # fmt: skip
 

@@ -284,6 +284,10 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     passes = verdict.goes_on or mode != ENFORCE
     if mode == REPORT and not verdict.goes_on:
         engine.counts[_REPORTED] += 1
+    if verdict.reported:
+        would = call.ruleset.compiled(call.trunk.name).would
+        for name in verdict.reported:
+            engine.reported[name, would[name]] = engine.reported.get((name, would[name]), 0) + 1
     way = _way(setup, verdict, mode) if passes else None
     peers = engine.peers
     hops = peers.to_try(way, engine.clock.now, bool(call.emergency)) if way is not None else []

@@ -109,6 +109,8 @@ class Engine:
         self.ids = Identifiers(random, worker)
         self.stopwatch = stopwatch
         self.counts: MutableSequence[int] = counts if counts is not None else [0] * len(NAMES)
+        # (rule in mode report, action it would have had) -> calls; names are those of the policies since the start
+        self.reported: dict[tuple[str, str], int] = {}
         self.layer = Layer()
         self.legs: dict[str, Leg] = {}
         self.calls: dict[str, Call] = {}

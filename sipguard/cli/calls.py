@@ -36,7 +36,7 @@ from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
 from sipguard.settings import SKIP, load
 from sipguard.store.errors import StoreUnavailable
-from sipguard.store.lookup import frames_of
+from sipguard.store.lookup import Kept, frames_of
 from sipguard.store.sqlite import SqliteReading
 
 _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
@@ -44,7 +44,7 @@ _NEEDED: Final = (0, 1, 3, 5, 9, 4, 6, 8, 2, 7, 10)  # columns, those first that
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
 CANDIDATES: Final = 10
 CALL_ID_WITHIN_S: Final = 86_400.0  # how far back a Call-ID is looked for: no index bears the cost of one for each call
-ORIGID_LOOKED_AT: Final = 20_000  # calls whose journal frames are read for an origid: no index has it
+FRAMES_LOOKED_AT: Final = 20_000  # calls whose journal frames are read for what no index has: origid, rules in report
 UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
 
 
@@ -56,6 +56,7 @@ UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are rea
 @click.option("--until", help="As --since.")
 @click.option("--verdict", type=click.Choice([ALLOW, LABEL, REJECT, REDIRECT]))
 @click.option("--rule", default="", help="Name of the rule that decided.")
+@click.option("--would", default="", metavar="RULE", help="Name of a rule in mode report that would have acted.")
 @click.option("--basis", default="", help="Basis of a rejection.")
 @click.option("--trunk", default="", help="Name of the trunk that the call came from.")
 @click.option("--disposition", default="", help="How the call ended: answered, rejected, busy ...; up.")
@@ -74,6 +75,7 @@ def calls(
     until: str | None,
     verdict: str | None,
     rule: str,
+    would: str,
     basis: str,
     trunk: str,
     disposition: str,
@@ -94,7 +96,11 @@ def calls(
             number=number(any_number) if any_number else "",
             caller=number(caller) if caller else "",
             callee=number(callee) if callee else "",
-            after=instant(since, now_at, zone) if since else now_at - CALL_ID_WITHIN_S if call_id or origid else None,
+            after=instant(since, now_at, zone)
+            if since
+            else now_at - CALL_ID_WITHIN_S
+            if call_id or origid or would
+            else None,
             before=instant(until, now_at, zone, late=True) if until else None,
             action=verdict or "",
             rule=rule,
@@ -110,14 +116,17 @@ def calls(
     try:
         with SqliteReading(service.database) as store:
             journal = service.journal_directory
-            found = _of_origin(store, journal, wanted, origid) if origid else _found(store, journal, wanted)
-            unknown = [] if found else list(_unknown_names(config, store, wanted))
+            if origid or would:
+                found = _by_frames(store, journal, wanted, origid, would)
+            else:
+                found = _found(store, journal, wanted)
+            unknown = [] if found else list(_unknown_names(config, store, wanted, would))
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     for what in unknown:
         click.echo(what, err=True)
     if as_json:
-        print_json([_with_signature(record, service.journal_directory) for record in found])
+        print_json([_with_frame(record, service.journal_directory) for record in found])
     else:
         _show(found, zone)
 
@@ -141,20 +150,29 @@ def _found(store: SqliteReading, journal_directory: Path, wanted: Filter) -> lis
     ]
 
 
-def _of_origin(store: SqliteReading, journal_directory: Path, wanted: Filter, origid: str) -> list[Record]:
-    """Those of a filter whose token that passed, or whose signature of ours, has this origid, by their frames."""
-    looked_at = _found(store, journal_directory, replace(wanted, limit=ORIGID_LOOKED_AT))
-    found = [record for record in looked_at if origid.lower() in _origids(record, journal_directory)]
-    if len(looked_at) == ORIGID_LOOKED_AT:
+def _by_frames(store: SqliteReading, journal_directory: Path, wanted: Filter, origid: str, would: str) -> list[Record]:
+    """Those of a filter whose frames say more: that the token that passed, or our signature, has this origid; that this
+    rule would have acted. "" for whatever it is."""
+    looked_at = _found(store, journal_directory, replace(wanted, limit=FRAMES_LOOKED_AT))
+    found = []
+    for record in looked_at:
+        kept = frames_of(journal_directory, record)
+        if (not origid or origid.lower() in _origids(kept)) and (not would or would in _reported(kept)):
+            found.append(record)
+    if len(looked_at) == FRAMES_LOOKED_AT:
         click.echo(
-            f"only the last {ORIGID_LOOKED_AT} calls were looked through; narrow them by --until or --trunk", err=True
+            f"only the last {FRAMES_LOOKED_AT} calls were looked through; narrow them by --until or --trunk", err=True
         )
     return found[: wanted.limit]
 
 
-def _origids(record: Record, journal_directory: Path) -> set[str]:
+def _reported(kept: Kept) -> Sequence[str]:
+    """The rules in mode report that would have acted, as far as the journal still has the frames of the call."""
+    return kept.verdict.reported if kept.verdict is not None else ()
+
+
+def _origids(kept: Kept) -> set[str]:
     """The origination identifiers of a call, as far as the journal still has its frames."""
-    kept = frames_of(journal_directory, record)
     texts = {str(kept.verdict.facts.get("identity.origid") or "")} if kept.verdict is not None else set()
     texts |= {
         frame.signed.origid for frame in (kept.verdict, kept.end) if frame is not None and frame.signed is not None
@@ -162,14 +180,19 @@ def _origids(record: Record, journal_directory: Path) -> set[str]:
     return {text.lower() for text in texts}
 
 
-def _with_signature(record: Record, journal_directory: Path) -> dict[str, Any]:
-    """A record for programs, with what was signed of the call, null where nothing was to be or the journal is gone."""
+def _with_frame(record: Record, journal_directory: Path) -> dict[str, Any]:
+    """A record for programs, with the rules in mode report that would have acted, and what was signed of the call, null
+    where nothing was to be; both null where the journal is gone."""
     verdict = frames_of(journal_directory, record).verdict
     signed = verdict.signed if verdict is not None else None
-    return {**asdict(record), "signed": msgspec.structs.asdict(signed) if signed is not None else None}
+    return {
+        **asdict(record),
+        "reported": list(verdict.reported) if verdict is not None else None,
+        "signed": msgspec.structs.asdict(signed) if signed is not None else None,
+    }
 
 
-def _unknown_names(config: Path, store: SqliteReading, wanted: Filter) -> Iterator[str]:
+def _unknown_names(config: Path, store: SqliteReading, wanted: Filter, would: str) -> Iterator[str]:
     """A line for each name of the filter that neither the configuration nor any call has."""
     named = load(config, SKIP)
     trunk, rule = wanted.trunk, wanted.rule
@@ -178,6 +201,10 @@ def _unknown_names(config: Path, store: SqliteReading, wanted: Filter) -> Iterat
     rules = [each.name for each in named.policy.rules]
     if rule and rule not in (*rules, *RESERVED_RULES) and not store.has_rule(rule):
         yield f"{_NO.format('rule', rule)}; {meant(rule, rules)}".rstrip("; ")
+    if would and would not in rules:
+        yield f"{_NO.format('rule', would)}; {meant(would, rules)}".rstrip("; ")
+    elif would and not any(each.report for each in named.policy.rules if each.name == would):
+        yield f"rule {would} is not in mode report now: --rule {would} finds the calls that it decides"
 
 
 def _show(found: list[Record], zone: tzinfo) -> None:

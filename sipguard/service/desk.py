@@ -50,6 +50,7 @@ class Start:
     workers: int
     modes: dict[str, str]
     peers: list[tuple[str, str, str]]
+    reported: Mapping[tuple[str, str], int] = field(default_factory=dict)
     trust: tuple[SourceState, ...] = ()
     trusted: Trusted = field(default_factory=Trusted)
     signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
@@ -73,6 +74,7 @@ class Desk:
         self._workers = start.workers
         self._modes = dict(start.modes)
         self._peers = start.peers
+        self._reported = start.reported
         self._trust = start.trust
         self._trusted = start.trusted
         self._trunks = start.trunks
@@ -116,6 +118,8 @@ class Desk:
             self._modes = dict(rest[0])
         elif what == "peers":
             self._peers = rest[0]
+        elif what == "reported":
+            self._reported = rest[0]
         elif what == "trust":
             self._trust = rest[0]
             if self._api is not None and rest[1] is not None:
@@ -196,7 +200,7 @@ class Desk:
             )
             if each is not None
         ]
-        body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust)
+        body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust, self._reported)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     async def _health(self, _: web.Request) -> web.Response:

@@ -218,12 +218,14 @@ class SlotsCollector(Collector):
         peers: Sequence[tuple[str, str, str]],
         tries: Mapping[tuple[str, str], int],
         trust: Sequence[SourceState],
+        reported: Mapping[tuple[str, str], int],
     ) -> None:
         self._scraped = scraped
         self._modes = modes
         self._peers = peers
         self._tries = tries
         self._trust = trust
+        self._reported = reported
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of the table."""
@@ -285,6 +287,14 @@ class SlotsCollector(Collector):
         for (peer, outcome), count in self._tries.items():
             tries.add_metric([peer, outcome], count)
         yield tries
+        reported = CounterMetricFamily(
+            "sipguard_reported_rules_total",
+            "calls on which a rule in mode report would have acted, by rule and the verdict that it would have given",
+            labels=["rule", "verdict"],
+        )
+        for (rule, verdict), count in self._reported.items():
+            reported.add_metric([rule, verdict], count)
+        yield reported
 
 
 def render(
@@ -293,14 +303,16 @@ def render(
     peers: Sequence[tuple[str, str, str]] = (),
     tries: Mapping[tuple[str, str], int] = MappingProxyType({}),
     trust: Sequence[SourceState] = (),
+    reported: Mapping[tuple[str, str], int] = MappingProxyType({}),
 ) -> bytes:
     """The text that Prometheus reads.
 
     `modes`: mode by trunk name, "" for all trunks. `peers`: (trunk, peer, why it is passed over or "").
     `tries`: INVITEs by peer and outcome. `trust`: how it stands with trust list and CRL.
+    `reported`: calls by rule in mode report and the verdict that it would have given.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SlotsCollector(scraped, modes, peers, tries, trust))
+    registry.register(SlotsCollector(scraped, modes, peers, tries, trust, reported))
     return generate_latest(registry)
 
 

@@ -80,6 +80,7 @@ class Supervisor:
         self._resolutions = Resolutions()
         self._trusts = Trusts()
         self._peers: list[tuple[str, str, str]] = []  # trunk, peer, why it is passed over or ""
+        self._reported: dict[tuple[str, str], int] = {}  # (rule in mode report, verdict it would have given) -> calls
         self._refusals = Refused()
         self._signers = Signers()
         self._notify = Notify()
@@ -205,6 +206,7 @@ class Supervisor:
             workers=1,
             modes=self._all_modes(),
             peers=self._peers,
+            reported=self._reported,
             trust=self._trusts.states,
             trusted=self._trusts.trusted(),
             signing=self._desk_keys(),
@@ -253,6 +255,9 @@ class Supervisor:
             self._note_trust(*rest)
         elif what == "peers":
             self._note_peers(rest[0])
+        elif what == "reported":
+            self._reported = rest[0]
+            self._desk.tell("reported", self._reported)
         elif what == "refused":
             self._refusals.take(rest[0])
         elif what == "ready":

@@ -115,6 +115,7 @@ class Worker:
         for query, answer, age_s in start.resolved:
             self._engine.control(Resolved(query, answer, age_s), self._driver.clock())
         self._told_peers: list[tuple[str, str, str]] = []
+        self._told_reported: dict[tuple[str, str], int] = {}
         self._recover(left)
 
     def _recover(self, left: Left) -> None:
@@ -310,7 +311,7 @@ class Worker:
         """Publishes levels once a second; what breaks of that keeps nothing else from being published."""
         while True:
             await asyncio.sleep(SAMPLE_S)
-            for step in (self._second, self._tell_refused, self._publish, self._sweep):
+            for step in (self._second, self._tell_refused, self._tell_reported, self._publish, self._sweep):
                 self._driver.safely(step)
 
     def _second(self) -> None:
@@ -347,6 +348,13 @@ class Worker:
         if states != self._told_peers:
             self._told_peers = states
             self._channel.send("peers", states)
+
+    def _tell_reported(self) -> None:
+        """On how many calls rules in mode report would have acted, where that has changed."""
+        reported = self._engine.reported
+        if reported != self._told_reported:
+            self._told_reported = dict(reported)
+            self._channel.send("reported", self._told_reported)
 
     def _tell_if_drained(self) -> None:
         if not self._engine.calls:

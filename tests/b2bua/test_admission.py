@@ -14,7 +14,7 @@ from sipguard.b2bua.commands import Fetch
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
 from sipguard.screening.listspec import ListSpec
-from sipguard.screening.policy.model import LabelSpec, OneOf, Policy, Redress, Rule
+from sipguard.screening.policy.model import AllOf, LabelSpec, OneOf, Policy, Redress, Rule
 from sipguard.screening.ruleset import Overload
 from sipguard.screening.trunk import Limits, Peer, Trunk
 from tests.pki import Holder, Pki, identity_value, passport
@@ -292,6 +292,16 @@ def test_reload_while_waiting_asks_the_old_lists(trusting: Play, leaf: Holder, s
 
 
 # ------------------------------------------------------------------------------------------ modes
+
+
+def test_rules_in_mode_report_are_counted_with_the_verdict_that_they_would_have_given(play: Play) -> None:
+    noticed = Rule("noticed", AllOf(()), tags=("noticed",), continues=True, report=True)
+    book = play(noticed, replace(BLOCKED, report=True), lists=(BLOCK_LIST,))
+    for _ in range(2):
+        assert book.a.invite() == ["b INVITE"]
+        ends_busy(book)
+    assert list(book.of(frames.VerdictFrame)[0].reported) == ["noticed", BLOCKED.name]
+    assert book.engine.reported == {("noticed", "allow"): 2, (BLOCKED.name, "reject"): 2}
 
 
 def test_report_mode(play: Play) -> None:

@@ -22,12 +22,13 @@ from sipguard.store.sqlite import SqliteStore
 from tests.records import samples
 
 RULE = {"name": "spam", "when": {"trunk.kind": "interconnect"}, "label": {"prefix": "SPAM "}}
+QUIET = {"name": "quiet", "when": {"trunk.kind": "gateway"}, "reject": "contract", "mode": "report"}
 CONFIG = {
     "site": "dc1",
     "node": "n1",
     "listeners": {"main": {"address": "127.0.0.1"}},
     "trunks": {"core": {"kind": "interconnect", "peers": ["127.0.0.1:5070"]}},
-    "policy": {"rules": [RULE]},
+    "policy": {"rules": [RULE, QUIET]},
     "journal": {"directory": "journal"},
     "records": {"database": "calls.db"},
 }
@@ -85,8 +86,14 @@ def test_what_no_call_can_have_is_refused(config: Path, options: tuple[str, ...]
     [
         (("--trunk", "nix"), "no trunk 'nix' in the configuration, nor in any call that is kept; known are core"),
         (("--trunk", "cor"), "did you mean core?"),
-        (("--rule", "nosuch"), "no rule 'nosuch' in the configuration, nor in any call that is kept; known are spam"),
+        (
+            ("--rule", "nosuch"),
+            "no rule 'nosuch' in the configuration, nor in any call that is kept; known are quiet, spam",
+        ),
         (("--trunk", "core", "--rule", "spam"), ""),
+        (("--would", "quiet"), ""),
+        (("--would", "quit"), "did you mean quiet?"),
+        (("--would", "spam"), "rule spam is not in mode report now: --rule spam finds"),
         (("--rule", "bypass"), ""),
         (("--trunk", "carrier-a", "--rule", "dno", "--basis", "contract"), ""),
     ],
@@ -190,5 +197,36 @@ def test_calls_are_found_by_the_origid_of_what_came_or_of_ours(config: Path, tmp
 
 
 def test_an_origid_is_looked_for_in_so_many_calls(config: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(sys.modules["sipguard.cli.calls"], "ORIGID_LOOKED_AT", 2)
+    monkeypatch.setattr(sys.modules["sipguard.cli.calls"], "FRAMES_LOOKED_AT", 2)
     assert "only the last 2 calls were looked through" in asked(config, "calls", "--origid", "x").stderr
+
+
+def test_calls_are_found_by_rules_that_would_have_acted(config: Path, tmp_path: Path) -> None:
+    at = time.time() - 50.0
+
+    async def fill() -> None:
+        store, batch = SqliteStore(tmp_path / "calls.db"), Batch()
+        writer = Writer(tmp_path / "journal" / "1", MIN_SEGMENT_BYTES)
+        for frame in (
+            samples.verdict("one", at, reported=["quiet"], facts={"identity.origid": "o-1"}),
+            samples.verdict("two", at - 1.0, reported=["gone", "quiet"], trunk="core"),
+            samples.verdict("none", at),
+        ):
+            batch.add("1", *writer.append(encode(frame)), frame)
+        writer.close()
+        await store.load(batch)
+        await store.close()
+
+    asyncio.run(fill())
+
+    def found(*options: str) -> list[str]:
+        return [row["decision_id"] for row in json.loads(asked(config, "calls", "--json", *options).stdout)]
+
+    assert found("--would", "quiet") == ["one", "two"]
+    assert found("--would", "gone") == ["two"]
+    assert found("--would", "quiet", "--trunk", "core") == ["two"]
+    assert found("--would", "quiet", "--origid", "o-1") == ["one"]
+    assert found("--would", "quiet", "--limit", "1") == ["one"]
+    rows = {row["decision_id"]: row["reported"] for row in json.loads(asked(config, "calls", "--json").stdout)}
+    assert (rows["one"], rows["two"], rows["none"]) == (["quiet"], ["gone", "quiet"], [])
+    assert rows["over"] is None, "its journal is gone"

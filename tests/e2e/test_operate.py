@@ -151,6 +151,18 @@ def test_report_decides_and_lets_pass(own: Product, calls: Calls) -> None:
     assert own.metric("sipguard_reported_calls_total") == 1
 
 
+def test_a_rule_in_mode_report_is_counted_and_found(own: Product, calls: Calls) -> None:
+    before = own.config["policy"]
+    own.write(policy={**before, "rules": [{**_blocks_all(), "mode": "report"}, *before["rules"]]})
+    assert own.command("reload").returncode == 0
+    assert calls.status() == 200
+    wait_for(lambda: "sipguard_reported_rules_total{" in own.get("/metrics")[1], "the rule is counted")
+    assert own.metric("sipguard_reported_rules_total", rule="closed", verdict="reject") == 1
+    (row,) = own_rows(own, 1)
+    assert (row["action"], row["reported"]) == ("allow", ["closed"])
+    assert [each["decision_id"] for each in own.answer("calls", "--would", "closed")] == [row["decision_id"]]
+
+
 def test_bypass_forwards_untouched(own: Product, calls: Calls, hop: NextHop) -> None:
     labelled = "+12025550171"
     own.answer("mode", "bypass")

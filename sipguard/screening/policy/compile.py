@@ -84,6 +84,7 @@ class CompiledPolicy:
         "steps",  # those that can match on this trunk; each has a test
         "trunk_name",
         "unscreened",  # Verdict where a check failed that must not
+        "would",  # dict: name of a rule in mode report -> the action of its verdict, if it were in force
     )
 
     def __init__(self, trunk_name: str, rules: tuple[CompiledRule, ...], default: Verdict, unscreened: Verdict) -> None:
@@ -100,6 +101,7 @@ class CompiledPolicy:
                 asked.update(dict.fromkeys(rule.checks))
         self.steps = steps
         self.checks = tuple(asked)
+        self.would = {rule.name: rule.verdict.action for rule in steps if rule.report}
 
 
 def compile_policy(policy: Policy, trunk: Trunk, costs: Mapping[str, int]) -> CompiledPolicy:
