@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 import pickle
 import time
+from dataclasses import fields
 from pathlib import Path
+from typing import Any
 
 import pytest
 from cryptography.hazmat.primitives.serialization import BestAvailableEncryption, Encoding, PrivateFormat
@@ -16,7 +18,7 @@ from sipguard.service.doctor import files
 from sipguard.service.doctor import signers as doctor_signers
 from sipguard.service.doctor.examination import case_of
 from sipguard.service.signers import Signers, line
-from sipguard.settings import READ, Loaded, load
+from sipguard.settings import READ, Config, Loaded, Service, load
 from sipguard.settings.build import written
 from sipguard.settings.signing import Unusable, read_key
 from sipguard.stir.revocation import Crl, read_crl
@@ -367,3 +369,14 @@ def test_settings_are_named_as_they_are_written() -> None:
     assert [written(each) for each in names] == [
         "api.port", "api.attest_at_most", "records.database", "records.interval", "journal.segment_size", "site",
     ]  # fmt: skip
+
+
+def test_all_that_waits_for_a_restart_is_named_by_a_key_that_there_is() -> None:
+    """`written` for each member of Service that a reload compares."""
+    whole = {"fetch", "dns", "trust", "anchors", "verification", "hep"}  # parts of their own, taken up by a reload
+    for field in fields(Service):
+        if field.name not in whole:
+            shape: Any = Config
+            for key in written(field.name).split("."):
+                assert key in shape.model_fields, field.name
+                shape = shape.model_fields[key].annotation

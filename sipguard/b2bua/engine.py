@@ -554,9 +554,13 @@ class Engine:
         return self.peers.states(self.ruleset.trunks, clock.now)
 
     def _signer_levels(self, unix_at: float) -> None:
-        """How many signers can sign now, how many that trunks name cannot, and how long the first of them still can."""
+        """How many signers can sign now, how many that are configured cannot, and how long the first of them still can.
+
+        Those too that sign over HTTP only.
+        """
         usable = {name: each for name, each in self.signers.items() if each.valid_at(unix_at)}
-        named = {trunk.sign.signer for trunk in self.ruleset.trunks.values() if trunk.sign is not None}
+        trunks = self.ruleset.trunks.values()
+        named = self.ruleset.signer_names | {trunk.sign.signer for trunk in trunks if trunk.sign is not None}
         counts = self.counts
         counts[INDEX["signers_usable"]] = len(usable)
         counts[INDEX["signers_unusable"]] = len(named - usable.keys())

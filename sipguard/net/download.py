@@ -7,23 +7,20 @@ Must not: judge what came, put a password or a token into an error.
 
 from __future__ import annotations
 
-import asyncio
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
-import aiohttp
 import msgspec
 
-from sipguard.net.address import AddressRefused, CheckedResolver, Networks, refused_literal
+from sipguard.net.address import CheckedResolver, Networks, refused_literal
+from sipguard.net.answer import NoAnswer, Request, answer_of, client_of
 from sipguard.net.errors import NetError
 from sipguard.net.tls import trusting
 
 DEADLINE_S: Final = 30.0  # for one answer, name resolution included
 ANSWER_LIMIT: Final = 64 * 1024  # octets of an answer to a login
-_CHUNK: Final = 64 * 1024
-_AGENT: Final = {"User-Agent": "sipguard", "Accept-Encoding": "identity"}
 
 
 class DownloadError(NetError):
@@ -125,47 +122,11 @@ async def _ask(
         raise DownloadError("url_refused", "only https")
     if refused_literal(parts.hostname, guard.allow_networks):
         raise DownloadError("address_refused")
+    request = Request(url, limit, guard.deadline_s, method, headers, body)
     try:
-        async with asyncio.timeout(guard.deadline_s), _client(guard) as client:
-            sent = {**_AGENT, **headers}
-            async with client.request(method, url, headers=sent, data=body, allow_redirects=False) as response:
-                return await _body(response, limit)
-    except TimeoutError:
-        raise DownloadError("timeout", f"{guard.deadline_s:g} s") from None
-    except aiohttp.ClientSSLError as error:
-        raise DownloadError("tls", str(error)) from None
-    except aiohttp.ClientConnectorDNSError as error:
-        if isinstance(error.os_error, AddressRefused):
-            raise DownloadError("address_refused", str(error.os_error)) from None
-        raise DownloadError("dns", str(error.os_error)) from None
-    except aiohttp.ClientConnectorError as error:
-        raise DownloadError("connect", error.os_error.strerror or "") from None
-    except (aiohttp.ClientError, ValueError) as error:
-        raise DownloadError("http", type(error).__name__) from None
+        async with client_of(trusting(guard.ca_file), CheckedResolver(guard.allow_networks)) as client:
+            return (await answer_of(client, request)).octets
+    except NoAnswer as error:
+        raise DownloadError(error.reason, error.detail) from None
     except OSError as error:  # the file of authorities
         raise DownloadError("ca_file", error.strerror or str(error)) from None
-
-
-def _client(guard: Guard) -> aiohttp.ClientSession:
-    connector = aiohttp.TCPConnector(
-        ssl=trusting(guard.ca_file), resolver=CheckedResolver(guard.allow_networks), use_dns_cache=False
-    )
-    return aiohttp.ClientSession(
-        connector=connector, cookie_jar=aiohttp.DummyCookieJar(), auto_decompress=False, trust_env=False
-    )
-
-
-async def _body(response: aiohttp.ClientResponse, limit: int) -> bytes:
-    if 300 <= response.status < 400:
-        raise DownloadError("redirect")
-    if response.status != 200:
-        raise DownloadError("http_status", str(response.status))
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise DownloadError("encoding")
-    octets = bytearray()
-    async for chunk in response.content.iter_chunked(_CHUNK):
-        octets += chunk
-        if len(octets) > limit:
-            response.close()
-            raise DownloadError("too_large", f"more than {limit} octets")
-    return bytes(octets)

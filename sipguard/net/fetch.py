@@ -22,7 +22,8 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from sipguard.net.address import AddressRefused, CheckedResolver, Networks, refused_literal
+from sipguard.net.address import CheckedResolver, Networks, refused_literal
+from sipguard.net.answer import NoAnswer, Request, answer_of, client_of
 from sipguard.net.disk import Copy, Disk
 from sipguard.net.errors import NetError
 from sipguard.net.tls import trusting
@@ -34,20 +35,17 @@ REASONS: Final = (
     "x5u_tls", "x5u_http", "x5u_http_status", "x5u_redirect", "x5u_encoding", "x5u_content_type", "x5u_too_large",
     "x5u_not_pem", "x5u_fetcher_closed",
 )  # fmt: skip
+_HOSTS_FAULT: Final = frozenset({"timeout", "dns", "connect", "tls", "http"})  # of answer.REASONS
 LIFETIME_LIMIT_S: Final = 366 * 24 * 3600.0
 HOSTS_LIMIT: Final = 4096  # hosts whose state is kept
 KNOWN_LIMIT: Final = 20_000
 UNKEPT_LIMIT: Final = 256
 TROUBLED: Final = 200
 THREADS: Final = 32  # that wait for name servers
-HEADERS_LIMIT: Final = 64
 TYPE_LIMIT: Final = 64
-_CHUNK: Final = 16 * 1024
 _BEGIN: Final = b"-----BEGIN CERTIFICATE-----"
 _HEADERS: Final = {
     "Accept": "application/pem-certificate-chain, application/x-pem-file;q=0.5, */*;q=0.1",
-    "Accept-Encoding": "identity",
-    "User-Agent": "sipguard",
 }
 WANTED_TYPE: Final = "application/pem-certificate-chain"
 _REFUSED_TYPES: Final = (
@@ -301,7 +299,7 @@ class CertificateFetcher:
         """The same, reported to the circuit breaker: any answer below 500 shows a host that works."""
         began_at = _now()
         try:
-            fetched = await self._by_deadline(url)
+            fetched = await self._ask(url)
         except FetchError as error:
             state.failures += 1
             state.trouble = error.reason
@@ -328,74 +326,29 @@ class CertificateFetcher:
             found = self._hosts[host] = _Host(self._settings)
         return found
 
-    async def _by_deadline(self, url: str) -> Fetched:
-        try:
-            async with asyncio.timeout(self._settings.deadline_s):
-                return await self._ask(url)
-        except TimeoutError:
-            raise FetchError("x5u_timeout", hosts_fault=True) from None
-        except aiohttp.ClientSSLError:
-            raise FetchError("x5u_tls", hosts_fault=True) from None
-        except aiohttp.ClientConnectorDNSError as error:
-            if isinstance(error.os_error, AddressRefused):
-                raise FetchError("x5u_address_refused") from None
-            raise FetchError("x5u_dns", hosts_fault=True) from None
-        except aiohttp.ClientConnectorError:
-            raise FetchError("x5u_connect", hosts_fault=True) from None
-        except (aiohttp.ClientError, ValueError):
-            raise FetchError("x5u_http", hosts_fault=True) from None
-
     async def _ask(self, url: str) -> Fetched:
-        """One GET without redirects. Raises FetchError, TimeoutError and the errors of aiohttp."""
+        """One GET. Raises FetchError."""
         if self._client is None:
-            self._client = self._new_client()
-        async with self._client.get(url, allow_redirects=False, headers=_HEADERS) as response:
-            _require_usable(response)
-            octets = await self._body(response)
-            if _BEGIN not in octets:
-                raise FetchError("x5u_not_pem")
-            stated = response.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:TYPE_LIMIT]
-            return Fetched(octets, lifetime(response.headers), type=stated if stated != WANTED_TYPE else "")
-
-    async def _body(self, response: aiohttp.ClientResponse) -> bytes:
-        limit = self._settings.body_limit
-        octets = bytearray()
-        async for chunk in response.content.iter_chunked(_CHUNK):
-            octets += chunk
-            if len(octets) > limit:
-                response.close()
-                raise FetchError("x5u_too_large")
-        return bytes(octets)
-
-    def _new_client(self) -> aiohttp.ClientSession:
-        connector = aiohttp.TCPConnector(
-            ssl=self._tls,
-            resolver=CheckedResolver(self._settings.allow_networks, lambda host: self._class_of(host).threads),
-            use_dns_cache=False,  # each connection goes to an address that was checked for it
-            limit=0,
-        )
-        return aiohttp.ClientSession(
-            connector=connector,
-            cookie_jar=aiohttp.DummyCookieJar(),
-            auto_decompress=False,
-            trust_env=False,
-            max_headers=HEADERS_LIMIT,
-        )
+            resolver = CheckedResolver(self._settings.allow_networks, lambda host: self._class_of(host).threads)
+            self._client = client_of(self._tls, resolver, limit=0)
+        request = Request(url, self._settings.body_limit, self._settings.deadline_s, headers=_HEADERS)
+        try:
+            answer = await answer_of(self._client, request, _require_other_type)
+        except NoAnswer as error:
+            fault = error.reason in _HOSTS_FAULT or error.status >= 500
+            raise FetchError(f"x5u_{error.reason}", hosts_fault=fault) from None
+        if _BEGIN not in answer.octets:
+            raise FetchError("x5u_not_pem")
+        stated = answer.headers.get("Content-Type", "").partition(";")[0].strip().lower()[:TYPE_LIMIT]
+        return Fetched(answer.octets, lifetime(answer.headers), type=stated if stated != WANTED_TYPE else "")
 
 
 _now: Final = time.monotonic
 _unix: Final = time.time
 
 
-def _require_usable(response: aiohttp.ClientResponse) -> None:
-    """Raises FetchError for what is no plain 200 with a body that may be a certificate chain."""
-    status = response.status
-    if 300 <= status < 400:
-        raise FetchError("x5u_redirect")
-    if status != 200:
-        raise FetchError("x5u_http_status", hosts_fault=status >= 500)
-    if response.headers.get("Content-Encoding", "identity").lower() != "identity":
-        raise FetchError("x5u_encoding")
+def _require_other_type(response: aiohttp.ClientResponse) -> None:
+    """Raises FetchError for a body that cannot be a certificate chain."""
     if response.content_type.lower().startswith(_REFUSED_TYPES):
         raise FetchError("x5u_content_type")
 

@@ -81,6 +81,7 @@ class Ruleset(_Snapshot):
     )  # name of the trunk that calls come from -> where they leave
     ways: Mapping[str, Way] = field(default_factory=dict)  # name of a trunk -> the way by it alone
     signers: Mapping[str, Signer] = field(default_factory=dict)  # as they were when it was opened
+    signer_names: frozenset[str] = frozenset()  # of all that are configured, also those whose keys cannot be used
     attestations: Mapping[str, Attestation] = field(default_factory=dict)  # name of a trunk with `sign`
     marks: frozenset[str] = ATTESTING  # headers that only sipguard may write
 
@@ -110,6 +111,7 @@ class Ruleset(_Snapshot):
             routes={name: RouteTable(trunk, plain.trunks) for name, trunk in plain.trunks.items()},
             ways={name: Way([trunk]) for name, trunk in plain.trunks.items()},
             signers=signers or {},
+            signer_names=frozenset(plain.signers),
             attestations={
                 name: Attestation(trunk, trunk.sign, costs)
                 for name, trunk in plain.trunks.items()

@@ -26,6 +26,7 @@ from sipguard.service import logs
 from sipguard.service.api import Api
 from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.channel import Channel
+from sipguard.service.door import of_pages
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import CONTENT_TYPE, DeskSlots, render, scrape
 from sipguard.service.signatures import Limits, Signatures
@@ -131,14 +132,11 @@ class Desk:
         elif what == "trunks" and self._api is not None:
             self._api.use_trunks(rest[0])
 
-    async def _serve(self) -> web.AppRunner | None:
+    async def _serve(self) -> web.ServerRunner | None:
         """Metrics and health; without them everything else goes on."""
         if not self._port:
             return None
-        app = web.Application()
-        app.router.add_get("/metrics", self._metrics)
-        app.router.add_get("/healthz", self._health)
-        runner = web.AppRunner(app, access_log=None, auto_decompress=False, lingering_time=0.0)
+        runner = web.ServerRunner(of_pages({"/metrics": self._metrics, "/healthz": self._health}))
         await runner.setup()
         try:
             await web.TCPSite(runner, self._address, self._port).start()
@@ -187,7 +185,7 @@ class Desk:
         )
         return Signatures(limits, self._signing, lambda kind: slots.add(f"api_{kind}"))
 
-    async def _metrics(self, _: web.Request) -> web.Response:
+    def _metrics(self) -> web.Response:
         scraped = [
             each
             for each in (
@@ -203,7 +201,7 @@ class Desk:
         body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust, self._reported)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
-    async def _health(self, _: web.Request) -> web.Response:
+    def _health(self) -> web.Response:
         """200 while the worker publishes its levels; a load balancer may rely on it."""
         worker = scrape("worker", "worker-0", self._run_directory / "worker-0.slots")
         ok = worker is not None and bool(worker.slots.text)

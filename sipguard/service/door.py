@@ -7,7 +7,7 @@ Must not: inflate a body, wait for a head without a deadline, read a body that n
 from __future__ import annotations
 
 import asyncio
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
 from aiohttp import web
@@ -62,6 +62,24 @@ class Door(web.Server):
     ) -> web.BaseRequest:
         loop = asyncio.get_running_loop()
         return web.BaseRequest(message, payload, protocol, writer, task, loop, client_max_size=self._body_limit)
+
+
+def of_pages(pages: Mapping[str, Callable[[], web.Response]]) -> Door:
+    """Serves pages by their paths to whoever gets them; what else is asked is 404 or 405, its body unread."""
+
+    async def answered(request: web.BaseRequest) -> web.Response:
+        page = pages.get(request.path)
+        if page is None:
+            found = web.Response(status=404)
+        elif request.method not in ("GET", "HEAD"):
+            found = web.Response(status=405, headers={"Allow": "GET, HEAD"})
+        else:
+            found = page()
+        if request.body_exists:
+            found.force_close()
+        return found
+
+    return Door(answered, 0)
 
 
 async def body_of(request: web.BaseRequest) -> bytes:

@@ -279,7 +279,7 @@ METRICS: Final = (
         "sipguard_refused_credentials_total", COUNTER, "credentials_refused", "credentials of trunks that were refused"
     ),
     _one("sipguard_signers_usable", GAUGE, "signers_usable", "signers whose certificate is valid now"),
-    _one("sipguard_signers_unusable", GAUGE, "signers_unusable", "signers of trunks that cannot sign now"),
+    _one("sipguard_signers_unusable", GAUGE, "signers_unusable", "signers that cannot sign now, those for HTTP too"),
     _one("sipguard_signers_revoked", GAUGE, "signers_revoked", "signers whose certificate the CRL in force names"),
     _one("sipguard_signer_left_seconds", GAUGE, "signer_left_s", "until the first certificate of a signer expires"),
     _one("sipguard_calls_active", GAUGE, "calls_active", "calls now"),

@@ -506,9 +506,10 @@ class Supervisor:
             for field in fields(Service)
             if field.name not in taken and getattr(service, field.name) != getattr(self._service, field.name)
         ]
-        return [
-            f"{self._path}: warning: {written(name)} changed; it takes effect at the next start" for name in changed
-        ]
+        told = [written(name) for name in changed]
+        if self._service.api_token_file and service.fetch != self._service.fetch:
+            told.append("identity.fetch of api")  # calls take it up
+        return [f"{self._path}: warning: {each} changed; it takes effect at the next start" for each in told]
 
     async def _rollback(self) -> dict[str, Any]:
         """Takes up the Ruleset before the present one."""

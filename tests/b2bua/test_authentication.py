@@ -2,16 +2,18 @@
 
 from __future__ import annotations
 
+from dataclasses import replace
 from datetime import UTC, datetime
 from typing import Any
 
 import pytest
 
 from sipguard.b2bua import frames
-from sipguard.b2bua.commands import Rekey
+from sipguard.b2bua.commands import Rekey, Reload
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.model import AllOf, Condition, OneOf, Rule
-from sipguard.screening.trunk import AttestRule, SignRules
+from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.trunk import AttestRule, SignerFiles, SignRules
 from sipguard.stir import identity, passport, signing
 from sipguard.stir.passport import Passport
 from sipguard.stir.signer import read as read_signer
@@ -344,6 +346,17 @@ def test_a_signer_without_key_costs_the_signature_only(play: Play) -> None:
     book = signing_book(play, signers={})
     assert tokens(forwarded(book)) == []
     assert signed(book).why == "no_signer"
+
+
+def test_signers_that_no_trunk_names_are_counted_too(play: Play) -> None:
+    """They sign over HTTP. One with an expired certificate, and one whose key cannot be read, cannot."""
+    old, new = PKI.leaf(days=5), PKI.leaf()
+    book = play()
+    files = dict.fromkeys(("old", "new", "absent"), SignerFiles("a.pem", "a.key", URL))
+    keys = {"old": read_signer("old", URL, old.pem, old.key_pem), "new": read_signer("new", URL, new.pem, new.key_pem)}
+    book.control(Reload(Ruleset.open(replace(book.plain, signers=files), None, keys)))
+    book.second()
+    assert (book.count("signers_usable"), book.count("signers_unusable")) == (1, 2)
 
 
 def test_nothing_is_signed_with_a_certificate_that_has_expired(play: Play) -> None:

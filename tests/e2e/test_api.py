@@ -129,3 +129,21 @@ def test_keys_that_change_are_taken_up_over_http(make_product: MakeProduct, sign
     require_verified(signed(port), certified)
     assert product.command("reload").returncode == 0
     require_verified(signed(port), certified)
+
+
+def test_a_reload_names_what_of_the_api_waits_for_a_restart(make_product: MakeProduct, signer: Signer) -> None:
+    port, other = free_port(), free_port()
+    product = make_product(start=False, api={"token": "api.token", "port": port}, identity=signer.identity())
+    secret = product.directory / "api.token"
+    secret.write_text("open sesame\n")
+    secret.chmod(0o600)
+    product.start()
+    fetch = {**product.config["identity"]["fetch"], "per_host": 3}
+    product.write(api={"token": "api.token", "port": other}, identity={**product.config["identity"], "fetch": fetch})
+    done = product.command("reload")
+    assert done.returncode == 0
+    said = done.stdout + done.stderr
+    assert "warning: api.port changed; it takes effect at the next start" in said
+    assert "warning: identity.fetch of api changed; it takes effect at the next start" in said
+    value = identity_value(passport(CALLER, CALLEE, signer.leaf.key, signer.x5u), signer.x5u)
+    assert ask(port, "open sesame", value)["verstat"]

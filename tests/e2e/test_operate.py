@@ -11,12 +11,14 @@ import subprocess
 import sys
 import tarfile
 import time
+from contextlib import ExitStack
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from sipguard import __version__
+from sipguard.service.door import CONNECTIONS
 from tests.e2e.calls import BLOCKED, CALLEE, CALLER, Calls, own_rows
 from tests.e2e.conftest import MakeProduct
 from tests.e2e.product import ROOT, Product, wait_for
@@ -325,3 +327,23 @@ def test_top_in_a_terminal_ends_by_an_interrupt(own: Product) -> None:
     process.send_signal(signal.SIGINT)
     assert process.wait(10) == 0
     os.close(ours)
+
+
+def test_the_port_of_the_metrics_has_so_many_connections(own: Product) -> None:
+    address = ("127.0.0.1", int(own.config["metrics"]["port"]))
+    with ExitStack() as held:
+        for _ in range(CONNECTIONS):
+            held.enter_context(socket.create_connection(address, 5.0))
+        one_more = held.enter_context(socket.create_connection(address, 5.0))
+        try:
+            assert one_more.recv(1) == b"", "closed at once"
+        except ConnectionResetError:
+            pass
+    wait_for(lambda: _is_healthy(own), "there is room again")
+
+
+def _is_healthy(product: Product) -> bool:
+    try:
+        return product.get("/healthz")[0] == 200
+    except OSError:  # no room for this connection
+        return False

@@ -80,6 +80,25 @@ async def test_connections_are_limited(server: DoorServer, monkeypatch: pytest.M
     assert found.startswith(b"HTTP/1.1 401 ")
 
 
+@pytest.mark.parametrize(
+    ("method", "path", "status", "text"),
+    [
+        ("GET", "/metrics", 200, "counts"),
+        ("GET", "/metrics?a=b", 200, "counts"),
+        ("HEAD", "/metrics", 200, ""),
+        ("GET", "/", 404, ""),
+        ("POST", "/metrics", 405, ""),
+    ],
+)
+async def test_pages_are_behind_a_door_too(method: str, path: str, status: int, text: str) -> None:
+    pages = {"/metrics": lambda: web.Response(text="counts")}
+    async with (
+        TestClient(DoorServer(doors.of_pages(pages))) as client,
+        client.request(method, path, data=b"x" if method == "POST" else None) as answer,
+    ):
+        assert (answer.status, await answer.text()) == (status, text)
+
+
 async def test_a_request_of_its_time_outlives_the_deadline_of_the_head(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(doors, "HEAD_S", 0.01)
     deadline = asyncio.Event()

@@ -19,6 +19,7 @@ STATUS = {
     if isinstance(kind, type) and issubclass(kind, errors.StirError)
 }
 STATUS["FetchError"] = errors.BadIdentityInfo.status  # net/fetch; call control makes a BadIdentityInfo of it
+STATUS["NoAnswer"] = STATUS["FetchError"]  # net/answer; net/fetch makes a FetchError of it
 # not raised: set by the check, by `evaluate` and by `diversion`
 ELSEWHERE = {"passed", "identity_missing", "not_verified", *diversion.REASONS}
 
@@ -58,7 +59,9 @@ def sources() -> Iterator[tuple[Path, str, str]]:
     for folder in ("stir", "screening/verification", "net", "cli", "service", "settings"):
         for file in sorted((ROOT / folder).rglob("*.py")):
             for kind, reason in given(ast.parse(file.read_text())):
-                if kind or folder in ("stir", "screening/verification"):
+                if kind == "NoAnswer":
+                    yield file, kind, f"x5u_{reason}"
+                elif kind or folder in ("stir", "screening/verification"):
                     yield file, kind, reason
     check = ROOT / "screening" / "checks" / "identity.py"
     yield from ((check, kind, reason) for kind, reason in given(ast.parse(check.read_text())))
