@@ -8,7 +8,9 @@ given.
 from __future__ import annotations
 
 from collections.abc import Mapping
+from functools import lru_cache
 from typing import Final
+from urllib.parse import quote
 
 from sipguard.screening.finding import FactValue
 
@@ -29,6 +31,7 @@ REPORT: Final = "report"
 BYPASS: Final = "bypass"
 MODES: Final = (ENFORCE, REPORT, BYPASS)
 
+FACT_LIMIT: Final = 512  # characters of a fact in a template: a message must fit a datagram, an x5u must not be cut
 DECISION_ID: Final = "{id}"  # stands in header lines where the id of the decision belongs
 
 
@@ -52,7 +55,7 @@ class Label:
 
     def header_lines(self, facts: Mapping[str, FactValue], decision_id: str) -> list[str]:
         """The header lines of this label, without CRLF; a fact that is not known is written as nothing."""
-        return [f"{name}: {filled(template, facts, decision_id)}" for name, template in self.headers]
+        return [f"{name}: {filled(template, facts, decision_id, header=True)}" for name, template in self.headers]
 
 
 class Redirect:
@@ -119,19 +122,67 @@ class Verdict:
         return [line.replace(DECISION_ID, decision_id) for line in self.headers]
 
 
-def filled(template: str, facts: Mapping[str, FactValue], decision_id: str) -> str:
+def filled(template: str, facts: Mapping[str, FactValue], decision_id: str, header: bool = False) -> str:
     """`template` with each `{fact}` replaced by its value (sets joined by commas), `{id}` by the decision id.
 
-    Octets that would end a header line are dropped: facts may hold what the caller wrote.
+    Facts may hold what the caller wrote: of each value FACT_LIMIT printable characters are taken. In a header value
+    they end no quoted string, URI, parameter or list that the template has begun (RFC 3261 §25.1).
     """
     if "{" not in template:
         return template
-    head, *rest = template.split("{")
+    head, pieces = _pieces(template)
     parts = [head]
+    for name, place, text in pieces:
+        value = decision_id if name == "id" else facts.get(name)
+        if value is not None:
+            values = value if isinstance(value, tuple) else (str(value),)
+            parts.append(_written(values, place if header else _ANYWHERE))
+        parts.append(text)
+    return "".join(parts)
+
+
+_ANYWHERE: Final = ""
+_QUOTED: Final = "quoted"
+_BRACKETED: Final = "bracketed"  # a URI
+_BARE: Final = "bare"
+_UNBARED: Final = str.maketrans({'"': "'", "\\": " ", "<": " ", ">": " ", ";": " ", ",": " "})
+
+
+def _written(values: tuple[str, ...], place: str) -> str:
+    """What is written of a fact at a place of a template."""
+    if place == _BARE:
+        values = tuple([value.translate(_UNBARED) for value in values])
+    text = "".join([char for char in ",".join(values)[:FACT_LIMIT] if char.isprintable()])
+    if place == _QUOTED:
+        return text.replace("\\", "\\\\").replace('"', '\\"')
+    return quote(text, safe=":/?#[]@!$&'()*+,;=%") if place == _BRACKETED else text
+
+
+@lru_cache(maxsize=1024)
+def _pieces(template: str) -> tuple[str, tuple[tuple[str, str, str], ...]]:
+    """Its text before the first brace; then for each (name in braces, place of it, text behind it)."""
+    head, *rest = template.split("{")
+    place = _place_behind(head, _BARE)
+    pieces = []
     for piece in rest:
         name, _, text = piece.partition("}")
-        value = decision_id if name == "id" else facts.get(name)
-        if isinstance(value, tuple):
-            value = ",".join(value)
-        parts += ["" if value is None else str(value), text]
-    return "".join(char for char in "".join(parts) if char >= " " and char != "\x7f")
+        pieces.append((name, place, text))
+        place = _place_behind(text, place)
+    return head, tuple(pieces)
+
+
+def _place_behind(text: str, place: str) -> str:
+    """Where in a header value one is behind `text` that began at `place`."""
+    escaped = False
+    for char in text:
+        if place == _QUOTED:
+            if char == '"' and not escaped:
+                place = _BARE
+            escaped = char == "\\" and not escaped
+        elif char == '"' and place == _BARE:
+            place = _QUOTED
+        elif char == "<":
+            place = _BRACKETED
+        elif char == ">":
+            place = _BARE
+    return place

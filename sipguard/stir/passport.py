@@ -12,7 +12,7 @@ import re
 from base64 import urlsafe_b64encode
 from binascii import Error as Base64Error
 from functools import lru_cache
-from typing import TYPE_CHECKING, Final
+from typing import TYPE_CHECKING, Final, TypeGuard
 
 import msgspec
 from cryptography.exceptions import InvalidSignature
@@ -54,13 +54,18 @@ TYPES: Final = ("", "shaken", "div", "rph", "rcd")  # ppt values whose claims ar
 _ES256: Final = ECDSA(SHA256())
 _STRINGS: Final = re.compile(rb""""[^"\\]*+(?:\\.[^"\\]*+)*+"?""", re.DOTALL)  # of JSON, ended or not
 _NO_BRACKETS: Final = bytes(octet for octet in range(256) if octet not in b"[]{}")
+_UUID: Final = frozenset("0123456789abcdefABCDEF-")
+LEVELS: Final = ("A", "B", "C")  # of attestation (RFC 8588 §4)
 _CANONICAL: Final = frozenset("0123456789#*")
 _HEADERS: Final = 1024  # kept as read: those of one signer are all alike
 _SIGNATURE_LENGTH: Final = 86  # characters of base64url for the 64 octets of r || s (RFC 7518 §3.4)
 
 
 class Passport:
-    """One decoded PASSporT. Texts are "" where absent; numbers stand as received, without canonical form."""
+    """One decoded PASSporT. Texts are "" where absent; numbers stand as received, without canonical form.
+
+    `attest` and `origid` are "" where they are no level and no plain text; what stood there is in `claims`.
+    """
 
     __slots__ = (
         "alg",
@@ -96,8 +101,8 @@ class Passport:
         self.typ = header.typ
         self.x5u = header.x5u
         self.claims = claims
-        self.attest = claims.attest or ""
-        self.origid = claims.origid or ""
+        self.attest = claims.attest if claims.attest in LEVELS else ""
+        self.origid = claims.origid if _is_plain(claims.origid) else ""
         self.iat = claims.iat
         self.orig_tn = orig.tn or ""
         self.orig_uri = orig.uri or ""
@@ -284,7 +289,7 @@ def _require_claims(header: Header, claims: Claims) -> None:
     if not claims.dest.tn and not claims.dest.uri:
         raise InvalidIdentity("dest_malformed", "neither tn nor uri")
     _require_numbers(claims)
-    if header.ppt == "shaken" and claims.attest not in ("A", "B", "C"):
+    if header.ppt == "shaken" and claims.attest not in LEVELS:
         raise InvalidIdentity("attest_invalid")
     if claims.origid is not None and len(claims.origid) > ORIGID_LIMIT:
         raise InvalidIdentity("origid_invalid")
@@ -319,14 +324,31 @@ def _require_priority(claims: Claims) -> None:
 def _deviations(header: Header, claims: Claims) -> tuple[str, ...]:
     """Where claims that could be read leave the standard all the same."""
     found: tuple[str, ...] = ()
-    if header.ppt == "shaken" and not claims.origid:
-        found = ("origid_missing",)
+    if not claims.origid:
+        if header.ppt == "shaken":
+            found = ("origid_missing",)
+    elif not _is_uuid(claims.origid):
+        found = ("origid_form",)
+    if claims.attest is not None and claims.attest not in LEVELS:
+        found += ("attest_form",)
     tns = [tn for tn in (claims.orig.tn, *claims.dest.tn, claims.div.tn if claims.div is not None else "") if tn]
     for tn in tns:
         if not tn.isdigit():
             found += _of_number(tns)
             break
     return found
+
+
+def _is_uuid(origid: str) -> bool:
+    """Whether it has the form that RFC 8588 §5 asks for, in letters of either case."""
+    if len(origid) != 36 or not _UUID.issuperset(origid):
+        return False
+    return origid[8] == origid[13] == origid[18] == origid[23] == "-" and origid.count("-") == 4
+
+
+def _is_plain(origid: str | None) -> TypeGuard[str]:
+    """Whether it can stand in a header and a record as it is: visible ASCII without spaces; many write no UUID."""
+    return origid is not None and origid.isascii() and origid.isprintable() and " " not in origid
 
 
 def _of_number(tns: list[str]) -> tuple[str, ...]:

@@ -122,5 +122,7 @@ DEVIATIONS: Final[dict[str, str]] = {
     "tn_plus": "a number begins with `+` (RFC 8224 §8.3)",
     "tn_form": "a number has characters besides digits, `#` and `*` (RFC 8224 §8.3)",
     "origid_missing": "a `shaken` token without `origid` (RFC 8588 §5)",
+    "origid_form": "`origid` is no UUID (RFC 8588 §5); one that is no visible ASCII without spaces is no fact either",
+    "attest_form": "`attest` in a token that is not `shaken` is not A, B or C (RFC 8588 §4); it is no fact",
     "json_form": "members are not sorted or occur twice, or there are spaces or needless escapes (RFC 8225 §9)",
 }

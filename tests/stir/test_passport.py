@@ -52,6 +52,25 @@ def test_all_of_a_token_is_read() -> None:
     assert (read.div_tn, read.deviations, len(read.signature)) == ("", (), 64)
 
 
+@pytest.mark.parametrize(
+    ("attest", "origid", "read_as"),
+    [
+        ("A", "customer-17", ("A", "customer-17")),
+        ("a", "0b1e6f2c-0001-4000-8000-000000000001", ("", "0b1e6f2c-0001-4000-8000-000000000001")),
+        ("A\r\nX-Evil: 1", "o\r\nX-Evil: 1", ("", "")),
+        ("\u4e2d", "\u4e2d", ("", "")),
+        ("", "o 1", ("", "")),
+    ],
+)
+def test_what_is_no_level_and_no_plain_text_is_in_the_claims_only(
+    attest: str, origid: str, read_as: tuple[str, str]
+) -> None:
+    """No fact, no record and no header has it; the token itself is kept as evidence."""
+    read = passport.read(token(header={"ppt": None}, attest=attest, origid=origid))
+    assert (read.attest, read.origid) == read_as
+    assert (read.claims.attest, read.claims.origid) == (attest, origid)
+
+
 LENIENT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "iat as a string": ({"iat": "1700000000"}, ("iat_string",)),
     "dest.tn as a string": ({"extra": {"dest": {"tn": DEST}}}, ("dest_string",)),
@@ -61,6 +80,11 @@ LENIENT: dict[str, tuple[dict[str, Any], tuple[str, ...]]] = {
     "typ missing": ({"header": {"typ": None}}, ("typ",)),
     "typ another": ({"header": {"typ": "JWT"}}, ("typ",)),
     "origid missing": ({"extra": {"origid": None}}, ("origid_missing",)),
+    "origid no UUID": ({"origid": "customer-17"}, ("origid_form",)),
+    "origid with dashes elsewhere": ({"origid": "0b1e6f2c0001-4000-8000-0000-00000001"}, ("origid_form",)),
+    "origid in capitals": ({"origid": "0B1E6F2C-0001-4000-8000-000000000001"}, ()),
+    "origid no text": ({"origid": "o 1\r\nX: 1"}, ("origid_form",)),
+    "attest of a base token": ({"header": {"ppt": None}, "attest": "D"}, ("attest_form",)),
     "numbers with dashes": ({"extra": {"orig": {"tn": "1-202-555-0101"}}}, ("tn_form",)),
     "numbers with both": ({"extra": {"orig": {"tn": "+1 202 555 0101"}}}, ("tn_plus", "tn_form")),
     "several dest": ({"extra": {"dest": {"tn": [DEST, ORIG, "911"]}}}, ()),

@@ -74,7 +74,7 @@ PRINTED: dict[str, tuple[int, int, str, tuple[str, ...] | str]] = {
     "RFC 8224 §4.1.1": (8224, 0, "", ("iat_string",)),
     "RFC 8225 §7": (8225, 0, "", ("iat_string",)),
     "RFC 8225 appendix A": (8225, 5, "", ()),
-    "RFC 8688 §4.1": (8688, 0, "shaken", ("json_form", "dest_string", "iat_string", "tn_plus")),
+    "RFC 8688 §4.1": (8688, 0, "shaken", ("json_form", "dest_string", "iat_string", "origid_form", "tn_plus")),
     "RFC 8946 §3": (8946, 0, "div", ()),
     "RFC 8946 §4.2": (8946, 2, "div", ()),
     "RFC 8946 §5, div-o": (8946, 6, "", "unsupported_ppt"),
