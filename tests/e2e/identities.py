@@ -505,7 +505,9 @@ PASSING: Final[dict[str, Row]] = {
     "OpenSIPS before": Row(tail(';info=<{x5u}>;ppt="shaken"')),
     "T-Mobile": Row(tail(';info=<{x5u}>;alg=ES256;ppt="shaken"')),
     "alg last": Row(tail(";info=<{x5u}>;ppt=shaken;alg=ES256")),
-    "libstirshaken: origid is a word": Row(token(origid="ref"), facts={"identity.origid": "ref"}),
+    "libstirshaken: origid is a word": Row(
+        token(origid="ref"), facts={"identity.origid": "ref"}, deviations=("origid_form",)
+    ),
     "Asterisk: To as configured, with +": Row(
         lambda signers, callee: signers.value("+" + callee), deviations=("tn_plus",)
     ),
@@ -514,7 +516,7 @@ PASSING: Final[dict[str, Row]] = {
             header=b'{"typ": "passport", "x5u": "!", "ppt": "shaken", "alg": "ES256"}',
             payload=b'{"origid": "o-1", "orig": {"tn": "12025550101"}, "iat": ~, "dest": {"tn": ["@"]}, "attest": "A"}',
         ),
-        deviations=("json_form",),
+        deviations=("json_form", "origid_form"),
     ),
 }  # fmt: skip
 
@@ -526,6 +528,9 @@ ALLOWED: Final[dict[str, Any]] = {"action": "allow", "rule": "emergency"}
 LIFTED: Final = ALLOWED | {"emergency": "signed_priority"}
 LISTED: Final[dict[str, Any]] = {"action": "reject", "rule": "dno", "emergency": ""}
 NEVER: Final = "12025550111"
+OTHER: Final = "12025550177"
+VALID: Final = "verstat=TN-Validation-Passed"
+UNVALIDATED: Final = "verstat=No-TN-Validation"
 CALL_BACK: Final = ("Resource-Priority: esnet.0", "Priority: psap-callback")
 
 
@@ -631,5 +636,31 @@ ABOVE: Final[dict[str, Row]] = {
         token(attest="C", extra={"rcd": {"nam": "Example Bank"}}), trunk="named",
         record={"action": "allow", "rule": "default"}, facts={"identity.rcd_name": "Example Bank"},
         arrives=("From: <sip:",),
+    ),
+    # --- the number that verstat stands on
+    "From is named, another asserted": Row(
+        token(), more=(f"P-Asserted-Identity: <sip:+{OTHER}@192.0.2.7>",), trunk="told",
+        facts={"identity.orig_source": "from"},
+        arrives=(f"From: <sip:+{CALLER};{VALID}@", f"P-Asserted-Identity: <sip:+{OTHER};{UNVALIDATED}@192.0.2.7>"),
+    ),
+    "another in From, asserted is named": Row(
+        token(), who=f"<sip:+{OTHER}@192.0.2.7>", more=(f"P-Asserted-Identity: <tel:+{CALLER}>",), trunk="told",
+        facts={"identity.orig_source": "pai"},
+        arrives=(f"From: <sip:+{OTHER}@", f"P-Asserted-Identity: <tel:+{CALLER};{VALID}>"),
+    ),
+    "the second asserted is named": Row(
+        token(), who=f"<sip:+{OTHER};{VALID}@192.0.2.7>", trunk="told",
+        more=(f"P-Asserted-Identity: <sip:+{OTHER};{VALID}@192.0.2.7>, <tel:+{CALLER}>",),
+        arrives=(
+            f"From: <sip:+{OTHER}@",
+            f"P-Asserted-Identity: <sip:+{OTHER};{UNVALIDATED}@192.0.2.7>, <tel:+{CALLER};{VALID}>",
+        ),
+    ),
+    "asserted twice, both named": Row(
+        token(), more=(f"P-Asserted-Identity: <sip:+{CALLER};isub=a@b@192.0.2.7>, <tel:+{CALLER}>",), trunk="told",
+        arrives=(
+            f"From: <sip:+{CALLER}@",
+            f"P-Asserted-Identity: <sip:+{CALLER};isub=a@b;{VALID}@192.0.2.7>, <tel:+{CALLER};{VALID}>",
+        ),
     ),
 }  # fmt: skip

@@ -11,6 +11,8 @@ from urllib.parse import unquote
 
 from sipguard.b2bua.crossing import CROSSING, EXPOSED, NOT_CROSSING
 from sipguard.b2bua.naming import NAMING
+from sipguard.b2bua.unvouched import line_without_claims
+from sipguard.screening.marks import ATTESTING
 from tests.e2e.sipp import Message
 
 _TAGGED = ("From", "f", "To", "t")
@@ -60,4 +62,6 @@ def altered(sent: Message, arrived: Message) -> list[str]:
 
 def _crosses(line: str) -> bool:
     key = line.partition(":")[0].strip().lower()
+    if key in ATTESTING or line != line_without_claims(line):
+        return False
     return key not in NOT_CROSSING and key not in _CHANGED
