@@ -1,7 +1,7 @@
 """Certificates that are being fetched, and the calls that wait for them.
 
 Enters: what calls need, what the fetcher answers, about once a second a tick. Leaves: commands to fetch; calls that go
-on. Must not: ask twice at once for one certificate, keep a call longer than its budget, or more than AWAITED_LIMIT.
+on. Must not: ask twice at once for one certificate, keep a call longer than its budget, or await more than `limit`.
 """
 
 from __future__ import annotations
@@ -39,10 +39,11 @@ class Awaited:
 class Awaiting:
     """What the calls of an engine wait for. `len` is how many certificates are being fetched."""
 
-    __slots__ = ("_engine", "_keys")
+    __slots__ = ("_engine", "_keys", "limit")
 
     def __init__(self, engine: Engine) -> None:
         self._engine = engine
+        self.limit = AWAITED_LIMIT
         self._keys: dict[str, Awaited] = {}  # a key stands here while it is fetched
 
     def __len__(self) -> int:
@@ -59,7 +60,7 @@ class Awaiting:
             if need.key not in asked_for:
                 asked = self._keys.get(need.key)
                 if asked is None:
-                    if len(self._keys) >= AWAITED_LIMIT:
+                    if len(self._keys) >= self.limit:
                         engine.counts[_FETCHES_BUSY] += 1
                         continue
                     asked = self._ask(need)
@@ -117,7 +118,7 @@ class Awaiting:
                 need = Need("certificate", url, 0.0)
                 engine.layer.out.append(Fetch(need, True, certificates.used_at(url)))
         for url in certificates.retries(clock.unix):
-            if url not in keys and len(keys) < AWAITED_LIMIT:
+            if url not in keys and len(keys) < self.limit:
                 self._ask(Need("certificate", url, 0.0))
 
     def _ask(self, need: Need) -> Awaited:

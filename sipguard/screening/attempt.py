@@ -7,12 +7,16 @@ Must not: know of transactions, legs or sockets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
+from typing import TYPE_CHECKING
 
 from sipguard.numbers.canonical import ANONYMOUS, NONE, URN, Number, read
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import host_of, name_addr, split_outside, user_of
+
+if TYPE_CHECKING:
+    from sipguard.screening.verification.result import Result
 
 
 class CallAttempt:
@@ -28,6 +32,7 @@ class CallAttempt:
         "date",  # raw Date value or ""; the first of several
         "dates_differ",  # whether there are several that say different times
         "diverting",  # Number | None: top Diversion value (RFC 5806)
+        "evaluated",  # list[Result] | None: what its Identity values came to, for whoever asks next in the same turn
         "from_value",  # raw
         "identity",  # tuple[str, ...]: raw Identity values, in order
         "pai_values",  # raw P-Asserted-Identity, in order; each may hold several
@@ -76,6 +81,7 @@ class CallAttempt:
         self.pai_values = pai_values
         self.asserted_also: Number | None = None
         self.dates_differ = False
+        self.evaluated: list[Result] | None = None
         self.resource_priority: Sequence[str] = ()
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"

@@ -34,7 +34,9 @@ class FactSpec:
 
 
 class Finding:
-    """What one check found: `status` clear, hit or failed; a reason slug; the facts, by full name.
+    """What one check found: `status` clear, hit or failed; a reason slug; the facts that there are, by full name.
+
+    What is absent does not stand in `facts`; that the check was asked is told elsewhere.
 
     `told` are header lines for the caller's side, joined, "" for none. Facts of a check that failed stand in the
     record; no rule sees them.

@@ -78,7 +78,7 @@ class Screening:
         if self.failed:
             for finding in self.findings.values():
                 if finding.status == FAILED and finding.facts:
-                    facts = facts | {name: value for name, value in finding.facts.items() if value is not None}
+                    facts = facts | finding.facts
         return facts
 
     def unscreened(self) -> list[str]:
@@ -93,9 +93,12 @@ def screen(
     if screening.emergency is None:
         admit(screening, attempt, ruleset, context)
     if screening.awaited is not None and VERIFICATION not in screening.findings and not screening.skipped:
-        _by_signature(screening, attempt, ruleset, context)
-        if screening.awaited is not None:
-            return screening.awaited
+        if attempt.evaluated is None:
+            _by_signature(screening, attempt, ruleset, context)
+        waiting = _awaited(screening)
+        if waiting is not None:
+            attempt.evaluated = None  # what comes next changes it
+            return waiting
     if screening.emergency:
         screening.facts = base_facts(attempt)
         if screening.signed:
@@ -116,6 +119,11 @@ def screen(
             return waiting
     assert screening.verdict is not None
     return screening.verdict
+
+
+def _awaited(screening: Screening) -> Waiting | None:
+    """What its signed priority waits for by now; asked here since mypyc takes an attribute for what it was before."""
+    return screening.awaited
 
 
 def attest(
@@ -281,10 +289,7 @@ def _keep(screening: Screening, check: str, finding: Finding) -> None:
         screening.failed = True
     else:
         screening.asked[check] = predicates.FALSE
-        facts = screening.facts
-        for name, value in finding.facts.items():
-            if value is not None:  # what is absent is told from what was not asked by `asked`
-                facts[name] = value
+        screening.facts.update(finding.facts)
 
 
 def _must_not_fail(screening: Screening, ruleset: Ruleset) -> bool:

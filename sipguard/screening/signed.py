@@ -1,7 +1,8 @@
 """Which calls a signature lifts above every rule, limit and overload: priority that was signed (RFC 8443, RFC 9027).
 
 Enters: an attempt with Resource-Priority and Identity, what the operator honours, validated certificates. Leaves: the
-facts that lift the call, the certificates that must be there first, or None.
+facts that lift the call, the certificates that must be there first, or None; with the attempt what all values came to,
+which the check `identity` needs next.
 Must not: be asked of calls without Resource-Priority, which no such token can speak of.
 
 A token lifts the one call that it was signed for. Therefore it must name whom the Request-URI calls, since that is
@@ -32,7 +33,7 @@ def signed_priority(
     if not attempt.identity or not attempt.trunk.verify or not _any_of(r_values(attempt.resource_priority), namespaces):
         return None
     waits = False
-    results = evaluate(attempt, verifying, context.certificates)
+    results = attempt.evaluated = evaluate(attempt, verifying, context.certificates)
     for result in results:
         passport = result.passport
         if passport is None or passport.ppt != RPH or result.outcome not in (PASSED, WAITING):

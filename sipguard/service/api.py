@@ -22,8 +22,8 @@ from sipguard.net.fetch import CertificateFetcher, FetchError
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
-from sipguard.screening.verification.offline import document, judged, verdict
-from sipguard.screening.verification.result import PASSED, Result
+from sipguard.screening.verification.offline import document, verdict
+from sipguard.screening.verification.result import PASSED, Result, judged
 from sipguard.service.door import BODY_S, Door, body_of
 from sipguard.service.errors import BadRequest
 from sipguard.service.signatures import WHY_REFUSED, Signatures

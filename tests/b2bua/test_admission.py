@@ -583,12 +583,10 @@ def test_a_fetcher_that_died_is_asked_again(trusting: Play, leaf: Holder, signed
     ends_busy(book)
 
 
-def test_too_many_certificates_at_once_cost_no_call_its_latency(
-    trusting: Play, signed: str, monkeypatch: pytest.MonkeyPatch
-) -> None:
+def test_too_many_certificates_at_once_cost_no_call_its_latency(trusting: Play, signed: str) -> None:
     """A flood of URLs: calls that need one more go on at once, unverified."""
-    monkeypatch.setattr("sipguard.b2bua.awaiting.AWAITED_LIMIT", 0)
     book = trusting()
+    book.engine.awaiting.limit = 0
     assert book.a.invite(signed) == ["b INVITE"]
     frame = book.of(frames.VerdictFrame)[0]
     assert (list(frame.unscreened), frame.verstat) == (["identity"], "No-TN-Validation")

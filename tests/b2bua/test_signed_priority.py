@@ -72,6 +72,26 @@ def test_the_record_says_what_was_signed_and_by_whom(play: Play) -> None:
     busy(book)
 
 
+@pytest.mark.parametrize("headers", [SIGNED, (SIGNED[0], identity("ets.1"))], ids=["lifted", "not lifted"])
+def test_each_value_is_looked_at_once(play: Play, headers: tuple[str, ...]) -> None:
+    """The guard asks first; what it found is what the check finds."""
+    book = trusting(play)
+    before = book.engine.context.certificates.counts()[0]
+    book.a.invite(*headers)
+    assert book.engine.context.certificates.counts()[0] == before + 1
+    busy(book)
+
+
+def test_what_is_waited_for_is_looked_at_once_for_each_answer(play: Play) -> None:
+    book = trusting(play, known=False)
+    certificates = book.engine.context.certificates
+    assert book.a.invite(*SIGNED) == [f"fetch {X5U}"]
+    assert certificates.counts()[:2] == (0, 1)
+    assert book.fetched(LEAF.pem) == ["b INVITE"]
+    assert certificates.counts()[:2] == (1, 1)
+    busy(book)
+
+
 ORDINARY: dict[str, tuple[str, ...]] = {
     "no token": SIGNED[:1],
     "no Resource-Priority": SIGNED[1:],

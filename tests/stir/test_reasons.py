@@ -23,6 +23,10 @@ STATUS["NoAnswer"] = STATUS["FetchError"]  # net/answer; net/fetch makes a Fetch
 # not raised: set by the check, by `evaluate` and by `diversion`
 ELSEWHERE = {"passed", "identity_missing", "not_verified", *diversion.REASONS}
 
+pytestmark = pytest.mark.skipif(
+    not (ROOT / "screening" / "checks" / "identity.py").is_file(), reason="no sources beside the compiled core"
+)
+
 
 def given(tree: ast.AST) -> Iterator[tuple[str, str]]:
     """(class, reason) of every error that is made with a literal reason, and ("", reason) of every reason assigned."""

@@ -24,8 +24,8 @@ from sipguard.screening.verification.result import (
     UNSUPPORTED,
     WAITING,
     Result,
-    furthest,
-    vouches,
+    judged,
+    passes,
 )
 from sipguard.screening.verification.rich import is_rich
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
@@ -106,11 +106,17 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     if not attempt.identity:
         return _MISSING
     certificates = context.certificates
-    results = evaluate(attempt, settings, certificates)
+    results = attempt.evaluated
+    if results is None:
+        results = evaluate(attempt, settings, certificates)
+    attempt.evaluated = None  # at another time certificates may be there
     finding = _judged(attempt, settings, results, context)
     if isinstance(finding, Finding) and finding is not _MISSING:  # that one is everybody's
-        finding.facts["identity.crl_stale"] = certificates.crl_stale(attempt.received_at)
-        finding.facts["identity.trust_version"] = certificates.trust_version or None
+        stale = certificates.crl_stale(attempt.received_at)
+        if stale is not None:
+            finding.facts["identity.crl_stale"] = stale
+        if certificates.trust_version:
+            finding.facts["identity.trust_version"] = certificates.trust_version
         if len(results) == settings.max_headers:
             _count_all(finding.facts, attempt, settings.max_headers)
     return finding
@@ -119,7 +125,7 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
 def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], context: Context) -> Finding | Waiting:
     """The first that passed, else the certificates to wait for, else the one that came furthest."""
     for result in results:
-        if result.outcome == PASSED and vouches(result):
+        if passes(result):
             result.replayed = is_replay(result, attempt, context.replays, settings.freshness_s + settings.future_s)
             if not (result.replayed and settings.replay_fails):
                 return _passed(result, results, attempt)
@@ -129,8 +135,8 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
         if context.late:
             return _late(context.late, waiting, results, attempt)
         return Waiting(*needs_of(waiting, settings.budget_s))
-    judged = furthest(results)
-    return _MISSING if judged is None else _failed(judged, results, attempt)
+    best = judged(results)  # by now none passes
+    return _MISSING if best is None else _failed(best, results, attempt)
 
 
 def _count_all(facts: dict[str, FactValue], attempt: CallAttempt, most: int) -> None:
@@ -151,16 +157,18 @@ def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Find
     facts: dict[str, FactValue] = {
         "identity.result": PASSED,
         "identity.reason": PASSED,
-        "identity.status": None,
-        "identity.attest": passport.attest or None,
-        "identity.origid": passport.origid or None,
         "identity.orig_source": result.source,
-        "identity.orig_tn": result.tn or None,
         "identity.spc": credential.spc,
         "identity.signer": credential.organisation,
         "identity.delegate": credential.delegate,
         "identity.certificate_sha256": credential.sha256,
     }
+    if passport.attest:
+        facts["identity.attest"] = passport.attest
+    if passport.origid:
+        facts["identity.origid"] = passport.origid
+    if result.tn:
+        facts["identity.orig_tn"] = result.tn
     if credential.delegate:
         facts["identity.delegated_by"] = credential.provider
         facts["identity.provider_spc"] = credential.provider_spc
@@ -173,31 +181,40 @@ def _with_steps(
     """`facts` with what each step of the value judged came to, and a word on every value."""
     passport = result.passport
     facts["identity.count"] = len(results)
-    facts["identity.orig_ok"] = result.orig_ok
-    facts["identity.dest_ok"] = result.dest_ok
-    facts["identity.dest_source"] = result.dest_source or None
-    facts["identity.fresh"] = result.fresh
-    facts["identity.chain_ok"] = result.chain_ok
-    facts["identity.signature_ok"] = result.signature_ok
-    facts["identity.replay"] = result.replayed
+    if result.orig_ok is not None:
+        facts["identity.orig_ok"] = result.orig_ok
+    if result.dest_ok is not None:
+        facts["identity.dest_ok"] = result.dest_ok
+    if result.dest_source:
+        facts["identity.dest_source"] = result.dest_source
+    if result.fresh is not None:
+        facts["identity.fresh"] = result.fresh
+    if result.chain_ok is not None:
+        facts["identity.chain_ok"] = result.chain_ok
+    if result.signature_ok is not None:
+        facts["identity.signature_ok"] = result.signature_ok
+    if result.replayed is not None:
+        facts["identity.replay"] = result.replayed
     if passport is not None:
         facts["identity.x5u"] = passport.x5u
-        facts["identity.x5u_host"] = result.host or None
         facts["identity.deviations"] = result.deviations
-        facts["identity.date_differs"] = result.date_differs
         facts["identity.iat_age_s"] = received_at - passport.iat
-    if len(results) == 1:
-        facts["identity.reasons"] = None if result.outcome == PASSED else (result.reason,)
-        facts["identity.each"] = None
-    else:
-        reasons = dict.fromkeys(one.reason for one in results if one.outcome != PASSED and one.reason)
-        facts["identity.reasons"] = tuple(reasons) or None
+        if result.host:
+            facts["identity.x5u_host"] = result.host
+        if result.date_differs is not None:
+            facts["identity.date_differs"] = result.date_differs
+    reasons = dict.fromkeys([one.reason for one in results if one.outcome != PASSED and one.reason])
+    if reasons:
+        facts["identity.reasons"] = tuple(reasons)
+    if len(results) > 1:
         facts["identity.each"] = tuple([_in_short(one) for one in results])
     if result.diversion is not None or result.outcome == FAILED:
         described.describe(facts, result)
     if len(results) > 1 or passport is None or passport.ppt != "shaken" or is_rich(passport):
-        described.describe_priority(facts, results)
-        described.describe_name(facts, results)
+        said: dict[str, FactValue] = {}
+        described.describe_priority(said, results)
+        described.describe_name(said, results)
+        facts.update({name: value for name, value in said.items() if value is not None})
     return facts
 
 
@@ -218,12 +235,8 @@ def _in_short(result: Result) -> str:
 
 
 def _unverified(result: str, reason: str, status: int) -> dict[str, FactValue]:
-    """All facts, those that only a signature can vouch for absent."""
-    facts: dict[str, FactValue] = dict.fromkeys(spec.name for spec in FACTS)
-    facts["identity.result"] = result
-    facts["identity.reason"] = reason
-    facts["identity.status"] = status
-    return facts
+    """What is known where no signature holds."""
+    return {"identity.result": result, "identity.reason": reason, "identity.status": status}
 
 
 def _failed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:

@@ -49,26 +49,26 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
         asserted = also if also[0] in IMPOSSIBLE else asserted
     diverting = _read(attempt.diverting)
     callee = _read(attempt.callee)
-    facts: dict[str, FactValue] = {
-        "number.shown.class": shown[0],
-        "number.shown.npa": shown[1],
-        "number.asserted.class": asserted[0],
-        "number.asserted.npa": asserted[1],
-        "number.caller.class": caller[0],
-        "number.caller.npa": caller[1],
-        "number.diverting.class": diverting[0],
-        "number.diverting.npa": diverting[1],
-        "number.callee.class": callee[0],
-        "number.callee.npa": callee[1],
-    }
+    facts: dict[str, FactValue] = {}
+    _add(facts, "number.shown.class", "number.shown.npa", shown)
+    _add(facts, "number.asserted.class", "number.asserted.npa", asserted)
+    _add(facts, "number.caller.class", "number.caller.npa", caller)
+    _add(facts, "number.diverting.class", "number.diverting.npa", diverting)
+    _add(facts, "number.callee.class", "number.callee.npa", callee)
     for found in (shown[0], caller[0]):
-        if found is not None and found in IMPOSSIBLE:
+        if found in IMPOSSIBLE:
             return Finding(HIT, found, facts)
     return Finding(CLEAR, "", facts)
 
 
-def _read(number: Number | None) -> tuple[str | None, str | None]:
-    """Class and area code of a number, None where it has none."""
-    if number is None:
-        return None, None
-    return classify(number) or None, npa_of(number) or None
+def _read(number: Number | None) -> tuple[str, str]:
+    """Class and area code of a number, "" where it has none."""
+    return ("", "") if number is None else (classify(number), npa_of(number))
+
+
+def _add(facts: dict[str, FactValue], class_: str, npa: str, found: tuple[str, str]) -> None:
+    """Adds what was read, under these names."""
+    if found[0]:
+        facts[class_] = found[0]
+    if found[1]:
+        facts[npa] = found[1]

@@ -33,9 +33,10 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     now = counters.now
     caller, trunk = attempt.caller.tn, attempt.trunk.name
     facts: dict[str, FactValue] = {
-        "rate.caller.attempts_1m": counters.callers.attempts_1m(caller, now) if caller else None,
-        "rate.caller.attempts_1h": counters.callers.attempts_1h(caller, now) if caller else None,
         "rate.trunk.attempts_1m": counters.trunks.attempts_1m(trunk, now),
         "rate.trunk.attempts_1h": counters.trunks.attempts_1h(trunk, now),
     }
+    if caller:
+        facts["rate.caller.attempts_1m"] = counters.callers.attempts_1m(caller, now)
+        facts["rate.caller.attempts_1h"] = counters.callers.attempts_1h(caller, now)
     return Finding(CLEAR, "", facts)

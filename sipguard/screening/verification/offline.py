@@ -23,8 +23,8 @@ from sipguard.screening.verification.result import (
     WAITING,
     Diversion,
     Result,
-    furthest,
-    vouches,
+    judged,
+    passes,
 )
 from sipguard.screening.verification.rich import rich_call_data
 from sipguard.stir.advice import advice_of
@@ -77,20 +77,12 @@ def revocation(store: CertificateStore, at: float) -> dict[str, Member]:
     }
 
 
-def judged(results: Sequence[Result]) -> Result | None:
-    """The value that counts, as on the call path: the first that passed and speaks of a caller, else the furthest."""
-    for result in results:
-        if result.outcome == PASSED and vouches(result):
-            return result
-    return furthest(results)
-
-
 def verdict(results: Sequence[Result]) -> str:
     """passed where one value passes, else waiting where one might, else what the value judged came to; none."""
     best = judged(results)
     if best is None:
         return NONE
-    if best.outcome == PASSED and vouches(best):
+    if passes(best):
         return PASSED
     if any(one.outcome == WAITING for one in results):
         return WAITING

@@ -84,6 +84,19 @@ def vouches(result: Result) -> bool:
     return result.passport is not None and result.passport.ppt in ("", "shaken")
 
 
+def passes(result: Result) -> bool:
+    """Whether it passed and says who calls."""
+    return result.outcome == PASSED and vouches(result)
+
+
+def judged(results: Sequence[Result]) -> Result | None:
+    """The value that counts: the first that passes (RFC 8224 §6.2.1), else the furthest; None where there is none."""
+    for result in results:
+        if passes(result):
+            return result
+    return furthest(results)
+
+
 def furthest(results: Sequence[Result]) -> Result | None:
     """Of values that did not pass the one that came furthest, which is reported; None where there is none.
 

@@ -90,7 +90,6 @@ def test_all_facts_of_a_call_that_passes() -> None:
     assert dict(found.facts) == {
         "identity.result": "passed",
         "identity.reason": "passed",
-        "identity.status": None,
         "identity.attest": "A",
         "identity.origid": "0b1e6f2c-0001-4000-8000-000000000001",
         "identity.orig_source": "from",
@@ -109,12 +108,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.fresh": True,
         "identity.chain_ok": True,
         "identity.signature_ok": True,
-        "identity.date_differs": None,
         "identity.replay": False,
-        "identity.reasons": None,
-        "identity.each": None,
-        "identity.crl_stale": None,
-        "identity.trust_version": None,
         "identity.iat_age_s": 5.0,
     }
     assert len(str(found.facts["identity.certificate_sha256"])) == 64
@@ -243,7 +237,8 @@ def test_what_does_not_verify_is_a_hit_and_vouches_for_nothing(
     assert (facts["identity.result"], facts["identity.reason"]) == (result, reason)
     assert facts["identity.status"] == status
     for name in ("attest", "origid", "orig_source", "orig_tn", "spc", "signer", "certificate_sha256"):
-        assert facts[f"identity.{name}"] is None, name
+        assert f"identity.{name}" not in facts
+    assert None not in facts.values(), "what is absent does not stand there"
 
 
 def test_of_several_values_each_says_why_and_how_far() -> None:
@@ -261,7 +256,7 @@ def test_of_several_values_each_says_why_and_how_far() -> None:
 
 def test_a_single_value_that_fails_has_its_reason_among_the_reasons() -> None:
     assert run(attempt(token(iat=1))).facts["identity.reasons"] == ("iat_expired",)
-    assert run(attempt(token(), token())).facts["identity.reasons"] is None
+    assert run(attempt(token(), token())).facts.get("identity.reasons") is None
 
 
 def test_the_token_judged_is_described_even_where_it_fails() -> None:
@@ -413,7 +408,7 @@ def test_a_delegate_passes_within_its_numbers_and_its_provider_is_named() -> Non
     }
     outside = by_delegate(delegate, PROVIDER, shown="12025550150")
     assert (outside.reason, outside.facts["identity.status"]) == ("out_of_scope", 437)
-    assert outside.facts["identity.delegate"] is None
+    assert outside.facts.get("identity.delegate") is None
 
 
 @pytest.mark.parametrize(
@@ -431,7 +426,7 @@ def test_claims_beyond_the_constraints_of_the_certificate_are_438(
 ) -> None:
     delegate = PKI.delegate(PROVIDER, DELEGATED, extensions=[pki.constrained(limits, enhanced=True)])
     found = by_delegate(delegate, PROVIDER, extra=extra)
-    assert (found.reason, found.facts["identity.status"]) == (reason, None if reason == "passed" else 438)
+    assert (found.reason, found.facts.get("identity.status")) == (reason, None if reason == "passed" else 438)
     assert (found.facts["identity.chain_ok"], found.facts["identity.signature_ok"]) == (True, True)
 
 
@@ -466,7 +461,7 @@ def test_the_check_leaves_nothing_to_the_garbage_collector(call: CallAttempt) ->
 def test_what_is_revoked_fails_and_the_version_of_the_trust_is_a_fact() -> None:
     sti_pa, certificates = PKI.administrator(), store()
     issuers = (sti_pa.certificate,)
-    assert run(attempt(token()), certificates=certificates).facts["identity.crl_stale"] is None
+    assert run(attempt(token()), certificates=certificates).facts.get("identity.crl_stale") is None
     certificates.use_crl(read_crl(pki.crl(sti_pa), issuers, NOW), version="crl 1")
     passed = run(attempt(token()), certificates=certificates).facts
     assert passed["identity.result"] == "passed" and passed["identity.trust_version"] == "crl 1"
@@ -477,4 +472,4 @@ def test_what_is_revoked_fails_and_the_version_of_the_trust_is_a_fact() -> None:
     assert (failed["identity.result"], failed["identity.reason"]) == ("failed", "certificate_revoked")
     assert (failed["identity.status"], failed["identity.chain_ok"]) == (437, False)
     assert (failed["identity.crl_stale"], failed["identity.trust_version"]) == (True, "crl 2")
-    assert run(attempt(), certificates=certificates).facts["identity.trust_version"] is None
+    assert run(attempt(), certificates=certificates).facts.get("identity.trust_version") is None

@@ -26,7 +26,7 @@ def test_it_reads_what_was_counted_at_the_instant_of_the_count() -> None:
         "rate.trunk.attempts_1m": 2,
         "rate.trunk.attempts_1h": 4,
     }
-    assert list(finding.facts) == [spec.name for spec in rate.FACTS]
+    assert sorted(finding.facts) == sorted(spec.name for spec in rate.FACTS)
 
 
 def test_a_caller_without_a_number_has_no_rate() -> None:
@@ -34,6 +34,4 @@ def test_a_caller_without_a_number_has_no_rate() -> None:
     counters.count("carrier", "", 10.0)
     context = Context(Lists({}), counters, CertificateStore(), Replays())
     facts = rate.check(attempt(shown="<sip:anonymous@anonymous.invalid>"), rate.Settings(), context).facts
-    assert facts["rate.caller.attempts_1m"] is None
-    assert facts["rate.caller.attempts_1h"] is None
-    assert facts["rate.trunk.attempts_1m"] == 1
+    assert facts == {"rate.trunk.attempts_1m": 1, "rate.trunk.attempts_1h": 1}
