@@ -19,6 +19,7 @@ ANOTHER: Final = "13125550199"
 FIRST: Final = "13125550161"
 SECOND: Final = "13125550162"
 THIRD: Final = "13125550163"
+URN: Final = "urn:service:sos"
 Make = Callable[[Signers, str], str | list[str]]
 
 
@@ -73,9 +74,9 @@ def tail(text: str, **knobs: Any) -> Make:
     return token(tail=text, **knobs)
 
 
-def priority(*values: str, sph: str | None = None, **knobs: Any) -> Make:
-    """A token of type `rph` that signs these values of Resource-Priority, and `sph`."""
-    claims = {"rph": {"auth": list(values)}, "sph": sph}
+def priority(*values: str, sph: str | None = None, dest_uri: str = "", **knobs: Any) -> Make:
+    """A token of type `rph` that signs these values of Resource-Priority, and `sph`; for a URI or the called number."""
+    claims = {"rph": {"auth": list(values)}, "sph": sph, **({"dest": {"uri": [dest_uri]}} if dest_uri else {})}
     return lambda signers, callee: other(signers, "rph", callee, claims, **knobs)
 
 
@@ -582,6 +583,15 @@ ABOVE: Final[dict[str, Row]] = {
     "signed by who must be asked for first": _lifted("ets.0", certificate="asked for by one call"),
     "signed, beyond the limit of its trunk": _lifted("ets.0", trunk="full"),
     "beyond the limit of its trunk": Row(token(), 480, "", record={"action": "reject", "status": 480}, trunk="full"),
+    "signed for urn:service:sos, and called so": Row(
+        priority("esnet.1", orig=NEVER, dest_uri="urn:service:sos"), reason="unsupported_ppt", who=DNO, callee=URN,
+        uri=URN, called=f"<{URN}>", more=("Resource-Priority: esnet.1",),
+        record=ALLOWED | {"emergency": "sos_urn"},
+    ),
+    "signed for urn:service:sos, which stands in To alone": Row(
+        priority("esnet.1", orig=NEVER, dest_uri="urn:service:sos"), 403, "", who=DNO, called=f"<{URN}>",
+        more=("Resource-Priority: esnet.1",), record=LISTED,
+    ),
     "priority that nobody signed": _listed(None, "Resource-Priority: ets.0"),
     "psap-callback that nobody signed": _listed(None, *CALL_BACK),
     "signed, beside no Resource-Priority": _listed(priority("ets.0", orig=NEVER)),

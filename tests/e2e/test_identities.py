@@ -17,7 +17,7 @@ from typing import Any, Final
 import pytest
 
 from sipguard.stir.errors import PHRASES
-from tests.e2e.identities import ABOVE, PASSING, REFUSED, Dated, Row, by
+from tests.e2e.identities import ABOVE, PASSING, REFUSED, URN, Dated, Row, by
 from tests.e2e.product import Product, configuration, free_port, wait_for
 from tests.e2e.signers import Signers
 from tests.e2e.sipp import IDENTITIES, Message, Sipp, messages
@@ -210,7 +210,7 @@ class Calls:
             for each in self._started.values():
                 each.result(60)
             self._arrived = {
-                each.start.partition(":")[2].partition("@")[0].partition(";")[0].lstrip("+")[-10:]: each
+                _dialled(each.start)[-10:]: each
                 for scenario in HOPS
                 for each in messages(self.directory / scenario / "uas.messages")
                 if each.kind == "INVITE"
@@ -224,7 +224,7 @@ class Calls:
 
             def there() -> bool:
                 rows = self.product.calls()
-                self._rows = {row["callee"]: row for row in rows if row["disposition"]}
+                self._rows = {row["callee"] or URN: row for row in rows if row["disposition"]}
                 return callees <= set(self._rows)
 
             wait_for(there, f"{len(callees)} records", 15)
@@ -250,6 +250,12 @@ def _plan(table: str, name: str) -> tuple[Row, str, str]:
     refused = table == "refused" or (table == "above" and row.status != 0)
     trunk = "told" if table == "reported" or (table == "passing" and row.told) else "asks"
     return row, REFUSAL if refused else GOING_ON, SOURCES[row.trunk or trunk]
+
+
+def _dialled(start: str) -> str:
+    """The digits in the Request-URI, or all of a URN."""
+    uri = start.split(" ")[1]
+    return uri if uri.startswith("urn:") else uri.partition(":")[2].partition("@")[0].partition(";")[0].lstrip("+")
 
 
 def _dated(line: str) -> str:
