@@ -12,6 +12,7 @@ from cryptography.hazmat.primitives.serialization import Encoding
 
 from sipguard.stir import certificate, inspection
 from sipguard.stir.certificate import Anchors, CertificateStore, Credential
+from sipguard.stir.chain import EXTENSION_LIMIT, outline_of
 from sipguard.stir.errors import UnsupportedCredential
 from sipguard.stir.extensions import Extensions
 from sipguard.stir.unreadable import UNREADABLE
@@ -137,3 +138,36 @@ def test_nothing_that_a_library_raises_leaves_the_store(
     found = store.put(URL, b"x", 0.0, NOW)
     assert isinstance(found, UnsupportedCredential)
     assert found.reason == "certificate_malformed"
+
+
+def with_extensions(count: int) -> pki.Holder:
+    """An authority with so many extensions that nobody knows."""
+    odd = [(x509.UnrecognizedExtension(x509.ObjectIdentifier(f"1.3.9.{n}"), b""), False) for n in range(count)]
+    extensions = [(x509.BasicConstraints(True, None), True), *odd]
+    return PKI.issue(PKI.root, pki.name("Example Odd CA"), pki.new_key(), extensions, PKI.now - pki.DAY, 30)
+
+
+def test_extensions_are_counted_before_they_are_read() -> None:
+    fewest = len(with_extensions(0).certificate.extensions)
+    for count, reason in ((EXTENSION_LIMIT, ""), (EXTENSION_LIMIT + 1, "certificate_malformed")):
+        authority = with_extensions(count - fewest)
+        assert outline_of(authority.certificate)[2] == count
+        outcome = CertificateStore(ANCHORS).put(URL, PKI.leaf(issuer=authority).pem + authority.pem, 0.0, NOW)
+        assert getattr(outcome, "reason", "") == reason
+
+
+def test_names_are_taken_as_they_stand() -> None:
+    for one in (PKI.root, PKI.leaf(), with_extensions(3), PKI.provider()):
+        found = one.certificate
+        issuer, subject, count = outline_of(found)
+        assert (issuer, subject) == (found.issuer.public_bytes(), found.subject.public_bytes())
+        assert count == len(found.extensions)
+
+
+def test_one_certificate_many_times_over_is_one() -> None:
+    """A path goes through it once."""
+    authority = PKI.authority()
+    leaf = PKI.leaf(issuer=authority)
+    pem = leaf.certificate.public_bytes(Encoding.PEM) + authority.certificate.public_bytes(Encoding.PEM) * 6
+    assert isinstance(CertificateStore(ANCHORS).put(URL, pem, 0.0, NOW), Credential)
+    assert getattr(CertificateStore().put(URL, pem, 0.0, NOW), "reason", "") == "chain_untrusted"
