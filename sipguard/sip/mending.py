@@ -45,7 +45,7 @@ def mended(octets: bytes) -> bytes:
     lines = re.split(_LINE_END, head.decode("latin-1"))
     method, uri = _request_line(lines[0])
     fields = _fields(lines[1:])
-    values = {key: [value for name, value in fields if name == key and value] for key in _WRITTEN}
+    values = {key: _values(fields, key) for key in _WRITTEN}
     cseq = _number(values["cseq"])
     if not uri or not cseq or not values["via"] or not values["call-id"]:
         return b""
@@ -57,13 +57,11 @@ def mended(octets: bytes) -> bytes:
         f"Call-ID: {values['call-id'][0]}",
         f"CSeq: {cseq} {method}",
     ]
-    others = [f"{name}: {value}" for name, value in fields if name not in _WRITTEN]
-    kept = [
-        f"{method} {uri} SIP/2.0",
-        *written,
-        *others[: MAX_LINES - len(written) - 1],
-        f"Content-Length: {len(body)}",
-    ]
+    as_said = set(values["content-length"]) == {str(len(body))}
+    others = [line for key, line in fields if key not in _WRITTEN or (as_said and key == "content-length")]
+    kept = [f"{method} {uri} SIP/2.0", *written, *others[: MAX_LINES - len(written) - 1]]
+    if not as_said:
+        kept.append(f"Content-Length: {len(body)}")
     return "\r\n".join([*kept, "", ""]).encode("latin-1") + body
 
 
@@ -106,16 +104,23 @@ def _escaped(user: str) -> str:
 
 
 def _fields(lines: list[str]) -> list[tuple[str, str]]:
-    """(key, value) of the lines that are headers, in order; folds are joined, as far as there is a line before them."""
+    """(key, line) of the lines that are headers, in order; folds are joined, as far as there is a line before them."""
     found: list[tuple[str, str]] = []
     for line in lines:
-        name, colon, value = line.strip(" \t").partition(":")
+        bare = line.strip(" \t")
+        name, colon, _ = bare.partition(":")
         if line[:1] in (" ", "\t") and found:
             key, before = found[-1]
-            found[-1] = (key, " ".join([before, line.strip(" \t")]).strip(" "))
+            found[-1] = (key, f"{before} {bare}".rstrip(" "))
         elif colon and key_of(name):
-            found.append((key_of(name), value.strip(" \t")))
+            found.append((key_of(name), line if line[:1] not in (" ", "\t") else bare))
     return found
+
+
+def _values(fields: list[tuple[str, str]], key: str) -> list[str]:
+    """What the headers of that name say, in order, those that say nothing left out."""
+    values = [line.partition(":")[2].strip(" \t") for name, line in fields if name == key]
+    return [value for value in values if value]
 
 
 def _number(values: list[str]) -> str:
