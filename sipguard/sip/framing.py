@@ -116,7 +116,7 @@ class Framer:
     def _length(head: bytes) -> int:
         """Octets of the whole message, -1 where its head does not say, or says too much (§18.3, §20.14)."""
         lengths = _LENGTHS.findall(head)
-        if len(lengths) != 1:
+        if len(lengths) != 1 and len({each.strip() for each in lengths}) != 1:
             return -1
         digits = lengths[0].strip()
         if not digits.isdigit() or len(digits.lstrip(b"0")) > 9:
@@ -130,7 +130,7 @@ class Framer:
         lengths = _LENGTHS.findall(head)
         if not lengths:
             return MalformedMessage("Content-Length is missing")
-        if len(lengths) > 1:
+        if len({each.strip() for each in lengths}) > 1:
             return MalformedMessage("content-length stands more than once")
         digits = lengths[0].strip()
         if not digits.isdigit():

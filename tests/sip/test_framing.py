@@ -16,7 +16,8 @@ INVITE = (
 RINGING = b"SIP/2.0 180 Ringing\r\nl:00000000000\r\nTo: <sip:b@192.0.2.1>\r\n\r\n"
 FOLDED = b"OPTIONS sip:b SIP/2.0\r\ncontent-length \t:\r\n  3\r\n\r\nabc"
 BODY_LIKE_A_MESSAGE = b"INFO sip:b SIP/2.0\r\nContent-Length: 54\r\n\r\n" + RINGING[:54].ljust(54, b"x")
-MESSAGES = (INVITE, RINGING, FOLDED, BODY_LIKE_A_MESSAGE)
+TWICE = b"OPTIONS sip:b SIP/2.0\r\nl: 3\r\nContent-Length:3 \r\n\r\nabc"
+MESSAGES = (INVITE, RINGING, FOLDED, BODY_LIKE_A_MESSAGE, TWICE)
 BETWEEN = (b"", b"\r\n", b"\r\n\r\n", b"\n", b"\r\n\r\n\r\n")
 
 
@@ -82,7 +83,7 @@ def head(*lines: str) -> bytes:
 
 BROKEN = {
     "no length": (head("To: b"), "Content-Length is missing", 400),
-    "two lengths": (head("l: 1", "Content-Length: 1") + b"x", "content-length stands more than once", 400),
+    "two lengths": (head("l: 1", "Content-Length: 2") + b"x", "content-length stands more than once", 400),
     "no number": (head("Content-Length: +1") + b"x", "Content-Length is not a number", 400),
     "empty": (head("Content-Length:"), "Content-Length is not a number", 400),
     "negative": (head("Content-Length: -1"), "Content-Length is not a number", 400),
