@@ -75,11 +75,13 @@ def end(engine: Engine, whom: object, message: Request | Response | None) -> Non
     call = call_of(whom)
     request = message if isinstance(message, Request) else None
     response = message if isinstance(message, Response) else None
+    if request is not None and request.to_tag:  # before its exchange is abandoned, which has an answer of its own
+        _answer(engine, call, request)
     if call is not None:
         over = request is not None and request.method in _OVER
         if over or not _goes_on(engine, call, response):
             _end_call(engine, call, request, response)
-    if request is not None:
+    if request is not None and not request.to_tag:
         _answer(engine, call, request)
     _let_go(engine, whom, response)
 

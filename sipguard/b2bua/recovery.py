@@ -87,18 +87,32 @@ def take_up(engine: Engine, remains: Iterable[Remains], alive_at: float) -> None
     recovered = lost = 0
     for each in remains:
         frame = each.frame
-        if isinstance(frame, frames.AnswerFrame) and _resume(engine, frame, each.changes, recovered):
+        resumed: list[bool] = []
+        if isinstance(frame, frames.AnswerFrame) and not engine.tried(
+            _take_up, engine, frame, each.changes, recovered, resumed
+        ):
+            half = engine.calls.get(each.decision_id)
+            if half is not None:
+                engine.tried(half.close, "")
+        if resumed and resumed[0]:
             recovered += 1
         else:
             lost += 1
             out.append(Record(_lost(each, alive_at)))
             if isinstance(frame, frames.VerdictFrame):
-                _tell_caller(engine, frame)
+                engine.tried(_tell_caller, engine, frame)
     counts[RECOVERED] += recovered
     counts[LOST] += lost
     if recovered or lost:
         text = f"{recovered} taken up, {lost} lost"
         out.append(Record(frames.NoteFrame(engine.clock.unix, "recovery", text, engine.ruleset.revision)))
+
+
+def _take_up(
+    engine: Engine, frame: frames.AnswerFrame, changes: Sequence[frames.TargetFrame], number: int, resumed: list[bool]
+) -> None:
+    """Notes in `resumed` whether the call goes on."""
+    resumed.append(_resume(engine, frame, changes, number))
 
 
 def _resume(

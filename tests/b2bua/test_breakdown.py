@@ -5,11 +5,17 @@ What is given to an engine from outside is made to break: identifiers, the stopw
 
 from __future__ import annotations
 
+from collections.abc import Callable
 from typing import Any
 
 import pytest
 
-from tests.playbook import ANSWER_SDP, Faults, Play, Playbook, shown, value
+from sipguard.b2bua.commands import Record, Trouble
+from sipguard.b2bua.frames import AnswerFrame, EndFrame, decode, encode
+from sipguard.b2bua.recovery import Remains
+from sipguard.screening.guard import Settings as GuardSettings
+from sipguard.screening.trunk import SignRules
+from tests.playbook import ANSWER_SDP, Broken, Faults, Play, Playbook, shown, value
 
 ORDINARY, EMERGENCY = "+12125550123", "911"
 CALLEES = {"ordinary": ORDINARY, "emergency": EMERGENCY}
@@ -114,3 +120,152 @@ def test_wherever_it_breaks_every_request_is_answered_and_every_table_empty(
     assert faults.what != what or for_ever, "it was not asked for"
     assert book.troubles
     faults.arm("")
+
+
+# ---------------------------------------------------------------------- what goes out, by where it breaks
+
+
+class Odd:
+    """A setting of no use to anybody: whoever looks at it breaks."""
+
+    def __eq__(self, other: object) -> bool:
+        raise Broken("setting")
+
+    def __bool__(self) -> bool:
+        raise Broken("setting")
+
+    __hash__ = None  # type: ignore[assignment]
+
+
+class OddSigner:
+    """A signer whose key breaks."""
+
+    not_after_at = 2e9
+
+    def valid_at(self, unix_at: float) -> bool:
+        raise Broken("key")
+
+
+Act = Callable[[Playbook], list[str]]
+
+
+class Row:
+    """A fault: what is made to break, and the acts behind which it does. Columns of an ordinary and a 911 call."""
+
+    def __init__(
+        self, ordinary: list[str], of_911: list[str], *acts: Act, arm: tuple[str, int] = ("", 0), **fields: Any
+    ) -> None:
+        self.columns = {"ordinary": ordinary, "emergency": of_911}
+        self.acts = acts
+        self.arm = arm
+        self.fields = fields
+
+
+def rings(book: Playbook) -> list[str]:
+    return book.b.reply("180 Ringing")
+
+
+def answers(book: Playbook) -> list[str]:
+    return book.b.reply("200 OK", body=ANSWER_SDP)
+
+
+def fails(book: Playbook) -> list[str]:
+    return book.b.reply("503 Service Unavailable")
+
+
+def acknowledges(book: Playbook) -> list[str]:
+    return book.a.ack()
+
+
+def informs(book: Playbook) -> list[str]:
+    return book.a.request("INFO")
+
+
+def hangs_up(book: Playbook) -> list[str]:
+    return book.a.request("BYE")
+
+
+def is_hung_up(book: Playbook) -> list[str]:
+    return book.hang_up()
+
+
+ON, REFUSED = ["b INVITE"], ["a 500 Server Internal Error"]
+OK = ["a 200 OK"]
+SIGNS = {"sign": SignRules("own", (), "B", "0b1e6f2c-0001-4000-8000-000000000001")}
+ROWS = {
+    "the wish to run all checks": Row(ON, ON, complete_percent=Odd()),
+    "the guard": Row(ON, ON, emergency=GuardSettings(psap_callers=None)),  # type: ignore[arg-type]
+    "the numbers": Row(REFUSED, ON, carrier={"read": None}),
+    "a mark": Row(ON, ON, carrier={"verify": True}, hop={"verstat": Odd()}),
+    "a signer": Row(ON, ON, carrier=SIGNS, hop={"add_identity": True}, signers={"own": OddSigner()}),
+    "the stopwatch, for the verdict's frame": Row(ON, ON, arm=("stopwatch", 0)),
+    "the count of verdicts": Row(ON, ON, arm=("allowed", 0)),
+    "the id of the call": Row(REFUSED, ON, arm=("identifier", 0)),
+    "a tag of the call": Row(REFUSED, ON, arm=("identifier", 1)),
+    "the Call-ID of the B leg": Row(REFUSED, ["c INVITE"], arm=("identifier", 2)),
+    "the branch of the INVITE": Row(REFUSED, ["c INVITE"], arm=("identifier", 5)),
+    "another peer": Row(["b ACK", *REFUSED], ["b ACK", "c INVITE"], fails, arm=("failovers", 0)),
+    "the answer's count": Row([*REFUSED, "b ACK", "b BYE"], OK, rings, answers, arm=("answered", 0)),
+    "a request in the dialogs": Row(
+        [*REFUSED, "a BYE", "b BYE"], REFUSED,
+        answers, acknowledges, informs, arm=("identifier", 0),
+    ),
+    "the ACK": Row(["b ACK", "a BYE", "b BYE"], [], answers, acknowledges, arm=("identifier", 0)),
+    "the BYE": Row(["b BYE", "a 200 OK"], ["b BYE", "a 200 OK"], answers, acknowledges, hangs_up, arm=("ended", 0)),
+    "an operator's wish": Row(
+        ["a BYE", "b BYE"], ["a BYE", "b BYE"], answers, acknowledges, is_hung_up, arm=("ended", 0)
+    ),
+}  # fmt: skip
+
+
+UNMET = {("the wish to run all checks", "emergency"), ("the guard", "emergency")}  # 911 does not come by there
+
+
+@pytest.mark.parametrize("who", CALLEES)
+@pytest.mark.parametrize("where", ROWS)
+def test_what_goes_out(play: Play, where: str, who: str) -> None:
+    row = ROWS[where]
+    faults = Faults()
+    book = play(faults=faults, **row.fields)
+    *before, last = (lambda book: book.a.invite(callee=CALLEES[who]), *row.acts)
+    for act in before:
+        act(book)
+    faults.arm(*row.arm)
+    assert last(book) == row.columns[who]
+    assert bool(book.troubles) is ((where, who) not in UNMET)
+    faults.arm("")
+    finish(book)
+
+
+def finish(book: Playbook) -> None:
+    """Whatever is left of the call is ended by its ends."""
+    for party in (book.b, book.c):
+        if asks(party) and not final(book):
+            party.reply("486 Busy Here")
+    if final(book):
+        book.a.ack()
+    if final(book)[8:9] == "2" and not book.a.all("BYE"):
+        if book.a.asked.startswith("BYE"):
+            book.b.reply("200 OK", to="BYE")
+        else:
+            book.a.request("BYE")
+    settle(book)
+
+
+def test_what_breaks_while_a_call_is_taken_up_loses_that_call_only(play: Play) -> None:
+    """Its frame says nowhere where an address should be."""
+    book = play(faults=Faults())
+    book.establish()
+    frame = next(each for each in book.frames if isinstance(each, AnswerFrame))
+    lost = decode(encode(frame))
+    assert isinstance(lost, AnswerFrame)
+    lost.decision_id = "lost"
+    lost.legs[1].address = "nowhere"
+    remains = [Remains("lost", lost), Remains(frame.decision_id, frame)]
+    book.engine = Playbook(faults=Faults()).engine
+    commands = book.engine.recover(remains, book.clock.unix, book.clock)
+    ends = [c.frame for c in commands if isinstance(c, Record) and isinstance(c.frame, EndFrame)]
+    assert [(end.decision_id, end.disposition) for end in ends] == [("lost", "lost")]
+    assert [c.what.partition(":")[0] for c in commands if isinstance(c, Trouble)] == ["ValueError"]
+    assert list(book.engine.calls) == [frame.decision_id]
+    book.bye()
