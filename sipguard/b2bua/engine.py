@@ -176,8 +176,8 @@ class Engine:
                 self._response(message)  # type: ignore[arg-type]
         except (KeyboardInterrupt, SystemExit):
             raise
-        except BaseException as error:  # noqa: BLE001  here ends what breaks for one message; as `tried`, but free
-            self._tell(error, message)
+        except BaseException as broken:  # noqa: BLE001  here ends what breaks for one message; as `tried`, but free
+            self._tell(broken, message)  # of a name of its own: compiled, a variable has the type of its first use
             self._broke(message)
         return out
 
