@@ -191,7 +191,8 @@ def _diversions(setup: Setup, rules: SignRules, targets: list[str]) -> list[str]
     fresh_from = setup.attempt.received_at - _FRESH_S
     values = [*setup.attempt.identity, *setup.identity]
     made: list[str] = []
-    for link in links(values, targets, lambda tn: lists.any_has(names, tn), setup.call.trunk.read.bare, fresh_from):
+    bare, to = setup.call.trunk.read.bare, setup.attempt.to.tn
+    for link in links(values, targets, lambda tn: lists.any_has(names, tn), bare, fresh_from, to):
         try:
             made.append(_div(setup, rules, link))
         except NotSignable:

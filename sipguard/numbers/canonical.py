@@ -34,6 +34,8 @@ CLASSES: Final = (
     "alpha",
 )
 
+IMPOSSIBLE: Final = frozenset({"invalid_format", "invalid_npa", "n11"})  # classes that nobody's number has
+
 SHORT_CODES: Final = frozenset(f"{n}11" for n in range(2, 10)) | {"112", "933", "988"}
 _WITHHELD: Final = frozenset({"anonymous", "unavailable", "restricted"})
 _WRITTEN: Final = frozenset("+0123456789*#().- ")  # what a written number may consist of
@@ -193,6 +195,22 @@ def _elsewhere(tn: str, rules: NumberRules) -> tuple[str, str]:
     if tn[0] == "0":
         return rules.default_cc + tn[1:], E164
     return (tn, E164) if tn.startswith(rules.default_cc) and len(tn) >= 9 else (tn, UNKNOWN)
+
+
+def readings(claim: str, rules: NumberRules = READ_AS_NANP) -> tuple[str, ...]:
+    """Every TN that the `tn` of a claim may mean, the one that the standard has first; () for none.
+
+    A claim holds canonical digits: with their country code, without `+` (RFC 8225 §5.2.1, RFC 8224 §8.3). Some sign
+    what was dialled all the same, without the 1 above all; so the same digits read by `rules` come second. Ten digits
+    may be of either kind: 4722123456 is +47 22 12 34 56 or +1 472-212-3456.
+    """
+    dialled = read(claim, rules).tn
+    if not dialled or claim[0] == "+":
+        return (dialled,) if dialled else ()
+    digits = claim.translate(_DROPPED)
+    if digits != dialled and len(digits) > 7 and digits[0] != "0" and digits.isascii() and digits.isdigit():
+        return digits, dialled
+    return (dialled,)
 
 
 def same(a: str, b: str) -> bool:

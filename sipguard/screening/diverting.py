@@ -33,11 +33,11 @@ class Link:
 
 
 class _End:
-    """Where a chain of tokens leads: a caller, and the numbers that its last token is for."""
+    """Where a chain of tokens leads: a caller, and the numbers that its last token is for, each in all its readings."""
 
     __slots__ = ("dests", "iat", "length", "orig")
 
-    def __init__(self, orig: str, dests: tuple[str, ...], iat: int, length: int) -> None:
+    def __init__(self, orig: str, dests: tuple[tuple[str, ...], ...], iat: int, length: int) -> None:
         self.orig = orig
         self.dests = dests
         self.iat = iat
@@ -50,25 +50,32 @@ def links(
     is_ours: Callable[[str], bool],
     rules: NumberRules,
     fresh_from: float,
+    to: str = "",
 ) -> list[Link]:
     """The links that lead each chain of `values` through the canonical numbers `targets`, in their order.
 
-    A number that is not ours ends a chain: nobody but its holder may say that it was diverted from (§4.1). Tokens
-    from before `fresh_from` (Unix seconds) are left alone; they may have been copied.
+    `to` is the number in To. Of the readings of a claim it says which is meant, as `targets` do; else the claim means
+    what is written there, since a div that is written must not be a guess. A number that is not ours ends a chain:
+    nobody but its holder may say that it was diverted from (§4.1). Tokens from before `fresh_from` (Unix seconds) are
+    left alone; they may have been copied.
     """
     found: list[Link] = []
     ends = _ends([each for each in readable(values) if each.iat >= fresh_from], rules)
     for target in targets:
         further: list[_End] = []
         for end in ends:
-            if not target or target in end.dests:
+            if not target:
                 further.append(end)
                 continue
-            diverting = next((tn for tn in end.dests if is_ours(tn)), "")
+            if any(target in readings for readings in end.dests):
+                further.append(_End(end.orig, ((target,),), end.iat, end.length))
+                continue
+            meant = [to if to in readings else readings[0] for readings in end.dests]
+            diverting = next((tn for tn in meant if is_ours(tn)), "")
             if diverting and end.length < MOST:
                 if not any(_same(link, end.orig, diverting, target) for link in found):
                     found.append(Link(end.orig, diverting, target, end.iat))
-                further.append(_End(end.orig, (target,), end.iat, end.length + 1))
+                further.append(_End(end.orig, ((target,),), end.iat, end.length + 1))
         ends = further
     return found
 
@@ -88,12 +95,13 @@ def readable(values: Iterable[str]) -> list[Passport]:
 
 def _ends(passports: list[Passport], rules: NumberRules) -> list[_End]:
     """The ends of the chains: tokens that no div token goes on from, or, where those go in circles, none."""
-    diverted = {canonical.read(each.div_tn, rules).tn for each in passports if each.ppt == "div"} - {""}
-    length = len(diverted)
+    claims = {each.div_tn for each in passports if each.ppt == "div" and each.div_tn}
+    diverted = {tn for claim in claims for tn in canonical.readings(claim, rules)}
+    length = len(claims)
     ends: list[_End] = []
     for each in passports:
-        dests = tuple([tn for tn in (canonical.read(dest, rules).tn for dest in each.dest_tns) if tn])
-        if dests and diverted.isdisjoint(dests):
+        dests = tuple([one for one in (canonical.readings(dest, rules) for dest in each.dest_tns) if one])
+        if dests and not any(tn in diverted for readings in dests for tn in readings):
             ends.append(_End(each.orig_tn or each.orig_uri, dests, each.iat, length))
     return ends
 

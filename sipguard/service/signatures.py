@@ -15,7 +15,7 @@ from typing import Any, Final
 
 import structlog
 
-from sipguard.numbers.canonical import E164, SHORT_CODES, UNKNOWN, URN, Number, classify, read
+from sipguard.numbers.canonical import E164, IMPOSSIBLE, SHORT_CODES, UNKNOWN, URN, classify, read, readings
 from sipguard.service.call_log import masked
 from sipguard.service.errors import BadRequest
 from sipguard.settings.signing import SigningKey
@@ -29,6 +29,10 @@ WHY_REFUSED: Final[dict[str, tuple[int, str]]] = {  # reason -> (status, what it
     "attest_invalid": (422, "attest is none of A, B, C"),
     "orig_invalid": (422, "orig.tn is no complete number, such as 12025550101"),
     "dest_invalid": (422, "dest is no number, or no service such as urn:service:sos"),
+    "tn_ambiguous": (
+        422,
+        "a number of ten digits may have its country code or not; write + and all digits, or 1 and ten",
+    ),
     "dest_several": (422, "dest names more than one party"),
     "iat_invalid": (422, "iat is not Unix seconds, as a whole number"),
     "iat_expired": (422, "iat is older than a verifier accepts"),
@@ -139,9 +143,7 @@ def _orig(party: object) -> str:
     written = party.get("tn") if isinstance(party, dict) and len(party) == 1 else None
     if not isinstance(written, str):
         raise NotSignable("orig_invalid")
-    if not (tn := _complete(read(written))):
-        raise NotSignable("orig_invalid")
-    return tn
+    return _complete(written, "orig_invalid")
 
 
 def _dest(party: object) -> str:
@@ -156,18 +158,25 @@ def _dest(party: object) -> str:
     number = read(found[0])
     if number.form == URN and "uri" in party:
         return found[0].strip().lower()
-    tn = number.tn if number.tn in SHORT_CODES else _complete(number)
-    if not tn or "tn" not in party:
+    if "tn" not in party:
         raise NotSignable("dest_invalid")
-    return tn
+    return number.tn if number.tn in SHORT_CODES else _complete(found[0], "dest_invalid")
 
 
-def _complete(number: Number) -> str:
-    """The TN of a number that is complete, "" of others. Canonical TNs are written without + (RFC 8224 §8.3)."""
+def _complete(written: str, otherwise: str) -> str:
+    """The TN of a number that is complete. Canonical TNs are written without + (RFC 8224 §8.3).
+
+    Raises NotSignable: `otherwise`, or tn_ambiguous for ten digits, of which a signature must not guess the country.
+    """
+    number = read(written)
     tn = number.tn
-    if number.form == UNKNOWN and 11 <= len(tn) <= 15 and tn[0] not in "01":
+    if len(readings(written)) > 1:
+        raise NotSignable("tn_ambiguous")
+    if number.form == UNKNOWN and 10 <= len(tn) <= 15 and tn[0] not in "01":  # ten that no NANP number has
         number = read(f"+{tn}")
-    return tn if number.form == E164 and tn.isascii() and classify(number) != "invalid_format" else ""
+    if number.form != E164 or not tn.isascii() or classify(number) in IMPOSSIBLE:
+        raise NotSignable(otherwise)
+    return tn
 
 
 def _listed(value: object) -> list[Any]:

@@ -36,8 +36,8 @@ def signing_book(play: Play, rules: SignRules = RULES, *policy: Rule, hop: Any =
     """A book whose carrier is a customer of ours, and whose hop wants signatures."""
     carrier = {"sign": rules, "kind": "origination", **more.pop("carrier", {})}
     more.setdefault("signers", {"own": OWN})
-    lists = (CUSTOMERS, OURS)
-    return play(*policy, carrier=carrier, hop={"add_identity": True, **(hop or {})}, lists=lists, **more)
+    more.setdefault("lists", (CUSTOMERS, OURS))
+    return play(*policy, carrier=carrier, hop={"add_identity": True, **(hop or {})}, **more)
 
 
 def forwarded(book: Playbook, *headers: str, **fields: Any) -> str:
@@ -441,6 +441,44 @@ def test_no_diversion_is_signed(play: Play, line: str, contact: str) -> None:
     invite = book.c.last("INVITE")
     assert [each for each in values(invite, "Identity") if passport.read(each.partition(";")[0]).ppt == "div"] == []
     book.c.reply("486 Busy Here")
+    book.a.ack()
+
+
+@pytest.mark.parametrize(
+    ("dest", "callee", "ours", "written"),
+    [
+        ("4722123456", "+4722123456", "4722123456", "4722123456"),
+        ("4722123456", "+4722123456", "14722123456", ""),
+        ("4722123456", "+14722123456", "14722123456", "14722123456"),
+        ("4722123456", "+14722123456", "4722123456", ""),
+        ("+4722123456", "+14722123456", "4722123456", "4722123456"),
+    ],
+)
+def test_a_div_names_the_number_that_was_called_not_one_of_like_digits(
+    play: Play, dest: str, callee: str, ours: str, written: str
+) -> None:
+    rules = SignRules("own", (), "", ORIGID, divert_for=("abroad",))
+    abroad = ListSpec("abroad", bind=("diverting",), members=(ours,))
+    book = signing_book(play, rules, hop={"follows_redirects": True}, lists=(CUSTOMERS, abroad))
+    invited(book, received(dest=dest), callee=callee, to=f"<sip:{callee}@192.0.2.1>")
+    book.b.reply("302 Moved Temporarily", contact=MOVED)
+    found = [each.div_tn for each in tokens_of(book.c.last("INVITE")) if each.ppt == "div"]
+    assert found[-1:] == ([written] if written else [])
+    book.c.reply("486 Busy Here")
+    book.a.ack()
+
+
+@pytest.mark.parametrize(("ours", "written"), [("4722123456", "4722123456"), ("14722123456", "")])
+def test_where_nothing_says_which_number_was_called_a_div_has_the_canonical_one(
+    play: Play, ours: str, written: str
+) -> None:
+    rules = SignRules("own", (), "", ORIGID, divert_for=("abroad",))
+    abroad = ListSpec("abroad", bind=("diverting",), members=(ours,))
+    book = signing_book(play, rules, lists=(CUSTOMERS, abroad))
+    invited(book, received(dest="4722123456"), callee="+" + LAST, to=f"<sip:+{LAST}@192.0.2.1>")
+    divs = [each.div_tn for each in tokens_of(book.b.last("INVITE")) if each.ppt == "div"]
+    assert divs == ([written] if written else [])
+    book.b.reply("486 Busy Here")
     book.a.ack()
 
 

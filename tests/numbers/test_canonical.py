@@ -18,6 +18,7 @@ from sipguard.numbers.canonical import (
     mask,
     npa_of,
     read,
+    readings,
     same,
     show,
 )
@@ -135,6 +136,33 @@ RULED = [
 def test_read_by_the_rules_of_a_trunk(rules: NumberRules, user: str, tn: str, form: str) -> None:
     number = read(user, rules)
     assert (number.tn, number.form) == (tn, form)
+
+
+UK = NumberRules(default_cc="44")
+CLAIMS: list[tuple[str, NumberRules, tuple[str, ...]]] = [
+    ("12025550100", READ_AS_NANP, (TN,)),
+    ("+12025550100", READ_AS_NANP, (TN,)),
+    ("2025550100", READ_AS_NANP, ("2025550100", TN)),
+    ("(202) 555-0100", READ_AS_NANP, ("2025550100", TN)),
+    ("4722123456", READ_AS_NANP, ("4722123456", "14722123456")),
+    ("+4722123456", READ_AS_NANP, ("4722123456",)),
+    ("4951234567", READ_AS_NANP, ("4951234567",)),  # there is no area code 495
+    ("4522123456", UK, ("4522123456",)),
+    ("442079460123", READ_AS_NANP, ("442079460123",)),
+    ("011442079460123", READ_AS_NANP, ("442079460123",)),  # no country code begins with 0
+    ("02079460123", UK, ("442079460123",)),
+    ("5550100", NumberRules(local_npa="202"), (TN,)),
+    ("911", READ_AS_NANP, ("911",)),
+    ("*67", READ_AS_NANP, ("*67",)),
+    ("", READ_AS_NANP, ()),
+    ("+", READ_AS_NANP, ()),
+    ("anonymous", READ_AS_NANP, ()),
+]
+
+
+@pytest.mark.parametrize(("claim", "rules", "found"), CLAIMS, ids=[case[0] for case in CLAIMS])
+def test_a_claim_has_its_canonical_reading_first(claim: str, rules: NumberRules, found: tuple[str, ...]) -> None:
+    assert readings(claim, rules) == found
 
 
 def test_bare_rules_take_no_prefix_off() -> None:

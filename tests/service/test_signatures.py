@@ -105,12 +105,14 @@ async def test_what_is_asked_is_signed(face: Face) -> None:
     ("changed", "orig", "dest"),
     [
         ({"orig": {"tn": f"+{CALLER}"}, "dest": {"tn": f"+{CALLEE}"}}, CALLER, (CALLEE,)),
-        ({"orig": {"tn": CALLER[1:]}, "dest": {"tn": CALLEE[1:]}}, CALLER, (CALLEE,)),
+        ({"orig": {"tn": "+1 202-555-0101"}, "dest": {"tn": "1 (212) 555-0123"}}, CALLER, (CALLEE,)),
+        ({"orig": {"tn": "+4722123456"}, "dest": {"tn": ["+6561234567"]}}, "4722123456", ("6561234567",)),
+        ({"orig": {"tn": "4951234567"}}, "4951234567", (CALLEE,)),
         ({"orig": {"tn": "442079460123"}, "dest": {"tn": ["+442079460124"]}}, "442079460123", ("442079460124",)),
         ({"dest": {"tn": ["911"]}}, CALLER, ("911",)),
         ({"origid": ORIGID.upper()}, CALLER, (CALLEE,)),
     ],
-    ids=["plus", "national", "abroad", "emergency", "upper case"],
+    ids=["plus", "separators", "ten digits abroad", "ten that no NANP number has", "abroad", "emergency", "upper case"],
 )
 async def test_numbers_are_signed_in_their_canonical_form(
     face: Face, changed: dict[str, object], orig: str, dest: tuple[str, ...]
@@ -149,6 +151,16 @@ REFUSED: list[tuple[dict[str, object], str]] = [
         ({"orig": {"tn": each}}, "orig_invalid")
         for each in ("", "anonymous", "911", "5550101", "1202555010", "1" * 16, '1"', "+१२०२५५५०१०१")
     ),
+    *(
+        ({"orig": {"tn": each}}, "orig_invalid")
+        for each in ("+1", "+12", "+1202555010", "+19115550100", "+12025110100")
+    ),
+    *(({"dest": {"tn": each}}, "dest_invalid") for each in ("+12", "+19115550100", "1202555010", "+")),
+    *(
+        ({"orig": {"tn": each}}, "tn_ambiguous")
+        for each in ("2025550101", "4722123456", "(202) 555-0101", "6421550101")
+    ),
+    *(({"dest": {"tn": [each]}}, "tn_ambiguous") for each in ("2125550123", "4522123456", "6561234567")),
     ({"orig": {"tn": CALLER, "uri": "sip:a@b.example"}}, "orig_invalid"),
     *(
         ({"dest": each}, "dest_invalid")

@@ -9,13 +9,11 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import Final
 
-from sipguard.numbers.canonical import CLASSES, Number, classify, npa_of
+from sipguard.numbers.canonical import CLASSES, IMPOSSIBLE, Number, classify, npa_of
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding
 
 COST: Final = 1
-
-IMPOSSIBLE: Final = frozenset({"invalid_format", "invalid_npa", "n11"})  # classes no caller can have
 
 _WHICH: Final = {
     "shown": "From",

@@ -22,7 +22,7 @@ from sipguard.screening.verification.parties import called_named, caller_named, 
 from sipguard.screening.verification.proof import prove
 from sipguard.screening.verification.result import FAILED, PASSED, UNUSED, WAITING, Diversion, Result
 from sipguard.sip.uri import canonical_uri
-from sipguard.stir.certificate import CertificateStore
+from sipguard.stir.certificate import CertificateStore, Credential
 from sipguard.stir.errors import InvalidIdentity, StaleDate
 from sipguard.stir.passport import Passport, freshness
 
@@ -39,7 +39,11 @@ REASONS: Final = (*_BROKEN, ORIG_MISMATCH, UNCHECKED)
 
 
 class _Token:
-    """A token as a link: who calls, whom it is for, and whom it was for before, all in canonical form."""
+    """A token as a link: who calls, whom it is for, and whom it was for before, all in canonical form.
+
+    A number that can be read in several ways has all of them in `dests` and in `div`, of which those are left that its
+    certificate covers, once that is known. `caller` is the one that the call has, where it has one.
+    """
 
     __slots__ = ("age_s", "caller", "dests", "div", "passport", "result")
 
@@ -47,10 +51,11 @@ class _Token:
         rules = attempt.trunk.read.bare
         self.result = result
         self.passport = passport
-        self.caller = _number(passport.orig_tn, rules) or _uri(passport.orig_uri, rules)
-        named = [_number(tn, rules) for tn in passport.dest_tns] + [_uri(uri, rules) for uri in passport.dest_uris]
-        self.dests = frozenset(named)
-        self.div = _number(passport.div_tn, rules) or _uri(passport.div_uri, rules)
+        own = caller_named(passport, attempt)[1] or next(iter(canonical.readings(passport.orig_tn, rules)), "")
+        self.caller = own or passport.orig_tn or _uri(passport.orig_uri, rules)
+        named = [tn for claim in passport.dest_tns for tn in _numbers(claim, rules)]
+        self.dests = frozenset([*named, *(_uri(uri, rules) for uri in passport.dest_uris)])
+        self.div = _numbers(passport.div_tn, rules) or (_uri(passport.div_uri, rules),)
         self.age_s = attempt.received_at - passport.iat
 
 
@@ -123,7 +128,9 @@ def _prove_between(
     for token in _between(fresh, hopeful, origins):
         found = certificates.get(token.passport.x5u, attempt.received_at)
         if found is not None:
-            tn = token.div if token.div.isdigit() else ""
+            if isinstance(found, Credential):
+                token.div = tuple([tn for tn in token.div if found.authority.covers(tn)]) or token.div
+            tn = token.div[0] if token.div[0].isdigit() else ""
             prove(token.result, token.passport, found, tn, attempt.received_at)
             if token.result.signature_ok is False:
                 certificates.doubt(token.passport.x5u, attempt.received_at)
@@ -146,12 +153,12 @@ def _between(fresh: Sequence[_Token], divs: Sequence[_Token], origins: Sequence[
 
 def _joins(token: _Token, before: _Token) -> bool:
     """Whether `token` leads to `before` and both are of the same caller (RFC 8946 §4.2 step 3)."""
-    return token.div in before.dests and token.caller == before.caller
+    return _leads(token, before) and token.caller == before.caller
 
 
 def _leads(token: _Token, before: _Token) -> bool:
     """Whether `token` leads to `before`, whoever calls."""
-    return token.div in before.dests
+    return not before.dests.isdisjoint(token.div)
 
 
 def _steps(
@@ -267,8 +274,9 @@ def _content(token: _Token) -> tuple[bytes, bytes]:
     return token.passport.signing_input, token.passport.signature
 
 
-def _number(tn: str, rules: NumberRules) -> str:
-    return (canonical.read(tn, rules).tn or tn) if tn else ""
+def _numbers(claim: str, rules: NumberRules) -> tuple[str, ...]:
+    """The readings of a claim, its text where it is no number, () where there is none."""
+    return canonical.readings(claim, rules) or ((claim,) if claim else ())
 
 
 def _uri(uri: str, rules: NumberRules) -> str:

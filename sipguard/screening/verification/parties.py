@@ -3,8 +3,9 @@
 Enters: claims, the numbers and URIs of an attempt. Leaves: which of them the token names.
 Must not: take the caller from the token; it always comes from signalling.
 
-Numbers are compared in canonical form, which both sides are brought into, by the rules of the trunk and without its
-prefixes for those that nobody dialled. What is a number in the message is compared as a number only: a token for
+Numbers are compared in canonical form: those of the message by the rules of the trunk, without its prefixes for those
+that nobody dialled, those of a claim by each of their readings (`canonical.readings`). The TN that a token vouches for
+is the one that the message has. What is a number in the message is compared as a number only: a token for
 `sip:12025550100@example.com` names that number or nobody, so that no certificate vouches for numbers by way of URIs.
 """
 
@@ -39,7 +40,11 @@ def caller_named(passport: Passport, attempt: CallAttempt) -> tuple[str, str]:
             return PAI, claimed
     rules = attempt.trunk.read.bare
     if claimed:
-        return _number_named(canonical.read(claimed, rules).tn, attempt)
+        for tn in canonical.readings(claimed, rules):
+            found = _number_named(tn, attempt)
+            if found[0]:
+                return found
+        return "", ""
     number = number_in(passport.orig_uri, rules)
     return _number_named(number, attempt) if number else (_uri_named(passport.orig_uri, attempt), "")
 
@@ -75,8 +80,7 @@ def called_named(passport: Passport, attempt: CallAttempt) -> str:
         if tn and tn == to == callee:
             return BOTH
     rules = attempt.trunk.read.bare
-    named = {canonical.read(tn, rules).tn for tn in passport.dest_tns}
-    named.update(passport.dest_tns)
+    named = {tn for claim in passport.dest_tns for tn in canonical.readings(claim, rules)}
     named.update(number_in(uri, rules) for uri in passport.dest_uris)
     in_to, in_request = to != "" and to in named, callee != "" and callee in named
     for uri in passport.dest_uris:

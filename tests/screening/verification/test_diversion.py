@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
+from functools import partial
 from itertools import permutations
 
 import pytest
@@ -27,6 +28,7 @@ NARROW = PKI.leaf(spc="812K", extensions=pki.leaf_extensions(pki.tnauthlist(ones
 CALLER, ASSERTED, STRANGER = "12025550101", "12025550102", "12025550103"
 TARGET = "12125550100"
 FIRST, SECOND, THIRD = "12125550101", "12125550102", "12125550103"
+NORWAY, SINGAPORE = "4722123456", "6561234567"  # canonical, with as many digits as NANP numbers without their 1
 TRUNK = build.CARRIER
 WINDOW_S, LONG_S = 60.0, 3 * 3600.0
 
@@ -219,6 +221,42 @@ def test_who_diverts_must_have_authority_over_the_number() -> None:
     assert (of(foreign, "div").reason, of(foreign, "div").status) == ("out_of_scope", 437)
 
 
+@pytest.mark.parametrize(
+    ("innermost", "diverting", "reason"),
+    [
+        (NORWAY, NORWAY, PASSED),
+        ("+" + NORWAY, NORWAY, PASSED),
+        (NORWAY, "+" + NORWAY, PASSED),
+        ("1" + NORWAY, NORWAY, "dest_mismatch"),
+        ("1" + NORWAY, "1" + NORWAY, "dest_mismatch"),
+        ("1" + NORWAY, "+" + NORWAY, "dest_mismatch"),
+    ],
+)
+def test_a_certificate_for_one_reading_of_ten_digits_diverts_no_other(
+    innermost: str, diverting: str, reason: str
+) -> None:
+    leaf = PKI.leaf(spc="813L", extensions=pki.leaf_extensions(pki.tnauthlist(ones=[NORWAY])))
+    certificates = store()
+    certificates.put(OTHER, leaf.pem, 0.0, NOW)
+    claims = {"attest": None, "origid": None, "div": {"tn": diverting}, "dest": {"tn": [TARGET]}}
+    text = pki.passport(CALLER, "", leaf.key, OTHER, iat=int(NOW) - 5, ppt="div", extra=claims)
+    results = came_to(attempt(shaken(innermost), pki.identity_value(text, OTHER, "div")), certificates)
+    assert of(results).reason == reason
+
+
+@pytest.mark.parametrize("number", [NORWAY, SINGAPORE])
+def test_ten_digits_abroad_are_diverted_to_and_from(number: str) -> None:
+    to_it = attempt(shaken(FIRST), div(FIRST, number), target=number)
+    assert told(came_to(to_it)) == (PASSED, PASSED, "")
+    through_it = attempt(shaken(FIRST), div(FIRST, number), div(number, TARGET))
+    assert told(came_to(through_it)) == (PASSED, PASSED, "")
+
+
+def test_who_drops_the_1_and_who_does_not_speak_of_one_caller() -> None:
+    values = [shaken(FIRST, orig=CALLER[1:]), div(FIRST[1:], SECOND), div(SECOND, TARGET[1:], orig=CALLER[1:])]
+    assert told(came_to(attempt(*values))) == (PASSED, PASSED, "")
+
+
 def test_div_tokens_alone_vouch_for_nobody() -> None:
     assert [one.reason for one in came_to(attempt(div(FIRST, TARGET)))] == ["div_incomplete"]
 
@@ -292,22 +330,34 @@ class Link:
         return shaken(self.dests, orig=self.orig, age=self.age, tamper=self.tamper)
 
 
-PARTIES = [TARGET, FIRST, SECOND, THIRD, "12125550104", "12125550105", "12125550106"]
+PARTIES = [TARGET, FIRST, SECOND, THIRD, "12125550104", NORWAY, "+" + NORWAY, "1" + NORWAY, SINGAPORE]
 dests = st.lists(st.sampled_from(PARTIES), min_size=1, max_size=2, unique=True).map(tuple)
 callers = st.sampled_from([CALLER] * 6 + [ASSERTED, STRANGER])
 ages = st.sampled_from([5] * 6 + [61, 600, -6])
 divs = st.builds(Link, st.sampled_from(PARTIES), dests, callers, ages, st.sampled_from([False] * 7 + [True]))
 origins = st.builds(Link, st.just(""), dests, callers, ages, st.booleans())
 calls = st.tuples(st.lists(divs, max_size=7), st.lists(origins, min_size=1, max_size=2))
+targets = st.sampled_from([TARGET] * 3 + [NORWAY, "1" + NORWAY, SINGAPORE])
 
 
-def ways(links: Sequence[Link], origin: Link) -> Iterator[tuple[Link, ...]]:
-    """Every way from TARGET to `origin`, the outermost first, written down without a thought for speed."""
+def meant(claim: str) -> set[str]:
+    """The numbers that a claim of PARTIES may mean."""
+    return {claim, "1" + claim} if len(claim) == 10 else {claim.removeprefix("+")}
+
+
+def leads(claim: str, dests: Sequence[str]) -> bool:
+    """Whether a number in `div` is one of those in `dest`."""
+    return any(meant(claim) & meant(dest) for dest in dests)
+
+
+def ways(links: Sequence[Link], origin: Link, target: str) -> Iterator[tuple[Link, ...]]:
+    """Every way from `target` to `origin`, the outermost first, written down without a thought for speed."""
     diverting = [link for link in links if link.div]
     for length in range(1, HOPS_LIMIT + 1):
         for way in permutations(diverting, length):
             steps = zip(way, [*way[1:], origin], strict=True)
-            if TARGET in way[0].dests and all(later.div in earlier.dests for later, earlier in steps):
+            named = any(target in meant(dest) for dest in way[0].dests)
+            if named and all(leads(later.div, earlier.dests) for later, earlier in steps):
                 yield way
 
 
@@ -324,21 +374,22 @@ def holds(way: Sequence[Link], origin: Link, window_s: float) -> bool:
 
 
 @settings(max_examples=300, deadline=None)
-@given(calls, st.booleans(), st.randoms(use_true_random=False))
+@given(calls, targets, st.booleans(), st.randoms(use_true_random=False))
 def test_the_same_as_trying_every_way_in_any_order_of_the_headers(
-    call: tuple[list[Link], list[Link]], trusted: bool, random: object
+    call: tuple[list[Link], list[Link]], target: str, trusted: bool, random: object
 ) -> None:
     links = list(dict.fromkeys(call[0] + call[1]))
     values = {link: link.value() for link in links}
     within_s = LONG_S if trusted else 0.0
-    results = came_to(attempt(*values.values(), within_s=within_s))
+    asked = partial(attempt, to=target, target=target, within_s=within_s)
+    results = came_to(asked(*values.values()))
     for link, result in zip(links, results, strict=True):
-        if not link.div and TARGET not in link.dests:
-            expected = any(holds(way, link, max(WINDOW_S, within_s)) for way in ways(links, link))
+        if not link.div and not any(target in meant(dest) for dest in link.dests):
+            expected = any(holds(way, link, max(WINDOW_S, within_s)) for way in ways(links, link, target))
             assert (result.outcome == PASSED) == expected, link
     shuffled = list(values)
     random.shuffle(shuffled)  # type: ignore[attr-defined]
-    again = came_to(attempt(*[values[link] for link in shuffled], within_s=within_s))
+    again = came_to(asked(*[values[link] for link in shuffled]))
     assert {one.value: seen(one) for one in again} == {one.value: seen(one) for one in results}
 
 

@@ -24,7 +24,7 @@ LEAF: Final = PKI.leaf()
 NOW: Final = float(int(PKI.now.timestamp()))
 URL: Final = "https://certs.example/709J.pem"
 TN, OTHER, CALLEE, ALSO = "12025550101", "13125550199", "12125550123", "18005550199"
-UK = "442079460123"
+UK, NORWAY = "442079460123", "4722123456"
 
 PLAIN = NumberRules()
 RULES = {
@@ -119,6 +119,16 @@ CALLERS: list[tuple[str, str, str, list[str], object, str, str]] = [
     ("token of 10 digits", "nanp", "<sip:+12025550101@a.example>", [], "2025550101", "from", TN),
     ("token with dashes", "nanp", "<sip:2025550101@a.example>", [], "+1-202-555-0101", "from", TN),
     ("token with 011", "nanp", "<sip:+442079460123@a.example>", [], "011442079460123", "from", UK),
+    ("ten digits abroad", "nanp", "<sip:+4722123456@a.example>", [], NORWAY, "from", NORWAY),
+    ("ten digits abroad, 1 dropped", "nanp", "<sip:+14722123456@a.example>", [], NORWAY, "from", "14722123456"),
+    ("ten digits abroad, + in the token", "nanp", "<sip:+14722123456@a.example>", [], "+" + NORWAY, "", ""),
+    ("ten digits abroad, 1 in the token", "nanp", "<sip:+4722123456@a.example>", [], "14722123456", "", ""),
+    ("ten digits abroad, two asserted", "nanp", "<sip:+4722123456@a.example>",
+     ["<sip:+13125550199@a.example>, <tel:+13125550198>"], NORWAY, "from", NORWAY),
+    ("ten digits abroad, the second asserted", "nanp", "<sip:+13125550199@a.example>",
+     ["<sip:+13125550199@a.example>, <tel:+4522123456>"], "4522123456", "pai", "4522123456"),
+    ("ten digits abroad, the standard's reading before", "nanp", "<sip:+14722123456@a.example>",
+     ["<sip:+4722123456@a.example>"], NORWAY, "pai", NORWAY),
     ("token of separators only", "nanp", "<sip:a.example>", [], "+-", "", ""),
     ("token and caller anonymous", "nanp", "<sip:anonymous@anonymous.invalid>", [], "anonymous", "", ""),
     # ---------------------------------------------------------------- rules of the trunk
@@ -177,6 +187,9 @@ CALLED: list[tuple[str, str, str, str, object, str, str]] = [
     ("bare string", "nanp", "sip:+12125550123@192.0.2.1", "<sip:2125550123@a.example>", {"tn": CALLEE}, "both", CALLEE),
     ("token with +", "nanp", "sip:2125550123@192.0.2.1", "<tel:+12125550123>", "+" + CALLEE, "both", CALLEE),
     ("token of 10 digits", "nanp", "sip:+12125550123@192.0.2.1", "<tel:+12125550123>", CALLEE[1:], "both", CALLEE),
+    ("ten digits abroad", "nanp", "sip:+6561234567@192.0.2.1", "<tel:+6561234567>", "6561234567", "both", "6561234567"),
+    ("ten digits abroad, + in the token", "nanp", "sip:+16561234567@192.0.2.1", "<tel:+16561234567>", "+6561234567",
+     "", "16561234567"),
     ("toll-free translated behind the signer", "nanp", "sip:+12125550123@192.0.2.1", "<tel:+18005550199>", ALSO,
      "to", CALLEE),
     ("translated before the signer", "nanp", "sip:+12125550123@192.0.2.1", "<tel:+18005550199>", CALLEE,
@@ -275,13 +288,15 @@ def test_the_table_is_long_enough_to_be_believed() -> None:
     [
         ({"tn": "12025550105"}, "<tel:+12025550105>", "passed"),
         ({"tn": OTHER}, "<tel:+13125550199>", "out_of_scope"),
+        ({"tn": "4722123456"}, "<tel:+4722123456>", "passed"),
+        ({"tn": "4722123456"}, "<tel:+14722123456>", "out_of_scope"),
         ({"uri": "sip:+13125550199@a.example"}, "<sip:+13125550199@a.example>", "out_of_scope"),
         ({"uri": "sip:alice@a.example"}, "<sip:alice@a.example>", "out_of_scope"),
     ],
-    ids=["its number", "another", "another as URI", "a URI"],
+    ids=["its number", "another", "ten digits abroad", "the same digits after a 1", "another as URI", "a URI"],
 )
 def test_a_certificate_for_numbers_vouches_for_these_only(orig: dict[str, str], shown: str, reason: str) -> None:
-    leaf = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(ranges=[("12025550100", 10)])))
+    leaf = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(ranges=[("12025550100", 10)], ones=["4722123456"])))
     token = pki.passport("", CALLEE, leaf.key, URL, iat=int(NOW), extra={"orig": orig})
     attempt = read_attempt(
         Trunk("carrier", "interconnect"), NOW, "sip:+12125550123@192.0.2.1", shown, "<tel:+12125550123>",
