@@ -12,7 +12,7 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.frames import WHY_UNSIGNED, Signed
 from sipguard.b2bua.privacy import ANONYMOUS
-from sipguard.numbers.canonical import E164, URN, read
+from sipguard.numbers.canonical import E164, IMPOSSIBLE, SHORT_CODES, URN, Number, classify, read
 from sipguard.screening.attestation import FULL, PARTIAL
 from sipguard.screening.diverting import Link, links
 from sipguard.screening.pipeline import attest
@@ -133,10 +133,10 @@ def _orig(attempt: CallAttempt) -> tuple[str, bool]:
 
     A caller that withholds its number in From is signed for by P-Asserted-Identity, where the trunk's crosses.
     """
-    if attempt.caller.form == E164:
+    if _exists(attempt.caller):
         return attempt.caller.tn, True
     asserted = attempt.asserted
-    if attempt.caller.tn or asserted is None or asserted.form != E164 or not attempt.trunk.accept_pai:
+    if attempt.caller.tn or asserted is None or not _exists(asserted) or not attempt.trunk.accept_pai:
         raise NotSignable("no_number")
     return asserted.tn, False
 
@@ -172,14 +172,24 @@ def _signer(setup: Setup, rules: SignRules, tn: str) -> Signer:
 
 
 def _dest(setup: Setup) -> str:
-    """Whom the call is for: the number in To (RFC 8224 §4.1), that of the Request-URI where To has none."""
+    """Whom the call is for: the number in To (RFC 8224 §4.1), that of the Request-URI where To has none.
+
+    Raises NotSignable where neither is a number that may exist, or a service.
+    """
     attempt = setup.attempt
     callee = attempt.callee
     if callee.form == URN:
         return attempt.request_uri.strip().lower()
-    if attempt.to.form == E164 and not setup.call.emergency:
+    if _exists(attempt.to) and not setup.call.emergency:
         return attempt.to.tn
+    if callee.tn not in SHORT_CODES and not _exists(callee) and not setup.call.emergency:
+        raise NotSignable("no_number")
     return callee.tn
+
+
+def _exists(number: Number) -> bool:
+    """Whether it is complete, and of a class that somebody's number may have."""
+    return number.form == E164 and classify(number) not in IMPOSSIBLE
 
 
 def _diversions(setup: Setup, rules: SignRules, targets: list[str]) -> list[str]:
@@ -207,7 +217,12 @@ def _diversions(setup: Setup, rules: SignRules, targets: list[str]) -> list[str]
 
 
 def _div(setup: Setup, rules: SignRules, link: Link) -> str:
-    """One div value; `iat` is that of the token that it goes on from, unless it has grown old (RFC 8946 §3)."""
+    """One div value; `iat` is that of the token that it goes on from, unless it has grown old (RFC 8946 §3).
+
+    Raises NotSignable, also for a target that is no number.
+    """
+    if link.dest not in SHORT_CODES and not _exists(read(f"+{link.dest}")):
+        raise NotSignable("no_number")
     signer = _signer(setup, rules, link.diverting)
     unix = setup.call.engine.clock.unix
     iat = link.iat if unix - link.iat <= _FRESH_S else int(unix)

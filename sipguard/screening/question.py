@@ -6,9 +6,11 @@ number and no URI names nobody.
 
 from __future__ import annotations
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from typing import Final
 
+from sipguard.numbers import canonical
+from sipguard.numbers.rules import NumberRules
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.trunk import Trunk
 
@@ -55,6 +57,28 @@ def attempt_of(question: Question, trunk: Trunk = ASKED_FROM) -> CallAttempt:
     )
     attempt.resource_priority = question.resource_priority
     return attempt
+
+
+def readings_of(question: Question, trunk: Trunk = ASKED_FROM) -> list[Question]:
+    """The question as it is, then with its ambiguous numbers as they are by the standard: with their country code.
+
+    Ten digits without `+` are canonical for +47 22 12 34 56, and are written for +1 472-212-3456 as well. Callers are
+    of one kind, called parties too.
+    """
+    rules = trunk.read.bare
+    callers = (_canonical(question.caller, rules), tuple([_canonical(each, rules) for each in question.asserted]))
+    called = (_canonical(question.called, rules), _canonical(question.request_uri, rules))
+    found = {question: None}
+    for caller, asserted in ((question.caller, question.asserted), callers):
+        for to, uri in ((question.called, question.request_uri), called):
+            found[replace(question, caller=caller, asserted=asserted, called=to, request_uri=uri)] = None
+    return list(found)
+
+
+def _canonical(written: str, rules: NumberRules) -> str:
+    """A number with the `+` that it has by the standard, where it can be read in another way too; else what it was."""
+    readings = canonical.readings(written.strip(), rules)
+    return f"+{readings[0]}" if len(readings) > 1 else written
 
 
 def address(written: str) -> str:

@@ -19,7 +19,7 @@ import structlog
 from aiohttp import web
 
 from sipguard.net.fetch import CertificateFetcher, FetchError
-from sipguard.screening.question import ASKED_FROM, Question, attempt_of
+from sipguard.screening.question import ASKED_FROM, Question, attempt_of, readings_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import document, verdict
@@ -175,15 +175,32 @@ class Api:
 
     async def _evaluated(self, question: Question, trunk: Trunk) -> list[Result]:
         """The results, with certificates that came within the budget; fetching goes on behind it."""
-        attempt, settings = attempt_of(question, trunk), self._settings
-        results = evaluate(attempt, settings, self._store)
+        results = self._read_each_way(question, trunk)
         for url in self._store.due(time.time()):  # they grow old, or were revoked
             self._fetch_of(url, anew=True)
         if verdict(results) != "waiting":
             return results
         urls = {one.passport.x5u for one in results if one.outcome == "waiting" and one.passport is not None}
-        await asyncio.wait([self._fetch_of(url) for url in urls], timeout=settings.budget_s)
-        return evaluate(attempt, settings, self._store)
+        await asyncio.wait([self._fetch_of(url) for url in urls], timeout=self._settings.budget_s)
+        return self._read_each_way(question, trunk)
+
+    def _read_each_way(self, question: Question, trunk: Trunk) -> list[Result]:
+        """The results by the reading of its numbers that passes, or waits for a certificate; else by rules of `trunk`.
+
+        Certificates are those of now, whatever time the question is about.
+        """
+        store = self._store.as_of(time.time())
+        first: list[Result] = []
+        waiting: list[Result] = []
+        for each in readings_of(question, trunk):
+            results = evaluate(attempt_of(each, trunk), self._settings, store)
+            come_to = verdict(results)
+            if come_to == PASSED:
+                return results
+            first = first or results
+            if come_to == "waiting" and not waiting:
+                waiting = results
+        return waiting or first
 
     def _fetch_of(self, url: str, anew: bool = False) -> asyncio.Task[None]:
         task = self._fetching.get(url)

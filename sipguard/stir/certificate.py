@@ -129,11 +129,12 @@ class _Shelf:
 class CertificateStore:
     """Credentials by exact URL, under one set of anchors."""
 
-    __slots__ = ("_shelf", "anchors")
+    __slots__ = ("_now", "_shelf", "anchors")
 
     def __init__(self, anchors: Anchors = NO_ANCHORS, capacity: int = 20_000) -> None:
         self.anchors = anchors
         self._shelf = _Shelf(capacity)
+        self._now = 0.0  # Unix seconds as of which it is asked, 0.0: those that it is told
 
     def __len__(self) -> int:
         return len(self._shelf.kept) + len(self._shelf.failed)
@@ -142,6 +143,15 @@ class CertificateStore:
         """A store under other anchors over the same octets; each is validated again when it is asked for."""
         store = CertificateStore(anchors, 0)
         store._shelf = self._shelf
+        return store
+
+    def as_of(self, unix_at: float) -> CertificateStore:
+        """This store for a call of another time: what is kept is looked at, aged and due as of `unix_at`, the true one.
+
+        A question about next year shall not have the copies of today dropped.
+        """
+        store = self.with_anchors(self.anchors)
+        store._now = unix_at
         return store
 
     def use_crl(self, crl: Crl | None, required: bool = False, version: str = "") -> None:
@@ -170,6 +180,8 @@ class CertificateStore:
 
     def get(self, url: str, unix_at: float) -> Credential | StirError | None:
         """The credential behind `url`, why there is none, or None: it must be fetched."""
+        if self._now:
+            unix_at = self._now
         shelf = self._shelf
         kept = shelf.kept.pop(url, None)
         if (
@@ -285,6 +297,8 @@ class CertificateStore:
         It is due at once, unless its host was asked within the last 300 s: whoever forges signatures can have no URL
         asked for more often.
         """
+        if self._now:
+            unix_at = self._now
         kept = self._shelf.kept.get(url)
         if kept is not None and unix_at - kept.asked_at >= _RETRY_S:
             kept.asked_at = kept.refresh_at = unix_at

@@ -105,6 +105,29 @@ def test_a_gateway_attests_where_a_call_came_in(play: Play) -> None:
     assert (token.attest, token.orig_tn) == ("C", "442079460123")
 
 
+@pytest.mark.parametrize("number", ["+1", "+12", "+1202555010", "+19115550100", "+12902550100", "+1234567890123456"])
+def test_a_number_that_cannot_exist_is_not_signed(play: Play, number: str) -> None:
+    for parties in ({"caller": number}, {"callee": number}):
+        book = signing_book(play)
+        assert tokens(forwarded(book, **parties)) == []
+        assert signed(book).why == "no_number"
+        assert book.count("unsigned_no_number") == 1
+
+
+def test_an_impossible_number_in_to_gives_way_to_the_request_uri(play: Play) -> None:
+    (token,) = tokens(forwarded(signing_book(play), to="<sip:+12@192.0.2.1>"))
+    assert token.dest_tns == (DEST,)
+
+
+def test_a_redirection_to_a_number_that_cannot_exist_is_not_signed(play: Play) -> None:
+    book = signing_book(play, DIVERTING, hop={"follows_redirects": True})
+    invited(book, received())
+    book.b.reply("302 Moved Temporarily", contact=f"<sip:+19115550100@{C_AT[0]}>")
+    assert [each.ppt for each in tokens_of(book.c.last("INVITE"))] == ["shaken"]
+    book.c.reply("486 Busy Here")
+    book.a.ack()
+
+
 def test_without_a_rule_that_holds_a_call_goes_on_unsigned(play: Play) -> None:
     book = signing_book(play, SignRules("own", (A,), "", ORIGID))
     assert tokens(forwarded(book, caller="+12025550199")) == []

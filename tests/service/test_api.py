@@ -111,6 +111,38 @@ async def test_the_reason_of_what_does_not_pass(
     assert found["reasonText"]
 
 
+@pytest.mark.parametrize("ahead", [2 * 86400, 400 * 86400, -400 * 86400], ids=["two days", "next year", "last year"])
+async def test_a_question_about_another_time_leaves_what_is_kept_alone(face: Face, ahead: int) -> None:
+    assert (await face.verify(value()))["verstat"] == "TN-Validation-Passed"
+    assert (await face.verify(value(), time=NOW + ahead))["verstat"] == "TN-Validation-Failed"
+    assert (await face.verify(value(tamper=True), time=NOW + ahead))["reasonCode"] in (403, 437, 438)
+    assert (await face.verify(value()))["verstat"] == "TN-Validation-Passed"
+    assert face.fetcher.asked == [URL], "and it is not asked for again"
+
+
+@pytest.mark.parametrize(
+    ("ones", "orig", "asked", "verstat"),
+    [
+        ("4722123456", "4722123456", "4722123456", "Passed"),
+        ("4722123456", "4722123456", "+4722123456", "Passed"),
+        ("4722123456", "4722123456", "+14722123456", "Failed"),
+        ("14722123456", "4722123456", "4722123456", "Passed"),
+        ("14722123456", "4722123456", "+4722123456", "Failed"),
+        ("14722123456", "+4722123456", "4722123456", "Failed"),
+    ],
+)
+async def test_ten_digits_are_the_number_that_the_certificate_is_for(
+    face: Face, ones: str, orig: str, asked: str, verstat: str
+) -> None:
+    leaf = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(ones=[ones])))
+    face.fetcher.pem = leaf.pem
+    token = pki.identity_value(pki.passport(orig, CALLEE[1:], leaf.key, URL, iat=NOW - 5), URL)
+    for called in (CALLEE, CALLEE[1:]):
+        found = await face.verify(token, **{"from": {"tn": asked}, "to": {"tn": [called]}})
+        assert found["verstat"] == f"TN-Validation-{verstat}"
+    assert (await face.verify(token, **{"from": CALLER, "pai": {"tn": asked}}))["verstat"] == found["verstat"]
+
+
 async def test_asserted_number_and_request_uri_count(face: Face) -> None:
     parties = {"from": {"uri": "sip:alice@a.example"}, "pai": {"tn": CALLER}, "to": {"tn": ["18005550199", CALLEE]}}
     assert (await face.verify(value(), **parties))["verstat"] == "TN-Validation-Passed"
