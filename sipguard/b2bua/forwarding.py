@@ -93,8 +93,9 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
         kept = named_lines(call.engine, request, None, staying)
     shown = request.from_value
     dropped = NOTHING
-    if (egress.send_pai != ALWAYS or not call.trunk.accept_pai) and not call.emergency:
-        dropped = hidden(request, call.trunk.accept_pai, egress.send_pai)
+    believed = call.trunk.accept_pai and not setup.attempt.asserted_beyond
+    if (egress.send_pai != ALWAYS or not believed) and not call.emergency:
+        dropped = hidden(request, believed, egress.send_pai)
         if dropped:
             kept = [line for line in kept if name_in(line) not in dropped]
         if egress.send_pai != ALWAYS and "user" in privacy_of(request):

@@ -113,7 +113,7 @@ def _caller(result: Result, passport: Passport, question: Question) -> str:
     said = passport.orig_uri or show(passport.orig_tn.lstrip("+"))
     here = [f"From {show(attempt.shown.tn) or attempt.shown.form}"]
     here += [
-        f"P-Asserted-Identity {show(one.tn)}" for one in (attempt.asserted, attempt.asserted_also) if one is not None
+        f"P-Asserted-Identity {show(one.tn)}" for one in (attempt.asserted, *attempt.asserted_also) if one is not None
     ]
     return _held(result.orig_ok, f"{said} {_SOURCES.get(result.source, '')}", f"token says {said}; {', '.join(here)}")
 

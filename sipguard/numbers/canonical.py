@@ -10,6 +10,7 @@ import re
 from typing import Final
 from urllib.parse import unquote
 
+from sipguard.numbers.dialling import BY_COUNTRY, ELSEWHERE
 from sipguard.numbers.rules import READ_AS_NANP, NumberRules
 
 E164: Final = "e164"  # complete, with its country code
@@ -185,16 +186,23 @@ def _national(tn: str, rules: NumberRules) -> tuple[str, str]:
 
 
 def _elsewhere(tn: str, rules: NumberRules) -> tuple[str, str]:
-    """The same outside the NANP: `00` dials abroad, a single `0` a national number (ITU-T E.164, E.123)."""
+    """The same outside the NANP: as `dialling` has it for the country, or with 0, and 00 for abroad (ITU-T E.164)."""
     if not tn.isdigit():
         return tn, UNKNOWN
-    if len(tn) == 3:
+    n, cc = len(tn), rules.default_cc
+    if n == 3:
         return tn, SHORT
-    if tn.startswith("00"):  # three digits are no number abroad: 00112 is not 112
-        return (tn[2:], E164) if len(tn) > 5 else (tn, UNKNOWN)
+    way = BY_COUNTRY.get(cc, ELSEWHERE)
+    if tn.startswith(way.abroad):  # three digits are no number abroad: 00112 is not 112
+        rest = tn[len(way.abroad) :]
+        return (rest, E164) if len(rest) > 3 and rest[0] != "0" else (tn, UNKNOWN)
+    if way.trunk and tn.startswith(way.trunk):
+        return cc + tn[len(way.trunk) :], E164
     if tn[0] == "0":
-        return rules.default_cc + tn[1:], E164
-    return (tn, E164) if tn.startswith(rules.default_cc) and len(tn) >= 9 else (tn, UNKNOWN)
+        return (cc + tn, E164) if way.keeps_zero and 6 <= n <= 11 else (tn, UNKNOWN)
+    if way.shortest <= n <= way.longest:
+        return cc + tn, E164
+    return (tn, E164) if tn.startswith(cc) and n >= 9 else (tn, UNKNOWN)
 
 
 def readings(claim: str, rules: NumberRules = READ_AS_NANP) -> tuple[str, ...]:

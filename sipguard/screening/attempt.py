@@ -7,7 +7,7 @@ Must not: know of transactions, legs or sockets.
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sipguard.numbers.canonical import ANONYMOUS, NONE, URN, Number, read
 from sipguard.numbers.rules import NumberRules
@@ -18,13 +18,16 @@ from sipguard.sip.uri import host_of, name_addr, split_outside, user_of
 if TYPE_CHECKING:
     from sipguard.screening.verification.result import Result
 
+ASSERTED_MOST: Final = 10  # values of P-Asserted-Identity that are looked at; the standard has two (RFC 3325 §9.1)
+
 
 class CallAttempt:
     """One INVITE before its verdict. Numbers are canonical; raw header values stand beside them."""
 
     __slots__ = (
         "asserted",  # Number | None: P-Asserted-Identity, first value with a number
-        "asserted_also",  # Number | None: the other value of P-Asserted-Identity, if it has another number
+        "asserted_also",  # tuple[Number, ...]: the other numbers in P-Asserted-Identity, each once
+        "asserted_beyond",  # bool: it has more than ASSERTED_MOST values, and not all were looked at
         "call_id",  # Call-ID of the A leg
         "callee",  # Number: Request-URI
         "caller",  # Number: the one that counts (asserted where the trunk trusts PAI, else shown)
@@ -79,7 +82,8 @@ class CallAttempt:
         self.from_value = from_value
         self.to_value = to_value
         self.pai_values = pai_values
-        self.asserted_also: Number | None = None
+        self.asserted_also: tuple[Number, ...] = ()
+        self.asserted_beyond = False
         self.dates_differ = False
         self.evaluated: list[Result] | None = None
         self.resource_priority: Sequence[str] = ()
@@ -132,7 +136,8 @@ def read_attempt(
         pai_values,
     )
     if asserted is not None and (len(pai_values) > 1 or "," in pai_values[0]):
-        attempt.asserted_also = _other_asserted(pai_values, asserted.tn, bare)
+        others = _others_asserted(pai_values, asserted.tn, bare)
+        attempt.asserted_also, attempt.asserted_beyond = others or (), others is None
     return attempt
 
 
@@ -187,13 +192,16 @@ def _asserted_in(values: Sequence[str], rules: NumberRules) -> Number | None:
     return None
 
 
-def _other_asserted(values: Sequence[str], first: str, rules: NumberRules) -> Number | None:
-    """The first number in P-Asserted-Identity that is another than `first`."""
-    for value in _split(values):
+def _others_asserted(values: Sequence[str], first: str, rules: NumberRules) -> tuple[Number, ...] | None:
+    """The numbers in P-Asserted-Identity that are others than `first`, each once; None where there are too many."""
+    found: dict[str, Number] = {}
+    for n, value in enumerate(_split(values)):
+        if n >= ASSERTED_MOST:
+            return None
         number = read(user_of(uri_in(value)), rules)
         if number.tn and number.tn != first:
-            return number
-    return None
+            found.setdefault(number.tn, number)
+    return tuple(found.values())
 
 
 def _diverting_in(values: Sequence[str], rules: NumberRules) -> Number | None:

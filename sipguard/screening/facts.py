@@ -50,7 +50,7 @@ def base_facts(attempt: CallAttempt) -> dict[str, FactValue]:
 
 def _shown_is_asserted(attempt: CallAttempt) -> bool | None:
     """Whether the number shown is one of those asserted, None where none is shown."""
-    shown, asserted, also = attempt.shown.tn, attempt.asserted, attempt.asserted_also
+    shown, asserted = attempt.shown.tn, attempt.asserted
     if not shown or asserted is None:
         return None
-    return shown == asserted.tn or (also is not None and shown == also.tn)
+    return shown == asserted.tn or any(shown == one.tn for one in attempt.asserted_also)

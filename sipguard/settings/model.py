@@ -148,7 +148,7 @@ class ReadShape(Shape):
     """How numbers that come from this trunk are read."""
 
     default_country: Annotated[str, Field(pattern=r"^[1-9][0-9]{0,2}$")] = "1"
-    """Country code of numbers that carry none."""
+    """Country code of numbers that carry none; what is dialled there before national ones is taken off."""
     strip_prefix: Annotated[str, Field(pattern=r"^[0-9#*]*$")] = ""
     """Digits taken off the front of a number."""
     tech_prefix: str = ""

@@ -185,3 +185,22 @@ def test_failures_are_filtered_too(play: Play) -> None:
 
 def test_names_are_keys() -> None:
     assert all(name == name.lower() for name in ASSERTED | INFORMAL)
+
+
+@pytest.mark.parametrize(("count", "crosses"), [(10, True), (11, False)])
+def test_more_numbers_than_are_looked_at_do_not_cross(play: Play, count: int, crosses: bool) -> None:
+    book = play()
+    asserted = ", ".join(f"<tel:+1202555{n:04d}>" for n in range(100, 100 + count))
+    book.a.invite(f"P-Asserted-Identity: {asserted}")
+    assert (values(book.b.last("INVITE"), "P-Asserted-Identity") != []) is crosses
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
+def test_a_psap_sees_them_all(play: Play) -> None:
+    book = play()
+    asserted = ", ".join(f"<tel:+1202555{n:04d}>" for n in range(100, 111))
+    book.a.invite(f"P-Asserted-Identity: {asserted}", callee="911")
+    assert value(book.b.last("INVITE"), "P-Asserted-Identity").count("<tel:+1202555") == 11
+    book.b.reply("486 Busy Here")
+    book.a.ack()

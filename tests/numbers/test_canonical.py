@@ -22,6 +22,7 @@ from sipguard.numbers.canonical import (
     same,
     show,
 )
+from sipguard.numbers.dialling import BY_COUNTRY
 
 TN = "12025550100"
 
@@ -129,6 +130,34 @@ RULED = [
     (NumberRules(default_cc="44"), "+0044207946000", "44207946000", "e164"),
     (NumberRules(default_cc="44"), "*21", "*21", "unknown"),
     (NumberRules(default_cc="44"), "112", "112", "short"),
+    (NumberRules(default_cc="44"), "00012025550100", "00012025550100", "unknown"),
+    (NumberRules(default_cc="47"), "22123456", "4722123456", "e164"),
+    (NumberRules(default_cc="47"), "47123456", "4747123456", "e164"),
+    (NumberRules(default_cc="47"), "4722123456", "4722123456", "e164"),
+    (NumberRules(default_cc="47"), "02800", "02800", "unknown"),
+    (NumberRules(default_cc="47"), "004522123456", "4522123456", "e164"),
+    (NumberRules(default_cc="47"), "112", "112", "short"),
+    (NumberRules(default_cc="34"), "910123456", "34910123456", "e164"),
+    (NumberRules(default_cc="34"), "34910123456", "34910123456", "e164"),
+    (NumberRules(default_cc="65"), "61234567", "6561234567", "e164"),
+    (NumberRules(default_cc="65"), "6561234567", "6561234567", "e164"),
+    (NumberRules(default_cc="65"), "0014722123456", "4722123456", "e164"),
+    (NumberRules(default_cc="65"), "061234567", "061234567", "unknown"),
+    (NumberRules(default_cc="39"), "0612345678", "390612345678", "e164"),
+    (NumberRules(default_cc="39"), "390612345678", "390612345678", "e164"),
+    (NumberRules(default_cc="39"), "3331234567", "393331234567", "e164"),
+    (NumberRules(default_cc="39"), "393331234567", "393331234567", "e164"),
+    (NumberRules(default_cc="39"), "004722123456", "4722123456", "e164"),
+    (NumberRules(default_cc="36"), "0612345678", "3612345678", "e164"),
+    (NumberRules(default_cc="36"), "12345678", "3612345678", "e164"),
+    (NumberRules(default_cc="36"), "3612345678", "3612345678", "e164"),
+    (NumberRules(default_cc="7"), "84951234567", "74951234567", "e164"),
+    (NumberRules(default_cc="7"), "810442079460123", "442079460123", "e164"),
+    (NumberRules(default_cc="7"), "74951234567", "74951234567", "e164"),
+    (NumberRules(default_cc="81"), "0312345678", "81312345678", "e164"),
+    (NumberRules(default_cc="81"), "01012025550100", TN, "e164"),
+    (NumberRules(default_cc="61"), "001112025550100", TN, "e164"),
+    (NumberRules(default_cc="852"), "21234567", "85221234567", "e164"),
 ]
 
 
@@ -163,6 +192,15 @@ CLAIMS: list[tuple[str, NumberRules, tuple[str, ...]]] = [
 @pytest.mark.parametrize(("claim", "rules", "found"), CLAIMS, ids=[case[0] for case in CLAIMS])
 def test_a_claim_has_its_canonical_reading_first(claim: str, rules: NumberRules, found: tuple[str, ...]) -> None:
     assert readings(claim, rules) == found
+
+
+@pytest.mark.parametrize("cc", BY_COUNTRY)
+def test_a_national_number_is_the_same_with_its_country_code(cc: str) -> None:
+    way, rules = BY_COUNTRY[cc], NumberRules(default_cc=cc)
+    for length in {way.shortest or 10, way.longest or 10}:
+        national = "23456789012345"[:length]
+        assert read(way.trunk + national, rules).tn == cc + national == read(f"+{cc}{national}", rules).tn
+        assert read(f"{way.abroad}12025550100", rules).tn == TN
 
 
 def test_bare_rules_take_no_prefix_off() -> None:

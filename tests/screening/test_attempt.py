@@ -7,6 +7,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from sipguard.numbers.rules import NumberRules
+from sipguard.screening.attempt import ASSERTED_MOST
 from sipguard.screening.trunk import Trunk
 from tests.screening.build import CARRIER, TRUSTED, attempt
 
@@ -121,3 +122,26 @@ ANYTHING = st.text(alphabet='<>";,:@+%0129sipteurn.# \t\\ü', max_size=30)
 def test_nothing_in_a_header_raises(uri: str, shown: str, pai: str, diversion: str) -> None:
     call = attempt(uri, shown, shown, [pai, shown], [diversion], trunk=TRUSTED)
     assert call.caller in (call.shown, call.asserted)
+
+
+def asserting(count: int) -> list[str]:
+    """P-Asserted-Identity with so many numbers."""
+    return [", ".join(f"<tel:+1202555{n:04d}>" for n in range(100, 100 + count))]
+
+
+@pytest.mark.parametrize(
+    ("values", "others", "beyond"),
+    [
+        ([], (), False),
+        (asserting(1), (), False),
+        (["<tel:+12025550100>", "<sip:2025550100@example.com>"], (), False),
+        (asserting(3), ("12025550101", "12025550102"), False),
+        ([*asserting(2), "<sip:alice@example.com>, <tel:911>"], ("12025550101", "911"), False),
+        (asserting(ASSERTED_MOST), tuple(f"1202555{n:04d}" for n in range(101, 110)), False),
+        (asserting(ASSERTED_MOST + 1), (), True),
+        (asserting(1) * (ASSERTED_MOST + 1), (), True),
+    ],
+)
+def test_each_number_asserted_is_read_up_to_a_bound(values: list[str], others: tuple[str, ...], beyond: bool) -> None:
+    call = attempt(pai=values)
+    assert (tuple([one.tn for one in call.asserted_also]), call.asserted_beyond) == (others, beyond)

@@ -45,10 +45,11 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
         "lists.pair": lists.of_pair(caller, callee),
         "lists.upstream": of("upstream", attempt.trunk.name),
     }
-    also = attempt.asserted_also
-    if also is not None:
+    if attempt.asserted_also:
         listed = of("asserted", asserted.tn if asserted is not None else "")
-        facts["lists.asserted"] = listed + tuple([name for name in of("asserted", also.tn) if name not in listed])
+        for also in attempt.asserted_also:
+            listed += tuple([name for name in of("asserted", also.tn) if name not in listed])
+        facts["lists.asserted"] = listed
     for found in facts.values():
         if found:
             return Finding(HIT, "listed", facts)

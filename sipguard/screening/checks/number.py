@@ -42,9 +42,11 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     shown = _read(attempt.shown)
     asserted = _read(attempt.asserted)
     caller = shown if attempt.caller is attempt.shown else asserted
-    if attempt.asserted_also is not None:
-        also = _read(attempt.asserted_also)
+    for one in attempt.asserted_also:
+        also = _read(one)
         asserted = also if also[0] in IMPOSSIBLE else asserted
+    if attempt.asserted_beyond:
+        asserted = "invalid_format", ""
     diverting = _read(attempt.diverting)
     callee = _read(attempt.callee)
     facts: dict[str, FactValue] = {}

@@ -48,7 +48,7 @@ def _callers(attempt: CallAttempt) -> list[Party]:
     found: dict[tuple[str, str], None] = {}
     if attempt.shown.form != ANONYMOUS:
         _add(found, attempt.shown, uri_in(attempt.from_value))
-    for number in (attempt.asserted, attempt.asserted_also):
+    for number in (attempt.asserted, *attempt.asserted_also[:1]):  # each costs a signature; RFC 3325 §9.1 has two
         if number is not None:
             _add(found, number, "")
     if attempt.asserted is None:

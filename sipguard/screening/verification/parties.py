@@ -33,7 +33,7 @@ def caller_named(passport: Passport, attempt: CallAttempt) -> tuple[str, str]:
     """
     claimed, shown = passport.orig_tn, attempt.shown.tn
     asserted = attempt.asserted.tn if attempt.asserted is not None else ""
-    if claimed and attempt.asserted_also is None:
+    if claimed and not attempt.asserted_also:
         if claimed == shown:
             return (BOTH if claimed == asserted else FROM), claimed
         if claimed == asserted:
@@ -53,8 +53,8 @@ def _number_named(tn: str, attempt: CallAttempt) -> tuple[str, str]:
     """As caller_named, for a TN in canonical form."""
     if not tn:
         return "", ""
-    asserted, also = attempt.asserted, attempt.asserted_also
-    in_pai = (asserted is not None and asserted.tn == tn) or (also is not None and also.tn == tn)
+    asserted = attempt.asserted
+    in_pai = (asserted is not None and asserted.tn == tn) or any(one.tn == tn for one in attempt.asserted_also)
     source = _which(attempt.shown.tn == tn, FROM, in_pai, PAI)
     return (source, tn) if source else ("", "")
 

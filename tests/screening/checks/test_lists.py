@@ -93,3 +93,8 @@ def test_clear_where_nothing_is_listed() -> None:
 def test_the_facts_are_those_documented() -> None:
     finding = lists.check(attempt(), SETTINGS, context(Lists({})))
     assert list(finding.facts) == [spec.name for spec in lists.FACTS]
+
+
+def test_the_third_number_asserted_is_looked_up_too() -> None:
+    values = ["<sip:+12025550188@example.com>, <tel:+12025550189>", "<tel:+12025550111>"]
+    assert lists.check(attempt(pai=values), SETTINGS, context(BOUND)).facts["lists.asserted"] == ("spoofed",)

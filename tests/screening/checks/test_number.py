@@ -78,3 +78,15 @@ def test_the_documented_classes_are_all_there_are() -> None:
     classes = {spec.choices for spec in number.FACTS if spec.name.endswith(".class")}
     assert classes == {CLASSES}
     assert set(CLASSES) > number.IMPOSSIBLE
+
+
+def test_the_third_number_asserted_has_a_class_too() -> None:
+    values = ["<tel:+12025550188>, <tel:+12025550189>, <tel:+19115550100>"]
+    facts = number.check(attempt(pai=values), number.Settings(), CONTEXT).facts
+    assert facts["number.asserted.class"] == "n11"
+
+
+def test_more_numbers_than_are_looked_at_are_no_number() -> None:
+    many = ", ".join(f"<tel:+1202555{n:04d}>" for n in range(100, 111))
+    facts = number.check(attempt(pai=[many]), number.Settings(), CONTEXT).facts
+    assert (facts["number.asserted.class"], "number.asserted.npa" in facts) == ("invalid_format", False)

@@ -149,6 +149,8 @@ CALLERS: list[tuple[str, str, str, list[str], object, str, str]] = [
      ["<sip:+13125550198@a.example>, <tel:+12025550101>"], TN, "pai", TN),
     ("the second line", "nanp", "<sip:+13125550199@a.example>",
      ["<sip:+13125550198@a.example>", "<tel:+12025550101>"], TN, "pai", TN),
+    ("the third", "nanp", "<sip:+13125550199@a.example>",
+     ["<sip:+13125550198@a.example>, <tel:+13125550197>", "<tel:+12025550101>"], TN, "pai", TN),
     ("From and the second", "nanp", "<sip:+12025550101@a.example>",
      ["<sip:+13125550198@a.example>, <tel:+12025550101>"], TN, "both", TN),
     ("From, neither of two", "nanp", "<sip:+12025550101@a.example>",
