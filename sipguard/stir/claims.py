@@ -74,17 +74,34 @@ class LenientClaims(msgspec.Struct, gc=False):
     rcdi: Any = None
 
 
-def is_deterministic(octets: bytes, read: Header | Claims | None) -> bool:
-    """Whether JSON stands as RFC 8225 §9 has it: sorted members, no spaces, no needless escapes, none twice.
+_IN_ORDER: Final[tuple[str, ...]] = ()
+_IN_DISORDER: Final = ("json_form",)
+_PARTIES: Final = {"orig": {"tn", "uri"}, "dest": {"tn", "uri"}, "div": {"tn", "uri", "hi"}}  # RFC 8225, RFC 8946
+
+
+def form(octets: bytes, read: Header | Claims | None) -> tuple[str, ...]:
+    """Deviations of JSON that was read: json_form where it does not stand as RFC 8225 §9 has it, which is with sorted
+    members, none twice, no spaces, no needless escapes; party_members where a party has members that nobody defined.
 
     `read` is what these octets were read as: nearly always it has all that stands in them, which is told at once.
     """
     if read is not None and _sorted(read) == octets:
-        return True
+        return _IN_ORDER
     try:
-        return _sorted(_any(octets)) == octets
+        found = _any(octets)
+        ordered = _IN_ORDER if _sorted(found) == octets else _IN_DISORDER
     except (msgspec.MsgspecError, ValueError, OverflowError):  # a number that no float holds, in a claim not read
-        return False
+        return _IN_DISORDER
+    return (*ordered, "party_members") if not isinstance(read, Header) and _has_unknown_party(found) else ordered
+
+
+def _has_unknown_party(claims: dict[str, Any]) -> bool:
+    """Whether `orig`, `dest` or `div` has a member besides those of the standards; `orig` has but one (§5.2.1)."""
+    for name, known in _PARTIES.items():
+        party = claims.get(name)
+        if isinstance(party, dict) and (not known.issuperset(party) or (name == "orig" and len(party) > 1)):
+            return True
+    return False
 
 
 def serialized(value: object) -> bytes:

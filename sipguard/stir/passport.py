@@ -25,7 +25,7 @@ from sipguard.stir.claims import (
     Parties,
     Party,
     deterministic,
-    is_deterministic,
+    form,
     read_claims,
     read_header,
     read_lenient,
@@ -57,6 +57,8 @@ _NO_BRACKETS: Final = bytes(octet for octet in range(256) if octet not in b"[]{}
 _UUID: Final = frozenset("0123456789abcdefABCDEF-")
 LEVELS: Final = ("A", "B", "C")  # of attestation (RFC 8588 §4)
 _CANONICAL: Final = frozenset("0123456789#*")
+_USUAL_LENGTH: Final = 11  # digits of a number of the NANP with its country code
+_LONGEST: Final = 15  # digits of E.164
 _HEADERS: Final = 1024  # kept as read: those of one signer are all alike
 _SIGNATURE_LENGTH: Final = 86  # characters of base64url for the 64 octets of r || s (RFC 7518 §3.4)
 
@@ -131,7 +133,7 @@ def read(token: str) -> Passport:
     header, deviations = _header(head)
     claims, found = _claims(_decoded(body))
     _require_claims(header, claims)
-    deviations += found + _deviations(header, claims)
+    deviations += tuple([each for each in found if each not in deviations]) + _deviations(header, claims)
     return Passport(header, claims, deviations, octets[: -_SIGNATURE_LENGTH - 1], signature)
 
 
@@ -230,7 +232,7 @@ def _header(head: bytes) -> tuple[Header, tuple[str, ...]]:
     if not header.x5u:
         raise InvalidIdentity("x5u_missing")
     typ = () if header.typ == "passport" else ("typ",)
-    return header, typ if is_deterministic(octets, header) else (*typ, "json_form")
+    return header, typ + form(octets, header)
 
 
 def _claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
@@ -242,7 +244,7 @@ def _claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
         claims = read_claims(octets)
     except (msgspec.MsgspecError, ValueError):
         return _lenient_claims(octets)
-    return claims, () if is_deterministic(octets, claims) else ("json_form",)
+    return claims, form(octets, claims)
 
 
 def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
@@ -261,8 +263,7 @@ def _lenient_claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:
         iat = int(iat)
     if not isinstance(iat, int) or isinstance(iat, bool):
         raise InvalidIdentity("iat_invalid")
-    if not is_deterministic(octets, None):
-        deviations.append("json_form")
+    deviations += form(octets, None)
     dest = Parties(tn=tns, uri=uris)
     claims = Claims(
         iat,
@@ -331,11 +332,14 @@ def _deviations(header: Header, claims: Claims) -> tuple[str, ...]:
         found = ("origid_form",)
     if claims.attest is not None and claims.attest not in LEVELS:
         found += ("attest_form",)
-    tns = [tn for tn in (claims.orig.tn, *claims.dest.tn, claims.div.tn if claims.div is not None else "") if tn]
+    tns = claims.dest.tn.copy()
+    if claims.orig.tn is not None:
+        tns.append(claims.orig.tn)
+    if claims.div is not None and claims.div.tn is not None:
+        tns.append(claims.div.tn)
     for tn in tns:
-        if not tn.isdigit():
-            found += _of_number(tns)
-            break
+        if len(tn) != _USUAL_LENGTH or tn[0] != "1" or not tn.isdigit() or not tn.isascii():
+            return found + _of_numbers(tns)
     return found
 
 
@@ -351,11 +355,30 @@ def _is_plain(origid: str | None) -> TypeGuard[str]:
     return origid is not None and origid.isascii() and origid.isprintable() and " " not in origid
 
 
-def _of_number(tns: list[str]) -> tuple[str, ...]:
-    """tn_plus, tn_form: numbers with a plus, numbers with anything else that is no canonical one (RFC 8224 §8.3)."""
-    plus = any(tn[0] == "+" for tn in tns)
-    other = any(not _CANONICAL.issuperset(tn[1:] if tn[0] == "+" else tn) for tn in tns)
-    return (*(("tn_plus",) if plus else ()), *(("tn_form",) if other else ()))
+def _of_numbers(tns: list[str]) -> tuple[str, ...]:
+    """Where numbers are not in canonical form (RFC 8224 §8.3): all that is wrong with any of them, in a fixed order."""
+    odd = {what for tn in tns for what in _of_number(tn)}
+    return tuple([what for what in ("tn_plus", "tn_form", "tn_national", "tn_dialled") if what in odd])
+
+
+def _of_number(tn: str) -> list[str]:
+    """What is wrong with one number. How many digits show that the country code is missing is how it is read, too."""
+    plus = tn[:1] == "+"
+    found = ["tn_plus"] if plus else []
+    bare = tn[1:] if plus else tn
+    digits = "".join([char for char in bare if char in _CANONICAL])
+    if not digits or len(digits) != len(bare) or len(digits) > _LONGEST:
+        found.append("tn_form")
+    if digits[:1] == "0":
+        found.append("tn_dialled")
+    elif not plus and digits.isdigit() and digits[0] != "1" and (len(digits) == 7 or _has_area_code(digits)):
+        found.append("tn_national")
+    return found
+
+
+def _has_area_code(digits: str) -> bool:
+    """Whether these digits, without 1 before them, are read as a number of the NANP: no area code has 9 second."""
+    return len(digits) == 10 and digits[1] != "9"
 
 
 def _require_flat(octets: bytes) -> None:

@@ -24,6 +24,7 @@ NOW = int(PKI.now.timestamp())
 ORIG, DEST, NEXT = "12025550101", "12125550123", "12125550124"
 ORIGID = "0b1e6f2c-0001-4000-8000-000000000001"
 
+OF_NUMBERS = {"tn_national", "tn_dialled"}  # what numbers of any digits may be; all else is of the signer
 numbers = st.text("0123456789#*", min_size=1, max_size=15)
 
 
@@ -40,7 +41,7 @@ def verified(value: str) -> passport.Passport:
     passport.require_agreement(header, read)
     credential = validate(read_chain(LEAF.pem), Anchors([PKI.root.certificate]), NOW)
     passport.verify(read, credential, NOW)
-    assert read.deviations == ()
+    assert set(read.deviations) <= OF_NUMBERS
     return read
 
 

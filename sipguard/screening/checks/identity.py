@@ -30,6 +30,7 @@ from sipguard.screening.verification.result import (
 from sipguard.screening.verification.rich import is_rich
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
 from sipguard.stir.identity import split
+from sipguard.stir.profile import DEVIATIONS as CERTIFICATE_DEVIATIONS
 from sipguard.stir.reasons import DEVIATIONS, REASONS
 
 __all__ = ["COST", "FACTS", "Settings", "check"]
@@ -70,6 +71,12 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.x5u", "text", "where the certificate lies, as the token judged says"),
     FactSpec("identity.x5u_host", "text", "host of it, lower case"),
     FactSpec("identity.deviations", "set", "where the token judged leaves the standard", choices=tuple(DEVIATIONS)),
+    FactSpec(
+        "identity.certificate_deviations",
+        "set",
+        "where the certificate of that token leaves the SHAKEN profile; absent where there was none to look at",
+        choices=tuple(CERTIFICATE_DEVIATIONS),
+    ),
     FactSpec("identity.count", "number", "how many Identity values there are"),
     FactSpec("identity.not_looked_at", "number", "how many of them beyond `max_headers`; absent where none"),
     FactSpec("identity.orig_ok", "flag", "the token judged names the caller (RFC 8224 §6.2.4)"),
@@ -91,7 +98,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         "why values did not pass, of all that did not; absent where all passed",
         choices=tuple(reason for reason in REASONS if reason != PASSED),
     ),
-    FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps taken"),
+    FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps, deviations"),
     FactSpec("identity.crl_stale", "flag", "the CRL that revocation is judged by is out of date; absent without one"),
     FactSpec("identity.trust_version", "text", "trust list and CRL in force; absent where none is configured"),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
@@ -199,6 +206,8 @@ def _with_steps(
         facts["identity.x5u"] = passport.x5u
         facts["identity.deviations"] = result.deviations
         facts["identity.iat_age_s"] = received_at - passport.iat
+        if result.credential is not None:
+            facts["identity.certificate_deviations"] = result.credential.warnings
         if result.host:
             facts["identity.x5u_host"] = result.host
         if result.date_differs is not None:
@@ -220,7 +229,8 @@ def _with_steps(
 
 def _in_short(result: Result) -> str:
     """One value in a line: `ppt outcome reason host`, `-` for what is not known, then `orig+ dest- fresh+ chain+
-    signature+` for the steps that were taken."""
+    signature+` for the steps that were taken, then `deviations:tn_plus,...`, and `certificate:...` of its certificate.
+    """
     passport = result.passport
     ppt = result.ppt or ("base" if passport is not None else "-")
     flags = (
@@ -231,7 +241,10 @@ def _in_short(result: Result) -> str:
         ("signature", result.signature_ok),
     )
     steps = "".join([f" {name}{'+' if held else '-'}" for name, held in flags if held is not None])
-    return f"{ppt} {result.outcome} {result.reason or '-'} {result.host or '-'}{steps}"
+    odd = f" deviations:{','.join(result.deviations)}" if result.deviations else ""
+    if result.credential is not None and result.credential.warnings:
+        odd += f" certificate:{','.join(result.credential.warnings)}"
+    return f"{ppt} {result.outcome} {result.reason or '-'} {result.host or '-'}{steps}{odd}"
 
 
 def _unverified(result: str, reason: str, status: int) -> dict[str, FactValue]:

@@ -101,6 +101,7 @@ def test_all_facts_of_a_call_that_passes() -> None:
         "identity.x5u": URL,
         "identity.x5u_host": "certs.example",
         "identity.deviations": (),
+        "identity.certificate_deviations": (),
         "identity.count": 1,
         "identity.orig_ok": True,
         "identity.dest_ok": True,
@@ -252,6 +253,46 @@ def test_of_several_values_each_says_why_and_how_far() -> None:
         "msg unsupported unsupported_ppt -",
         "shaken passed passed certs.example orig+ dest+ fresh+ chain+ signature+",
     )
+
+
+OLD_FORM = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(["709J"], string=pki.UTF8, tagged=False)))
+OLD_URL = "https://certs.example/old.pem"
+ODD = ("spc_untagged", "tnauthlist_string")
+
+
+def of_old_form(**knobs: Any) -> str:
+    """An Identity value by a certificate whose TNAuthList is not as the standard has it."""
+    return token(x5u=OLD_URL, key=OLD_FORM.key, **knobs)
+
+
+def with_old_form() -> CertificateStore:
+    """A store that holds the certificate of such values too."""
+    certificates = store()
+    certificates.put(OLD_URL, OLD_FORM.pem, 0.0, NOW)
+    return certificates
+
+
+@pytest.mark.parametrize("tamper", [False, True])
+def test_deviations_of_the_certificate_are_a_fact_and_no_failure(tamper: bool) -> None:
+    for strict in (False, True):
+        found = run(attempt(of_old_form(tamper=tamper)), Settings(strict=strict), with_old_form())
+        assert sorted(found.facts["identity.certificate_deviations"]) == sorted(ODD)  # type: ignore[arg-type]
+        assert found.facts["identity.result"] == ("failed" if tamper else "passed")
+    assert run(attempt(token())).facts["identity.certificate_deviations"] == ()
+    assert run(attempt("garbage")).facts.get("identity.certificate_deviations") is None
+
+
+def test_of_several_values_each_says_its_deviations() -> None:
+    odd = of_old_form(iat=str(int(NOW) - 5), extra={"orig": {"tn": "2025550101"}})
+    facts = run(attempt(token(), odd, "garbage"), SETTINGS, with_old_form()).facts
+    assert (facts["identity.deviations"], facts["identity.certificate_deviations"]) == ((), ())
+    said = facts["identity.each"]
+    assert isinstance(said, tuple)
+    assert said[0] == "shaken passed passed certs.example orig+ dest+ fresh+ chain+ signature+"
+    steps, _, rest = said[1].partition(" deviations:")
+    assert steps == said[0]
+    names, _, certificate = rest.partition(" certificate:")
+    assert (names.split(","), sorted(certificate.split(","))) == (["iat_string", "tn_national"], sorted(ODD))
 
 
 def test_a_single_value_that_fails_has_its_reason_among_the_reasons() -> None:
