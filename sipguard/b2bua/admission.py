@@ -299,6 +299,8 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
     if hops and "privacy" in setup.request.at and not call.emergency:
         hops, lacking = privacy.reachable(setup.request, hops)
     egress = hops[0][0] if hops else way.trunks[0] if way is not None and way.trunks else None
+    if mode == BYPASS:
+        call.a.untold = False
     setup.label = verdict.label if mode == ENFORCE else None
     setup.untouched = mode == BYPASS
     if call.trunk.reason_stir:

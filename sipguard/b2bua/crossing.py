@@ -9,6 +9,7 @@ from __future__ import annotations
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.privacy import NOTHING, without
+from sipguard.b2bua.untold import lines_untold
 from sipguard.b2bua.unvouched import line_without_verstat, lines_unmarked
 from sipguard.sip.message import Message, Request, Response
 
@@ -103,10 +104,12 @@ def relayed(
     contact: str,
     dropped: frozenset[str] = NOTHING,
     more: str = "",
+    untold: bool = False,
 ) -> bytes:
     """A response from `source` for the other leg: its status, phrase and headers under the head of that leg's request.
 
-    `dropped` are names of headers that must not be shown there, `more` lines of our own behind those that cross.
+    `dropped` are names of headers that must not be shown there, `more` lines of our own behind those that cross;
+    `untold` says that a Reason of protocol STIR does not cross.
     """
     at = response.at
     if "p-asserted-identity" in at or "remote-party-id" in at or "call-info" in at:
@@ -115,6 +118,8 @@ def relayed(
         lines = "\r\n".join(kept_lines(response, source.staying))
     if dropped:
         lines = without(lines, dropped)
+    if untold and "reason" in at:
+        lines = lines_untold(lines)
     if more:
         lines = f"{lines}\r\n{more}"
     add = f";tag={tag}" if tag else ""

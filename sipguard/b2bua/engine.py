@@ -472,6 +472,7 @@ class Engine:
         """Makes a call that stands in the tables one that nothing may stop: no limit counts it any more."""
         call.emergency = emergency
         call.a.border = False
+        call.a.untold = True
         self.load_of(call.trunk).calls -= 1
 
     def forget(self, call: Call) -> None:

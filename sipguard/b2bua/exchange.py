@@ -207,7 +207,7 @@ class Exchange:
             ours += refresh.to_add(response, self.asks_s)
         other = self.other
         dropped = dropped_between(response, other, source)
-        octets = relayed(response, other, server.head, server.to_line, "", ours, dropped)
+        octets = relayed(response, other, server.head, server.to_line, "", ours, dropped, "", source.untold)
         server.respond(status, octets, now)
         if status < 200:
             return

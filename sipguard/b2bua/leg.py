@@ -61,6 +61,7 @@ class Leg:
         "staying",  # names of headers that do not cross from it
         "subscriptions",  # dict[str, str] | None: that the far end notifies of, see `subscription`
         "target",
+        "untold",  # whether Reason: STIR of the other side does not reach it
         "updating",  # Exchange | None: an UPDATE that came from here and is not finished
         "via",  # our Via line up to and including "branch="
     )
@@ -86,6 +87,7 @@ class Leg:
         self.shown = "always"
         self.believed = True
         self.border = False
+        self.untold = False
         self.staying = call.engine.staying if call is not None else NOT_CROSSING
         self.updating: Exchange | None = None
         self.other: Leg | None = None

@@ -38,6 +38,7 @@ def stand(leg: Leg, trunk: Trunk, emergency: str) -> None:
     """Notes on which side of the border a leg stands; emergency calls keep their identity everywhere."""
     if trunk.accept_marks:
         leg.accept_marks()
+    leg.untold = not trunk.reason_stir or bool(emergency)  # some take any Reason for a failure
     if (trunk.send_pai != ALWAYS or not trunk.accept_pai) and not emergency:
         leg.border = True
         leg.shown = trunk.send_pai
@@ -47,7 +48,7 @@ def stand(leg: Leg, trunk: Trunk, emergency: str) -> None:
 def stand_beside(leg: Leg, first: Leg) -> None:
     """The same for the leg of another early dialog."""
     leg.border, leg.shown, leg.believed = first.border, first.shown, first.believed
-    leg.staying = first.staying
+    leg.staying, leg.untold = first.staying, first.untold
 
 
 def hidden(message: Message, believed: bool, shown: str) -> frozenset[str]:

@@ -300,7 +300,9 @@ class Setup:
         self.relayed_ring = True
         server = self.server
         dropped = dropped_between(response, leg, a)
-        octets = relayed(response, leg, server.head, server.to_line, a.local_tag, a.contact, dropped, self.told)
+        octets = relayed(
+            response, leg, server.head, server.to_line, a.local_tag, a.contact, dropped, self.told, a.untold
+        )
         self.told = ""
         server.respond(response.status, octets, now)
 
@@ -327,7 +329,7 @@ class Setup:
         else:
             self._note_answer(a, b, response, interval_s)
         dropped = dropped_between(response, b, a)
-        octets = relayed(response, b, server.head, server.to_line, a.local_tag, ours, dropped, self.told)
+        octets = relayed(response, b, server.head, server.to_line, a.local_tag, ours, dropped, self.told, a.untold)
         server.respond(response.status, octets, now)
         Answer(engine, a, b, self.request.cseq, transaction, response.cseq, octets, server, now)
         server.user = None
@@ -402,7 +404,7 @@ class Setup:
         a, b = call.a, call.b
         dropped = dropped_between(response, b, a) if b is not None else NOTHING
         tag = early.tag_of(self, response)
-        octets = relayed(response, b or a, server.head, server.to_line, tag, "", dropped, self.told)
+        octets = relayed(response, b or a, server.head, server.to_line, tag, "", dropped, self.told, a.untold)
         call.final = (status, response.phrase, response.value("reason"))
         server.respond(status, octets, call.engine.clock.now)
         call.close(frames.CANCELLED if self.parting and status == 487 else _disposition_of(status))

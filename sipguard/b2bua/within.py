@@ -21,6 +21,7 @@ from sipguard.b2bua.naming import NAMING, renamed_lines
 from sipguard.b2bua.privacy import hidden, without
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.subscription import OUTLIVING
+from sipguard.b2bua.untold import lines_untold
 from sipguard.sip.compose import local_response
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.flow import Flow
@@ -105,6 +106,8 @@ def _cross(
         return
     if leg.border or other.border:
         lines = without(lines, hidden(request, leg.believed, other.shown))
+    if other.untold and "reason" in request.at:
+        lines = lines_untold(lines)
     if method in TARGET_REFRESH:
         if call is not None:
             call.refresh_target(leg, request)

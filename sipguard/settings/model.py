@@ -381,7 +381,10 @@ class TrunkShape(Shape):
     block_location: Annotated[str, Field(pattern=r"^[A-Z0-9-]{1,8}$")] = "LN"
     """Location in the Reason of a 603+ sent to it (RFC 8606): LN, TN or RLN."""
     reason_stir: Literal["off", "compact", "full"] = "off"
-    """Whether responses to its calls name each Identity value that failed (RFC 9410): by its signature, or in full."""
+    """Whether responses to its calls name each Identity value that failed (RFC 9410): by its signature, or in full.
+
+    Off keeps away from it, too, what the other side says by Reason: STIR.
+    """
     last_503: Literal[480, 500, 502, 503, 504] = 500
     """Answer to its calls where the last peer has said 503; 503 lets that pass, with its Retry-After."""
     redirects: Literal["pass", "follow"] = "pass"
