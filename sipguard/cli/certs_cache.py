@@ -138,7 +138,9 @@ def warm_command(source: Any, rate: float, again: bool, refetch: bool, config: P
 
     Kept is what holds under the anchors of the configuration and the trust list that was fetched last, as for calls.
     Works beside a running sipguard and without one. Ctrl-C ends it; the next run goes on where it was: what lies there
-    and is fresh is not asked for, nor what failed within the last hour.
+    and is fresh is not asked for, nor what failed within the last hour. A host that fails five times in a row is left
+    alone for 15 s at a time, and its other URLs wait: they have not failed. At most 20,000 URLs wait at a time, as many
+    copies as are kept; what is beyond fails as list_too_long, and the next run takes it.
 
     \b
     Exit status:
@@ -158,6 +160,7 @@ def warm_command(source: Any, rate: float, again: bool, refetch: bool, config: P
     said = {
         "urls": len(warming.urls), "fetched": warming.kept, "present": warming.present,
         "failed": dict(warming.reasons().most_common()), "left": len(warming.urls) - warming.done,
+        "left_alone": sorted(warming.waiting),
         "seconds": round(time.monotonic() - began_at, 1),
     }  # fmt: skip
     _tell_running(service)
@@ -184,12 +187,25 @@ async def _warm(warming: Warming) -> bool:
     asyncio.get_running_loop().add_signal_handler(signal.SIGINT, enough.set)
     columns = (
         TextColumn("{task.description}"), BarColumn(), MofNCompleteColumn(), TimeRemainingColumn(),
-        TextColumn("{task.fields[failed]} failed"),
+        TextColumn("{task.fields[failed]} failed{task.fields[waits]}"),
     )  # fmt: skip
     with Progress(*columns, console=Console(stderr=True)) as progress:
-        task = progress.add_task("certificates", total=len(warming.urls), failed=0)
-        await warming.run(lambda: progress.update(task, completed=warming.done, failed=len(warming.failures)), enough)
+        task = progress.add_task("certificates", total=len(warming.urls), failed=0, waits="")
+
+        def moved() -> None:
+            failed = len(warming.failures)
+            progress.update(task, completed=warming.done, failed=failed, waits=_waits(warming.waiting))
+
+        await warming.run(moved, enough)
     return enough.is_set() and warming.done < len(warming.urls)
+
+
+def _waits(hosts: set[str]) -> str:
+    """What the progress bar says of hosts that are left alone for a while."""
+    if not hosts:
+        return ""
+    more = f" and {len(hosts) - 1} more" if len(hosts) > 1 else ""
+    return f"; {min(hosts)}{more} failed again and again: it waits before it asks for the rest"
 
 
 def _revoked(one: Certificate, store: CertificateStore) -> bool:

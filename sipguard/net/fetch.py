@@ -102,12 +102,12 @@ class Fetched:
 class _Host:
     """Places, circuit breaker and last trouble of one host. Times are monotonic seconds."""
 
-    __slots__ = ("_errors", "_open_until", "_settings", "failures", "places", "trouble", "waiting")
+    __slots__ = ("_errors", "_settings", "failures", "open_until", "places", "trouble", "waiting")
 
     def __init__(self, settings: FetchSettings) -> None:
         self._settings = settings
         self._errors: deque[float] = deque(maxlen=settings.breaker_errors)
-        self._open_until = 0.0
+        self.open_until = 0.0
         self.places = asyncio.Semaphore(settings.per_host)
         self.waiting = 0
         self.failures = 0  # since it worked last
@@ -115,31 +115,31 @@ class _Host:
 
     def require_closed(self, now: float) -> None:
         """Raises FetchError while the breaker is open; when its time is over one request may try."""
-        if not self._open_until:
+        if not self.open_until:
             return
-        if now < self._open_until:
+        if now < self.open_until:
             raise FetchError("x5u_breaker_open")
-        self._open_until = now + self._settings.breaker_retry_s
+        self.open_until = now + self._settings.breaker_retry_s
 
     def failed(self, now: float) -> None:
         """Counts an error; so many of them within the window open the breaker."""
         self._errors.append(now)
         full = len(self._errors) == self._settings.breaker_errors
         if full and now - self._errors[0] <= self._settings.breaker_window_s:
-            self._open_until = now + self._settings.breaker_retry_s
+            self.open_until = now + self._settings.breaker_retry_s
 
     def worked(self) -> None:
         """Closes the breaker."""
         self._errors.clear()
-        self._open_until = 0.0
+        self.open_until = 0.0
 
     def is_open(self, now: float) -> bool:
         """Whether the host is left alone now."""
-        return now < self._open_until
+        return now < self.open_until
 
     def idle(self, now: float) -> bool:
         """Whether nothing would be lost if this state were forgotten."""
-        if self.waiting or now < self._open_until:
+        if self.waiting or now < self.open_until:
             return False
         return not self._errors or now - self._errors[-1] > self._settings.breaker_window_s
 
@@ -231,6 +231,11 @@ class CertificateFetcher:
         """How many hosts are left alone now."""
         now = _now()
         return sum(one.is_open(now) for one in self._hosts.values())
+
+    def left_alone_s(self, host: str) -> float:
+        """For how many seconds more a host is left alone, 0.0 where it is not."""
+        state = self._hosts.get(host)
+        return max(0.0, state.open_until - _now()) if state is not None else 0.0
 
     def outstanding(self) -> int:
         """Requests that are under way or wait."""

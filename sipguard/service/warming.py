@@ -2,7 +2,7 @@
 
 Enters: URLs, limits, trust anchors, the folder of copies. Leaves: copies in that folder, which a running sipguard reads
 as well; a file beside them that says what failed, so that a run that was interrupted goes on where it was.
-Must not: ask a host faster than its rate, keep what does not validate.
+Must not: ask a host faster than its rate, keep what does not validate, take a URL for failed that nobody was asked for.
 """
 
 from __future__ import annotations
@@ -16,15 +16,16 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings, host_in
+from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings, host_in
 from sipguard.net.rounds import Rounds
-from sipguard.stir.certificate import Anchors, read_chain, validate
+from sipguard.stir.certificate import NOT_ASKED, Anchors, read_chain, validate
 from sipguard.stir.errors import StirError
 
 STATE: Final = "warm.json"  # in the folder of copies
 FAILED_FOR_S: Final = 3600.0  # a run within this time does not ask again for what failed
 HOSTS_AT_ONCE: Final = 64
 SAVE_EVERY: Final = 100  # failures
+BUSY_S: Final = 1.0  # before a URL is tried again for which there was no place
 
 
 def urls_in(text: str) -> list[str]:
@@ -34,7 +35,7 @@ def urls_in(text: str) -> list[str]:
 
 
 class Warming:
-    """One run over a list. `kept`, `present` and `failures` say how far it is."""
+    """One run over a list. `kept`, `present` and `failures` say how far it is, `waiting` which hosts are left alone."""
 
     def __init__(
         self,
@@ -59,6 +60,7 @@ class Warming:
         self.kept = 0
         self.present = 0  # lay on disk already
         self.failures: dict[str, str] = {}  # reason by URL
+        self.waiting: set[str] = set()  # hosts that failed of late; their URLs wait until they may be asked again
 
     @property
     def done(self) -> int:
@@ -101,7 +103,7 @@ class Warming:
 
     async def _one(self, url: str, moved: Callable[[], None]) -> None:
         try:
-            fetched = await self._fetcher.fetch(url, anew=True)
+            fetched = await self._asked(url, moved)
             validate(read_chain(fetched.octets), self._anchors, time.time())
         except (FetchError, StirError) as error:
             self.failures[url] = error.reason
@@ -112,6 +114,23 @@ class Warming:
             self._fetcher.keep(url)
             self.kept += 1
         moved()
+
+    async def _asked(self, url: str, moved: Callable[[], None]) -> Fetched:
+        """What its host answers, once it may be asked: the others of that host wait behind it. Raises FetchError."""
+        host = host_in(url)
+        while True:
+            try:
+                return await self._fetcher.fetch(url, anew=True)
+            except FetchError as error:
+                if error.reason not in NOT_ASKED:
+                    raise
+            left_alone_s = self._fetcher.left_alone_s(host)
+            if left_alone_s:
+                self.waiting.add(host)
+                moved()
+            await asyncio.sleep(left_alone_s or BUSY_S)
+            self.waiting.discard(host)
+            moved()
 
     def _save(self) -> None:
         part = self._state.with_suffix(".part")
@@ -135,7 +154,7 @@ def _failed_lately(path: Path, unix_at: float) -> dict[str, tuple[str, float]]:
         return {
             str(url): (str(reason), float(at))
             for url, (reason, at) in found.items()
-            if 0.0 <= unix_at - float(at) < FAILED_FOR_S
+            if 0.0 <= unix_at - float(at) < FAILED_FOR_S and reason not in NOT_ASKED
         }
     except (OSError, ValueError, TypeError, AttributeError):
         return {}

@@ -28,7 +28,7 @@ _NEGATIVE_MOST_S: Final = 1.1 * NEGATIVE_S[-1]  # with the spread of `_fail`
 _RETRY_S: Final = 300.0  # a due URL that was not answered is due again
 _SOON_S: Final = 10.0  # a copy from disk that is due already
 _AHEAD_S: Final = 3.0  # before a failure is forgotten, what calls still ask for is tried again
-_BRIEF: Final = frozenset(("x5u_busy", "x5u_breaker_open", "x5u_fetcher_closed"))  # nobody was asked
+NOT_ASKED: Final = frozenset(("x5u_busy", "x5u_breaker_open", "x5u_fetcher_closed"))  # nobody was asked
 _BRIEF_S: Final = 5.0
 URLS_PER_LEAF: Final = 16  # that lead to one certificate; where there are more they go first
 _LOOKED_AT: Final = 8  # of them, to find one that is not in use
@@ -375,7 +375,7 @@ class CertificateStore:
         before = failed.pop(url, None)
         count = before.count + 1 if before is not None else 1
         wait_s = NEGATIVE_S[min(count, len(NEGATIVE_S)) - 1]
-        if error.reason in _BRIEF:
+        if error.reason in NOT_ASKED:
             count, wait_s = count - 1, _BRIEF_S
         wait_s *= 0.9 + (crc32(url.encode()) + count) % 1000 / 5000  # spread by a tenth either way
         plain = type(error)(error.reason, error.detail[:_DETAIL_LIMIT])
