@@ -34,6 +34,7 @@ from sipguard.service.metrics import render
 from sipguard.settings.model import Config
 from sipguard.stir.profile import DEVIATIONS as OF_CERTIFICATES
 from sipguard.stir.reasons import DEVIATIONS, REASONS
+from sipguard.stir.revocation import REMARKS
 from tests.playbook import Playbook
 from tests.screening.build import attempt
 
@@ -304,7 +305,7 @@ def test_reasons_of_trust_list_and_crl_are_documented() -> None:
     section = (ROOT / "docs/stir.md").read_text().partition("## Trust list and CRL")[2].partition("\n## ")[0]
     reasons, _, remarks = section.partition("What it calls odd")
     assert set(re.findall(r"^\| `(\w+)` \|", reasons, re.M)) == raised
-    assert set(re.findall(r"^\| `(\w+)` \|", remarks, re.M)) == {"not_indirect", "next_update_missing", "number_fell"}
+    assert set(re.findall(r"^\| `(\w+)` \|", remarks, re.M)) == {*REMARKS, "number_fell"}
 
 
 def test_metrics_that_are_named_exist() -> None:

@@ -33,6 +33,7 @@ from sipguard.settings import Service
 from sipguard.settings.units import seconds
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError
+from sipguard.stir.identity import canonical_x5u
 from sipguard.stir.inspection import describe
 from sipguard.stir.revocation import mark
 
@@ -91,7 +92,7 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
       1  nothing is kept from there
       2  the configuration is wrong
     """
-    service, now = service_of(config), time.time()
+    service, now, url = service_of(config), time.time(), canonical_x5u(url)
     copy = _disk(service).peek(url, now)
     if copy is None:
         stop(f"{url}: nothing is kept from there", FAILED)

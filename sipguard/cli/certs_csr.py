@@ -44,6 +44,8 @@ def csr_command(spc: str, organisation: str, country: str, directory: Path) -> N
         stop(f"{spc} is no service provider code: digits and capital letters, such as 709J", WRONG)
     if not (len(country) == 2 and country.isascii() and country.isupper()):
         stop(f"{country} is no country: write two capital letters, such as US", WRONG)
+    if not organisation.strip():
+        stop("--organisation is empty: write the legal name of the provider", WRONG)
     key = ec.generate_private_key(ec.SECP256R1())
     try:
         request = request_for(key, spc, organisation, country)

@@ -19,11 +19,8 @@ from sipguard.cli.certs_cache import cache_summary, in_words, trouble_of
 from sipguard.cli.common import FAILED, ask, config_option, json_option, print_json, service_of
 from sipguard.net.disk import Disk
 from sipguard.service.inventory import row
+from sipguard.stir.revocation import REMARKS
 
-MEANS: Final = {
-    "not_indirect": "not_indirect (its entries count for certificates of its own issuer only)",
-    "next_update_missing": "next_update_missing (it does not say when the next one comes)",
-}
 SHOWN: Final = 10  # lines of a kind
 _NAMES: Final = {"trust_list": "trust list", "crl": "CRL"}
 _ENTRIES: Final = {"trust_list": "authorities", "crl": "revoked"}
@@ -80,12 +77,16 @@ def _lines(each: dict[str, Any]) -> list[str]:
         lines.append("  effect  nobody is trusted by it (when_stale: refuse)")
     lines.append(f"  next    {_instant(each['next_at'])}, {each['failures']} failure(s) since the start")
     if each["remarks"]:
-        lines.append(f"  odd     {', '.join(MEANS.get(remark, remark) for remark in each['remarks'])}")
+        lines.append(f"  odd     {', '.join(_odd(remark) for remark in each['remarks'])}")
     if each["error"]:
         lines.append(f"  error   {each['error']}, at {_instant(each['tried_at'])}")
     if each["advice"]:
         lines.append(f"  do      {each['advice']}")
     return lines
+
+
+def _odd(remark: str) -> str:
+    return f"{remark} ({REMARKS[remark]})" if remark in REMARKS else remark
 
 
 def _cache_lines(found: dict[str, Any]) -> Iterator[str]:

@@ -54,6 +54,8 @@ class Trusts:
         self._states, self._material = {}, {}
         for source in sources:
             self._states[source.state.name] = source.state
+            if source.state.remarks:
+                _tell_odd(source.state)
             if source.material is not None:
                 self._material[source.state.name] = source.material
 
@@ -68,6 +70,8 @@ class Trusts:
         if state.error and state.tried_at != before.tried_at:
             in_force = state.version or "nothing"
             log.error("trust_not_refreshed", source=state.name, place=state.place, why=state.error, in_force=in_force)
+        if state.remarks and state.digest != before.digest:
+            _tell_odd(state)
         self._note_age(state)
         trusted = self.trusted()
         if trusted == self._was_trusted:
@@ -108,6 +112,11 @@ class Trusts:
 
 def _with(trusted: Trusted, notes: tuple[str, ...]) -> Trusted:
     return Trusted(trusted.pem, trusted.crl, trusted.crl_required, trusted.version, notes)
+
+
+def _tell_odd(state: SourceState) -> None:
+    """The log hears of what is odd about something that is in force all the same."""
+    log.warning("trust_odd", source=state.name, version=state.version, remarks=list(state.remarks))
 
 
 def _in_words(state: SourceState) -> str:

@@ -20,6 +20,7 @@ from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSet
 from sipguard.net.rounds import Rounds
 from sipguard.stir.certificate import NOT_ASKED, Anchors, read_chain, validate
 from sipguard.stir.errors import StirError
+from sipguard.stir.identity import canonical_x5u
 
 STATE: Final = "warm.json"  # in the folder of copies
 FAILED_FOR_S: Final = 3600.0  # a run within this time does not ask again for what failed
@@ -31,7 +32,7 @@ BUSY_S: Final = 1.0  # before a URL is tried again for which there was no place
 def urls_in(text: str) -> list[str]:
     """The URLs of a list, one a line, each once; empty lines and those that begin with # are none."""
     lines = (line.strip() for line in text.splitlines())
-    return list(dict.fromkeys(line for line in lines if line and not line.startswith("#")))
+    return list(dict.fromkeys(canonical_x5u(line) for line in lines if line and not line.startswith("#")))
 
 
 class Warming:

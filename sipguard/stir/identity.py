@@ -91,14 +91,21 @@ def check_x5u(url: str, ports: tuple[int, ...], schemes: tuple[str, ...] = ("htt
     """
     scheme, mark, rest = url.partition("://")
     authority, _, path = rest.partition("/")
-    if scheme not in schemes or not mark or len(url) > URL_LIMIT or not _PATH.issuperset(path):
+    if scheme.lower() not in schemes or not mark or len(url) > URL_LIMIT or not _PATH.issuperset(path):
         raise BadIdentityInfo("x5u_refused", "scheme, length or path")
     host, port = _host_port(authority)
     if port is None:
-        port = _DEFAULT_PORTS.get(scheme, 0)
+        port = _DEFAULT_PORTS.get(scheme.lower(), 0)
     if not host or port not in ports or is_numeric(host):
         raise BadIdentityInfo("x5u_refused", "host or port")
     return host.lower()
+
+
+def canonical_x5u(url: str) -> str:
+    """The URL that a certificate is kept under: scheme and host in lower case (RFC 3986 §3.1, §6.2.2.1)."""
+    scheme, mark, rest = url.partition("://")
+    authority, slash, path = rest.partition("/")
+    return f"{scheme.lower()}{mark}{authority.lower()}{slash}{path}"
 
 
 def is_numeric(host: str) -> bool:

@@ -36,11 +36,11 @@ from sipguard.stir.errors import (
     UnsupportedCredential,
     UnsupportedPassport,
 )
+from sipguard.stir.identity import IdentityHeader, canonical_x5u
 from sipguard.stir.jose import TO_BASE64, der_of, octets_of
 
 if TYPE_CHECKING:
     from sipguard.stir.credential import Credential
-    from sipguard.stir.identity import IdentityHeader
 
 HEADER_LIMIT: Final = 2 * 1024  # octets of JSON
 CLAIMS_LIMIT: Final = 6 * 1024
@@ -79,6 +79,7 @@ class Passport:
         "div_tn",
         "div_uri",
         "iat",  # int, Unix seconds
+        "info",  # x5u as it was signed
         "orig_tn",
         "orig_uri",
         "origid",
@@ -86,12 +87,13 @@ class Passport:
         "signature",  # 64 octets, r || s
         "signing_input",  # the octets signed
         "typ",
-        "x5u",
+        "x5u",  # in canonical form
     )
 
     def __init__(
         self,
         header: Header,
+        x5u: str,
         claims: Claims,
         deviations: tuple[str, ...],
         signing_input: bytes,
@@ -101,7 +103,8 @@ class Passport:
         self.alg = header.alg
         self.ppt = header.ppt
         self.typ = header.typ
-        self.x5u = header.x5u
+        self.info = header.x5u
+        self.x5u = x5u
         self.claims = claims
         self.attest = claims.attest if claims.attest in LEVELS else ""
         self.origid = claims.origid if _is_plain(claims.origid) else ""
@@ -130,11 +133,11 @@ def read(token: str) -> Passport:
     signature = _signature(tail)
     if not head and not body:
         raise InvalidIdentity("compact_not_allowed")
-    header, deviations = _header(head)
+    header, x5u, deviations = _header(head)
     claims, found = _claims(_decoded(body))
     _require_claims(header, claims)
     deviations += tuple([each for each in found if each not in deviations]) + _deviations(header, claims)
-    return Passport(header, claims, deviations, octets[: -_SIGNATURE_LENGTH - 1], signature)
+    return Passport(header, x5u, claims, deviations, octets[: -_SIGNATURE_LENGTH - 1], signature)
 
 
 def full_form(token: str, x5u: str, orig: Party, dest: Parties, iat: int) -> str:
@@ -164,7 +167,7 @@ def read_signature(token: str) -> bytes:
 
 def require_agreement(header: IdentityHeader, passport: Passport) -> None:
     """Raises InvalidIdentity where parameters of the header and the token contradict (RFC 8224 §4.1)."""
-    if header.info != passport.x5u:
+    if header.info != passport.info:
         raise InvalidIdentity("info_mismatch")
     if header.alg != passport.alg:
         raise InvalidIdentity("alg_mismatch")
@@ -213,8 +216,8 @@ def _decoded(part: bytes) -> bytes:
 
 
 @lru_cache(_HEADERS)
-def _header(head: bytes) -> tuple[Header, tuple[str, ...]]:
-    """The header in the first part of a token, and the deviations in it."""
+def _header(head: bytes) -> tuple[Header, str, tuple[str, ...]]:
+    """The header in the first part of a token, its x5u in canonical form, and the deviations in it."""
     octets = _decoded(head)
     if len(octets) > HEADER_LIMIT:
         raise InvalidIdentity("header_too_large")
@@ -232,7 +235,7 @@ def _header(head: bytes) -> tuple[Header, tuple[str, ...]]:
     if not header.x5u:
         raise InvalidIdentity("x5u_missing")
     typ = () if header.typ == "passport" else ("typ",)
-    return header, typ + form(octets, header)
+    return header, canonical_x5u(header.x5u), typ + form(octets, header)
 
 
 def _claims(octets: bytes) -> tuple[Claims, tuple[str, ...]]:

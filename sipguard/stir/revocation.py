@@ -23,6 +23,13 @@ from sipguard.stir.unreadable import UNREADABLE
 CRL_LIMIT: Final = 32 * 1024 * 1024  # octets; 100,000 entries take some 5 MB
 AHEAD_S: Final = 300.0  # that the clock of who signs may be before ours
 MARK: Final = 16  # octets of a mark
+REMARKS: Final = {  # what is odd about a CRL that is in force -> what it means
+    "not_indirect": "its entries count for certificates of its own issuer only",
+    "only_user_certs": "it revokes no authorities: onlyContainsUserCerts",
+    "only_authorities": "it revokes no signers: onlyContainsCACerts",
+    "only_some_reasons": "it revokes for some reasons only: onlySomeReasons",
+    "next_update_missing": "it does not say when the next one comes",
+}
 _PEM: Final = b"-----BEGIN X509 CRL-----"
 
 
@@ -43,7 +50,7 @@ class Crl:
     issued_at: float = 0.0  # thisUpdate, Unix seconds
     next_at: float = 0.0  # nextUpdate; infinite where it does not say. From then on it is stale
     issuer: str = ""  # RFC 4514 text
-    deviations: tuple[str, ...] = ()  # where it leaves RFC 5280: not_indirect, next_update_missing
+    deviations: tuple[str, ...] = ()  # out of REMARKS: where it leaves RFC 5280, or covers a part only
 
     def __len__(self) -> int:
         return len(self.marks) // MARK
@@ -151,19 +158,34 @@ def _may_sign(issuer: x509.Certificate) -> bool:
 
 
 def _require_understood(crl: x509.CertificateRevocationList) -> tuple[str, ...]:
-    """Raises TrustError where the CRL is partial in a way that this does not follow (§5.2); answers deviations."""
+    """Raises TrustError where the CRL is partial in a way that this does not follow (§5.2); answers deviations.
+
+    One that covers a part of the certificates, or of the reasons, is asked like any other: what it names is revoked.
+    """
     indirect = False
+    partial: tuple[str, ...] = ()
     for extension in crl.extensions:
         value = extension.value
         if isinstance(value, x509.DeltaCRLIndicator):
             raise TrustError("crl_delta")
         if isinstance(value, x509.IssuingDistributionPoint):
             indirect = value.indirect_crl
+            partial = _partial(value)
             if value.only_contains_attribute_certs:
                 raise TrustError("crl_extension", "attribute certificates only")
         elif extension.critical and isinstance(value, x509.UnrecognizedExtension):
             raise TrustError("crl_extension", extension.oid.dotted_string)
-    return () if indirect else ("not_indirect",)
+    return (*(() if indirect else ("not_indirect",)), *partial)
+
+
+def _partial(point: x509.IssuingDistributionPoint) -> tuple[str, ...]:
+    """What a CRL leaves out by its own word (§5.2.5)."""
+    said = (
+        ("only_user_certs", point.only_contains_user_certs),
+        ("only_authorities", point.only_contains_ca_certs),
+        ("only_some_reasons", point.only_some_reasons is not None),
+    )
+    return tuple([slug for slug, is_so in said if is_so])
 
 
 def _marks(crl: x509.CertificateRevocationList) -> Iterator[bytes]:

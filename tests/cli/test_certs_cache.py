@@ -138,6 +138,14 @@ def test_what_is_interrupted_goes_on_where_it_was(ground: Ground) -> None:
     assert (second.present, second.kept + first.kept, second.done) == (first.kept, MANY, len(urls))
 
 
+def test_the_case_of_scheme_and_host_makes_no_other_url(ground: Ground) -> None:
+    loud = ground.server.url("1.pem").replace("https", "HTTPS")
+    assert urls_in(f"{loud}\n{ground.server.url('1.pem')}") == [ground.server.url("1.pem")]
+    ground.list.write_text(loud)
+    assert ground.json("warm", "--from", str(ground.list), "--rate", "100")["fetched"] == 1
+    assert ground.run("show", loud).exit_code == 0
+
+
 def test_a_damaged_state_is_as_none(ground: Ground) -> None:
     directory = Path(ground.settings().directory)
     directory.mkdir(parents=True)

@@ -49,6 +49,14 @@ def test_key_and_request_are_made(tmp_path: Path) -> None:
     assert read_signer("own", "https://certs.example/709J.pem", leaf.pem, key_file.read_bytes()).spc == "709J"
 
 
+@pytest.mark.parametrize("organisation", ["", "  "])
+def test_a_request_names_somebody(tmp_path: Path, organisation: str) -> None:
+    status, said = run(tmp_path / "none", "--organisation", organisation)
+    assert status == 2
+    assert "--organisation is empty" in said
+    assert not (tmp_path / "none").exists()
+
+
 def test_nothing_is_overwritten(tmp_path: Path) -> None:
     assert run(tmp_path)[0] == 0
     before = (tmp_path / "shaken.key").read_bytes()

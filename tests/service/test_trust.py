@@ -7,6 +7,8 @@ from datetime import timedelta
 from pathlib import Path
 
 import pytest
+from cryptography import x509
+from structlog.testing import capture_logs
 
 from sipguard.net.download import SourceSettings, TrustSettings
 from sipguard.service.trust import CRL, TRUST_LIST, Refreshing, Source, SourceState, at_start, wait_s
@@ -168,6 +170,26 @@ def test_the_worker_is_told_of_changes_once(settings: TrustSettings) -> None:
     assert told is not None and told.notes == ("CRL 6 in force: 1 revoked",) and told.pem == first.pem
     assert trusts.note(replace(crl.state, place="elsewhere"), None) is None
     assert [each["version"] for each in trusts.as_json()] == ["7", "6"]
+
+
+def test_the_log_hears_once_of_what_is_odd_and_in_force(settings: TrustSettings) -> None:
+    point = (x509.IssuingDistributionPoint(None, None, True, False, None, True, False), True)
+    partial = pki.crl(STI_PA, number=5, indirect=False, extensions=[point])
+    write(settings, pki.trust_list(STI_PA, CAS, version=7), pki.crl(STI_PA, number=4))
+    listed, crl = both(settings)
+    trusts = Trusts()
+    with capture_logs() as heard:
+        trusts.begin([listed, crl])
+        write(settings, crl=partial)
+        crl.read_file(NOW)
+        trusts.note(crl.state, crl.material)
+        trusts.note(replace(crl.state, tried_at=NOW + 1), None)
+    odd = [each for each in heard if each["event"] == "trust_odd"]
+    assert [(each["source"], each["version"], each["remarks"]) for each in odd] == [("crl", "5", ["only_user_certs"])]
+    assert trusts.as_json()[1]["remarks"] == ["only_user_certs"]
+    with capture_logs() as heard:
+        Trusts().begin([listed, crl])
+    assert [each["event"] for each in heard] == ["trust_odd"]
 
 
 def test_a_stale_list_counts_for_nothing_where_that_was_asked_for(settings: TrustSettings) -> None:

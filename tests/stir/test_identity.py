@@ -3,7 +3,7 @@
 import pytest
 
 from sipguard.stir.errors import BadIdentityInfo, InvalidIdentity
-from sipguard.stir.identity import CUT_LIMIT, URL_LIMIT, VALUE_LIMIT, check_x5u, read, split
+from sipguard.stir.identity import CUT_LIMIT, URL_LIMIT, VALUE_LIMIT, canonical_x5u, check_x5u, read, split
 
 URL = "https://certs.example/709J.pem"
 
@@ -77,6 +77,7 @@ ALLOWED = {
     "443 written out": ("https://certs.example:443/a", "certs.example"),
     "no path": ("https://certs.example", "certs.example"),
     "capitals": ("https://CERTS.Example/a", "certs.example"),
+    "scheme in capitals": ("HTTPS://certs.example/a", "certs.example"),
     "IPv4": ("https://192.0.2.1/a", "192.0.2.1"),
     "IPv6": ("https://[2001:DB8::1]:8443/a", "2001:db8::1"),
 }
@@ -85,6 +86,21 @@ ALLOWED = {
 @pytest.mark.parametrize(("url", "host"), ALLOWED.values(), ids=ALLOWED)
 def test_an_x5u_within_the_rules_has_a_host(url: str, host: str) -> None:
     assert check_x5u(url, (443, 8443)) == host
+
+
+@pytest.mark.parametrize(
+    ("url", "kept_under"),
+    [
+        (URL, URL),
+        ("HTTPS://Certs.Example:8443/A.pem", "https://certs.example:8443/A.pem"),
+        ("https://certs.EXAMPLE", "https://certs.example"),
+        ("Https://a/B/C", "https://a/B/C"),
+    ],
+)
+def test_a_certificate_is_kept_under_scheme_and_host_in_lower_case(url: str, kept_under: str) -> None:
+    """RFC 3986 §3.1, §6.2.2.1; the path is the server's."""
+    assert canonical_x5u(url) == kept_under
+    assert canonical_x5u(kept_under) == kept_under
 
 
 REFUSED = {

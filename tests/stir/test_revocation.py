@@ -14,7 +14,7 @@ from hypothesis import strategies as st
 
 from sipguard.stir.certificate import Anchors, read_chain, validate
 from sipguard.stir.errors import TrustError
-from sipguard.stir.revocation import NO_CRL, Crl, fell, mark, read_crl, require_newer, together
+from sipguard.stir.revocation import NO_CRL, REMARKS, Crl, fell, mark, read_crl, require_newer, together
 from tests import pki
 
 PKI = pki.Pki()
@@ -72,6 +72,23 @@ def test_it_says_its_number_and_times() -> None:
     assert (found.number, found.issued_at, found.next_at) == ("4711", NOW // 1 - 3600, NOW // 1 + 5 * 3600)
     assert found.deviations == () and len(found) == 0
     assert read(pki.crl(STI_PA, number=None, indirect=False)).deviations == ("not_indirect",)
+
+
+PARTS = {
+    "only_user_certs": x509.IssuingDistributionPoint(None, None, True, False, None, True, False),
+    "only_authorities": x509.IssuingDistributionPoint(None, None, False, True, None, True, False),
+    "only_some_reasons": x509.IssuingDistributionPoint(
+        None, None, False, False, frozenset({x509.ReasonFlags.key_compromise}), True, False
+    ),
+}
+
+
+@pytest.mark.parametrize("slug", PARTS)
+def test_a_crl_that_covers_a_part_only_counts_and_says_so(slug: str) -> None:
+    point: pki.Extension = (PARTS[slug], True)
+    found = read(pki.crl(STI_PA, pki.revoked(CA_1), indirect=False, extensions=[point]))
+    assert found.deviations == (slug,) and slug in REMARKS
+    assert len(found) == 1
 
 
 def test_pem_is_read_and_both_forms_can_be_sent_between_processes() -> None:

@@ -255,6 +255,19 @@ def test_of_several_values_each_says_why_and_how_far() -> None:
     )
 
 
+def test_the_case_of_scheme_and_host_is_no_other_place() -> None:
+    """RFC 3986 §3.1: it is read, and the certificate is at hand; `info` must be as `x5u` is, letter by letter."""
+    loud = token(x5u="HTTPS://Certs.example/709J.pem")
+    facts = run(attempt(loud)).facts
+    assert (facts["identity.result"], facts["identity.x5u"], facts["identity.x5u_host"]) == (
+        "passed", URL, "certs.example",
+    )  # fmt: skip
+    assert run(attempt(loud.replace("info=<HTTPS", "info=<https"))).reason == "info_mismatch"
+    waits = check(attempt(loud), SETTINGS, context(CertificateStore(Anchors([PKI.root.certificate]))))
+    assert isinstance(waits, Waiting)
+    assert [need.key for need in waits.needs] == [URL]
+
+
 OLD_FORM = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(["709J"], string=pki.UTF8, tagged=False)))
 OLD_URL = "https://certs.example/old.pem"
 ODD = ("spc_untagged", "tnauthlist_string")
