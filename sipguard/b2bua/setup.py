@@ -46,7 +46,6 @@ from sipguard.b2bua.setup_table import (
     TERMINATE_AND_CANCEL,
     TRY,
 )
-from sipguard.screening.verification.replays import dialog_of
 from sipguard.sip.compose import cancel_of, local_response
 from sipguard.sip.flow import TCP, UDP, Flow
 from sipguard.sip.message import Request, Response, line_value
@@ -347,8 +346,8 @@ class Setup:
         engine.counts[_ANSWERED] += 1
         if call.peer is not None:
             engine.peers.answered(call.peer)
-        if self.attempt.identity:
-            self.context.replays.answered(dialog_of(self.attempt))
+        if self.attempt.noted:
+            self.context.replays.answered(self.attempt.noted)
 
     def _failed(self, response: Response) -> None:
         """A final failure of a peer: the next one is tried where that may help, else the best one crosses."""

@@ -38,6 +38,7 @@ class CallAttempt:
         "evaluated",  # list[Result] | None: what its Identity values came to, for whoever asks next in the same turn
         "from_value",  # raw
         "identity",  # tuple[str, ...]: raw Identity values, in order
+        "noted",  # tuple[bytes, ...]: keys of its tokens that were noted as seen (verification/replays.py)
         "pai_values",  # raw P-Asserted-Identity, in order; each may hold several
         "priority",  # raw Priority value, lower case, or ""
         "received_at",  # Unix seconds
@@ -87,6 +88,7 @@ class CallAttempt:
         self.dates_differ = False
         self.evaluated: list[Result] | None = None
         self.resource_priority: Sequence[str] = ()
+        self.noted: tuple[bytes, ...] = ()
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"
         else:

@@ -19,10 +19,9 @@ from sipguard.screening.finding import Context, FactValue, Waiting
 from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
 from sipguard.screening.verification.parties import BOTH, REQUEST_URI
 from sipguard.screening.verification.priority import RPH, r_values, signed_values
-from sipguard.screening.verification.replays import Replays, dialog_of, key_of
+from sipguard.screening.verification.replays import note
 from sipguard.screening.verification.result import PASSED, WAITING, Result
 from sipguard.stir.credential import Credential
-from sipguard.stir.passport import Passport
 
 
 def signed_priority(
@@ -45,7 +44,7 @@ def signed_priority(
         elif (
             result.credential is not None
             and _may_sign(result.credential, honoured.priority_signers)
-            and not _has_served(passport, attempt, context.replays, verifying.freshness_s + verifying.future_s)
+            and not note(passport, attempt, context.replays, verifying.freshness_s + verifying.future_s)
         ):
             return {
                 "identity.rph": signed_values(passport),
@@ -71,9 +70,3 @@ def _is_of_this_call(result: Result, attempt: CallAttempt) -> bool:
 def _may_sign(credential: Credential, signers: frozenset[str]) -> bool:
     """Whether priority is for its holder to sign. What was delegated is authority over numbers (RFC 9060 §4)."""
     return not credential.delegate and (not signers or not signers.isdisjoint(credential.spc))
-
-
-def _has_served(passport: Passport, attempt: CallAttempt, replays: Replays, keep_s: float) -> bool:
-    """Whether a call with the token was answered, or too many tried it. It counts as seen from now on."""
-    key = key_of(passport.signature)
-    return replays.note(key, dialog_of(attempt), attempt.received_at, keep_s) or replays.served(key)

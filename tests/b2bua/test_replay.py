@@ -200,6 +200,91 @@ def test_a_policy_can_ask_for_it(trusting: Open) -> None:
     book.a.ack()
 
 
+def copied(book: Playbook) -> list[str]:
+    """The last INVITE of a once more, as it was but for its branch; what becomes of it."""
+    a = book.a
+    a.remote = a.remote.partition(";tag=")[0]
+    a.invited = a.asked = a.invited.replace("branch=z9hG4bK", "branch=z9hG4bK-again", 1)
+    return a.send(a.asked)
+
+
+def test_a_copy_of_an_answered_invite_is_one_though_call_id_and_tag_are_those_of_the_call(trusting: Open) -> None:
+    book, line = trusting(), signed()
+    assert book.a.invite(line) == ["b INVITE"]
+    answered(book)
+    for _ in range(3):
+        assert copied(book) == ["b INVITE"]
+        busy(book)
+    assert replays(book) == [False, True, True, True]
+
+
+def test_the_dialog_of_a_try_that_failed_is_one_after_the_answer_too(trusting: Open) -> None:
+    book, line = trusting(), signed()
+    assert book.a.invite(line) == ["b INVITE"]
+    first, from_ = book.a.invited, book.a.remote
+    busy(book)
+    assert book.a.invite(line) == ["b INVITE"]
+    answered(book)
+    book.a.invited, book.a.remote = first, from_
+    assert copied(book) == ["b INVITE"]
+    busy(book)
+    assert replays(book) == [False, False, True]
+
+
+NEXT = "12125550199"
+SENT_ON = {
+    "To as it was": {"uri": f"sip:+{NEXT}@198.51.100.1"},
+    "To rewritten": {"callee": f"+{NEXT}"},
+}
+
+
+def diverted(key: object = LEAF.key, x5u: str = X5U) -> str:
+    """An Identity line of who sends the call on to NEXT, with a token of its own."""
+    claims = {"attest": None, "origid": None, "div": {"tn": "12125550123"}, "dest": {"tn": [NEXT]}}
+    token = pki.passport("12025550101", "", key, x5u, iat=int(START_AT), ppt="div", extra=claims)
+    return f"Identity: {pki.identity_value(token, x5u, 'div')}"
+
+
+@pytest.mark.parametrize("where", SENT_ON.values(), ids=SENT_ON)
+def test_a_call_that_is_sent_on_after_its_answer_is_none_and_its_copy_is_one(
+    trusting: Open, where: dict[str, str]
+) -> None:
+    """The outermost div token counts (RFC 8946 §4.2 step 4), whatever becomes of To."""
+    book, line, sent_on = trusting(settings=settings(replay_fails=True)), signed(), diverted()
+    assert book.a.invite(line) == ["b INVITE"]
+    answered(book)
+    assert book.a.invite(line, sent_on, **where) == ["b INVITE"]
+    answered(book)
+    assert book.a.invite(line, sent_on, **where) == ["b INVITE"]
+    busy(book)
+    assert replays(book) == [False, False, True]
+    frame = book.of(frames.VerdictFrame)[-1]
+    assert (frame.facts["identity.result"], frame.facts["identity.reason"]) == ("failed", "replayed")
+
+
+@pytest.mark.parametrize(
+    ("certificate", "said"), [("there", ("passed", False)), ("x5u_dns", ("passed", True)), ("late", ("passed", True))]
+)
+def test_whether_it_was_sent_on_is_waited_for_where_all_depends_on_it(
+    trusting: Open, certificate: str, said: tuple[str, bool]
+) -> None:
+    book, line, other = trusting(), signed(), "https://certs.example/812K.pem"
+    leaf = PKI.leaf(spc="812K")
+    sent_on = diverted(leaf.key, other)
+    assert book.a.invite(line, sent_on, uri=f"sip:+{NEXT}@198.51.100.1") == ["b INVITE"], "nothing depends on it"
+    busy(book)
+    assert book.a.invite(line) == ["b INVITE"]
+    answered(book)
+    assert book.a.invite(line, sent_on, uri=f"sip:+{NEXT}@198.51.100.1") == [f"fetch {other}"]
+    if certificate == "late":
+        assert book.wait(0.35)[-1] == "b INVITE"
+    else:
+        assert book.fetched(leaf.pem if certificate == "there" else certificate) == ["b INVITE"]
+    facts = book.of(frames.VerdictFrame)[-1].facts
+    assert (facts["identity.result"], facts["identity.replay"]) == said
+    busy(book)
+
+
 def settings(**changed: object) -> dict[str, object]:
     """Settings of all checks, those of `identity` changed."""
     usual = {name: check.Settings() for name, check in CHECKS.items()}

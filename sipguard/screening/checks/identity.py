@@ -13,6 +13,7 @@ from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Waiting
 from sipguard.screening.finding import FAILED as CHECK_FAILED
 from sipguard.screening.verification import described
+from sipguard.screening.verification.diversion import unasked
 from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
 from sipguard.screening.verification.priority import RPH
 from sipguard.screening.verification.replays import is_replay
@@ -134,6 +135,9 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
     for result in results:
         if passes(result):
             result.replayed = is_replay(result, attempt, context.replays, settings.freshness_s + settings.future_s)
+            hops = unasked(result) if result.replayed and not context.late else []
+            if hops:  # whether it was sent on depends on them
+                return Waiting(*needs_of(hops, settings.budget_s))
             if not (result.replayed and settings.replay_fails):
                 return _passed(result, results, attempt)
             result.outcome, result.reason, result.status = FAILED, "replayed", InvalidIdentity.status

@@ -67,7 +67,7 @@ def link(
 ) -> None:
     """Judges the `div` tokens among `results`, and gives each other token that needs one its Diversion.
 
-    `window_s` is that of freshness; the trunk may allow a longer one to all but the outermost token. A token that
+    `window_s` is that of freshness; the trunk may allow a longer one to all but the outermost token. A fresh token that
     names the party in To passes without its chain, which is then judged as far as certificates are at hand.
     """
     tokens = [_Token(r, r.passport, attempt) for r in results if r.passport is not None and not r.reason]
@@ -81,13 +81,21 @@ def link(
     outermost = [token for token in divs if target in token.dests]
     fresh = [token for token in outermost if token.age_s <= window_s]
     able = [one for one in origins if _may_pass(one, attempt, longest_s, future_s)]
-    depending = [one for one in able if not called_named(one.passport, attempt)]
+    depending = [one for one in able if one.age_s > window_s or not called_named(one.passport, attempt)]
     _prove_between(fresh, divs, able, depending, attempt, certificates)
     for origin in origins:
         outcomes = (PASSED, WAITING) if origin in depending else (PASSED,)
         origin.result.diversion = _diversion(origin, fresh, outermost, divs, outcomes)
     direct = len(origins) + len(divs) < len(tokens)
     _conclude(divs, outermost, window_s, "" if direct else _why_all_broken(origins, outermost, divs))
+
+
+def unasked(result: Result) -> list[Result]:
+    """The hops of a chain that nothing depended on so far, which lack their certificates."""
+    way = result.diversion
+    if way is None or way.reason != UNCHECKED:
+        return []
+    return [hop for hop in way.hops if hop.credential is None]
 
 
 def _hold_against_call(token: _Token, attempt: CallAttempt, longest_s: float, future_s: float) -> None:

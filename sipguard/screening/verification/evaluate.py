@@ -159,7 +159,7 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     result.dest_source = called_named(passport, attempt)
     result.dest_ok = result.dest_source != ""
     window_s = settings.freshness_s
-    if not result.dest_ok and result.diversion is not None and not result.diversion.reason:
+    if result.diversion is not None and not result.diversion.reason:
         result.dest_ok = True
         window_s = max(window_s, attempt.trunk.diverted_within_s)
     try:

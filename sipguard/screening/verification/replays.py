@@ -6,13 +6,14 @@ fault of its caller.
 
 The rule, and its grounds. A *dialog* is a Call-ID with a From-tag, a token is known by its signature.
 
-- The same dialog again is no replay: a retransmission, a branch of a fork, a spiral through proxies, or the same INVITE
-  looked at twice.
+- The same dialog again is no replay before an answer: a retransmission, a branch of a fork, a spiral through proxies,
+  another try with other credentials, or the same INVITE looked at twice.
 - Another dialog is none as long as no call with this token was answered. Whoever fails over to another trunk or peer
   sends the token again under a new Call-ID, while the attempt before fails, is being cancelled, or is silent; a call
   that passes here twice by way of another B2BUA does so before it is answered, since the second passage is on the way
   to the answer; so does a call that is forwarded on busy or on no answer.
-- Once an answer (2xx) crossed, the call that was signed has come through. Nobody honest sends its INVITE again.
+- Once an answer (2xx) crossed, the call that was signed has come through. Nobody honest sends its INVITE again, in
+  whatever dialog: what comes within the dialog that stands has a To-tag, and never gets here.
 - Before an answer up to DIALOGS dialogs are borne; no list of routes that is worked off within a minute is longer.
 
 An attacker who is quicker than the answer gains DIALOGS - 1 calls from this caller to this called party.
@@ -20,11 +21,13 @@ An attacker who is quicker than the answer gains DIALOGS - 1 calls from this cal
 
 from __future__ import annotations
 
+from collections.abc import Iterable
 from hashlib import sha256
 from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.verification.result import Result
+from sipguard.stir.passport import Passport
 
 DIALOGS: Final = 5  # with one token before an answer
 TOKENS: Final = 100_000  # kept at a time; about 500 octets each. At 1000 verified calls a second 65,000 are fresh
@@ -46,11 +49,10 @@ class _Seen:
 class Replays:
     """Tokens that verified lately. Of more than `most` the oldest go; a note forgets two that have expired."""
 
-    __slots__ = ("_by_dialog", "_most", "_tokens")
+    __slots__ = ("_most", "_tokens")
 
     def __init__(self, most: int = TOKENS) -> None:
         self._tokens: dict[bytes, _Seen] = {}  # in the order they came
-        self._by_dialog: dict[str, bytes] = {}
         self._most = most
 
     def __len__(self) -> int:
@@ -60,31 +62,26 @@ class Replays:
         """Whether the token `key` is a replay in `dialog`; it is kept for `keep_s` from its first time on."""
         tokens = self._tokens
         seen = tokens.get(key)
-        if seen is not None and unix_at < seen.expires_at:
-            dialogs = seen.dialogs
-            if dialog in dialogs:
-                return False
-            if seen.answered or len(dialogs) >= DIALOGS:
-                return True
-            seen.dialogs = (*dialogs, dialog)
-        else:
+        if seen is None or unix_at >= seen.expires_at:
             if seen is not None:
-                self._forget(key)
+                del tokens[key]
             self._make_room(unix_at)
             tokens[key] = _Seen(dialog, unix_at + keep_s)
-        self._by_dialog[dialog] = key
+            return False
+        if seen.answered:
+            return True
+        if dialog not in seen.dialogs:
+            if len(seen.dialogs) >= DIALOGS:
+                return True
+            seen.dialogs = (*seen.dialogs, dialog)
         return False
 
-    def answered(self, dialog: str) -> None:
-        """A 2xx crossed in the call of `dialog`, maybe one without a token."""
-        key = self._by_dialog.get(dialog)
-        if key is not None:
-            self._tokens[key].answered = True
-
-    def served(self, key: bytes) -> bool:
-        """Whether a call with the token `key` was answered, in whatever dialog."""
-        seen = self._tokens.get(key)
-        return seen is not None and seen.answered
+    def answered(self, keys: Iterable[bytes]) -> None:
+        """A 2xx crossed in the call that brought the tokens `keys`."""
+        for key in keys:
+            seen = self._tokens.get(key)
+            if seen is not None:
+                seen.answered = True
 
     def _make_room(self, unix_at: float) -> None:
         """Forgets two that have expired, or the oldest where there are too many: bounded work for each note."""
@@ -93,26 +90,27 @@ class Replays:
             oldest = next(iter(tokens), None)
             if oldest is None or (len(tokens) < self._most and unix_at < tokens[oldest].expires_at):
                 return
-            self._forget(oldest)
-
-    def _forget(self, key: bytes) -> None:
-        for dialog in self._tokens.pop(key).dialogs:
-            if self._by_dialog.get(dialog) == key:
-                del self._by_dialog[dialog]
+            del tokens[oldest]
 
 
 def is_replay(result: Result, attempt: CallAttempt, replays: Replays, keep_s: float) -> bool:
     """Whether the token that `result` passed by was replayed. It counts as seen from now on.
 
-    Where `div` tokens led the call here it is the outermost: the token that they carry may well come again, as in a
-    transfer of an answered call (RFC 8946 §4.2 step 4).
+    Where a chain of `div` tokens holds it is the outermost, whatever To says: the token that they carry may well come
+    again, as in a transfer of an answered call (RFC 8946 §4.2 step 4).
     """
     way = result.diversion
-    outermost = way.hops[0] if way is not None and way.hops and not result.dest_source else result
+    outermost = way.hops[0] if way is not None and way.holds else result
     passport = outermost.passport
-    if passport is None:
-        return False
-    return replays.note(key_of(passport.signature), dialog_of(attempt), attempt.received_at, keep_s)
+    return passport is not None and note(passport, attempt, replays, keep_s)
+
+
+def note(passport: Passport, attempt: CallAttempt, replays: Replays, keep_s: float) -> bool:
+    """Whether a token of `attempt` is a replay; kept, and with the attempt, so that an answer can be told of it."""
+    key = key_of(passport.signature)
+    if key not in attempt.noted:
+        attempt.noted += (key,)
+    return replays.note(key, dialog_of(attempt), attempt.received_at, keep_s)
 
 
 def key_of(signature: bytes) -> bytes:

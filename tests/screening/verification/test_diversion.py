@@ -203,6 +203,27 @@ def test_a_trunk_that_transfers_calls_may_bring_older_tokens(age: int, outcome: 
     assert of(came_to(attempt(shaken(TARGET, age=61), within_s=LONG_S))).reason == "iat_expired", "none diverted it"
 
 
+@pytest.mark.parametrize("to", [FIRST, TARGET], ids=["To as it was", "To rewritten"])
+@pytest.mark.parametrize("within_s", [0.0, LONG_S])
+def test_it_may_do_so_whatever_becomes_of_to(to: str, within_s: float) -> None:
+    aged = attempt(shaken(FIRST, age=600), div(FIRST, TARGET), to=to, within_s=within_s)
+    found = of(came_to(aged))
+    assert found.outcome == (PASSED if within_s else FAILED)
+    assert found.fresh == bool(within_s)
+
+
+def test_an_old_token_that_names_the_party_in_to_depends_on_its_chain() -> None:
+    """Its hop is waited for, and without it the token is stale."""
+    values = [shaken(SECOND, age=600), div(SECOND, TARGET, x5u=OTHER)]
+    call = attempt(*values, to=SECOND, within_s=LONG_S)
+    assert [one.outcome for one in came_to(call)] == [WAITING, WAITING]
+    assert told(came_to(call, store(OTHER))) == (PASSED, PASSED, "")
+    without = store()
+    without.put_failure(OTHER, BadIdentityInfo("x5u_dns"), NOW)
+    assert told(came_to(call, without)) == (FAILED, "iat_expired", "x5u_dns")
+    assert all(one.outcome != WAITING for one in came_to(attempt(*values, to=SECOND))), "no chain could help"
+
+
 def test_the_outermost_must_be_fresh_on_such_a_trunk_too() -> None:
     assert of(came_to(attempt(shaken(FIRST), div(FIRST, TARGET, age=61), within_s=LONG_S))).reason == "dest_mismatch"
 
