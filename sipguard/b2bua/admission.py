@@ -122,7 +122,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         apply(engine, setup, _BYPASS, mode)
         return
     engine.context.counters.count(trunk.name, attempt.caller.tn, engine.clock.unix)
-    if engine.clock.backlog_s > engine.overload.skip_verification_after_s and not emergency:
+    if engine.clock.backlog_s > engine.overload.skip_verification_after_s:
         skip(setup.screening, "identity", "overload")
         counts[_SHED_VERIFICATION] += 1
     go_on(engine, setup)

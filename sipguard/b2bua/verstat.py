@@ -14,12 +14,14 @@ from typing import TYPE_CHECKING, Final
 from sipguard.b2bua.label import LEVELS
 from sipguard.b2bua.privacy import ANONYMOUS
 from sipguard.numbers.canonical import read
+from sipguard.screening.verification.result import NOT_FETCHED
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import line_value
 from sipguard.sip.uri import name_addr, split_outside, user_of
 
 if TYPE_CHECKING:
     from sipguard.b2bua.setup import Setup
+    from sipguard.screening.finding import FactValue
 
 PASSED: Final = "TN-Validation-Passed"
 FAILED: Final = "TN-Validation-Failed"
@@ -50,7 +52,7 @@ def mark(setup: Setup, style: str, kept: list[str], shown: str, n: int) -> tuple
     facts, attempt, label = setup.screening.facts, setup.attempt, setup.label
     passed = facts.get("identity.result") == "passed"
     of_named = of_others = verstat_of(style, facts.get("identity.result"), facts.get("identity.attest"))
-    if not setup.call.trunk.verify:
+    if not setup.call.trunk.verify or (setup.call.emergency and _is_unknown(facts)):
         of_named = of_others = ""
     if label is not None and label.verstat:
         of_named = of_others = label.verstat
@@ -73,6 +75,11 @@ def mark(setup: Setup, style: str, kept: list[str], shown: str, n: int) -> tuple
     if taken or named:
         return shown, taken == named
     return shown, _names_uri(facts.get("identity.orig_source"), n >= 0, shown)
+
+
+def _is_unknown(facts: dict[str, FactValue]) -> bool:
+    """Whether nobody has looked at the token, or nobody could, for want of its certificate."""
+    return "identity.result" not in facts or facts.get("identity.status") == NOT_FETCHED
 
 
 def _word(tn: str, words: tuple[str, str, str]) -> str:

@@ -68,9 +68,12 @@ class Screening:
         return [name for name in _IN_ORDER if name not in self.findings]
 
     def told(self) -> str:
-        """Header lines with what verification tells the caller's side, joined, "" for none."""
+        """Header lines with what verification tells the caller's side, joined, "" for none.
+
+        Of an emergency call nothing is told: some take any Reason for a failure.
+        """
         finding = self.findings.get(VERIFICATION)
-        return finding.told if finding is not None else ""
+        return finding.told if finding is not None and not self.emergency else ""
 
     def facts_noted(self) -> dict[str, FactValue]:
         """All facts, with those that checks which failed noted."""
@@ -100,9 +103,7 @@ def screen(
             attempt.evaluated = None  # what comes next changes it
             return waiting
     if screening.emergency:
-        screening.facts = base_facts(attempt)
-        if screening.signed:
-            screening.facts.update(screening.signed)
+        _verify_at_hand(screening, attempt, ruleset, context)
         return _EMERGENCY
     context.unix_at = attempt.received_at
     if not screening.settled:
@@ -171,6 +172,17 @@ def _by_signature(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, 
     if isinstance(found, dict):
         screening.emergency = guard.SIGNED
         screening.signed = {name: value for name, value in found.items() if value is not None}
+
+
+def _verify_at_hand(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> None:
+    """Sets the facts of a call that nothing may stop: verification runs once, and what it would wait for is left."""
+    if not screening.facts:
+        screening.facts = base_facts(attempt)
+    if attempt.trunk.verify and VERIFICATION not in screening.asked and VERIFICATION not in screening.skipped:
+        context.unix_at = attempt.received_at
+        _run(VERIFICATION, screening, attempt, ruleset, context)
+    if screening.signed:
+        screening.facts.update(screening.signed)
 
 
 def break_off(screening: Screening, compiled: CompiledPolicy, ruleset: Ruleset) -> Verdict:

@@ -49,8 +49,8 @@ def signed_priority(
             return {
                 "identity.rph": signed_values(passport),
                 "identity.sph": passport.claims.sph,
-                "identity.signer": result.credential.organisation,
-                "identity.spc": result.credential.spc,
+                "identity.rph_signer": result.credential.organisation,
+                "identity.rph_spc": result.credential.spc,
             }
     if not waits:
         return None

@@ -186,7 +186,7 @@ def test_who_rings_for_too_long_gets_a_cancel_without_it(play: Play) -> None:
     book.a.ack()
 
 
-def test_nothing_is_said_in_mode_bypass_or_of_a_call_that_is_not_verified(play: Play) -> None:
+def test_nothing_is_said_in_mode_bypass_or_of_an_emergency_call(play: Play) -> None:
     book = opened(play)
     book.mode("bypass")
     book.a.invite(BAD)

@@ -68,7 +68,7 @@ def test_the_record_says_what_was_signed_and_by_whom(play: Play) -> None:
     assert book.a.invite("Resource-Priority: ESNET.0", "Priority: psap-callback", callback) == ["b INVITE"]
     facts = book.of(frames.VerdictFrame)[0].facts
     assert facts["identity.rph"] == ("esnet.0",)
-    assert (facts["identity.sph"], facts["identity.signer"]) == ("psap-callback", "Example Voice")
+    assert (facts["identity.sph"], facts["identity.rph_signer"]) == ("psap-callback", "Example Voice")
     busy(book)
 
 

@@ -525,7 +525,6 @@ PASSING: Final[dict[str, Row]] = {
 
 # ------------------------------------------------------------------------------------------ above it
 
-BAD: Final = token(tamper=True)
 DNO: Final = "<sip:+12025550111@192.0.2.7>"
 ALLOWED: Final[dict[str, Any]] = {"action": "allow", "rule": "emergency"}
 LIFTED: Final = ALLOWED | {"emergency": "signed_priority"}
@@ -542,7 +541,13 @@ def _lifted(*values: str, more: tuple[str, ...] = (), trunk: str = "", **knobs: 
     lines = more or (f"Resource-Priority: {', '.join(values)}",)
     facts = {"identity.rph": list(values), "identity.sph": knobs.get("sph")}
     return Row(
-        priority(*values, orig=NEVER, **knobs), reason="", who=DNO, more=lines, record=LIFTED, facts=facts, trunk=trunk
+        priority(*values, orig=NEVER, **knobs),
+        reason="unsupported_ppt",
+        who=DNO,
+        more=lines,
+        record=LIFTED,
+        facts=facts,
+        trunk=trunk,
     )
 
 
@@ -551,13 +556,24 @@ def _listed(make: Make | None, *more: str) -> Row:
     return Row(make, 403, "", who=DNO, more=more, record=LISTED)
 
 
-# What verification does not decide: emergencies pass unverified, other rules come first or ask more.
+# What verification does not decide: emergencies pass whatever it comes to, other rules come first or ask more.
 ABOVE: Final[dict[str, Row]] = {
-    "911 by a number that never calls": Row(BAD, reason="", who=DNO, callee="911", record=ALLOWED, **_short("911")),
-    "988 by a number that never calls": Row(BAD, reason="", who=DNO, callee="988", record=ALLOWED, **_short("988")),
-    "112 with garbage": Row(text("garbage"), reason="", callee="112", record=ALLOWED, **_short("112")),
+    "911 by a number that never calls": Row(
+        token(iat=0), reason="orig_mismatch", who=DNO, callee="911", record=ALLOWED | {"identity": "failed"},
+        arrives=("From: <sip:+12025550111;verstat=TN-Validation-Failed@",), **_short("911"),
+    ),
+    "988 by a number that never calls": Row(
+        None, reason="identity_missing", who=DNO, callee="988", record=ALLOWED | {"identity": "none"},
+        arrives=("From: <sip:+12025550111;verstat=No-TN-Validation@",), **_short("988"),
+    ),
+    "112 with garbage": Row(text("garbage"), reason="info_missing", callee="112", record=ALLOWED, **_short("112")),
     "a PSAP calls back from a number that never calls": Row(
-        BAD, reason="", who="<sip:+12025550190@192.0.2.7>", more=("Priority: psap-callback",), record=ALLOWED
+        token(iat=0, orig="12025550190"), reason="iat_expired", who="<sip:+12025550190@192.0.2.7>",
+        more=("Priority: psap-callback",), record=ALLOWED,
+    ),
+    "a PSAP calls back, the certificate does not come": Row(
+        by("https://certs.invalid/911.pem", orig="12025550190"), reason="", who="<sip:+12025550190@192.0.2.7>",
+        more=("Priority: psap-callback",), record=ALLOWED | {"identity": ""}, arrives=("From: <sip:+12025550190@",),
     ),
     "a number that never calls, with a good token": Row(
         token(orig="12025550111"), 403, "", who=DNO, record={"action": "reject", "rule": "dno", "basis": "dno"}

@@ -169,13 +169,24 @@ def test_verification_runs_for_verstat_only_where_the_trunk_verifies(checks: Che
     assert checks.ran == (["lists", "identity"] if verify else ["lists"])
 
 
-def test_an_emergency_call_passes_before_any_check(checks: Checks) -> None:
+ANSWERS: dict[str, Callable[[], Finding | Waiting]] = {
+    "failed": lambda: Finding(HIT, "signature", {"identity.result": "failed"}),
+    "waits": lambda: Waiting(Need("certificate", "https://cert.example/a", 0.25)),
+    "raises": lambda: raising(),
+}
+
+
+@pytest.mark.parametrize("answer", ANSWERS.values(), ids=ANSWERS)
+def test_an_emergency_call_passes_by_no_check_but_verification_which_stops_nothing(
+    checks: Checks, answer: Callable[[], Finding | Waiting]
+) -> None:
+    checks.answers["identity"] = answer
     checks.answers["lists"] = answering(lists__shown=("dno",))
     screening = Screening()
-    found = verdict(screening, attempt(callee="911"), compiled(), ruleset(lists="closed"))
+    found = verdict(screening, attempt(callee="911"), compiled(), ruleset(lists="closed", identity="closed"))
     assert (found.action, found.rule, found.goes_on) == ("allow", "emergency", True)
     assert screening.emergency == "dialled_911"
-    assert checks.ran == []
+    assert checks.ran == ["identity"]
     assert screening.facts["trunk.name"] == "carrier-a"
 
 

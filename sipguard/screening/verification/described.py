@@ -39,6 +39,8 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         "there where such a token signs that Priority (RFC 9027)",
         choices=(PSAP_CALLBACK,),
     ),
+    FactSpec("identity.rph_signer", "text", "organisation in the certificate of that token"),
+    FactSpec("identity.rph_spc", "set", "service provider codes of that certificate (RFC 8443 §3)"),
     FactSpec("identity.rcd_name", "text", "name of the caller in a token that passed (RFC 9795 `nam`), one line"),
     FactSpec("identity.rcd_reason", "text", "why they call, as such a token says (RFC 9795 `crn`), one line"),
     FactSpec(
@@ -66,6 +68,9 @@ def describe_priority(facts: dict[str, FactValue], results: Iterable[Result]) ->
         if result.outcome == PASSED and passport is not None and passport.ppt == RPH:
             facts["identity.rph"] = signed_values(passport)
             facts["identity.sph"] = passport.claims.sph
+            if result.credential is not None:
+                facts["identity.rph_signer"] = result.credential.organisation
+                facts["identity.rph_spc"] = result.credential.spc
             return
 
 
