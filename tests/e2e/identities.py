@@ -33,7 +33,7 @@ class Row:
 
     make: Make | None
     status: int = 0
-    reason: str = "passed"
+    reason: str | None = "passed"  # "" where verification is not asked, None where it may be
     who: str = f"<sip:+{CALLER}@192.0.2.7>"
     called: str = "<sip:+{callee}@{at}>"
     uri: str = "sip:+{callee}@{at}"
@@ -602,7 +602,7 @@ ABOVE: Final[dict[str, Row]] = {
     "signed, beyond the limit of its trunk": _lifted("ets.0", trunk="full"),
     "beyond the limit of its trunk": Row(token(), 480, "", record={"action": "reject", "status": 480}, trunk="full"),
     "signed for urn:service:sos, and called so": Row(
-        priority("esnet.1", orig=NEVER, dest_uri="urn:service:sos"), reason="unsupported_ppt", who=DNO, callee=URN,
+        priority("esnet.1", orig=NEVER, dest_uri="urn:service:sos"), reason=None, who=DNO, callee=URN,
         uri=URN, called=f"<{URN}>", more=("Resource-Priority: esnet.1",),
         record=ALLOWED | {"emergency": "sos_urn"},
     ),

@@ -385,7 +385,7 @@ def _check_facts(calls: Calls, call: Call) -> dict[str, Any]:
     row = call.row
     if row.reason:
         assert facts["identity.reason"] == row.reason, facts
-    else:
+    elif row.reason is not None:
         assert "identity.reason" not in facts, facts
     assert {name: facts.get(name) for name in row.facts} == row.facts
     return facts
