@@ -18,7 +18,7 @@ from typing import Any, Final
 
 from sipguard.b2bua.engine import Engine
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
-from sipguard.settings import load
+from sipguard.settings.load import load
 from sipguard.sip.flow import Flow
 from sipguard.stir.certificate import CertificateStore
 from tests.pki import Pki, identity_value, passport

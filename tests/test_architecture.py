@@ -6,6 +6,8 @@ Read from the imports as they are written (ast); those under TYPE_CHECKING bind 
 from __future__ import annotations
 
 import ast
+import subprocess
+import sys
 from collections.abc import Iterator
 from functools import cache
 from pathlib import Path
@@ -169,3 +171,21 @@ def test_words(module: str) -> None:
 def test_module_says_what_it_is(module: str) -> None:
     """Every module begins with what it is for."""
     assert ast.get_docstring(modules()[module])
+
+
+@pytest.mark.parametrize(
+    ("process", "dear"),
+    [
+        ("worker", {"aiohttp", "pydantic", "prometheus_client", "structlog", "dns", "sqlite3", "ruamel"}),
+        ("fetcher", {"prometheus_client", "structlog", "sqlite3", "ruamel", "sipguard.settings.model"}),
+        ("desk", {"dns", "ruamel", "sipguard.settings.model"}),
+        ("supervisor", {"prometheus_client", "aiosqlite", "dns"}),
+    ],
+)
+def test_a_process_brings_along_only_what_it_uses(process: str, dear: set[str]) -> None:
+    """A worker that died is back the sooner, and no library that it does not need lives beside its calls."""
+    command = f"import sys, sipguard.service.{process}; print(*sys.modules)"
+    loaded = set(
+        subprocess.run([sys.executable, "-c", command], capture_output=True, check=True).stdout.decode().split()
+    )
+    assert loaded & dear == set()

@@ -14,7 +14,8 @@ from pydantic import BaseModel
 from ruamel.yaml import YAML
 
 from sipguard.screening.ruleset import Ruleset
-from sipguard.settings import Config, Loaded, load
+from sipguard.settings.load import Loaded, load
+from sipguard.settings.model import Config
 
 SHIPPED = Path(__file__).parent.parent / "config"
 

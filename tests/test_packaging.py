@@ -14,8 +14,9 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.settings import READ, load
+from sipguard.settings.load import load
 from sipguard.settings.model import Config, DrainShape
+from sipguard.settings.sources import READ
 from sipguard.settings.units import seconds
 
 ROOT = Path(__file__).parent.parent

@@ -13,7 +13,10 @@ import pytest
 
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Limits, Peer, RedirectRules, RefreshTimer, Route, Tls
-from sipguard.settings import READ, SKIP, Loaded, directories, json_schema, load
+from sipguard.settings import directories
+from sipguard.settings.load import Loaded, load
+from sipguard.settings.schema import json_schema
+from sipguard.settings.sources import READ, SKIP
 from sipguard.settings.units import octets, percent, seconds
 from sipguard.sip.locate import Query
 from tests.pki import Pki

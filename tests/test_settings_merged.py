@@ -6,7 +6,7 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.settings import Loaded, load
+from sipguard.settings.load import Loaded, load
 from tests.pki import Pki
 
 MAIN = """\

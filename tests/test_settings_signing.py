@@ -18,9 +18,11 @@ from sipguard.service.doctor import files
 from sipguard.service.doctor import signers as doctor_signers
 from sipguard.service.doctor.examination import case_of
 from sipguard.service.signers import Signers, line
-from sipguard.settings import READ, Config, Loaded, Service, load
-from sipguard.settings.build import written
+from sipguard.settings.load import Loaded, load
+from sipguard.settings.model import Config
+from sipguard.settings.service import Service, written
 from sipguard.settings.signing import Unusable, read_key
+from sipguard.settings.sources import READ
 from sipguard.stir.revocation import Crl, read_crl
 from tests.pki import Holder, Pki, crl, revoked
 

@@ -34,7 +34,8 @@ from sipguard.records.filter import UP, Filter, instant, number
 from sipguard.records.record import Record
 from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
-from sipguard.settings import SKIP, load
+from sipguard.settings.load import load
+from sipguard.settings.sources import SKIP
 from sipguard.store.errors import StoreUnavailable
 from sipguard.store.lookup import Kept, frames_of
 from sipguard.store.sqlite import SqliteReading

@@ -27,9 +27,10 @@ from sipguard.screening.verification.offline import revocation
 from sipguard.service import control, inventory
 from sipguard.service.errors import NotRunning
 from sipguard.service.inventory import chain_of, row
-from sipguard.service.trusted import trusted_on_disk, under
+from sipguard.service.trusted import trusted_on_disk
+from sipguard.service.trusting import under
 from sipguard.service.warming import Warming, failed_hosts, urls_in
-from sipguard.settings import Service
+from sipguard.settings.service import Service
 from sipguard.settings.units import seconds
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import StirError

@@ -18,7 +18,9 @@ import click
 from sipguard.cli.exits import FAILED, NOT_RUNNING, WRONG, stop
 from sipguard.service import control
 from sipguard.service.errors import NotRunning
-from sipguard.settings import SKIP, Loaded, Service, load
+from sipguard.settings.load import Loaded, load
+from sipguard.settings.service import Service
+from sipguard.settings.sources import SKIP
 
 __all__ = [
     "FAILED",

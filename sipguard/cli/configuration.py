@@ -11,7 +11,9 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, print_json
-from sipguard.settings import READ, json_schema, load
+from sipguard.settings.load import load
+from sipguard.settings.schema import json_schema
+from sipguard.settings.sources import READ
 
 
 @click.command()

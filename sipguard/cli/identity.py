@@ -29,9 +29,12 @@ from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
-from sipguard.service.trust import CRL, examine
-from sipguard.service.trusted import Trusted, trusted_on_disk, under
-from sipguard.settings import READ, Service, load, read_anchors
+from sipguard.service.trust import examine
+from sipguard.service.trusted import trusted_on_disk
+from sipguard.service.trusting import CRL, Trusted, under
+from sipguard.settings.load import load
+from sipguard.settings.service import Service
+from sipguard.settings.sources import READ, read_anchors
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.decoded import completed, decoded, is_bare
 from sipguard.stir.errors import BadIdentityInfo, StirError, TrustError

@@ -13,7 +13,9 @@ import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, print_json, stop
 from sipguard.service.capacity import DAY_S, FIGURES, TCP, TLS, UDP, Amount, Load, caveats, plan
-from sipguard.settings import SKIP, Service, load
+from sipguard.settings.load import load
+from sipguard.settings.service import Service
+from sipguard.settings.sources import SKIP
 from sipguard.settings.units import percent, seconds
 
 

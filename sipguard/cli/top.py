@@ -28,7 +28,7 @@ from sipguard.service import control
 from sipguard.service.errors import NotRunning
 from sipguard.service.overview import Overview, Sample, overview, published, resident
 from sipguard.service.peer_states import in_words
-from sipguard.settings import Service
+from sipguard.settings.service import Service
 from sipguard.settings.units import seconds
 
 WITHIN_S: Final = 2.0

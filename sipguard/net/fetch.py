@@ -30,11 +30,6 @@ from sipguard.net.tls import trusting
 from sipguard.stir.errors import BadIdentityInfo
 from sipguard.stir.identity import check_x5u
 
-REASONS: Final = (
-    "x5u_refused", "x5u_address_refused", "x5u_busy", "x5u_breaker_open", "x5u_timeout", "x5u_dns", "x5u_connect",
-    "x5u_tls", "x5u_http", "x5u_http_status", "x5u_redirect", "x5u_encoding", "x5u_content_type", "x5u_too_large",
-    "x5u_not_pem", "x5u_fetcher_closed",
-)  # fmt: skip
 _HOSTS_FAULT: Final = frozenset({"timeout", "dns", "connect", "tls", "http"})  # of answer.REASONS
 LIFETIME_LIMIT_S: Final = 366 * 24 * 3600.0
 HOSTS_LIMIT: Final = 4096  # hosts whose state is kept

@@ -27,7 +27,10 @@ from typing import Final
 
 from sipguard import __version__
 from sipguard.service.errors import BackupError
-from sipguard.settings import SKIP, Service, load, named_directories, named_files
+from sipguard.settings.load import load
+from sipguard.settings.named import named_directories, named_files
+from sipguard.settings.service import Service
+from sipguard.settings.sources import SKIP
 from sipguard.store import sql
 from sipguard.store.journal import segment_numbers, segment_path
 from sipguard.store.upkeep import writers

@@ -11,8 +11,6 @@ import json
 import signal
 import socket
 import sys
-from collections.abc import Mapping
-from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
@@ -21,41 +19,24 @@ import uvloop
 from aiohttp import web
 
 from sipguard.net.fetch import CertificateFetcher
-from sipguard.screening.trunk import Trunk
 from sipguard.service import logs
 from sipguard.service.api import Api
 from sipguard.service.call_log import CallLog, LogOptions
+from sipguard.service.cells import DeskSlots, scrape
 from sipguard.service.channel import Channel
 from sipguard.service.door import of_pages
 from sipguard.service.loader import Keeping, Loader
-from sipguard.service.metrics import CONTENT_TYPE, DeskSlots, render, scrape
+from sipguard.service.metrics import CONTENT_TYPE, render
 from sipguard.service.signatures import Limits, Signatures
-from sipguard.service.trust import SourceState
-from sipguard.service.trusted import Trusted
-from sipguard.settings import Service
+from sipguard.service.starts import DeskStart
 from sipguard.settings.secret import read as read_secret
-from sipguard.settings.signing import SigningKey
+from sipguard.settings.service import Service
 from sipguard.store.errors import StoreError
 from sipguard.store.sqlite import SqliteStore
 
 log: Final = structlog.get_logger("sipguard")
 
 FLUSH_WITHIN_S: Final = 8.0
-
-
-@dataclass(frozen=True)
-class Start:
-    """What the desk is started with."""
-
-    service: Service
-    workers: int
-    modes: dict[str, str]
-    peers: list[tuple[str, str, str]]
-    reported: Mapping[tuple[str, str], int] = field(default_factory=dict)
-    trust: tuple[SourceState, ...] = ()
-    trusted: Trusted = field(default_factory=Trusted)
-    signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
-    trunks: Mapping[str, Trunk] = field(default_factory=dict)
 
 
 def _call_log(service: Service) -> CallLog | None:
@@ -69,7 +50,7 @@ def _call_log(service: Service) -> CallLog | None:
 class Desk:
     """The parts of the process and their wiring."""
 
-    def __init__(self, start: Start) -> None:
+    def __init__(self, start: DeskStart) -> None:
         service = start.service
         self._run_directory: Path = service.run_directory
         self._workers = start.workers
@@ -214,7 +195,7 @@ async def _main(descriptor: int) -> None:
     message = await channel.receive()
     if message is None:
         return
-    start: Start = message[0]
+    start: DeskStart = message[0]
     logs.configure()
     await Desk(start).run(channel)
 

@@ -16,8 +16,6 @@ import sys
 import time
 from collections.abc import Coroutine
 from contextlib import suppress
-from dataclasses import dataclass, field
-from pathlib import Path
 from typing import Any, Final
 
 import uvloop
@@ -25,14 +23,13 @@ import uvloop
 from sipguard.net.disk import Copy, Disk
 from sipguard.net.download import TrustSettings
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings, host_in
-from sipguard.net.nameservers import DnsSettings
 from sipguard.net.resolve import Resolver
 from sipguard.net.rounds import Rounds
+from sipguard.service.cells import FetcherSlots
 from sipguard.service.channel import Channel
-from sipguard.service.metrics import FetcherSlots
 from sipguard.service.names import Names
+from sipguard.service.starts import FetcherStart
 from sipguard.service.trust import Refreshing
-from sipguard.sip.locate import Query
 
 PRELOADED: Final = 64  # copies in a message
 PRELOAD_EVERY_S: Final = 0.05
@@ -40,21 +37,10 @@ SWEEP_EVERY_S: Final = 3600.0
 SAMPLE_S: Final = 1.0
 
 
-@dataclass(frozen=True)
-class Start:
-    """What the fetcher is started with. `queries`: names of peers that are kept resolved."""
-
-    fetch: FetchSettings
-    dns: DnsSettings
-    queries: tuple[Query, ...]
-    slots: Path
-    trust: TrustSettings = field(default_factory=TrustSettings)
-
-
 class Fetcher:
     """The process's parts and their wiring."""
 
-    def __init__(self, start: Start, channel: Channel) -> None:
+    def __init__(self, start: FetcherStart, channel: Channel) -> None:
         self._channel = channel
         self._slots = FetcherSlots.create(start.slots)
         self._names = Names(

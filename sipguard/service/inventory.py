@@ -14,7 +14,7 @@ from cryptography import x509
 
 from sipguard.net.disk import Copy
 from sipguard.net.fetch import host_in
-from sipguard.service.metrics import scrape
+from sipguard.service.cells import scrape
 from sipguard.service.overview import published
 from sipguard.stir.unreadable import UNREADABLE
 

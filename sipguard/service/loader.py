@@ -19,7 +19,7 @@ import structlog
 from sipguard.b2bua.frames import decode_slim
 from sipguard.records.record import Batch, Record, Span, refusal_of
 from sipguard.service.call_log import CallLog
-from sipguard.service.metrics import DeskSlots, publish_process
+from sipguard.service.cells import DeskSlots, publish_process
 from sipguard.store import upkeep
 from sipguard.store.errors import JournalError, PositionMoved, StoreError
 from sipguard.store.interface import RecordStore

@@ -13,9 +13,9 @@ from typing import Final
 from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
 from sipguard.b2bua.frames import DISPOSITIONS
 from sipguard.net.connections import NAMES as CONNECTION_NAMES
-from sipguard.net.fetch import REASONS
 from sipguard.screening.policy.model import BASES
-from sipguard.service.signatures import KINDS
+from sipguard.service.outcomes import KINDS
+from sipguard.stir.reasons import OF_FETCHING
 
 COUNTER: Final = "counter"
 GAUGE: Final = "gauge"
@@ -50,7 +50,7 @@ DESK_NAMES: Final = (
 )  # fmt: skip
 FETCHER_NAMES: Final = (
     "asked_ok",
-    *(f"asked_{reason}" for reason in REASONS),
+    *(f"asked_{reason}" for reason in OF_FETCHING),
     *(f"took_{n}" for n in range(len(FETCH_BUCKETS_S) + 1)),
     "took_sum_us", "copies", "copies_failed", "breakers_open", "outstanding", "background", "memory_bytes", "cpu_us",
 )  # fmt: skip

@@ -15,8 +15,8 @@ from typing import Any, Final
 from sipguard.b2bua.frames import DISPOSITIONS
 from sipguard.screening.policy.model import BASES
 from sipguard.screening.verdict import ENFORCE
+from sipguard.service.cells import scrape
 from sipguard.service.metric_table import SETUP_BUCKETS_S
-from sipguard.service.metrics import scrape
 from sipguard.service.peer_states import in_words
 
 PERCENTILES: Final = (50, 90, 99)

@@ -12,8 +12,9 @@ from collections.abc import Mapping
 from pathlib import Path
 from typing import Any, Final
 
+from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.trunk import SignerFiles
-from sipguard.settings.signing import SigningKey, Unusable, read_key
+from sipguard.settings.signing import Unusable, read_key
 from sipguard.stir.certificate import read_chain
 from sipguard.stir.revocation import Crl, mark
 

@@ -26,8 +26,9 @@ from sipguard.net.errors import CannotListen
 from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
 from sipguard.screening.ruleset import PlainRuleset
+from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verdict import MODES
-from sipguard.service import control, desk, fetcher, peer_states, worker
+from sipguard.service import control, peer_states, worker
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
@@ -37,14 +38,15 @@ from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.restart import needing_restart
 from sipguard.service.signers import LOOKED_AT_EVERY_S, Signers
+from sipguard.service.starts import DeskStart, FetcherStart
 from sipguard.service.traces import Traces
-from sipguard.service.trust import Material, SourceState, at_start
+from sipguard.service.trust import at_start
 from sipguard.service.trusted import Trusts
-from sipguard.settings import Loaded, Service, load
-from sipguard.settings.build import written
+from sipguard.service.trusting import Material, SourceState
+from sipguard.settings.load import Loaded, load
 from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
-from sipguard.settings.signing import SigningKey
+from sipguard.settings.service import Service, written
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Query
 
@@ -196,12 +198,12 @@ class Supervisor:
             trusted=self._trusts.at_start(),
         )
 
-    def _fetcher_start(self) -> fetcher.Start:
+    def _fetcher_start(self) -> FetcherStart:
         service, slots = self._service, self._service.run_directory / "fetcher.slots"
-        return fetcher.Start(service.fetch, service.dns, queries_of(self._ruleset), slots, service.trust)
+        return FetcherStart(service.fetch, service.dns, queries_of(self._ruleset), slots, service.trust)
 
-    def _desk_start(self) -> desk.Start:
-        return desk.Start(
+    def _desk_start(self) -> DeskStart:
+        return DeskStart(
             service=self._service,
             workers=1,
             modes=self._all_modes(),

@@ -11,7 +11,7 @@ import json
 import random
 import time
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from hashlib import sha256
 from math import isfinite
 from pathlib import Path
@@ -21,6 +21,7 @@ from cryptography import x509
 
 from sipguard.net.download import DownloadError, Guard, SourceSettings, TrustSettings, approved_list, download
 from sipguard.service.history import write_atomically
+from sipguard.service.trusting import CRL, Material, SourceState
 from sipguard.settings.secret import read as read_secret
 from sipguard.stir import revocation, trustlist
 from sipguard.stir.errors import TrustError
@@ -28,41 +29,11 @@ from sipguard.stir.revocation import CRL_LIMIT, Crl, read_crl
 from sipguard.stir.trustlist import LIST_LIMIT, TrustList, read_trust_list
 from sipguard.stir.unreadable import UNREADABLE
 
-TRUST_LIST: Final = "trust_list"
-CRL: Final = "crl"
 RETRY_S: Final = 60.0  # after a failure, doubled each time
 RETRY_AT_MOST_S: Final = 3600.0
 AHEAD: Final = 0.9  # of the time until it is stale, then there may be a new one
 SPREAD: Final = 0.1  # of a wait, either way, so that not all ask at once
 FORMAT: Final = 1
-
-Material = TrustList | Crl
-
-
-@dataclass(frozen=True)
-class SourceState:
-    """How it stands with a source. Instants are Unix seconds, 0.0 for never."""
-
-    name: str  # trust_list | crl
-    place: str
-    version: str = ""  # of what is in force, "" where nothing is
-    digest: str = ""  # of its octets
-    entries: int = 0  # authorities, or revoked certificates
-    signed: bool = False  # by who is configured; else the connection it came by vouches for it
-    issued_at: float = 0.0  # as it says itself
-    fetched_at: float = 0.0  # when it was last had, changed or not
-    stale_at: float = 0.0
-    tried_at: float = 0.0
-    next_at: float = 0.0  # of the next try
-    failures: int = 0  # since the start of the fetcher
-    error: str = ""  # of the last try, "" where it went well
-    remarks: tuple[str, ...] = ()  # what is odd about what is in force
-    refuse_stale: bool = False
-
-    def stale(self, now_at: float) -> bool:
-        """Whether it is too old, or was never had."""
-        return now_at > self.stale_at
-
 
 Tell = Callable[[SourceState, Material | None], None]
 

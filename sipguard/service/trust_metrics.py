@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, Metric
 
-from sipguard.service.trust import SourceState
+from sipguard.service.trusting import SourceState
 
 
 def trust_metrics(states: Sequence[SourceState], now_at: float) -> Iterator[Metric]:

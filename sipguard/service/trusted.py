@@ -8,31 +8,19 @@ from __future__ import annotations
 
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Any, Final
 
 import structlog
 
 from sipguard.net.download import TrustSettings
-from sipguard.service.trust import CRL, TRUST_LIST, Material, Source, SourceState, at_start
-from sipguard.stir.certificate import Anchors, CertificateStore
+from sipguard.service.trust import Source, at_start
+from sipguard.service.trusting import CRL, TRUST_LIST, Material, SourceState, Trusted
 from sipguard.stir.revocation import NO_CRL, Crl
 from sipguard.stir.trustlist import TrustList
 
 log: Final = structlog.get_logger("sipguard")
 
 _WORDS: Final = {TRUST_LIST: ("trust list", "authorities"), CRL: ("CRL", "revoked")}
-
-
-@dataclass(frozen=True)
-class Trusted:
-    """What a worker is told: `pem` of the listed authorities, the CRL or None where none is wanted."""
-
-    pem: bytes = b""
-    crl: Crl | None = None
-    crl_required: bool = False
-    version: str = ""
-    notes: tuple[str, ...] = ()
 
 
 class Trusts:
@@ -160,13 +148,6 @@ def row(state: SourceState, now_at: float) -> dict[str, Any]:
         "remarks": list(state.remarks),
         "advice": advice(state),
     }
-
-
-def under(store: CertificateStore, anchors: tuple[bytes, ...], trusted: Trusted) -> CertificateStore:
-    """`store` under the anchors of a configuration, those listed and the CRL in force. Raises StirError."""
-    found = store.with_anchors(Anchors.read(each for each in (*anchors, trusted.pem) if each))
-    found.use_crl(trusted.crl, trusted.crl_required, trusted.version)
-    return found
 
 
 def trusted_on_disk(settings: TrustSettings) -> Trusted:

@@ -45,12 +45,12 @@ from sipguard.net.udp import Port
 from sipguard.numbers.errors import NumbersError
 from sipguard.screening.finding import Need
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
+from sipguard.screening.signingkey import SigningKey
+from sipguard.service.cells import WorkerSlots
 from sipguard.service.channel import Channel
-from sipguard.service.metrics import WorkerSlots
 from sipguard.service.remains import Left, left_in
-from sipguard.service.trusted import Trusted
+from sipguard.service.trusting import Trusted
 from sipguard.service.watch import Trace, Watch
-from sipguard.settings.signing import SigningKey
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Answer, Query
 from sipguard.sip.secret import Account, Secret

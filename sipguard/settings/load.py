@@ -28,6 +28,7 @@ from sipguard.settings.fits import misfits
 from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config, CrlShape, ListShape, TrustListShape
 from sipguard.settings.problems import Problem
+from sipguard.settings.service import Service
 from sipguard.settings.shape import read_shape
 from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, read_anchors, words_of
 from sipguard.settings.tls import public_part, tls_problems
@@ -58,7 +59,7 @@ class Loaded:
     """What was loaded: no `ruleset` where there is an error, no `service` where its own keys have one."""
 
     ruleset: PlainRuleset | None
-    service: build.Service | None
+    service: Service | None
     problems: tuple[Problem, ...] = field(default=())
     trunks: tuple[str, ...] = ()  # names in the configuration, whatever else is wrong with it
     policy: Policy = field(default_factory=Policy)  # as far as it could be read

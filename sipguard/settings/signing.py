@@ -10,7 +10,7 @@ import os
 import time
 import uuid
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from pathlib import Path as File
 from typing import Final
 
@@ -18,6 +18,7 @@ from sipguard.screening.attestation import FULL, GATEWAY, PARTIAL, names_the_num
 from sipguard.screening.policy.conditions import ConditionReader
 from sipguard.screening.policy.errors import ERROR, WARNING, Path, Problem, meant
 from sipguard.screening.policy.model import Vocabulary
+from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.trunk import AttestRule, SignerFiles, SignRules, Trunk
 from sipguard.settings import build, secret
 from sipguard.settings.build import at
@@ -44,22 +45,6 @@ _WHY: Final = {  # reason -> (key of the setting, what, hint)
     "passphrase_needless": ("key", "is not encrypted", "leave the passphrase out"),
     "tnauthlist_missing": ("certificate", "has no TNAuthList: nobody accepts what it signs (RFC 8226 §9)", ""),
 }
-
-
-@dataclass(frozen=True, slots=True)
-class SigningKey:
-    """What a worker makes a Signer of: PEM of the certificate, and of the key, which does not show itself."""
-
-    name: str
-    x5u: str
-    chain: bytes
-    key: Secret
-    not_after_at: float
-    not_before_at: float = 0.0
-
-    def signer(self) -> signer.Signer:
-        """Ready to sign."""
-        return signer.read(self.name, self.x5u, self.chain, self.key.reveal())
 
 
 class Unusable(Exception):

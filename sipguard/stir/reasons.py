@@ -129,3 +129,5 @@ DEVIATIONS: Final[dict[str, str]] = {
     "attest_form": "`attest` in a token that is not `shaken` is not A, B or C (RFC 8588 §4); it is no fact",
     "json_form": "members are not sorted or occur twice, or there are spaces or needless escapes (RFC 8225 §9)",
 }
+
+OF_FETCHING: Final = tuple(reason for reason, (status, _) in REASONS.items() if status == 436)  # nothing was had

@@ -12,7 +12,7 @@ from ruamel.yaml import YAML
 
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.ruleset import Ruleset
-from sipguard.settings import Loaded, load
+from sipguard.settings.load import Loaded, load
 from tests.pki import Pki
 
 BENCH = Path(__file__).parent

@@ -18,7 +18,7 @@ from sipguard.records.filter import Filter
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.service.history import Modes, Rulesets
 from sipguard.service.loader import Loader
-from sipguard.settings import load
+from sipguard.settings.load import load
 from sipguard.store import sql
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Reader, Writer, segment_path
 from sipguard.store.sqlite import SqliteReading, SqliteStore

@@ -8,7 +8,8 @@ from __future__ import annotations
 import ast
 from pathlib import Path
 
-from sipguard.net import answer, fetch
+from sipguard.net import answer
+from sipguard.stir.reasons import OF_FETCHING
 
 NET = Path(answer.__file__).parent
 
@@ -21,7 +22,7 @@ def test_its_reasons_are_all_that_it_gives_and_a_fetch_knows_each() -> None:
         if isinstance(node.func, ast.Name) and node.func.id == "NoAnswer" and isinstance(node.args[0], ast.Constant)
     }
     assert given == set(answer.REASONS)
-    assert {f"x5u_{reason}" for reason in given} <= set(fetch.REASONS)
+    assert {f"x5u_{reason}" for reason in given} <= set(OF_FETCHING)
 
 
 def test_nobody_else_reads_a_body_or_names_the_errors_of_the_library() -> None:

@@ -14,7 +14,7 @@ from sipguard.numbers.rules import NumberRules
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings
 from sipguard.service.api import BODY_LIMIT, FAILURES, VERIFICATION, Api
-from sipguard.service.trusted import Trusted
+from sipguard.service.trusting import Trusted
 from sipguard.sip.secret import Secret
 from sipguard.stir.revocation import Crl, mark
 from tests import pki

@@ -17,7 +17,9 @@ from sipguard.service import backup
 from sipguard.service.errors import BackupError
 from sipguard.service.history import Modes
 from sipguard.service.loader import Loader
-from sipguard.settings import SKIP, Service, load
+from sipguard.settings.load import load
+from sipguard.settings.service import Service
+from sipguard.settings.sources import SKIP
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Writer
 from sipguard.store.sqlite import SqliteReading, SqliteStore
 from tests.pki import Pki

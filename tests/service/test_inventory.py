@@ -6,8 +6,8 @@ from pathlib import Path
 
 from sipguard.b2bua.counts import INDEX as ENGINE_INDEX
 from sipguard.net.disk import Disk
+from sipguard.service.cells import FetcherSlots, WorkerSlots
 from sipguard.service.inventory import row, summary
-from sipguard.service.metrics import FetcherSlots, WorkerSlots
 from tests.pki import Pki
 
 PKI = Pki()

@@ -13,8 +13,9 @@ from sipguard.b2bua.frames import Frame, encode
 from sipguard.records.filter import Filter
 from sipguard.records.record import Batch
 from sipguard.service.call_log import CallLog, LogOptions, masked
+from sipguard.service.cells import DeskSlots
 from sipguard.service.loader import Keeping, Loader
-from sipguard.service.metrics import DeskSlots, render
+from sipguard.service.metrics import render
 from sipguard.store.errors import JournalFull, StoreTooNew, StoreUnavailable
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Position, Writer, segment_numbers
 from sipguard.store.sqlite import SqliteStore

@@ -9,6 +9,7 @@ from prometheus_client.parser import text_string_to_metric_families
 
 from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
+from sipguard.service.cells import DeskSlots, Scraped, WorkerSlots, scrape
 from sipguard.service.metric_table import (
     METRICS,
     NAMES_OF,
@@ -16,7 +17,7 @@ from sipguard.service.metric_table import (
     WORKER_NAMES,
     Family,
 )
-from sipguard.service.metrics import DeskSlots, Scraped, WorkerSlots, render, scrape
+from sipguard.service.metrics import render
 from sipguard.service.slots import Slots, SlotsUnlike
 
 

@@ -7,8 +7,8 @@ from typing import Any
 
 import pytest
 
+from sipguard.service.cells import DeskSlots, WorkerSlots
 from sipguard.service.metric_table import SETUP_BUCKETS_S
-from sipguard.service.metrics import DeskSlots, WorkerSlots
 from sipguard.service.overview import Sample, latency_ms, overview, published
 
 STATUS: dict[str, Any] = {

@@ -13,11 +13,12 @@ from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
 from sipguard.net.fetch import CertificateFetcher, FetchSettings
+from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verification.evaluate import Settings
 from sipguard.service.api import BODY_LIMIT, SIGNING, VERIFICATION, Api
 from sipguard.service.metric_table import DESK_NAMES
-from sipguard.service.signatures import WHY_REFUSED, Limits, Signatures
-from sipguard.settings.signing import SigningKey
+from sipguard.service.outcomes import WHY_REFUSED
+from sipguard.service.signatures import Limits, Signatures
 from sipguard.sip.secret import Secret
 from sipguard.stir import identity, passport
 from sipguard.stir.certificate import Anchors, read_chain, validate

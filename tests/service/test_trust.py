@@ -11,8 +11,9 @@ from cryptography import x509
 from structlog.testing import capture_logs
 
 from sipguard.net.download import SourceSettings, TrustSettings
-from sipguard.service.trust import CRL, TRUST_LIST, Refreshing, Source, SourceState, at_start, wait_s
+from sipguard.service.trust import Refreshing, Source, at_start, wait_s
 from sipguard.service.trusted import Trusts, advice, row
+from sipguard.service.trusting import CRL, TRUST_LIST, SourceState
 from sipguard.stir.revocation import NO_CRL
 from tests import pki
 

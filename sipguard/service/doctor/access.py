@@ -15,8 +15,8 @@ from pathlib import Path
 from typing import Final
 
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, Case, Diagnosis
-from sipguard.settings import named_files
 from sipguard.settings.directories import directories
+from sipguard.settings.named import named_files
 from sipguard.settings.secret import place, secrets_of
 
 READ: Final = 4

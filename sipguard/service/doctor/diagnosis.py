@@ -9,7 +9,9 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any, Final
 
-from sipguard.settings import Config, Loaded, Service
+from sipguard.settings.load import Loaded
+from sipguard.settings.model import Config
+from sipguard.settings.service import Service
 
 OK: Final = "ok"
 WARNING: Final = "warning"  # it works, but not for ever, or not well

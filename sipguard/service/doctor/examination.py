@@ -11,9 +11,10 @@ from typing import Any
 
 from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, signers, trust
 from sipguard.service.doctor.diagnosis import OK, UNKNOWN, WARNING, Case, Diagnosis
-from sipguard.settings import READ, load
+from sipguard.settings.load import load
 from sipguard.settings.merged import Merged
 from sipguard.settings.shape import read_shape
+from sipguard.settings.sources import READ
 
 
 def case_of(path: Path, status: dict[str, Any]) -> Case:

@@ -10,7 +10,7 @@ import pytest
 from pydantic import BaseModel
 
 from sipguard.service.doctor.masking import HIDDEN, SECRET_KEY, mask, mask_labels, mask_values
-from sipguard.settings import Config
+from sipguard.settings.model import Config
 from sipguard.settings.values import SecretPlace
 
 
