@@ -361,11 +361,11 @@ def _is_plain(origid: str | None) -> TypeGuard[str]:
 def _of_numbers(tns: list[str]) -> tuple[str, ...]:
     """Where numbers are not in canonical form (RFC 8224 §8.3): all that is wrong with any of them, in a fixed order."""
     odd = {what for tn in tns for what in _of_number(tn)}
-    return tuple([what for what in ("tn_plus", "tn_form", "tn_national", "tn_dialled") if what in odd])
+    return tuple([what for what in ("tn_plus", "tn_form", "tn_dialled") if what in odd])
 
 
 def _of_number(tn: str) -> list[str]:
-    """What is wrong with one number. How many digits show that the country code is missing is how it is read, too."""
+    """What is wrong with one number. Whether its country code is missing only the call can tell: 4722123456 has one."""
     plus = tn[:1] == "+"
     found = ["tn_plus"] if plus else []
     bare = tn[1:] if plus else tn
@@ -374,14 +374,7 @@ def _of_number(tn: str) -> list[str]:
         found.append("tn_form")
     if digits[:1] == "0":
         found.append("tn_dialled")
-    elif not plus and digits.isdigit() and digits[0] != "1" and (len(digits) == 7 or _has_area_code(digits)):
-        found.append("tn_national")
     return found
-
-
-def _has_area_code(digits: str) -> bool:
-    """Whether these digits, without 1 before them, are read as a number of the NANP: no area code has 9 second."""
-    return len(digits) == 10 and digits[1] != "9"
 
 
 def _require_flat(octets: bytes) -> None:

@@ -121,7 +121,7 @@ DEVIATIONS: Final[dict[str, str]] = {
     "dest_string": "`dest.tn` or `dest.uri` is a text, no array (RFC 8225 §5.2.1)",
     "tn_plus": "a number begins with `+` (RFC 8224 §8.3)",
     "tn_form": "a number is empty, has more than 15 digits, or characters besides digits, `#` and `*` (RFC 8224 §8.3)",
-    "tn_national": "a number lacks its country code: it has 7 digits, or 10 as in the NANP (RFC 8224 §8.3)",
+    "tn_national": "a number fits that of the call only with a country code, which it lacks (RFC 8224 §8.3)",
     "tn_dialled": "a number begins with 0, as in `011` before one abroad; no country code does (RFC 8224 §8.3)",
     "party_members": "`orig` has a second member, or `orig`, `dest` or `div` one that is not defined (RFC 8225 §5.2.1)",
     "origid_missing": "a `shaken` token without `origid` (RFC 8588 §5)",

@@ -24,7 +24,7 @@ NOW = int(PKI.now.timestamp())
 ORIG, DEST, NEXT = "12025550101", "12125550123", "12125550124"
 ORIGID = "0b1e6f2c-0001-4000-8000-000000000001"
 
-OF_NUMBERS = {"tn_national", "tn_dialled"}  # what numbers of any digits may be; all else is of the signer
+OF_NUMBERS = {"tn_dialled"}  # what numbers of any digits may be; all else is of the signer
 numbers = st.text("0123456789#*", min_size=1, max_size=15)
 
 

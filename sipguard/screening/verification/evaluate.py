@@ -10,6 +10,7 @@ from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Final
 
+from sipguard.numbers import canonical
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import Need
 from sipguard.screening.verification.compact import COMPACT, MARK, rebuilt
@@ -44,6 +45,7 @@ class Settings:
     x5u_ports: tuple[int, ...] = (443, 8443)
 
 
+_NATIONAL: Final = ("tn_national",)
 _IN_A_LIST: Final = ("comma_list",)
 
 
@@ -171,6 +173,10 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     if attempt.date:
         at = instant_of(attempt.date)
         result.date_differs = at != 0.0 and abs(at - passport.iat) > settings.freshness_s
+    if _lacks_code(passport, tn, attempt):
+        result.deviations += _NATIONAL
+        if settings.strict and not result.reason:
+            result.reason, result.status = "deviations", InvalidIdentity.status
     if not result.orig_ok:
         result.reason, result.status = "orig_mismatch", InvalidIdentity.status
     elif not result.dest_ok:
@@ -178,3 +184,23 @@ def _compare(result: Result, passport: Passport, attempt: CallAttempt, settings:
     else:
         result.step = 4 if result.fresh else 3
     return tn
+
+
+def _lacks_code(passport: Passport, tn: str, attempt: CallAttempt) -> bool:
+    """Whether caller (`tn`, as the token names it) or called party fit only by a country code added to the claim."""
+    if tn and passport.orig_tn != tn and _is_national(passport.orig_tn, tn, attempt):
+        return True
+    for called in passport.dest_tns:
+        if called != attempt.callee.tn and called != attempt.to.tn:
+            for one in (attempt.callee.tn, attempt.to.tn):
+                if one and _is_national(called, one, attempt):
+                    return True
+    return False
+
+
+def _is_national(claim: str, tn: str, attempt: CallAttempt) -> bool:
+    """Whether a claim is read as `tn`, which begins with digits that the claim has not; one that was dialled has 0."""
+    if claim[:1] in ("", "+", "0"):
+        return False
+    digits = "".join([char for char in claim if char.isdigit()])
+    return len(digits) < len(tn) and tn.endswith(digits) and tn in canonical.readings(claim, attempt.trunk.read.bare)

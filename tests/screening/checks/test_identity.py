@@ -268,6 +268,29 @@ def test_the_case_of_scheme_and_host_is_no_other_place() -> None:
     assert [need.key for need in waits.needs] == [URL]
 
 
+NATIONAL: dict[str, tuple[str, str, tuple[str, ...]]] = {
+    "caller": (CALLER[1:], CALLEE, ("tn_national",)),
+    "called": (CALLER, CALLEE[1:], ("tn_national",)),
+    "both, one with dashes": ("202-555-0101", CALLEE[1:], ("tn_form", "tn_national")),
+    "neither": (CALLER, CALLEE, ()),
+    "with a plus": (f"+{CALLER}", CALLEE, ("tn_plus",)),
+}
+
+
+@pytest.mark.parametrize(("orig", "dest", "said"), NATIONAL.values(), ids=NATIONAL)
+def test_a_number_without_its_country_code_is_a_deviation(orig: str, dest: str, said: tuple[str, ...]) -> None:
+    call = attempt(token(orig, dest))
+    assert (run(call).reason, run(call).facts["identity.deviations"]) == ("passed", said)
+    assert run(call, Settings(strict=True)).reason == ("deviations" if said else "passed")
+
+
+def test_ten_digits_of_a_number_abroad_are_none() -> None:
+    """RFC 8224 §8.3: with its country code it is canonical, whatever the same digits are in the NANP."""
+    call = attempt(token("4722123456"), shown="+4722123456")
+    found = run(call, Settings(strict=True))
+    assert (found.reason, found.facts["identity.deviations"]) == ("passed", ())
+
+
 OLD_FORM = PKI.leaf(extensions=pki.leaf_extensions(pki.tnauthlist(["709J"], string=pki.UTF8, tagged=False)))
 OLD_URL = "https://certs.example/old.pem"
 ODD = ("spc_untagged", "tnauthlist_string")
