@@ -20,7 +20,7 @@ from sipguard.service import control
 from sipguard.service.errors import NotRunning
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.service import Service
-from sipguard.settings.sources import SKIP
+from sipguard.settings.sources import BUILD, SKIP
 
 __all__ = [
     "FAILED",
@@ -61,9 +61,9 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
 
 
-def loaded(path: Path) -> Loaded:
-    """The configuration, its problems shown; ends where it has errors."""
-    result = load(path)
+def loaded(path: Path, lists: str = BUILD) -> Loaded:
+    """The configuration, its problems shown; ends where it has errors. `lists` as `load` takes it."""
+    result = load(path, lists)
     for problem in result.problems:
         click.echo(str(problem), err=True)
     if result.errors or result.ruleset is None or result.service is None:

@@ -23,6 +23,7 @@ PLACES: Final = {
     "explain": "sipguard.cli.calls:explain",
     "hangup": "sipguard.cli.operate:hangup",
     "identity": "sipguard.cli.identity:identity",
+    "lists": "sipguard.cli.lists:lists",
     "mode": "sipguard.cli.operate:mode",
     "plan": "sipguard.cli.plan:plan_command",
     "reload": "sipguard.cli.operate:reload",

@@ -1,0 +1,21 @@
+"""The command group lists: what stands on them. Each of its commands has a module of its own.
+
+Enters: arguments. Leaves: what the commands print. Must not: hold a command.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from sipguard.cli.lazy import LazyGroup
+
+COMMANDS: Final = {
+    "ls": "sipguard.cli.lists_ls:ls_command",
+}
+
+
+@click.group(name="lists", cls=LazyGroup, places=COMMANDS)
+def lists() -> None:
+    """Lists of numbers, pairs and trunks: what they are, what stands on them."""
