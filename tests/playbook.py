@@ -53,6 +53,7 @@ from sipguard.b2bua.recovery import Remains
 from sipguard.records.record import ends_call
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
+from sipguard.screening.overlay import Overlay
 from sipguard.screening.policy.model import Policy, Rule
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.trunk import Listener, Peer, Trunk
@@ -386,9 +387,10 @@ class Playbook:
         self.now, self.backlog_s = 1000.0, 0.0
         self.plain = ruleset(*rules, carrier=carrier, hop=hop, **more)
         self.accounts, self.signers = accounts, signers
+        self.overlay = Overlay()
         gc.collect()
         self.engine = Engine(
-            Ruleset.open(self.plain, self.accounts, self.signers),
+            Ruleset.open(self.plain, self.accounts, self.signers, self.overlay),
             CertificateStore(),
             self._octets if faults is None else faults.random,
             (lambda: float(next(self._stopwatch))) if faults is None else faults.stopwatch,
@@ -448,7 +450,7 @@ class Playbook:
     def reload(self, *rules: Rule, **more: Any) -> list[str]:
         """Another Ruleset, revision r2 unless said otherwise."""
         self.plain = ruleset(*rules, **{"revision": "r2", **more})
-        return self.control(Reload(Ruleset.open(self.plain, self.accounts, self.signers)))
+        return self.control(Reload(Ruleset.open(self.plain, self.accounts, self.signers, self.overlay)))
 
     def crash(self, gone_s: float = 0.0, plain: PlainRuleset | None = None) -> list[str]:
         """The process is killed and started again `gone_s` later, maybe with another Ruleset; frames are all it has."""
@@ -457,7 +459,7 @@ class Playbook:
         self.before.append(self.engine)  # not for the collector: its calls point to each other for ever
         self.plain = plain or self.plain
         self.engine = Engine(
-            Ruleset.open(self.plain, self.accounts, self.signers),
+            Ruleset.open(self.plain, self.accounts, self.signers, self.overlay),
             CertificateStore(),
             self._octets,
             lambda: float(next(self._stopwatch)),

@@ -481,6 +481,7 @@ def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: st
                 reported=verdict.reported,
                 head=setup.request.head,
                 signed=setup.signed,
+                edits=attempt.edits,
             )
         )
     )

@@ -198,11 +198,12 @@ def _diversions(setup: Setup, rules: SignRules, targets: list[str]) -> list[str]
     if signed is None or setup.screening.facts.get("identity.signature_ok") is False:
         return []
     lists, names = setup.context.lists, rules.divert_for
-    fresh_from = setup.attempt.received_at - _FRESH_S
+    at = setup.attempt.received_at
+    fresh_from = at - _FRESH_S
     values = [*setup.attempt.identity, *setup.identity]
     made: list[str] = []
     bare, to = setup.call.trunk.read.bare, setup.attempt.to.tn
-    for link in links(values, targets, lambda tn: lists.any_has(names, tn), bare, fresh_from, to):
+    for link in links(values, targets, lambda tn: lists.any_has(names, tn, at), bare, fresh_from, to):
         try:
             made.append(_div(setup, rules, link))
         except NotSignable:

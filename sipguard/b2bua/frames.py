@@ -134,6 +134,7 @@ class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
     reported: Sequence[str] = ()  # rules that matched in report mode
     head: bytes = b""  # start line and headers as received
     signed: Signed | None = None  # None where the trunk it came by, or that it left by, wants none
+    edits: int = 0  # number of the last change to lists that was in force when they were asked, 0 for none
 
 
 class LegState(msgspec.Struct, array_like=True, gc=False):

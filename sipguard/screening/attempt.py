@@ -35,6 +35,7 @@ class CallAttempt:
         "date",  # raw Date value or ""; the first of several
         "dates_differ",  # whether there are several that say different times
         "diverting",  # Number | None: top Diversion value (RFC 5806)
+        "edits",  # int: number of the change up to which lists were edited when they were asked, 0 for none
         "evaluated",  # list[Result] | None: what its Identity values came to, for whoever asks next in the same turn
         "from_value",  # raw
         "identity",  # tuple[str, ...]: raw Identity values, in order
@@ -86,6 +87,7 @@ class CallAttempt:
         self.asserted_also: tuple[Number, ...] = ()
         self.asserted_beyond = False
         self.dates_differ = False
+        self.edits = 0
         self.evaluated: list[Result] | None = None
         self.resource_priority: Sequence[str] = ()
         self.noted: tuple[bytes, ...] = ()

@@ -17,6 +17,7 @@ from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.marks import ATTESTING, marks_of
+from sipguard.screening.overlay import Overlay
 from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
 from sipguard.screening.route import RouteTable, Way
@@ -95,8 +96,10 @@ class Ruleset(_Snapshot):
         plain: PlainRuleset,
         accounts: Mapping[str, Account] | None = None,
         signers: Mapping[str, Signer] | None = None,
+        overlay: Overlay | None = None,
     ) -> Ruleset:
-        """Maps the lists, reads the anchors, compiles the policy. `accounts` and `signers` were read from files.
+        """Maps the lists, reads the anchors, compiles the policy. `accounts` and `signers` were read from files;
+        `overlay` holds what lists were edited by, now and later.
 
         Raises the errors of `Lists.open` and of `Anchors` where a file changed since it was checked.
         """
@@ -104,7 +107,7 @@ class Ruleset(_Snapshot):
         costs = {name: check.COST for name, check in CHECKS.items()}
         policies = {name: compile_policy(plain.policy, trunk, costs) for name, trunk in plain.trunks.items()}
         return cls(
-            lists=Lists.open(plain.lists),
+            lists=Lists.open(plain.lists, overlay),
             anchors=Anchors.read(plain.anchors),
             policies=policies,
             accounts=accounts or {},

@@ -14,6 +14,7 @@ from sipguard.b2bua.commands import Fetch
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.finding import Need
 from sipguard.screening.listspec import ListSpec
+from sipguard.screening.overlay import ADDED, REMOVED, SILENT
 from sipguard.screening.policy.model import AllOf, LabelSpec, OneOf, Policy, Redress, Rule
 from sipguard.screening.ruleset import Overload
 from sipguard.screening.trunk import Limits, Peer, Trunk
@@ -288,6 +289,34 @@ def test_reload_while_waiting_asks_the_old_lists(trusting: Play, leaf: Holder, s
     book.a.invite(signed)
     book.reload(passed, BLOCKED)
     assert book.fetched(leaf.pem) == ["a 603 Network Blocked"]
+    book.a.ack()
+
+
+def test_an_edit_holds_from_the_next_call_on_and_after_a_reload(play: Play) -> None:
+    """The frame of each call names the change that was the last one when its lists were asked."""
+    empty = replace(BLOCK_LIST, members=())
+    book = play(BLOCKED, lists=(empty,))
+    assert book.a.invite() == ["b INVITE"]
+    ends_busy(book)
+    book.overlay.take(3, [("blocked", "12025550101", ADDED, 0.0)])
+    assert book.a.invite() == ["a 603 Network Blocked"]
+    book.a.ack()
+    book.reload(BLOCKED, lists=(empty,))
+    assert book.a.invite() == ["a 603 Network Blocked"]
+    book.a.ack()
+    book.overlay.take(4, [("blocked", "12025550101", SILENT, 0.0)])
+    assert book.a.invite() == ["b INVITE"]
+    ends_busy(book)
+    assert [frame.edits for frame in book.of(frames.VerdictFrame)] == [0, 3, 3, 4]
+
+
+def test_an_edit_ends_by_the_time_of_the_call(play: Play) -> None:
+    book = play(BLOCKED, lists=(BLOCK_LIST,))
+    book.overlay.take(1, [("blocked", "12025550101", REMOVED, book.clock.unix + 10.0)])
+    assert book.a.invite() == ["b INVITE"]
+    ends_busy(book)
+    book.wait(40.0)
+    assert book.a.invite() == ["a 603 Network Blocked"]
     book.a.ack()
 
 

@@ -34,21 +34,23 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     """Hit where any list holds anything, clear otherwise. A number that is not there is on no list."""
     lists = context.lists
     of = lists.of
+    at = attempt.received_at
+    attempt.edits = lists.overlay.sequence
     caller, callee = attempt.caller.tn, attempt.callee.tn
     asserted, diverting = attempt.asserted, attempt.diverting
     facts: dict[str, FactValue] = {
-        "lists.shown": of("shown", attempt.shown.tn),
-        "lists.asserted": () if asserted is None else of("asserted", asserted.tn),
-        "lists.caller": of("caller", caller),
-        "lists.diverting": () if diverting is None else of("diverting", diverting.tn),
-        "lists.callee": of("callee", callee),
-        "lists.pair": lists.of_pair(caller, callee),
-        "lists.upstream": of("upstream", attempt.trunk.name),
+        "lists.shown": of("shown", attempt.shown.tn, at),
+        "lists.asserted": () if asserted is None else of("asserted", asserted.tn, at),
+        "lists.caller": of("caller", caller, at),
+        "lists.diverting": () if diverting is None else of("diverting", diverting.tn, at),
+        "lists.callee": of("callee", callee, at),
+        "lists.pair": lists.of_pair(caller, callee, at),
+        "lists.upstream": of("upstream", attempt.trunk.name, at),
     }
     if attempt.asserted_also:
-        listed = of("asserted", asserted.tn if asserted is not None else "")
+        listed = of("asserted", asserted.tn if asserted is not None else "", at)
         for also in attempt.asserted_also:
-            listed += tuple([name for name in of("asserted", also.tn) if name not in listed])
+            listed += tuple([name for name in of("asserted", also.tn, at) if name not in listed])
         facts["lists.asserted"] = listed
     for found in facts.values():
         if found:

@@ -1,0 +1,93 @@
+"""Edits over the bases of lists."""
+
+from __future__ import annotations
+
+import pytest
+
+from sipguard.screening.lists import Lists
+from sipguard.screening.overlay import ADDED, REMOVED, SILENT, Edit, Edits, Overlay
+
+TN = "12025550100"
+OTHER = "12025550101"
+NOW = 1_800_000_000.0
+
+
+def lists(*edits: Edit) -> Lists:
+    overlay = Overlay()
+    overlay.take(len(edits), edits)
+    base = frozenset((TN,))
+    return Lists(
+        {"caller": (("blocked", base),), "upstream": (("orders", frozenset(("carrier",))),)},
+        (("consent", frozenset(((TN, OTHER),))),),
+        overlay,
+    )
+
+
+@pytest.mark.parametrize(
+    ("edits", "tn", "is_on"),
+    [
+        ((), TN, True),
+        ((), OTHER, False),
+        ((("blocked", OTHER, ADDED, 0.0),), OTHER, True),
+        ((("blocked", OTHER, ADDED, 0.0), ("blocked", OTHER, SILENT, 0.0)), OTHER, False),
+        ((("blocked", TN, REMOVED, 0.0),), TN, False),
+        ((("blocked", TN, REMOVED, 0.0), ("blocked", TN, SILENT, 0.0)), TN, True),
+        ((("blocked", TN, REMOVED, NOW),), TN, True),
+        ((("blocked", TN, REMOVED, NOW + 1),), TN, False),
+        ((("blocked", OTHER, ADDED, NOW),), OTHER, False),
+        ((("blocked", OTHER, ADDED, NOW + 1),), OTHER, True),
+        ((("blocked", "1202555*", ADDED, 0.0),), OTHER, True),
+        ((("blocked", "1202555*", ADDED, NOW),), OTHER, False),
+        ((("blocked", "1202555*", ADDED, 0.0), ("blocked", OTHER, REMOVED, 0.0)), OTHER, False),
+        ((("blocked", "1202*", ADDED, 0.0), ("blocked", "1202555*", REMOVED, 0.0)), OTHER, False),
+        ((("blocked", "1202*", ADDED, 0.0), ("blocked", "1202555*", REMOVED, NOW)), OTHER, True),
+        ((("blocked", "1202555*", REMOVED, 0.0),), TN, False),
+        ((("blocked", "1202555*", REMOVED, 0.0), ("blocked", "1202555*", SILENT, 0.0)), TN, True),
+        ((("other", OTHER, ADDED, 0.0),), OTHER, False),
+    ],
+)
+def test_the_most_specific_edit_speaks_while_it_lasts_then_the_base(
+    edits: tuple[Edit, ...], tn: str, is_on: bool
+) -> None:
+    asked = lists(*edits)
+    assert asked.of("caller", tn, NOW) == (("blocked",) if is_on else ())
+    assert asked.any_has(("blocked",), tn, NOW) is is_on
+
+
+def test_pairs_and_trunks_are_edited_as_they_are_written() -> None:
+    asked = lists(
+        ("consent", f"{TN},{OTHER}", REMOVED, 0.0), ("consent", f"{OTHER},{TN}", ADDED, 0.0), ("orders", "b", ADDED, 0)
+    )
+    assert asked.of_pair(TN, OTHER, NOW) == ()
+    assert asked.of_pair(OTHER, TN, NOW) == ("consent",)
+    assert asked.of("upstream", "b", NOW) == asked.of("upstream", "carrier", NOW) == ("orders",)
+
+
+def test_a_prefix_covers_whole_numbers_only() -> None:
+    asked = lists(("blocked", "44*", ADDED, 0.0))
+    assert asked.of("caller", "442079460100", NOW) == ("blocked",)
+    assert asked.of("caller", "4455010", NOW) == ()
+
+
+def test_lists_of_two_rulesets_see_what_comes_later() -> None:
+    overlay = Overlay()
+    first = Lists({"caller": (("blocked", frozenset()),)}, (), overlay)
+    second = Lists({"caller": (("blocked", frozenset()),)}, (), overlay)
+    overlay.take(7, [("blocked", TN, ADDED, 0.0)])
+    assert first.of("caller", TN, NOW) == second.of("caller", TN, NOW) == ("blocked",)
+    assert overlay.sequence == 7
+    overlay.take(2, [("blocked", OTHER, ADDED, 0.0)], whole=True)
+    assert first.of("caller", TN, NOW) == ()
+    assert second.of("caller", OTHER, NOW) == ("blocked",)
+
+
+def test_lengths_of_prefixes_are_those_that_there_are() -> None:
+    edits = Edits()
+    for entry in ("1202*", "1202555*", "1212*"):
+        edits.take(entry, ADDED, 0.0)
+    assert edits.lengths == (7, 4)
+    edits.take("1202*", SILENT, 0.0)
+    assert edits.lengths == (7, 4)
+    edits.take("1212*", SILENT, 0.0)
+    edits.take("1212*", SILENT, 0.0)
+    assert edits.lengths == (7,)
