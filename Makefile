@@ -39,7 +39,7 @@ run: setup ## sipguard with the shipped configuration, in the foreground
 
 test: setup ## all tests; names the Debian packages that are missing
 	@$(BIN)/python -m tests.wanted
-	$(BIN)/python -m pytest -n 2 --dist loadfile -m "not load"
+	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not load"
 	$(BIN)/python -m pytest -m load
 
 check: setup ## ruff, mypy --strict, architecture test

@@ -39,8 +39,9 @@ def mended_request(engine: Engine, flow: Flow, octets: bytes) -> Request | None:
         return None
     if request.to_tag:
         leg = engine.legs.get(request.to_tag)
-        is_ours = leg is not None and leg.call is not None and leg.call.emergency
-        return request if is_ours or _is_known(engine, request) else None
+        if leg is not None and leg.call is not None:
+            return request if leg.call.emergency else None
+        return request if _is_known(engine, request) else None
     if request.method != "INVITE":
         return request if _is_known(engine, request) else None
     trunk = engine.sources.trunk_of(flow)

@@ -220,7 +220,7 @@ class Product:
         """Status and text of `/metrics` or `/healthz`."""
         url = f"http://127.0.0.1:{self.config['metrics']['port']}{path}"
         try:
-            with urllib.request.urlopen(url, timeout=5) as response:
+            with urllib.request.urlopen(url, timeout=15) as response:
                 return response.status, response.read().decode()
         except urllib.error.HTTPError as error:
             return error.code, error.read().decode()

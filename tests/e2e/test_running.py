@@ -139,7 +139,7 @@ def test_a_missing_database_loses_nothing(make_product: MakeProduct) -> None:
     wait_for(lambda: product.metric("sipguard_store_failures_total") > 0, "it is counted")
     place.unlink()
     place.mkdir()
-    wait_for(lambda: (place / "records.sqlite").exists(), "the database", 30)
+    wait_for(lambda: product.metric("sipguard_loaded_frames_total") > 0, "the database", 30)
     rows = own_rows(product, 10)
     assert {row["disposition"] for row in rows} == {"answered"}
     calls.caller.close()
