@@ -47,12 +47,6 @@ class Edits:
             self._of_length[length] = self._of_length.get(length, 0) + grown
             self.lengths = tuple(sorted((each for each, many in self._of_length.items() if many), reverse=True))
 
-    def clear(self) -> None:
-        """Forgets all."""
-        self.entries.clear()
-        self._of_length.clear()
-        self.lengths = ()
-
     def says(self, entry: str, at: float) -> int:
         """ADDED or REMOVED, or SILENT where the base speaks, at Unix seconds `at`."""
         found = self.entries.get(entry)
@@ -82,11 +76,8 @@ class Overlay:
             found = self._of[name] = Edits()
         return found
 
-    def take(self, sequence: int, edits: Iterable[Edit], whole: bool = False) -> None:
-        """The edits up to change `sequence`; `whole`: these and no others, whatever was taken before."""
-        if whole:
-            for each in self._of.values():
-                each.clear()
+    def take(self, sequence: int, edits: Iterable[Edit]) -> None:
+        """The edits up to change `sequence`, beside those that were taken before."""
         for name, entry, said, expires_at in edits:
             self.of(name).take(entry, said, expires_at)
         self.sequence = sequence

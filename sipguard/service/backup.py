@@ -20,7 +20,7 @@ import sqlite3
 import tarfile
 import time
 from collections.abc import Iterator
-from contextlib import suppress
+from contextlib import closing, suppress
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from typing import Final
@@ -31,7 +31,7 @@ from sipguard.settings.load import load
 from sipguard.settings.named import named_directories, named_files
 from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
-from sipguard.store import sql
+from sipguard.store import edits, sql
 from sipguard.store.journal import segment_numbers, segment_path
 from sipguard.store.upkeep import writers
 
@@ -88,6 +88,9 @@ def write(config: Path, service: Service, target: Path, details: bool = True) ->
                     archive.add(copy, DATABASE)
                     made.count(DATABASE)
                 _add_journals(archive, made, service.journal_directory, positions, details)
+                if _copy_sqlite(service.state_directory / edits.NAME, copy):
+                    archive.add(copy, f"{STATE}/{edits.NAME}")
+                    made.count(STATE)
                 for file in _state_files(service):
                     with suppress(FileNotFoundError):  # replaced or pruned meanwhile
                         name = file.relative_to(service.state_directory).as_posix()
@@ -134,19 +137,28 @@ def _configured(file: Path, config: Path) -> str:
 
 def _copy_database(database: Path, copy: Path) -> dict[str, int]:
     """Copies a database that may be written meanwhile; the segment up to which each journal is loaded in the copy."""
-    if not database.exists():
+    if not _copy_sqlite(database, copy):
         return {}
+    with closing(sqlite3.connect(copy)) as copied:
+        return {str(journal): int(segment) for journal, segment, _ in copied.execute(sql.POSITIONS)}
+
+
+def _copy_sqlite(database: Path, copy: Path) -> bool:
+    """Copies a file of SQLite that may be written meanwhile over `copy`; whether there is one."""
+    copy.unlink(missing_ok=True)
+    if not database.exists():
+        return False
     source = sqlite3.connect(f"{database.absolute().as_uri()}?mode=ro", uri=True, timeout=10.0)
     try:
         os.close(os.open(copy, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600))
         target = sqlite3.connect(copy)
         try:
             source.backup(target)  # one read transaction: the writer goes on
-            return {str(journal): int(segment) for journal, segment, _ in target.execute(sql.POSITIONS)}
         finally:
             target.close()
     finally:
         source.close()
+    return True
 
 
 def _add_journals(
@@ -167,9 +179,9 @@ def _add_journals(
 
 
 def _state_files(service: Service) -> Iterator[Path]:
-    """What lies in the state directory, without journal and database, which may lie there too."""
-    database = service.database
-    apart = {database, database.with_name(f"{database.name}-wal"), database.with_name(f"{database.name}-shm")}
+    """What lies in the state directory, without journal and databases, which may lie there too."""
+    databases = (service.database, service.state_directory / edits.NAME)
+    apart = {each.with_name(f"{each.name}{more}") for each in databases for more in ("", "-wal", "-shm")}
     for folder, folders, names in os.walk(service.state_directory):
         here = Path(folder)
         folders[:] = sorted(name for name in folders if here / name != service.journal_directory)
@@ -263,7 +275,8 @@ def _must_be_free(service: Service) -> None:
             raise BackupError("sipguard is running with this configuration; stop it first") from None
         finally:
             os.close(descriptor)
-    taken = [service.database] if service.database.exists() else []
+    databases = (service.database, service.state_directory / edits.NAME)
+    taken = [each for each in databases if each.exists()]
     taken += [service.journal_directory / name for name in writers(service.journal_directory)]
     taken += list(_state_files(service)) if service.state_directory.exists() else []
     if taken:

@@ -32,6 +32,8 @@ from sipguard.service import control, peer_states, worker
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
+from sipguard.service.list_edits import LOOKED_AT_EVERY_S as EDITS_LOOKED_AT_EVERY_S
+from sipguard.service.list_edits import ListEdits, portions
 from sipguard.service.notify import Notify
 from sipguard.service.overview import published
 from sipguard.service.refused import Refused
@@ -49,6 +51,7 @@ from sipguard.settings.secret import read as read_secret
 from sipguard.settings.service import Service, written
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Query
+from sipguard.store.errors import StoreError
 
 log: Final = structlog.get_logger("sipguard")
 
@@ -97,6 +100,8 @@ class Supervisor:
         taken = self._take_run_directory(service.run_directory)
         self._modes = Modes(service.state_directory)
         self._rulesets = Rulesets(service.state_directory)
+        self._edits = ListEdits(service.state_directory)
+        await self._look_for_edits()
         self._keep(lambda: self._rulesets.add(self._ruleset))
         for name, listener in self._ruleset.listeners.items():
             self._sockets[name] = open_socket(listener) if listener.transport == UDP else open_listening(listener)
@@ -105,7 +110,7 @@ class Supervisor:
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
         self._watch_signals()
-        watching = asyncio.gather(self._watch_worker(), self._watch_signers())
+        watching = asyncio.gather(self._watch_worker(), self._watch_signers(), self._watch_edits())
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
             await self._resolutions.heard_of(queries_of(self._ruleset), self._service.dns.deadline_s + 1.0)
@@ -196,6 +201,7 @@ class Supervisor:
             signing=tuple(self._signers.keys.values()),
             resolved=self._resolutions.with_age(),
             trusted=self._trusts.at_start(),
+            edits=(self._edits.sequence, self._edits.at_start()),
         )
 
     def _fetcher_start(self) -> FetcherStart:
@@ -385,6 +391,32 @@ class Supervisor:
                 log.info("signing_key_taken", signers=taken)
             elif taken:
                 log.error("signing_key_not_taken", signers=taken, why=problem)
+
+    async def _watch_edits(self) -> None:
+        """Looks again and again whether somebody has edited a list; the worker gets what is new."""
+        await self._ready.wait()
+        while True:
+            await asyncio.sleep(EDITS_LOOKED_AT_EVERY_S)
+            if self._edits.has_news():
+                await self._look_for_edits()
+
+    async def _look_for_edits(self) -> None:
+        """Takes new edits of lists; what cannot be read takes none back."""
+        edits = self._edits
+        try:
+            news = await asyncio.to_thread(edits.read)
+        except StoreError as error:
+            if str(error) != edits.problem:
+                edits.problem = str(error)
+                log.error("edits_unread", problem=edits.problem, advice="lists stay as they were edited before")
+                self._note_trouble("supervisor", edits.problem)
+            return
+        before = edits.sequence
+        new = edits.take(news)
+        if edits.sequence != before or new:
+            log.info("lists_edited", change=edits.sequence, edits=len(new))
+            for portion in portions(before, edits.sequence, new) if self._ready.is_set() else ():
+                self._worker.tell("edits", *portion)
 
     # ------------------------------------------------------------------ signals and wishes
 
@@ -614,6 +646,7 @@ class Supervisor:
             "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
             "refused": self._refusals.as_json(),
             "trust": self._trusts.as_json(),
+            "edits": self._edits.as_json(),
             "signers": self._signers.rows(self._trusts.trusted().crl, time.time()),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),

@@ -44,6 +44,7 @@ from sipguard.net.hep import Exporter, HepSettings
 from sipguard.net.udp import Port
 from sipguard.numbers.errors import NumbersError
 from sipguard.screening.finding import Need
+from sipguard.screening.overlay import Edit, Overlay
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.service.cells import WorkerSlots
@@ -82,6 +83,7 @@ class Start:
     signing: tuple[SigningKey, ...] = ()
     resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
     trusted: Trusted = field(default_factory=Trusted)
+    edits: tuple[int, list[Edit]] = (0, [])  # of lists: number of the last change, all that is in force
 
 
 class Worker:
@@ -94,8 +96,10 @@ class Worker:
         left = left_in(start.journal)
         self._live = Live(start.journal, max(LIVE_LEAST, 2 * start.ruleset.overload.max_calls))
         self._certificates = CertificateStore()
+        self._overlay = Overlay()
+        self._overlay.take(*start.edits)
         self._engine = Engine(
-            Ruleset.open(start.ruleset, start.accounts, _signers(start.signing)),
+            Ruleset.open(start.ruleset, start.accounts, _signers(start.signing), self._overlay),
             self._certificates,
             os.urandom,
             time.monotonic,
@@ -259,7 +263,7 @@ class Worker:
         elif what == "reload":
             number, plain, accounts, keys = rest
             try:
-                ruleset = Ruleset.open(plain, accounts, _signers(keys))
+                ruleset = Ruleset.open(plain, accounts, _signers(keys), self._overlay)
                 if self._connections is not None:
                     self._connections.use(plain.listeners)
             except (NumbersError, StirError, OSError) as error:  # a file that changed since it was checked
@@ -272,6 +276,8 @@ class Worker:
             commands = self._engine.control(Resolved(query, answer, 0.0, why), clock)
         elif what == "trust":
             self._trust(rest[0])
+        elif what == "edits":
+            self._overlay.take(*rest)
         elif what == "held":
             for values in rest[0]:
                 commands += self._engine.control(Held(*values), clock)

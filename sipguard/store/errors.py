@@ -4,6 +4,7 @@ StoreError
 ├── StoreUnavailable    the database is away, locked, full or damaged: come again later
 ├── PositionMoved       a batch does not follow on what is stored: read again from there
 ├── StoreTooNew         the database was written by a newer sipguard
+├── BadChange           a change of lists that cannot be undone, or that there is not
 └── JournalError
     ├── JournalFull     no room for a segment
     ├── JournalBusy     another process writes this journal
@@ -27,6 +28,10 @@ class PositionMoved(StoreError):
 
 class StoreTooNew(StoreError):
     """The database has a schema version that this release does not know."""
+
+
+class BadChange(StoreError):
+    """There is no such change of lists, or it cannot be taken back; nothing was changed."""
 
 
 class JournalError(StoreError):

@@ -76,9 +76,6 @@ def test_lists_of_two_rulesets_see_what_comes_later() -> None:
     overlay.take(7, [("blocked", TN, ADDED, 0.0)])
     assert first.of("caller", TN, NOW) == second.of("caller", TN, NOW) == ("blocked",)
     assert overlay.sequence == 7
-    overlay.take(2, [("blocked", OTHER, ADDED, 0.0)], whole=True)
-    assert first.of("caller", TN, NOW) == ()
-    assert second.of("caller", OTHER, NOW) == ("blocked",)
 
 
 def test_lengths_of_prefixes_are_those_that_there_are() -> None:
