@@ -20,7 +20,7 @@ from sipguard.service import control
 from sipguard.service.errors import NotRunning
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.service import Service
-from sipguard.settings.sources import BUILD, SKIP
+from sipguard.settings.sources import BUILD, READ, SKIP
 
 __all__ = [
     "FAILED",
@@ -30,6 +30,7 @@ __all__ = [
     "config_option",
     "json_option",
     "loaded",
+    "loaded_as_check",
     "print_json",
     "service_of",
     "stop",
@@ -67,6 +68,16 @@ def loaded(path: Path, lists: str = BUILD) -> Loaded:
     for problem in result.problems:
         click.echo(str(problem), err=True)
     if result.errors or result.ruleset is None or result.service is None:
+        stop(f"{path}: {len(result.errors)} error(s); nothing was done", WRONG)
+    return result
+
+
+def loaded_as_check(path: Path) -> Loaded:
+    """The configuration as `check` reads it, only its errors shown; nothing is written. Ends where there are any."""
+    result = load(path, READ)
+    for problem in result.errors:
+        click.echo(str(problem), err=True)
+    if result.errors:
         stop(f"{path}: {len(result.errors)} error(s); nothing was done", WRONG)
     return result
 

@@ -6,12 +6,14 @@ Enters: files. Leaves: their problems, or the JSON Schema for editors. Must not:
 from __future__ import annotations
 
 import sys
+import time
 from pathlib import Path
 
 import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, print_json
 from sipguard.settings.load import load
+from sipguard.settings.remarks import remarks_on
 from sipguard.settings.schema import json_schema
 from sipguard.settings.sources import READ
 
@@ -22,18 +24,19 @@ from sipguard.settings.sources import READ
 def check(config: Path, as_json: bool) -> None:
     """Show all problems of a configuration at once; status 2 where there is an error."""
     result = load(config, READ)
+    problems = [*result.problems, *remarks_on(result, int(time.time() // 86_400), mistakes_only=True)]
     if as_json:
         print_json(
             {
                 "ok": not result.errors,
                 "revision": result.ruleset.revision if result.ruleset is not None else "",
-                "problems": [str(problem) for problem in result.problems],
+                "problems": [str(problem) for problem in problems],
             }
         )
     else:
-        for problem in result.problems:
+        for problem in problems:
             click.echo(str(problem))
-        warnings = len(result.problems) - len(result.errors)
+        warnings = len(problems) - len(result.errors)
         click.echo(f"{config}: {len(result.errors)} error(s), {warnings} warning(s)")
     sys.exit(WRONG if result.errors else 0)
 

@@ -26,6 +26,7 @@ PLACES: Final = {
     "lists": "sipguard.cli.lists:lists",
     "mode": "sipguard.cli.operate:mode",
     "plan": "sipguard.cli.plan:plan_command",
+    "policy": "sipguard.cli.policy:policy",
     "reload": "sipguard.cli.operate:reload",
     "restore": "sipguard.cli.backup:restore_command",
     "rollback": "sipguard.cli.operate:rollback",

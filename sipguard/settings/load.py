@@ -27,6 +27,7 @@ from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
 from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config, CrlShape, ListShape, TrustListShape
+from sipguard.settings.policytext import PolicyText
 from sipguard.settings.problems import Problem
 from sipguard.settings.service import Service
 from sipguard.settings.shape import read_shape
@@ -64,6 +65,8 @@ class Loaded:
     trunks: tuple[str, ...] = ()  # names in the configuration, whatever else is wrong with it
     policy: Policy = field(default_factory=Policy)  # as far as it could be read
     document: Document | None = None  # where things stand in the files
+    text: PolicyText | None = None  # the policy as it was written
+    vocabulary: Vocabulary | None = None  # the words that it may use
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -98,6 +101,7 @@ class _Load:
         self.mode = lists
         self.digest = sha256(document.text)
         self.defined: object = None  # conditions that the policy has names for
+        self.text: PolicyText | None = None
         self.sign: dict[str, SignRules] = {}
         self.unusable: set[Path] = set()  # secrets of signers
 
@@ -134,7 +138,16 @@ class _Load:
         ruleset = None
         if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):
             ruleset = self._ruleset(policy, lists, anchors, guard)
-        return Loaded(ruleset, service, tuple(self.problems), tuple(self.config.trunks), policy, self.document)
+        return Loaded(
+            ruleset,
+            service,
+            tuple(self.problems),
+            tuple(self.config.trunks),
+            policy,
+            self.document,
+            self.text,
+            self._vocabulary(),
+        )
 
     def _ruleset(
         self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings
@@ -193,21 +206,20 @@ class _Load:
 
     def _policy(self) -> Policy:
         """The policy, from a file of its own or from here."""
-        written: Any = self.config.policy
-        document = self.document
-        prefix: Path = ("policy",)
-        if isinstance(written, str):
-            document, prefix = Document(build.at(self.base, written)), ()
-            self.digest.update(document.text)
-            if document.problems:
-                self._problem(("policy",), f"{document.file} cannot be used")
-                self.problems += document.problems
+        if isinstance(self.config.policy, str):
+            text = PolicyText.of_file(build.at(self.base, self.config.policy))
+            if text.problems:
+                self._problem(("policy",), f"{text.document.file} cannot be used")
+                self.problems += text.problems
                 return Policy()
-            written = document.plain
-        self.defined = written.get("define") if isinstance(written, dict) else None
-        policy, found = read_policy(written, self._vocabulary())
-        for each in found:
-            self.problems.append(document.problem((*prefix, *each.path), each.what, each.hint, each.level))
+        else:
+            text = PolicyText(self.document, self.config.policy, ("policy",))
+        for octets in text.octets:
+            self.digest.update(octets)
+        self.text = text
+        self.defined = text.plain.get("define") if isinstance(text.plain, dict) else None
+        policy, found = read_policy(text.plain, self._vocabulary())
+        self.problems += [text.placed(each) for each in found]
         return policy
 
     def _signing(self, wrong: list[Path]) -> None:

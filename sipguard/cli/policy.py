@@ -1,0 +1,21 @@
+"""The command group policy: what can be said of a policy before it is live. Each command has a module of its own.
+
+Enters: arguments. Leaves: what the commands print. Must not: hold a command.
+"""
+
+from __future__ import annotations
+
+from typing import Final
+
+import click
+
+from sipguard.cli.lazy import LazyGroup
+
+PLACES: Final = {
+    "lint": "sipguard.cli.policy_lint:lint_command",
+}
+
+
+@click.group(name="policy", cls=LazyGroup, places=PLACES)
+def policy() -> None:
+    """Policies: what is odd about one, before it is live."""

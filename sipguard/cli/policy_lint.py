@@ -1,0 +1,48 @@
+"""The command policy lint: what is odd about a policy that has no errors.
+
+Enters: a configuration. Leaves: remarks with their places. Must not: find anything out by itself.
+"""
+
+from __future__ import annotations
+
+import sys
+import time
+from pathlib import Path
+from typing import Final
+
+import click
+
+from sipguard.cli.common import FAILED, config_option, json_option, loaded_as_check, print_json
+from sipguard.settings.remarks import remarks_on
+
+SECONDS_OF_DAY: Final = 86_400
+
+
+@click.command(name="lint")
+@config_option
+@json_option
+def lint_command(config: Path, as_json: bool) -> None:
+    """Show rules that no call can match, that never get one, that have expired, and more that is odd.
+
+    Each remark is certain; what would take too long to tell is left out. `sipguard check` shows the mistakes among
+    them.
+
+    \b
+    Exit status:
+      0  nothing is odd
+      1  something is
+      2  the configuration has errors
+    """
+    found = remarks_on(loaded_as_check(config), int(time.time() // SECONDS_OF_DAY))
+    if as_json:
+        print_json(
+            [
+                {"file": each.file, "line": each.line, "column": each.column, "what": each.what, "hint": each.hint}
+                for each in found
+            ]
+        )
+    else:
+        for each in found:
+            click.echo(str(each))
+        click.echo(f"{len(found)} remark(s)")
+    sys.exit(FAILED if found else 0)

@@ -1,0 +1,193 @@
+"""What is odd about a policy that can be used: rules that never act, words that are never used.
+
+Enters: a Policy, the document that it was read from, its vocabulary, the day. Leaves: remarks with the path of what
+they are about. Must not: remark on what is not certain: where a question has too many cases, nothing is said.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Mapping
+from dataclasses import dataclass, field
+from datetime import date, timedelta
+from itertools import combinations
+
+from sipguard.screening.finding import FactValue
+from sipguard.screening.policy.cases import Case, Space, Unanswered
+from sipguard.screening.policy.errors import Path
+from sipguard.screening.policy.model import AllOf, Condition, Policy, Rule, Vocabulary
+from sipguard.screening.policy.wording import written
+
+_EPOCH = date(1970, 1, 1)
+
+
+@dataclass(frozen=True, slots=True)
+class Remark:
+    """One thing that is odd. `mistake`: nobody can have meant it."""
+
+    path: Path
+    what: str
+    hint: str = ""
+    mistake: bool = False
+
+
+@dataclass(frozen=True)
+class Surroundings:
+    """What a policy stands in: kinds of trunks by name, lists without entries, `is:` of other documents, the day."""
+
+    unix_day: int
+    trunks: Mapping[str, str] = field(default_factory=dict)
+    empty_lists: frozenset[str] = frozenset()
+    used_elsewhere: frozenset[str] = frozenset()
+
+
+def lint(policy: Policy, document: object, vocabulary: Vocabulary, around: Surroundings) -> list[Remark]:
+    """All remarks, in the order of the rules, then of the definitions."""
+    linter = _Linter(policy, vocabulary, around)
+    remarks = [remark for at, rule in enumerate(policy.rules) for remark in linter.of_rule(at, rule)]
+    remarks += _definitions(document, around)
+    if not vocabulary.redress and any(rule.basis for rule in policy.rules):
+        hint = "write redress: {url: ..., tel: ...}; who blocks calls must name a contact (47 CFR 64.1200(k)(8))"
+        remarks.append(Remark(("rules",), "calls are rejected, and nobody is named to complain to", hint))
+    return remarks
+
+
+class _Linter:
+    """The rules of one policy, each looked at beside those above it."""
+
+    def __init__(self, policy: Policy, vocabulary: Vocabulary, around: Surroundings) -> None:
+        self._rules = policy.rules
+        self._around = around
+        conditions = [rule.when for rule in policy.rules]
+        self._space = Space(conditions, vocabulary.facts)
+        self._failing = Space(conditions, vocabulary.facts, failures=True)
+
+    def of_rule(self, at: int, rule: Rule) -> Iterator[Remark]:
+        """Remarks on one rule."""
+        path: Path = ("rules", at)
+        if self._has_expired(rule):
+            assert rule.until_day is not None
+            last = _EPOCH + timedelta(days=rule.until_day)
+            yield Remark((*path, "until"), f"the rule acts no more: its last day was {last}", "take it out", True)
+        if not rule.rollout:
+            yield Remark((*path, "rollout"), "the rule acts for no caller", "write a share, such as 1%")
+        if rule.basis == "analytics" and not rule.report and rule.rollout == 10_000:
+            what = "rejects every caller that analytics finds"
+            yield Remark((*path, "reject"), what, "try it first: mode: report, then rollout: 5%")
+        empty = [name for name in _lists_in(rule.when) if name in self._around.empty_lists]
+        for name in empty:
+            yield Remark((*path, "when"), f"list {name} has no entry", f"fill it, or see whether {rule.name} is needed")
+        yield from self._reach(at, rule, path)
+
+    def _reach(self, at: int, rule: Rule, path: Path) -> Iterator[Remark]:
+        """Whether any call can match the rule, and come to it."""
+        try:
+            case = self._first(rule.when)
+            if case is None:
+                yield Remark((*path, "when"), f"no call can match: {self._why_never(rule.when)}", "", True)
+                return
+            if self._around.trunks and not self._trunk_matches(rule):
+                what = "no trunk of this configuration brings calls that match"
+                yield Remark((*path, "on" if rule.on and rule.when == AllOf(()) else "when"), what)
+                return
+            shadows = self._shadows(at, rule)
+        except Unanswered:
+            return
+        if shadows:
+            names = ", ".join(each.name for each in shadows)
+            what = f"every call that matches has matched above, in {names}"
+            yield Remark(path, what, f"put {rule.name} before {shadows[0].name}, or take it out", True)
+
+    def _first(self, *conditions: Condition, fixed: Mapping[str, FactValue] | None = None) -> Case | None:
+        """A case in which all conditions hold."""
+        return next(self._space.cases([(condition, True) for condition in conditions], fixed), None)
+
+    def _why_never(self, condition: Condition) -> str:
+        """The least of it that holds of no call."""
+        if isinstance(condition, AllOf):
+            for part in condition.parts:
+                if self._first(part) is None:
+                    return self._why_never(part)
+            for one, other in combinations(condition.parts, 2):
+                if self._first(one, other) is None:
+                    return f"{written(one)} and {written(other)} exclude each other"
+        return f"{written(condition)} never holds"
+
+    def _trunk_matches(self, rule: Rule) -> bool:
+        """Whether a call of one of the trunks can match."""
+        for name, kind in self._around.trunks.items():
+            fixed: dict[str, FactValue] = {"trunk.name": name, "trunk.kind": kind}
+            if (not rule.on or name in rule.on) and self._first(rule.when, fixed=fixed) is not None:
+                return True
+        return False
+
+    def _shadows(self, at: int, rule: Rule) -> tuple[Rule, ...]:
+        """Rules above that leave this one no call, whichever checks fail; none where it gets one."""
+        if self._has_expired(rule):
+            return ()
+        above = [each for each in self._rules[:at] if self._ends_for(each, rule)]
+        if not above or self._escapes(rule, above):
+            return ()
+        for each in above:
+            if not self._escapes(rule, [each]):
+                return (each,)
+        for each in tuple(above):
+            rest = [other for other in above if other is not each]
+            if not self._escapes(rule, rest):
+                above = rest
+        return tuple(above)
+
+    def _escapes(self, rule: Rule, above: list[Rule]) -> bool:
+        """Whether a call can match `rule` and none of those above."""
+        wanted = [(rule.when, True), *((each.when, False) for each in above)]
+        return next(self._failing.cases(wanted), None) is not None
+
+    def _ends_for(self, above: Rule, rule: Rule) -> bool:
+        """Whether a rule above ends the rules for each call that matches it, where the other one would act."""
+        if above.report or above.continues or above.rollout < 10_000:
+            return False
+        if above.until_day is not None and (rule.until_day is None or rule.until_day > above.until_day):
+            return False
+        return not above.on or (bool(rule.on) and set(rule.on) <= set(above.on))
+
+    def _has_expired(self, rule: Rule) -> bool:
+        return rule.until_day is not None and rule.until_day < self._around.unix_day
+
+
+def _lists_in(condition: Condition) -> list[str]:
+    """Names of the lists that a condition asks for, each once."""
+    found: dict[str, None] = {}
+    stack: list[Condition] = [condition]
+    while stack:
+        each = stack.pop()
+        stack += getattr(each, "parts", ())
+        part = getattr(each, "part", None)
+        if part is not None:
+            stack.append(part)
+        if getattr(each, "fact", "").startswith("lists."):
+            found.update(dict.fromkeys(getattr(each, "values", ())))
+    return list(found)
+
+
+# ------------------------------------------------------------------------------------------ definitions
+
+
+def names_used(document: object) -> frozenset[str]:
+    """Names that stand under an `is:` anywhere in a document."""
+    if isinstance(document, list):
+        return frozenset[str]().union(*(names_used(each) for each in document))
+    if not isinstance(document, dict):
+        return frozenset()
+    wanted = document.get("is", ())
+    own = frozenset(each for each in (wanted if isinstance(wanted, list) else [wanted]) if isinstance(each, str))
+    return own.union(*(names_used(each) for each in document.values()))
+
+
+def _definitions(document: object, around: Surroundings) -> Iterator[Remark]:
+    """Definitions that nobody uses."""
+    defined = document.get("define") if isinstance(document, dict) else None
+    if not isinstance(defined, dict):
+        return
+    used = names_used(document) | around.used_elsewhere
+    for name in defined:
+        if name not in used:
+            yield Remark(("define", str(name)), f"nothing uses {name}", f"write is: {name}, or take it out")

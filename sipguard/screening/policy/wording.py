@@ -1,0 +1,50 @@
+"""Conditions as a policy writes them, and which part of one does not hold.
+
+Enters: Condition values, facts. Leaves: text in the notation of policies; parts of conditions. Must not: decide: the
+same tests say what holds as for calls.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Scalar
+from sipguard.screening.policy.predicates import TRUE, Asked, Facts, truth_of
+
+
+def written(condition: Condition) -> str:
+    """A condition in braces, as it may stand under `when`."""
+    return f"{{{_inside(condition)}}}"
+
+
+def _inside(condition: Condition) -> str:
+    if isinstance(condition, OneOf):
+        values = [*map(_scalar, condition.values), *[f'"{each}"' for each in condition.patterns]]
+        return f"{condition.fact}: {values[0] if len(values) == 1 else '[' + ', '.join(values) + ']'}"
+    if isinstance(condition, Compare):
+        return f"{condition.fact}: {{{condition.operator}: {condition.bound:g}}}"
+    if isinstance(condition, Not):
+        return f"not: {written(condition.part)}"
+    keys = [_inside(part).partition(":")[0] for part in condition.parts]
+    if isinstance(condition, AllOf) and len(set(keys)) == len(keys) and keys:
+        return ", ".join(_inside(part) for part in condition.parts)
+    name = "all" if isinstance(condition, AllOf) else "any"
+    return f"{name}: [{', '.join(written(part) for part in condition.parts)}]"
+
+
+def _scalar(value: Scalar) -> str:
+    if isinstance(value, bool):
+        return "true" if value else "false"
+    return value if isinstance(value, str) else f"{value:g}"
+
+
+def lacking(condition: Condition, facts: Facts, asked: Asked) -> Iterator[Condition]:
+    """The parts for which a condition does not hold: of several that all must hold those that do not, of those of which
+    one must hold all; a `not` is one part."""
+    if truth_of(condition, {}).truth(facts, asked) == TRUE:
+        return
+    if isinstance(condition, AllOf | AnyOf) and condition.parts:
+        for part in condition.parts:
+            yield from lacking(part, facts, asked)
+    else:
+        yield condition

@@ -1,0 +1,109 @@
+"""What is odd about a policy, and that nothing is said of one that is not."""
+
+from __future__ import annotations
+
+from dataclasses import replace
+
+import pytest
+from hypothesis import given, settings
+
+from sipguard.screening.finding import FactValue
+from sipguard.screening.policy.lint import Remark, Surroundings, lint
+from sipguard.screening.policy.model import Condition, Redress, Vocabulary
+from tests.screening.policy import naive
+from tests.screening.policy.test_decide import CHECKS, FACTS, RULES, policy_of
+from tests.screening.policy.words import COSTS, WORDS, plain, read
+
+TODAY = 20_783  # 2026-11-26
+AROUND = Surroundings(TODAY, trunks={"carrier-a": "interconnect", "customer-b": "origination", "core": "interconnect"})
+
+
+def remarks(rules: str, around: Surroundings = AROUND, words: Vocabulary = WORDS) -> list[Remark]:
+    policy, problems = read(rules, words)
+    assert problems == []
+    return lint(policy, plain(rules), words, around)
+
+
+ODD = [
+    ("{name: b, when: {lists.shown: dno, identity.result: failed}, reject: dno}", "has matched above, in a", True),
+    ("{name: b, when: {lists.shown: dno}, mode: report, reject: dno}", "has matched above, in a", True),
+    ("{name: b, when: {lists.shown: dno}, on: carrier-a, reject: dno}", "has matched above, in a", True),
+    ("{name: b, when: {lists.shown: dno, not: {lists.shown: dno}}, reject: dno}", "exclude each other", True),
+    ("{name: b, when: {all: [{call.anonymous: true}, {call.anonymous: false}]}, allow: true}", "exclude", True),
+    ("{name: b, when: {identity.attest: A}, allow: true, until: 2026-11-25}", "its last day was 2026-11-25", True),
+    ("{name: b, when: {identity.attest: A}, allow: true, rollout: 0%}", "acts for no caller", False),
+    ("{name: b, when: {identity.attest: A}, reject: analytics}", "every caller that analytics finds", False),
+    ("{name: b, when: {trunk.kind: gateway}, allow: true}", "no trunk of this configuration", False),
+    ("{name: b, when: {trunk.kind: origination}, on: carrier-a, allow: true}", "no trunk of this", False),
+    ("{name: b, when: {lists.callee: dnc}, reject: contract}", "list dnc has no entry", False),
+]
+
+
+@pytest.mark.parametrize(("rule", "what", "mistake"), ODD, ids=[rule for rule, _, _ in ODD])
+def test_what_is_odd_about_a_rule(rule: str, what: str, mistake: bool) -> None:
+    first = "{name: a, when: {lists.shown: dno}, reject: dno}"
+    found = remarks(f"rules: [{first}, {rule}]", replace(AROUND, empty_lists=frozenset({"dnc"})))
+    assert [remark.mistake for remark in found] == [mistake]
+    assert what in found[0].what
+    assert found[0].path[:2] == ("rules", 1)
+
+
+FINE = [
+    "{name: a, when: {lists.shown: dno}, mode: report, reject: dno}",
+    "{name: a, when: {lists.shown: dno}, rollout: 50%, reject: dno}",
+    "{name: a, when: {lists.shown: dno}, until: 2027-01-31, reject: dno}",
+    "{name: a, when: {lists.shown: dno}, tag: x, continue: true}",
+    "{name: a, when: {lists.shown: dno}, on: carrier-a, reject: dno}",
+    "{name: a, when: {lists.shown: dno, identity.result: failed}, reject: dno}",
+    # matches every call unless its check fails
+    "{name: a, when: {any: [{identity.attest: A}, {not: {identity.attest: A}}]}, allow: true}",
+]
+
+
+@pytest.mark.parametrize("rule", FINE)
+def test_a_rule_that_leaves_calls_to_the_next_shadows_nothing(rule: str) -> None:
+    assert remarks(f"rules: [{rule}, {{name: b, when: {{lists.shown: dno}}, reject: dno}}]") == []
+
+
+def test_several_rules_together_may_leave_none_to_another() -> None:
+    found = remarks(
+        """
+rules:
+  - {name: other, when: {lists.caller: blocked}, reject: subscriber}
+  - {name: low, when: {rate.caller.attempts_1h: {at_most: 10}}, allow: true}
+  - {name: high, when: {rate.caller.attempts_1h: {over: 10}}, allow: true}
+  - {name: b, when: {rate.caller.attempts_1h: {over: 5, under: 99}}, reject: contract}
+"""
+    )
+    assert [remark.what for remark in found] == ["every call that matches has matched above, in low, high"]
+
+
+def test_definitions_that_nobody_uses() -> None:
+    text = """
+define:
+  one: {lists.shown: dno}
+  two: {is: one}
+  three: {lists.caller: blocked}
+  signs: {lists.caller: blocked}
+rules: [{name: a, when: {any: [{is: [two]}]}, reject: dno}]
+"""
+    found = remarks(text, replace(AROUND, used_elsewhere=frozenset({"signs"})))
+    assert [(remark.path, remark.mistake) for remark in found] == [(("define", "three"), False)]
+
+
+def test_who_rejects_and_names_nobody_to_complain_to() -> None:
+    words = replace(WORDS, redress=Redress())
+    found = remarks("rules: [{name: a, when: {lists.shown: dno}, reject: dno}]", words=words)
+    assert [remark.path for remark in found] == [("rules",)]
+    assert remarks("rules: [{name: a, when: {lists.shown: dno}, allow: true}]", words=words) == []
+
+
+@given(RULES, FACTS, CHECKS)
+@settings(max_examples=300, deadline=None)
+def test_a_rule_that_is_called_unreachable_never_decides(
+    rules: list[tuple[Condition, str]], facts: dict[str, FactValue], failed: set[str]
+) -> None:
+    policy = policy_of(rules)
+    mistakes = {remark.path[1] for remark in lint(policy, {}, WORDS, Surroundings(0)) if remark.mistake}
+    decided = naive.first(policy, "t", facts, frozenset(failed), frozenset(COSTS))
+    assert decided not in {policy.rules[int(at)].name for at in mistakes}
