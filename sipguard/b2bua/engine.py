@@ -564,7 +564,7 @@ class Engine:
         named = self.ruleset.signer_names | {trunk.sign.signer for trunk in trunks if trunk.sign is not None}
         counts = self.counts
         counts[INDEX["signers_usable"]] = len(usable)
-        counts[INDEX["signers_unusable"]] = len(named - usable.keys())
+        counts[INDEX["signers_unusable"]] = len(named.difference(usable))
         revoked = sum(1 for each in self.signers.values() if self.certificates.revokes(each.marks))
         counts[INDEX["signers_revoked"]] = revoked
         counts[INDEX["signer_left_s"]] = int(min((each.not_after_at - unix_at for each in usable.values()), default=0))
