@@ -12,7 +12,13 @@ import click
 from sipguard.cli.lazy import LazyGroup
 
 COMMANDS: Final = {
+    "add": "sipguard.cli.lists_edit:add_command",
+    "diff": "sipguard.cli.lists_history:diff_command",
+    "export": "sipguard.cli.lists_export:export_command",
+    "history": "sipguard.cli.lists_history:history_command",
     "ls": "sipguard.cli.lists_ls:ls_command",
+    "remove": "sipguard.cli.lists_edit:remove_command",
+    "undo": "sipguard.cli.lists_edit:undo_command",
 }
 
 

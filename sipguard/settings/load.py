@@ -6,6 +6,7 @@ give a Ruleset where there is an error.
 
 from __future__ import annotations
 
+from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from hashlib import sha256
 from pathlib import Path as File
@@ -67,6 +68,7 @@ class Loaded:
     document: Document | None = None  # where things stand in the files
     text: PolicyText | None = None  # the policy as it was written
     vocabulary: Vocabulary | None = None  # the words that it may use
+    kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -147,6 +149,7 @@ class _Load:
             self.document,
             self.text,
             self._vocabulary(),
+            {name: shape.kind for name, shape in self.config.lists.items()},
         )
 
     def _ruleset(

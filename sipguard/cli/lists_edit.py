@@ -1,0 +1,175 @@
+"""The commands lists add, lists remove, lists undo.
+
+Enters: a list of the configuration, entries. Leaves: a change in lists.db, which a running sipguard takes up by itself.
+Must not: touch the file of a list, or need a running sipguard.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import time
+from collections.abc import Callable, Sequence
+from datetime import datetime, tzinfo
+from pathlib import Path
+from typing import Any, TypeVar
+
+import click
+
+from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop, zone_of
+from sipguard.records.errors import BadFilter
+from sipguard.records.filter import instant
+from sipguard.screening.policy.errors import meant
+from sipguard.settings.entries import read_entries, shown
+from sipguard.settings.load import Loaded, load
+from sipguard.settings.service import Service
+from sipguard.settings.sources import SKIP
+from sipguard.store.edits import ADD, NAME, REMOVE, EditStore
+from sipguard.store.errors import StoreError
+
+F = TypeVar("F", bound=Callable[..., Any])
+_FEW = 5  # entries that a line shows
+
+
+def _options(function: F) -> F:
+    for option in (
+        json_option,
+        config_option,
+        click.option("--by", default="", help="Who wants it; your login name if left out."),
+        click.option("--until", default="", help="When it ends: 30d, 12h, 2027-01-31, 2027-01-31T18:00."),
+        click.option("--reason", default="", help="Why: a complaint, an order."),
+        click.argument("entries", nargs=-1, required=True, metavar="ENTRY..."),
+        click.argument("name", metavar="LIST"),
+    ):
+        function = option(function)
+    return function
+
+
+@click.command(name="add")
+@_options
+def add_command(
+    name: str, entries: tuple[str, ...], reason: str, until: str, by: str, config: Path, as_json: bool
+) -> None:
+    """Put entries on a list: numbers, prefixes with a trailing *, pairs caller,callee, trunks.
+
+    In force within 2 seconds where sipguard runs, from its start on where it does not. The file of the list stays as it
+    is. The last change of an entry holds, and one of a number goes before one of its prefix.
+    """
+    _edit(ADD, name, entries, reason, until, by, config, as_json)
+
+
+@click.command(name="remove")
+@_options
+def remove_command(
+    name: str, entries: tuple[str, ...], reason: str, until: str, by: str, config: Path, as_json: bool
+) -> None:
+    """Take entries off a list, whether they were added or stand in its file; a prefix takes off all below it.
+
+    Entries that were added one by one stay, whatever prefix is removed. With --until the file counts again afterwards.
+    """
+    _edit(REMOVE, name, entries, reason, until, by, config, as_json)
+
+
+@click.command(name="undo")
+@click.argument("change", type=click.IntRange(1))
+@click.option("--reason", default="", help="Why it is taken back.")
+@click.option("--by", default="", help="Who wants it; your login name if left out.")
+@config_option
+@json_option
+def undo_command(change: int, reason: str, by: str, config: Path, as_json: bool) -> None:
+    """Take one change back; its number stands in `sipguard lists history`.
+
+    What was changed later stays. Both changes are kept in the history.
+    """
+    _, service = named(config)
+    try:
+        with EditStore.writing(service.state_directory / NAME) as store:
+            sequence = store.undo(change, who=by or login(), why=reason, at=time.time())
+            entries = store.entries(sequence)
+            made = store.get(sequence)
+    except StoreError as error:
+        stop(str(error), FAILED)
+    assert made is not None
+    if as_json:
+        print_json({"change": sequence, "undoes": change, "list": made.list, "entries": entries, "by": made.who})
+    else:
+        click.echo(f"change {sequence}: change {change} of {made.list} is undone, {some(entries)}")
+
+
+def _edit(
+    action: str, name: str, written: tuple[str, ...], reason: str, until: str, by: str, config: Path, as_json: bool
+) -> None:
+    """Makes one change."""
+    found, service = named(config, name)
+    entries, problems = read_entries(found.kinds[name], written, found.trunks)
+    if problems:
+        for problem in problems:
+            click.echo(problem, err=True)
+        stop(f"{len(problems)} of {len(written)} entries cannot be read; nothing was changed", WRONG)
+    now_at = time.time()
+    expires_at = _end(until, now_at, zone_of(service, False)) if until else 0.0
+    who = by or login()
+    try:
+        with EditStore.writing(service.state_directory / NAME) as store:
+            change = store.change(action, name, entries, who=who, why=reason, expires_at=expires_at, at=now_at)
+    except StoreError as error:
+        stop(str(error), FAILED)
+    if as_json:
+        print_json(
+            {
+                "change": change,
+                "action": action,
+                "list": name,
+                "entries": entries,
+                "by": who,
+                "at": now_at,
+                "reason": reason,
+                "until": expires_at or None,
+            }
+        )
+        return
+    done = {ADD: "added to", REMOVE: "removed from"}[action]
+    ends = f" until {at_zone(expires_at, zone_of(service, False))}" if expires_at else ""
+    click.echo(f"change {change}: {some(entries)} {done} {name}{ends}; sipguard lists undo {change} takes it back")
+
+
+def named(config: Path, name: str = "") -> tuple[Loaded, Service]:
+    """The configuration and the settings of its service; ends where it cannot be read, or has no list of this name."""
+    found = load(config, SKIP)
+    if found.service is None:
+        for problem in found.problems:
+            click.echo(str(problem), err=True)
+        stop(f"{config}: cannot be read", WRONG)
+    if name and name not in found.kinds:
+        hint = meant(name, found.kinds) or f"there are {', '.join(found.kinds) or 'none'}"
+        stop(f"no list {name} in {config}; {hint}", WRONG)
+    return found, found.service
+
+
+def login() -> str:
+    """Who is at the keyboard; behind sudo whoever called it."""
+    return os.environ.get("SUDO_USER") or getpass.getuser()
+
+
+def _end(until: str, now_at: float, zone: tzinfo) -> float:
+    """Unix seconds of an end; ends where it is none, or past."""
+    try:
+        end_at = instant(until, now_at, zone)
+    except BadFilter as error:
+        stop(str(error), WRONG)
+    if until.strip()[-1].isalpha() and not until.strip().startswith("@"):
+        end_at = 2 * now_at - end_at  # a span, which is read as one back from now
+    if end_at <= now_at:
+        stop(f"--until {until}: that is past", WRONG)
+    return end_at
+
+
+def at_zone(at: float, zone: tzinfo) -> str:
+    """An instant as it is shown."""
+    return f"{datetime.fromtimestamp(at, zone):%Y-%m-%d %H:%M:%S%z}"
+
+
+def some(entries: Sequence[str]) -> str:
+    """The first few of them in words."""
+    more = f" and {len(entries) - _FEW} more" if len(entries) > _FEW else ""
+    return ", ".join([shown(entry) for entry in entries[:_FEW]]) + more
