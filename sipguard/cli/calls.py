@@ -17,6 +17,7 @@ import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
+from sipguard.b2bua.frames import VerdictFrame
 from sipguard.cli.common import (
     FAILED,
     WRONG,
@@ -31,13 +32,15 @@ from sipguard.cli.common import (
 from sipguard.records.errors import BadFilter
 from sipguard.records.explain import explain as explain_call
 from sipguard.records.filter import UP, Filter, instant, number
+from sipguard.records.listed import ListedBy
 from sipguard.records.record import Record
 from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
 from sipguard.settings.load import load
+from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
-from sipguard.store.errors import StoreUnavailable
-from sipguard.store.lookup import Kept, frames_of
+from sipguard.store.errors import StoreError, StoreUnavailable
+from sipguard.store.lookup import Kept, frames_of, listed_by
 from sipguard.store.sqlite import SqliteReading
 
 _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
@@ -282,12 +285,23 @@ def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     kept = frames_of(service.journal_directory, record)
     conditions = {rule.name: rule.when for rule in load(config, SKIP).policy.rules}
-    explanation = explain_call(record, kept.verdict, kept.answer, kept.end, conditions)
+    explanation = explain_call(
+        record, kept.verdict, kept.answer, kept.end, conditions, _listed_by(service, kept.verdict)
+    )
     if as_json:
         print_json(explanation.as_json())
     else:
         for line in explanation.lines(zone_of(service, utc)):
             click.echo(line)
+
+
+def _listed_by(service: Service, verdict: VerdictFrame | None) -> tuple[ListedBy, ...]:
+    """The edits that put a call on lists; where these cannot be read that is told, and the rest is explained."""
+    try:
+        return listed_by(service.state_directory, verdict) if verdict is not None else ()
+    except StoreError as error:
+        click.echo(f"who put it on its lists cannot be told: {error}", err=True)
+        return ()
 
 
 def _only(prefix: str, store: SqliteReading, journal_directory: Path) -> Record:

@@ -6,7 +6,7 @@ Must not: decide anything again, or say more than was recorded.
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
 
@@ -20,6 +20,7 @@ from sipguard.b2bua.frames import (
     Signed,
     VerdictFrame,
 )
+from sipguard.records.listed import ListedBy
 from sipguard.records.matched import matched_on
 from sipguard.records.record import Record, ends_call
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
@@ -37,7 +38,7 @@ _FINDINGS = {CLEAR: "has no objection", HIT: "found something", FAILED: "failed"
 
 @dataclass(frozen=True)
 class Step:
-    """One thing that happened. `kind`: arrival, guard, check, not_asked, rules, verdict, route, marked, try,
+    """One thing that happened. `kind`: arrival, guard, check, listed, not_asked, rules, verdict, route, marked, try,
     ringing, answer, end, gap, signed. `at` is Unix seconds, 0.0 where only the order is known."""
 
     kind: str
@@ -85,10 +86,11 @@ def explain(
     answer: AnswerFrame | None = None,
     end: EndFrame | None = None,
     conditions: Mapping[str, Condition] | None = None,
+    listed: Sequence[ListedBy] = (),
 ) -> Explanation:
     """What happened to a call; only what the row says where its verdict frame is no longer kept.
 
-    `conditions`: of the rules by name, as the configuration has them now.
+    `conditions`: of the rules by name, as the configuration has them now. `listed`: edits that put it on lists.
     """
     if verdict is None:
         steps = list(_from_row(record))
@@ -97,6 +99,7 @@ def explain(
             _arrival(verdict),
             _guard(verdict),
             *_checks(verdict),
+            *map(_listed, listed),
             *_rules(verdict, conditions or {}),
             _verdict(verdict),
         ]
@@ -147,6 +150,28 @@ def _checks(verdict: VerdictFrame) -> Iterable[Step]:
     if verdict.not_asked:
         names = ", ".join(verdict.not_asked)
         yield Step("not_asked", f"not asked, since it could not change the verdict: {names}")
+
+
+def _listed(by: ListedBy) -> Step:
+    """By whose word a number of the call was on a list."""
+    text = f"{by.which} is on {by.name} by an edit, {_entry(by.entry)}"
+    if by.undone_by:
+        text += f"; taken back since, by change {by.undone_by}"
+    facts: dict[str, object] = {"change": by.change, "by": by.who, "at": _instant(by.at)}
+    if by.why:
+        facts["reason"] = by.why
+    if by.expires_at:
+        facts["until"] = _instant(by.expires_at)
+    return Step("listed", text, facts=facts)
+
+
+def _entry(entry: str) -> str:
+    """An entry of a list as it is written for people."""
+    return ",".join([f"+{part}" if part[-1:] == "*" else tn(part) for part in entry.split(",")])
+
+
+def _instant(at: float) -> str:
+    return datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
 
 
 def _rules(verdict: VerdictFrame, conditions: Mapping[str, Condition]) -> Iterable[Step]:

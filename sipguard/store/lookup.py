@@ -1,4 +1,4 @@
-"""The frames of one call, read from the journals by the places its row points to.
+"""The frames of one call, read from the journals by the places its row points to, and the edits it was listed by.
 
 Enters: a record. Leaves: its frames, as far as they are still kept. Must not: search.
 """
@@ -11,7 +11,10 @@ from typing import NamedTuple
 import msgspec
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode
+from sipguard.records.listed import ListedBy, asked_of, covering
 from sipguard.records.record import Record, position
+from sipguard.screening.overlay import ADDED
+from sipguard.store.edits import NAME, EditStore, Held
 from sipguard.store.errors import JournalDamaged
 from sipguard.store.journal import Position, read_frame
 
@@ -35,6 +38,31 @@ def frames_of(journal_dir: Path, record: Record) -> Kept:
         answer if isinstance(answer, AnswerFrame) else None,
         end if isinstance(end, EndFrame) else None,
     )
+
+
+def listed_by(state_directory: Path, verdict: VerdictFrame) -> tuple[ListedBy, ...]:
+    """The edits that put the call on lists, as they were when these were asked. Raises StoreError."""
+    store = EditStore.reading(state_directory / NAME) if verdict.edits else None
+    if store is None:
+        return ()
+    found = []
+    with store:
+        for which, name, asked in asked_of(verdict):
+            held = _speaking(store, name, asked, verdict)
+            change = store.get(held.origin) if held is not None and held.said == ADDED else None
+            if held is not None and change is not None:
+                told = (change.who, change.at, change.why, held.expires_at, change.undone_by)
+                found.append(ListedBy(which, name, held.entry, change.sequence, *told))
+    return tuple(found)
+
+
+def _speaking(store: EditStore, name: str, asked: str, verdict: VerdictFrame) -> Held | None:
+    """The edit that spoke of what was asked, None where the list itself did."""
+    for entry in covering(asked):
+        held = store.entry(name, entry, verdict.edits)
+        if held is not None and (not held.expires_at or verdict.at < held.expires_at):
+            return held
+    return None
 
 
 def _frame(directory: Path, place: int, decision_id: str) -> Frame | None:

@@ -87,6 +87,10 @@ def status(own: Product, calls: Calls) -> Iterator[Calls]:
 
 
 def test_edits_outlive_reload_rollback_and_a_killed_worker(own: Product, status: Calls) -> None:
+    wait_for(lambda: any(each["status"] == REJECTED for each in own.calls()), "its record")
+    row = next(each for each in own.calls() if each["status"] == REJECTED)
+    (step,) = [each for each in own.answer("explain", row["decision_id"])["steps"] if each["kind"] == "listed"]
+    assert (step["facts"]["change"], step["facts"]["by"], step["facts"]["reason"]) == (1, "ann", "complaint 4711")
     own.write(site="elsewhere")
     assert own.answer("reload")["ok"]
     assert status.status() == REJECTED

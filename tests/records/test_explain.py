@@ -7,6 +7,7 @@ import pytest
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
 from sipguard.records.explain import Explanation, explain, tn, written
+from sipguard.records.listed import ListedBy
 from sipguard.records.record import Batch, Record
 from tests.records import samples
 
@@ -60,6 +61,20 @@ def test_an_answered_call_has_all_steps() -> None:
         "; BYE by leg a; it lasted 60.0 s",
     ):
         assert part in text, part
+
+
+def test_who_put_a_number_on_a_list_is_told() -> None:
+    listed = ListedBy("shown", "blocked", "1202555*", 7, "ann", samples.AT - 60, "complaint 4711", samples.AT + 60, 9)
+    explanation = explain(record_of(samples.verdict()), samples.verdict(), listed=(listed,))
+    (step,) = [step for step in explanation.steps if step.kind == "listed"]
+    assert step.text == "shown is on blocked by an edit, +1202555*; taken back since, by change 9"
+    assert step.facts == {
+        "change": 7,
+        "by": "ann",
+        "at": "2025-12-31 23:59:00+00:00",
+        "reason": "complaint 4711",
+        "until": "2026-01-01 00:01:00+00:00",
+    }
 
 
 def test_peers_with_a_mark_are_named() -> None:

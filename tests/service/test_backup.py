@@ -13,6 +13,7 @@ import pytest
 
 from sipguard.b2bua.frames import encode
 from sipguard.records.filter import Filter
+from sipguard.screening.overlay import ADDED
 from sipguard.service import backup
 from sipguard.service.errors import BackupError
 from sipguard.service.history import Modes
@@ -20,6 +21,7 @@ from sipguard.service.loader import Loader
 from sipguard.settings.load import load
 from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
+from sipguard.store.edits import ADD, NAME, EditStore
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Writer
 from sipguard.store.sqlite import SqliteReading, SqliteStore
 from tests.pki import Pki
@@ -104,7 +106,10 @@ def names(archive: Path) -> list[str]:
 @pytest.mark.parametrize("details", [True, False])
 async def test_what_was_acknowledged_comes_back(config: Path, tmp_path: Path, details: bool) -> None:
     writer = await some_calls(config, loaded=300, not_loaded=200)
-    made = backup.write(config, service(config), tmp_path / "b.tar.gz", details)
+    with EditStore.writing(service(config).state_directory / NAME) as edits:
+        edits.change(ADD, "dno", ["12025550112"], who="ann", at=1.0)
+        made = backup.write(config, service(config), tmp_path / "b.tar.gz", details)
+        edits.change(ADD, "dno", ["12025550113"], who="ann", at=2.0)
     writer.append(encode(samples.verdict("later")))
     writer.close()
     there = tmp_path / "other" / "sipguard.yaml"
@@ -112,6 +117,10 @@ async def test_what_was_acknowledged_comes_back(config: Path, tmp_path: Path, de
     restored = backup.restore(tmp_path / "b.tar.gz", there)
     assert await calls_of(there) == [f"d-{n:04}" for n in range(500)]
     assert Modes(service(there).state_directory).by_trunk == {"": "report"}
+    edited = EditStore.reading(service(there).state_directory / NAME)
+    assert edited is not None
+    with edited:
+        assert edited.whole(3.0) == (1, [("dno", "12025550112", ADDED, 0.0)])
     assert (there.parent / "conf.d" / "10-more.yaml").read_text() == "drain: {deadline: 5s}\n"
     assert (there.parent / "dno.txt").exists()
     assert restored.parts == {part: count for part, count in made.parts.items() if part != "manifest.json"}
@@ -165,7 +174,7 @@ def test_a_backup_that_fails_leaves_nothing(config: Path, tmp_path: Path) -> Non
     assert [path.name for path in tmp_path.iterdir()] == ["etc"]
 
 
-@pytest.mark.parametrize("what", ["records.sqlite", "journal/0/00000001.seg", "mode.json"])
+@pytest.mark.parametrize("what", ["records.sqlite", "journal/0/00000001.seg", "mode.json", "lists.db"])
 async def test_nothing_is_overwritten_by_a_restoration(config: Path, tmp_path: Path, what: str) -> None:
     (await some_calls(config, 10, 10)).close()
     backup.write(config, service(config), tmp_path / "b.tar.gz")

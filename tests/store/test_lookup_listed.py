@@ -1,0 +1,40 @@
+"""By whose word a call was on a list, as it was at its time."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+from sipguard.b2bua.frames import VerdictFrame
+from sipguard.store.edits import ADD, NAME, REMOVE, EditStore
+from sipguard.store.lookup import listed_by
+
+CALLER, CALLEE = "12025550101", "12025550131"
+AT = 1_800_000_000.0
+
+
+def verdict(edits: int, at: float = AT) -> VerdictFrame:
+    facts = {"lists.caller": ("blocked",), "lists.pair": ("consent",), "lists.diverting": ("blocked",)}
+    return VerdictFrame("d", at, trunk="carrier", caller=CALLER, callee=CALLEE, facts=dict(facts), edits=edits)
+
+
+def test_it_is_told_as_it_was_at_the_time_of_the_call(tmp_path: Path) -> None:
+    with EditStore.writing(tmp_path / NAME) as store:
+        store.change(ADD, "blocked", ["1202555*"], who="ann", why="campaign", at=AT)
+        store.change(ADD, "blocked", [CALLER], who="bob", why="complaint", expires_at=AT + 60, at=AT + 1)
+        store.change(ADD, "consent", [f"{CALLER},{CALLEE}"], who="eve", at=AT + 2)
+        store.undo(2, who="ann", at=AT + 3)
+        store.change(REMOVE, "blocked", [CALLER], who="ann", at=AT + 4)
+    told = [
+        [(by.which, by.entry, by.change, by.who, by.undone_by) for by in listed_by(tmp_path, verdict(edits))]
+        for edits in range(6)
+    ]
+    prefix = ("caller", "1202555*", 1, "ann", 0)
+    pair = ("pair", f"{CALLER},{CALLEE}", 3, "eve", 0)
+    itself = ("caller", CALLER, 2, "bob", 4)
+    assert told == [[], [prefix], [itself], [itself, pair], [prefix, pair], [pair]]
+    expired = listed_by(tmp_path, verdict(2, AT + 60))
+    assert [by.entry for by in expired] == ["1202555*"]
+
+
+def test_nothing_is_told_where_nobody_edited(tmp_path: Path) -> None:
+    assert listed_by(tmp_path, verdict(3)) == ()
