@@ -29,6 +29,7 @@ if TYPE_CHECKING:
     from sipguard.screening.trunk import Peer, SignRules, Trunk
 
 ANONYMOUS_HOST: Final = "anonymous.invalid"  # RFC 3323 §4.1.1.3
+CODE_DIGITS: Final = 6  # a service code has at most so many; more are a number
 
 
 def prepare_lines(setup: Setup, egress: Trunk) -> None:
@@ -168,6 +169,15 @@ def _divert(setup: Setup, rules: SignRules, made: list[str]) -> None:
     made.append(diversion_lines(setup, rules))
 
 
+def code_dialled(setup: Setup) -> str:
+    """The service code, such as 911, that an emergency call was dialled to; "" for any other call."""
+    emergency = setup.call.emergency
+    if not emergency or not emergency.startswith("dialled"):
+        return ""
+    tn = setup.attempt.callee.tn
+    return tn if len(tn) <= CODE_DIGITS and not setup.target else ""
+
+
 def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> bytes:
     """The INVITE for `peer`; fills the leg's From and To."""
     request = setup.request
@@ -178,7 +188,8 @@ def invite(setup: Setup, leg: Leg, egress: Trunk, peer: Peer, branch: str) -> by
     leg.local = f"{setup.from_display}<{from_uri}>;tag={leg.local_tag}{setup.from_rest}"
     uri = setup.contact
     if not uri:
-        uri = request_uri(setup.target or request.uri, egress.write, peer.uri_host)
+        code = code_dialled(setup)
+        uri = request_uri(setup.target or request.uri, egress.write, peer.uri_host, code)
         if "transport=" in uri:  # it was said of the way to us
             uri = without_transport(uri)
         if peer.transport != TLS and uri[:5].lower() == "sips:":  # it would promise what this hop is not (§26.2.2)

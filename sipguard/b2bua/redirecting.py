@@ -14,8 +14,8 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING, Final
 
-from sipguard.b2bua.forwarding import marked_lines
-from sipguard.b2bua.writing import request_uri
+from sipguard.b2bua.forwarding import code_dialled, marked_lines
+from sipguard.b2bua.writing import request_uri, with_code
 from sipguard.sip.uri import name_addr, with_host
 
 if TYPE_CHECKING:
@@ -56,6 +56,9 @@ def _contacts(setup: Setup, host: str, hops: list[Hop], verstat: str) -> list[st
     uri = setup.request.uri
     if uri[:4].lower() == "urn:":  # it names no host; who asked knows where such calls go
         return [f"Contact: <{uri}>{verstat}"]
+    code = code_dialled(setup)
+    if code:
+        uri = with_code(uri, code)
     if uri[:4].lower() == "tel:":
         uri = f"sip:{uri[4:]}@{host or 'host'};user=phone"  # RFC 3261 §19.1.6
     if host:
@@ -63,6 +66,6 @@ def _contacts(setup: Setup, host: str, hops: list[Hop], verstat: str) -> list[st
     lines = []
     for n, (egress, peer) in enumerate(hops):
         over = "" if peer.transport == "udp" else f";transport={peer.transport}"
-        target = request_uri(uri, egress.write, peer.uri_host)
+        target = request_uri(uri, egress.write, peer.uri_host, code)
         lines.append(f"Contact: <{target}{over}>;q={max(10 - n, 1) / 10:.1f}{verstat}")
     return lines

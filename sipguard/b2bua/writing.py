@@ -3,8 +3,9 @@
 Enters: URIs as they were received, the rules of the egress trunk, the peer's host. Leaves: URIs. Must not: change a
 digit of the caller.
 
-A service code is never changed, whatever the rules say: 911 with a prefix is another number. By default only hosts
-are rewritten. User parameters such as rn, npdi and cic (RFC 4694) stay where they stand.
+A service code is never changed, whatever the rules say: 911 with a prefix is another number. A code that somebody
+dialled for help leaves as that code, without what the caller's trunk puts before it. By default only hosts are
+rewritten. User parameters such as rn, npdi and cic (RFC 4694) stay where they stand.
 """
 
 from __future__ import annotations
@@ -21,17 +22,20 @@ _NUMBER: Final = frozenset("0123456789+-.()*#ABCDabcd")
 _FIRST: Final = ("isub", "postd")  # RFC 3261 §19.1.6: isdn-subaddress and post-dial come first
 
 
-def request_uri(uri: str, rules: WriteRules, host: str) -> str:
-    """A Request-URI for a peer at `host`."""
+def request_uri(uri: str, rules: WriteRules, host: str, code: str = "") -> str:
+    """A Request-URI for a peer at `host`; `code` is the service code that was dialled for help, "" for none."""
+    prefix = rules.prefix
+    if code:
+        uri, prefix = with_code(uri, code), ""
     if rules.usual:
         return with_host(uri, host) if uri[:3].lower() == "sip" else _from_tel(uri, host)
     if uri[:4].lower() == "tel:":
         if rules.tel == "keep":
-            return f"tel:{_number(uri[4:], rules, rules.prefix)}"
+            return f"tel:{_number(uri[4:], rules, prefix)}"
         uri = _from_tel(uri, host)
     if uri[:3].lower() != "sip":
         return uri
-    uri = with_user(uri, _grouped(_number(user_of(uri), rules, rules.prefix), rules))
+    uri = with_user(uri, _grouped(_number(user_of(uri), rules, prefix), rules))
     return _marked(with_host(uri, rules.uri_host or host), rules)
 
 
@@ -50,6 +54,15 @@ def with_user(uri: str, user: str) -> str:
     was = user_of(uri)
     start = uri.find(":") + 1
     return f"{uri[:start]}{user}{uri[start + len(was) :]}" if was else uri
+
+
+def with_code(uri: str, code: str) -> str:
+    """The same URI with a service code alone as its number, where that stands behind a prefix."""
+    user = user_of(uri)
+    if not user or read(user).tn == code:
+        return uri
+    _, semicolon, params = user.partition(";")
+    return with_user(uri, f"{code}{semicolon}{params}")
 
 
 def _number(user: str, rules: WriteRules, prefix: str) -> str:

@@ -38,7 +38,7 @@ def run(config: Path) -> None:
 @json_option
 def status(config: Path, as_json: bool) -> None:
     """Show what runs: version, Ruleset, listeners, modes, peers, signers, calls, processes, traces."""
-    from sipguard.service import list_edits, signers  # the other commands start faster without it
+    from sipguard.service import signers  # the other commands start faster without it
 
     answer = ask(config, "status")
     if as_json:
@@ -54,8 +54,6 @@ def status(config: Path, as_json: bool) -> None:
         click.echo(f"peer      {_peer(peer)}")
     for signer in answer["signers"]:
         click.echo(f"signer    {signers.line(signer)}")
-    for line in list_edits.lines(answer["edits"]):
-        click.echo(f"edits     {line}")
     click.echo(f"calls     {answer['calls']} up")
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
@@ -84,11 +82,16 @@ def _peer(each: dict[str, Any]) -> str:
 
 
 @click.command()
+@click.option("--force", is_flag=True, help="Take up even what harms emergency calls.")
 @config_option
 @json_option
-def reload(config: Path, as_json: bool) -> None:
-    """Take up the changed configuration; a broken one changes nothing."""
-    _swapped(ask(config, "reload"), as_json)
+def reload(force: bool, config: Path, as_json: bool) -> None:
+    """Take up the changed configuration; a broken one changes nothing.
+
+    It is proved first that it harms no emergency call, as `sipguard policy prove` does; one that does is refused, with
+    what harms which call.
+    """
+    _swapped(ask(config, "reload", force=force), as_json)
 
 
 @click.command()

@@ -13,6 +13,7 @@ from sipguard.cli.lazy import LazyGroup
 
 PLACES: Final = {
     "lint": "sipguard.cli.policy_lint:lint_command",
+    "prove": "sipguard.cli.policy_prove:prove_command",
 }
 
 

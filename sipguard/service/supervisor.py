@@ -28,7 +28,7 @@ from sipguard.net.udp import open_socket
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verdict import MODES
-from sipguard.service import control, peer_states, worker
+from sipguard.service import control, peer_states, proof_words, proving, worker
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
@@ -67,6 +67,7 @@ class Supervisor:
     def __init__(self, path: Path, loaded: Loaded) -> None:
         assert loaded.ruleset is not None and loaded.service is not None
         self._path = path
+        self._started_with: Loaded | None = loaded  # until it was proved
         self._ruleset: PlainRuleset = loaded.ruleset
         self._service: Service = loaded.service
         self._started_at = time.time()
@@ -110,7 +111,7 @@ class Supervisor:
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
         self._watch_signals()
-        watching = asyncio.gather(self._watch_worker(), self._watch_signers(), self._watch_edits())
+        watching = asyncio.gather(self._watch_worker(), self._watch_signers(), self._watch_edits(), self._prove_first())
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
             await self._resolutions.heard_of(queries_of(self._ruleset), self._service.dns.deadline_s + 1.0)
@@ -468,7 +469,7 @@ class Supervisor:
         if what == "reload":
             async with self._swapping:
                 self._notify.reloading()
-                answer = await self._reload()
+                answer = await self._reload(bool(asked.get("force")))
                 self._notify.ready(f"Ruleset {self._ruleset.revision}")
                 return answer
         if what == "rollback":
@@ -498,8 +499,11 @@ class Supervisor:
             return {"ok": False, "error": f"no such trunk: {trunk}; there are {', '.join(self._ruleset.trunks)}"}
         return self._traces.begin(asked["tn"], trunk, asked["for_s"], asked["messages"], asked["octets"])
 
-    async def _reload(self) -> dict[str, Any]:
-        """Loads the configuration again; a broken one changes nothing."""
+    async def _reload(self, force: bool) -> dict[str, Any]:
+        """Loads the configuration again; a broken one changes nothing, nor one that harms emergency calls.
+
+        With `force` the latter is taken up.
+        """
         loaded = await asyncio.to_thread(load, self._path)
         problems = [str(problem) for problem in loaded.problems]
         if loaded.ruleset is None or loaded.service is None or loaded.errors:
@@ -511,6 +515,12 @@ class Supervisor:
         if unlike:
             log.error("reload_refused", problems=unlike)
             return {"ok": False, "problems": unlike, "revision": self._ruleset.revision}
+        harm, notes = await self._proved(loaded, loaded.ruleset)
+        problems += notes + harm
+        if harm and not force:
+            log.error("reload_refused", problems=harm)
+            problems.append("it harms emergency calls; `sipguard reload --force` takes it up all the same")
+            return {"ok": False, "problems": problems, "revision": self._ruleset.revision}
         if loaded.service.dns != self._service.dns:
             self._fetcher.tell("dns", loaded.service.dns)
         if loaded.service.fetch != self._service.fetch:
@@ -531,6 +541,33 @@ class Supervisor:
         self._say_hep()
         self._desk.tell("verification", self._service.verification, self._service.anchors)
         return await self._swap(loaded.ruleset, "reload", problems)
+
+    async def _proved(self, loaded: Loaded, ruleset: PlainRuleset) -> tuple[list[str], list[str]]:
+        """What of a configuration harms emergency calls, a line each; and what could not be gone through."""
+        proof = await proving.proved(ruleset, hidden=self._passphrase_names())
+        if isinstance(proof, str):
+            return [], [f"{self._path}: warning: nothing was proved of it: {proof}"]
+        notes = []
+        if not proof.whole:
+            undone = ", ".join((*proof.emergencies.not_done, *proof.rules.not_done))
+            notes.append(
+                f"{self._path}: warning: no time was left to prove that it harms no emergency call of {undone}"
+            )
+        return proof_words.in_short(proof, proof_words.Places(loaded)), notes
+
+    async def _prove_first(self) -> None:
+        """Tells of what harms emergency calls in the configuration it was started with; it runs all the same, since
+        nobody is helped where no call passes."""
+        await self._ready.wait()
+        loaded, self._started_with = self._started_with, None
+        if loaded is None or loaded.ruleset is None:
+            return
+        harm, notes = await self._proved(loaded, loaded.ruleset)
+        for each in harm:
+            log.error("emergency_calls_harmed", problem=each, advice="mend it and reload; see sipguard policy prove")
+            self._note_trouble("supervisor", each)
+        for each in notes:
+            log.warning("not_proved", why=each)
 
     def _only_after_restart(self, service: Service) -> list[str]:
         """Warnings about settings of the processes that are taken up at the next start."""

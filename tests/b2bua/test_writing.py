@@ -5,6 +5,8 @@ from __future__ import annotations
 import pytest
 
 from sipguard.b2bua.writing import request_uri, to_uri
+from sipguard.numbers.rules import NumberRules
+from sipguard.screening.guard import Settings
 from sipguard.screening.trunk import WriteRules
 from tests.playbook import Play, Playbook, uri_in, value
 
@@ -135,5 +137,36 @@ def test_usual_rules_are_known_as_such() -> None:
 def test_a_book_writes_nothing(book: Playbook) -> None:
     book.a.invite()
     assert uri_in(value(book.b.last("INVITE"), "From")).partition("@")[2] == "198.51.100.1"
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
+@pytest.mark.parametrize(
+    ("rules", "received", "sent"),
+    [
+        (WriteRules(), "sip:9911@us", f"sip:911@{PEER}"),
+        (WriteRules(), "sip:9-1-1@us", f"sip:9-1-1@{PEER}"),
+        (WriteRules(), "sip:7700911;phone-context=+1@us", f"sip:911;phone-context=+1@{PEER}"),
+        (WriteRules(), "tel:9911", f"sip:911@{PEER};user=phone"),
+        (WriteRules(prefix="88"), "sip:9911@us", f"sip:911@{PEER}"),
+        (WriteRules("e164", "88"), "sip:7777777911@us", f"sip:911@{PEER}"),
+        (WriteRules(tel="keep"), "tel:9911", "tel:911"),
+        (WriteRules(), "urn:service:sos", "urn:service:sos"),
+    ],
+)
+def test_a_code_dialled_for_help_leaves_alone(rules: WriteRules, received: str, sent: str) -> None:
+    assert request_uri(received, rules, PEER, "911") == sent
+
+
+@pytest.mark.parametrize(
+    ("callee", "sent"), [("9911", "911"), ("911", "911"), ("110", "110"), ("92125550123", "8892125550123")]
+)
+def test_a_prefix_stays_here_where_a_code_was_dialled_for_help(play: Play, callee: str, sent: str) -> None:
+    """The digit for an outside line, and the prefix of the next hop; the number of anybody else leaves as usual."""
+    guard = Settings(frozenset({"110"}))
+    carrier = {"read": NumberRules(strip_prefix="9")}
+    book = play(emergency=guard, carrier=carrier, hop={"write": WriteRules(prefix="88")})
+    book.a.invite(callee=callee)
+    assert book.b.last("INVITE").startswith(f"INVITE sip:{sent}@{PEER} ")
     book.b.reply("486 Busy Here")
     book.a.ack()

@@ -244,6 +244,7 @@ SETUPS: Final = {
     "103_udp_to_tls": Setup(listeners=("outer", "inner-tls"), over=("udp", "tls"), peer={"names": ["hop.example"]}),
     "104_tls_by_name": Setup(listeners=("outer-tls", "inner"), over=("tls", "udp"), trunk={"tls_names": ["a.example"]}),
     "102_ipv6_tcp": Setup(listeners=("outer6-tcp", "inner6-tcp"), over=("tcp", "tcp")),
+    "199_emergency_behind_a_prefix": Setup(trunk={"read": {"strip_prefix": "9"}}, egress={"write": {"prefix": "88"}}),
     "172_signer_told_beside_603_plus": Setup(trunk={"reason_stir": "compact"}),
     "173_signer_told_once": Setup(trunk={"reason_stir": "compact"}),
     "121_given_back_by_302": Setup(listeners=("asked", "inner")),

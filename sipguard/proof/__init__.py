@@ -1,0 +1,1 @@
+"""The proof that a configuration harms no emergency call, and that no rule rejects on a fact that is unknown."""

@@ -1,0 +1,152 @@
+"""A proof in words: each counterexample as a call, with the place of what did it; and what was gone through.
+
+Enters: a Proof, the configuration as loaded. Leaves: lines, and the same as plain values for JSON. Must not: prove.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from typing import Any
+
+from sipguard.proof.emergency import Counterexample
+from sipguard.proof.prove import Proof
+from sipguard.proof.unknown import Rejection
+from sipguard.settings.load import Loaded
+
+
+class Places:
+    """Where settings and rules stand in the files."""
+
+    def __init__(self, loaded: Loaded) -> None:
+        assert loaded.document is not None
+        self._document = loaded.document
+        self._text = loaded.text
+
+    def of(self, path: tuple[str | int, ...]) -> tuple[str, str]:
+        """(file:line:column, path as it is written) of a setting, or of the nearest above it that is written."""
+        if path[:1] == ("policy",) and self._text is not None:
+            problem = self._text.problem(path[1:], "")
+        else:
+            problem = self._document.problem(path, "")
+        return f"{problem.file}:{problem.line}:{problem.column}", ".".join(str(each) for each in path)
+
+
+def counterexamples(proof: Proof, places: Places) -> Iterator[str]:
+    """Each counterexample as a text of some lines."""
+    for found in proof.emergencies.counterexamples:
+        yield "\n".join(_call(found, places))
+    for rejection in proof.rules.rejections:
+        yield "\n".join(_rule(rejection, places))
+
+
+def in_short(proof: Proof, places: Places) -> list[str]:
+    """Each counterexample in one line, as problems of a configuration are told."""
+    lines = []
+    for found in proof.emergencies.counterexamples:
+        where, written = places.of(found.path)
+        lines.append(f"{where}: {written}: harms emergency calls: {_told(found)}; {found.mend}")
+    for each in proof.rules.rejections:
+        where, _ = places.of(("policy", "rules", each.position))
+        lines.append(f"{where}: rule {each.rule} rejects on a fact that is unknown ({', '.join(each.checks)} failed)")
+    return lines
+
+
+def _told(found: Counterexample) -> str:
+    return f"{found.form} from trunk {found.trunk}, where {found.what}: {found.happened}"
+
+
+def _call(found: Counterexample, places: Places) -> Iterator[str]:
+    where, written = places.of(found.path)
+    others = f", and {found.like - 1} more calls like it" if found.like > 1 else ""
+    alike = f" (so do {', '.join(found.trunks[1:])})" if len(found.trunks) > 1 else ""
+    yield f"An emergency call is harmed{others}."
+    yield f"  trunk     {found.trunk}{alike}"
+    yield f"  call      {found.form}"
+    yield f"  state     {found.state}: {found.what}"
+    yield f"  happened  {found.happened}"
+    yield f"  by        {where}: {written}"
+    yield f"  mend      {found.mend}"
+    for line in found.invite.split("\r\n"):
+        yield f"    | {line}"
+
+
+def _rule(found: Rejection, places: Places) -> Iterator[str]:
+    where, _ = places.of(("policy", "rules", found.position))
+    yield f"Rule {found.rule} rejects on a fact that is unknown."
+    yield f"  trunk     {found.trunk}"
+    yield f"  failed    {', '.join(found.checks)}"
+    yield f"  known     {_facts(found.known)}"
+    yield f"  unknown   {_facts(found.unknown)} would not be rejected"
+    yield f"  by        {where}"
+
+
+def _facts(given: tuple[tuple[str, object], ...]) -> str:
+    return ", ".join(f"{name}: {value}" for name, value in given) or "nothing else"
+
+
+def summary(proof: Proof) -> Iterator[str]:
+    """What was gone through, and what was not."""
+    calls, rules = proof.emergencies, proof.rules
+    others = ", the others are like these" if calls.called_from < calls.trunks else ""
+    yield f"{calls.calls} calls placed from {calls.called_from} of {calls.trunks} trunks{others}"
+    refused = [f"{state} {n}/{of}" for state, (n, of) in calls.refused.items() if n]
+    if refused:
+        yield f"states in which usual calls were refused, as a check of the states: {', '.join(refused)}"
+    yield f"{rules.rules} rules that reject or redirect, {rules.combinations} combinations of facts"
+    for each in (*calls.left_out, *rules.sampled):
+        yield f"not covered: {each}"
+    for name in (*calls.not_done, *rules.not_done):
+        yield f"no time was left for {name}"
+
+
+def plainly(proof: Proof, places: Places) -> dict[str, Any]:
+    """The whole proof as plain values."""
+    calls, rules = proof.emergencies, proof.rules
+    return {
+        "holds": proof.holds,
+        "whole": proof.whole,
+        "revision": proof.revision,
+        "calls": calls.calls,
+        "stands_for": calls.stands_for,
+        "trunks": calls.trunks,
+        "called_from": calls.called_from,
+        "usual_calls_refused": {state: {"refused": n, "of": of} for state, (n, of) in calls.refused.items()},
+        "rules": rules.rules,
+        "combinations": rules.combinations,
+        "not_covered": [*calls.left_out, *rules.sampled],
+        "not_done": [*calls.not_done, *rules.not_done],
+        "counterexamples": [_call_as_json(each, places) for each in calls.counterexamples]
+        + [_rule_as_json(each, places) for each in rules.rejections],
+    }
+
+
+def _call_as_json(found: Counterexample, places: Places) -> dict[str, Any]:
+    where, written = places.of(found.path)
+    return {
+        "kind": found.kind,
+        "trunk": found.trunk,
+        "trunks": list(found.trunks),
+        "call": found.form,
+        "state": found.state,
+        "where": found.what,
+        "invite": found.invite.split("\r\n"),
+        "happened": found.happened,
+        "at": where,
+        "path": written,
+        "mend": found.mend,
+        "like": found.like,
+    }
+
+
+def _rule_as_json(found: Rejection, places: Places) -> dict[str, Any]:
+    where, written = places.of(("policy", "rules", found.position))
+    return {
+        "kind": "unknown_fact",
+        "trunk": found.trunk,
+        "rule": found.rule,
+        "failed": list(found.checks),
+        "known": dict(found.known),
+        "unknown": dict(found.unknown),
+        "at": where,
+        "path": written,
+    }
