@@ -32,6 +32,7 @@ SIDEWAYS = {  # module or room -> module of a room on the same floor that it may
         "sipguard.net.fetch",
         "sipguard.net.hep",
         "sipguard.net.nameservers",
+        "sipguard.store.manifest",  # what was imported is in force with the configuration
     ),
 }
 CORE = ("sip", "stir", "numbers", "screening", "b2bua", "records")

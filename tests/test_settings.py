@@ -837,3 +837,15 @@ policy:
         " several conditions are a list: all: [{not: ...}, {not: ...}]",
         f"sipguard.yaml:{second + 2}:7: reject stands here again; first in line {second + 1}, column 7",
     ]
+
+
+def test_a_list_without_file_and_members_is_imported(tmp_path: Path) -> None:
+    lists = (
+        "lists:\n  big: {bind: [callee]}\n  known: {bind: [caller], members: []}\n"
+        "  fcc: {kind: trunks, bind: [upstream]}"
+    )
+    loaded = load(write(tmp_path, GOOD.replace("lists:", lists, 1)))
+    told = "\n".join(problems(loaded, tmp_path))
+    assert "lists.big: nothing was imported yet; sipguard lists import big FILE" in told
+    assert "lists.fcc: has neither file nor members, and trunks are not imported" in told
+    assert "lists.known" not in told

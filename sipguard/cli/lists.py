@@ -16,6 +16,7 @@ COMMANDS: Final = {
     "diff": "sipguard.cli.lists_history:diff_command",
     "export": "sipguard.cli.lists_export:export_command",
     "history": "sipguard.cli.lists_history:history_command",
+    "import": "sipguard.cli.lists_import:import_command",
     "ls": "sipguard.cli.lists_ls:ls_command",
     "remove": "sipguard.cli.lists_edit:remove_command",
     "undo": "sipguard.cli.lists_edit:undo_command",

@@ -38,7 +38,7 @@ def run(config: Path) -> None:
 @json_option
 def status(config: Path, as_json: bool) -> None:
     """Show what runs: version, Ruleset, listeners, modes, peers, signers, calls, processes, traces."""
-    from sipguard.service import signers  # the other commands start faster without it
+    from sipguard.service import list_edits, signers  # the other commands start faster without it
 
     answer = ask(config, "status")
     if as_json:
@@ -54,6 +54,10 @@ def status(config: Path, as_json: bool) -> None:
         click.echo(f"peer      {_peer(peer)}")
     for signer in answer["signers"]:
         click.echo(f"signer    {signers.line(signer)}")
+    for line in list_edits.lines(answer["edits"]):
+        click.echo(f"edits     {line}")
+    for name, why in sorted(answer["missing_lists"].items()):
+        click.echo(f"list      {name} MISSING: {why}; no condition on it holds")
     click.echo(f"calls     {answer['calls']} up")
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():

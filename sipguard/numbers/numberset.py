@@ -12,6 +12,7 @@ zeros count.
 
 from __future__ import annotations
 
+import re
 from array import array
 from bisect import bisect_left
 from collections.abc import Iterable, Iterator
@@ -41,6 +42,9 @@ _PENDING: Final = 4 * MANY  # unsorted numbers of an area code before they becom
 _A: Final = 0x9E3779B97F4A7C15  # odd, the golden ratio of 2^64: multiplicative hashing
 _B: Final = 0xC2B2AE3D27D4EB4F
 _64: Final = 0xFFFF_FFFF_FFFF_FFFF
+
+_OCTETS_SET: Final = re.compile(rb"[^\0]+")
+_BITS_SET: Final = tuple(tuple(bit for bit in range(8) if octet >> bit & 1) for octet in range(256))
 
 
 def is_digits(tn: str) -> bool:
@@ -102,15 +106,20 @@ def _number_blocks(
 def _area_block(npa: int, area: array[int] | bytearray) -> Block:
     """The block of one area code; its kind follows from the number of its members alone."""
     if isinstance(area, bytearray):
-        count = int.from_bytes(area, "little").bit_count()
-        if count > MANY:
-            return Block(BITMAP, npa, count, area)
-        members = array("I", _set_bits(area))
-    else:
-        members = array("I", sorted(set(area)))
-        count = len(members)
-        if count > MANY:
-            return Block(BITMAP, npa, count, _bitmap(members))
+        return area_block(npa, area)
+    members = array("I", sorted(set(area)))
+    return Block(BITMAP, npa, len(members), _bitmap(members)) if len(members) > MANY else _members_block(npa, members)
+
+
+def area_block(npa: int, bits: bytearray | memoryview) -> Block:
+    """The block of an area code whose numbers are given as a bitmap of BITMAP_OCTETS."""
+    count = int.from_bytes(bits, "little").bit_count()
+    return Block(BITMAP, npa, count, bits) if count > MANY else _members_block(npa, array("I", _set_bits(bits)))
+
+
+def _members_block(npa: int, members: array[int]) -> Block:
+    """The block of an area code with few members, which are sorted."""
+    count = len(members)
     if count <= FEW:
         return Block(SORTED_NANP, npa, count, members.tobytes())
     index = array("I", (_INDEX + bisect_left(members, exchange * 10_000) for exchange in range(_INDEX)))
@@ -127,11 +136,10 @@ def _bitmap(values: Iterable[int]) -> bytearray:
 
 def _set_bits(bits: bytes | bytearray | memoryview) -> Iterator[int]:
     """The numbers of the bits that are set, in order."""
-    for at, octet in enumerate(bits):
-        if octet:
-            for bit in range(8):
-                if octet >> bit & 1:
-                    yield at * 8 + bit
+    for run in _OCTETS_SET.finditer(bits):
+        for at, octet in enumerate(run[0], run.start()):
+            for bit in _BITS_SET[octet]:
+                yield at * 8 + bit
 
 
 def build_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> int:
@@ -217,6 +225,24 @@ class NumberSet:
                 if tn[:length] in prefixes:
                     return True
         return False
+
+    @property
+    def area_codes(self) -> tuple[str, ...]:
+        """Area codes that have a block."""
+        return tuple(self._areas)
+
+    def bitmap(self, npa: str) -> bytearray | memoryview:
+        """The numbers of an area code as a bitmap of BITMAP_OCTETS."""
+        found = self._areas.get(npa)
+        if found is None:
+            return bytearray(BITMAP_OCTETS)
+        kind, view = found
+        return view if kind == BITMAP else _bitmap(view if kind == SORTED_NANP else view[_INDEX:])
+
+    def elsewhere(self) -> Iterator[int]:
+        """The integers of `1` and their digits of all numbers outside the NANP, by their first three digits."""
+        for world in self._world.values():
+            yield from world
 
     def __iter__(self) -> Iterator[str]:
         """Every number, area codes first, in order."""

@@ -12,12 +12,22 @@ from pathlib import Path
 from typing import Final
 
 from sipguard.numbers.numberset import NumberSet, PairSet
-from sipguard.screening.listspec import WHICH, ListSpec
+from sipguard.screening.listspec import UNKNOWN, WHICH, ListSpec
 from sipguard.screening.overlay import ADDED, SILENT, Edits, Overlay
 
-Members = NumberSet | frozenset[str]
+
+class Everything:
+    """What a list may hold that is missing."""
+
+    __slots__ = ()
+
+    def __contains__(self, entry: object) -> bool:
+        return True
+
+
+Members = NumberSet | frozenset[str] | Everything
 Bound = tuple[tuple[str, Members], ...]
-BoundPairs = tuple[tuple[str, PairSet | frozenset[tuple[str, str]]], ...]
+BoundPairs = tuple[tuple[str, PairSet | frozenset[tuple[str, str]] | Everything], ...]
 
 HELD: Final = 2_000  # entries that a list may have and be held in memory; reading them takes a millisecond
 
@@ -42,17 +52,25 @@ class Lists:
 
     @classmethod
     def open(cls, specs: Iterable[ListSpec], overlay: Overlay | None = None) -> Lists:
-        """Map the files of `specs`. Raises NumberSetError with file and place, OSError."""
+        """Map the files of `specs`. Raises NumberSetError with file and place, OSError.
+
+        A list that shall be imported and was not yet holds nothing under its name; under that behind UNKNOWN it holds
+        everything, so that no condition takes it for empty.
+        """
         bound: dict[str, Bound] = {}
         pairs: BoundPairs = ()
         for spec in specs:
             if spec.kind == "pairs":
                 if spec.bind:
                     pairs += ((spec.name, _pairs(spec)),)
+                    if _is_missing(spec):
+                        pairs += ((UNKNOWN + spec.name, Everything()),)
                 continue
             members = _numbers(spec)
             for which in spec.bind:
                 bound[which] = (*bound.get(which, ()), (spec.name, members))
+                if _is_missing(spec):
+                    bound[which] += ((UNKNOWN + spec.name, Everything()),)
         return cls(bound, pairs, overlay)
 
     def of(self, which: str, tn: str, at: float = 0.0) -> tuple[str, ...]:
@@ -87,6 +105,10 @@ def _holds(members: Members, edits: Edits, tn: str, at: float) -> bool:
     """Whether a number is on a list: by its edits, else by its base."""
     said = edits.says(tn, at)
     return said == ADDED or (said == SILENT and tn in members)
+
+
+def _is_missing(spec: ListSpec) -> bool:
+    return spec.imported and not spec.path
 
 
 def _numbers(spec: ListSpec) -> NumberSet | frozenset[str]:

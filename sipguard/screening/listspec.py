@@ -16,6 +16,7 @@ BINDINGS: Final = {  # kind of list -> what it can be bound to
     "pairs": ("pair",),
     "trunks": ("upstream",),
 }
+UNKNOWN: Final = "?"  # before the name of a list that is missing: whether it holds a number is not known
 WHICH: Final = (*NUMBERS_OF, "pair", "upstream")
 
 
@@ -24,7 +25,8 @@ class ListSpec:
     """One configured list.
 
     `kind` one of KINDS; `bind` names of BINDINGS[kind]; `path` the built set file; `source` the text it
-    was built from, in `format`. A list of trunks, or a short list, has `members` instead of a file.
+    was built from, in `format`. A list of trunks, or a short list, has `members` instead of a file. An `imported` list
+    has neither, but a `path` from its first import on.
     """
 
     name: str
@@ -34,3 +36,4 @@ class ListSpec:
     source: str = ""
     format: str = "plain"
     members: tuple[str, ...] = ()
+    imported: bool = False

@@ -4,6 +4,7 @@ ServiceError
 +-- NotRunning        no sipguard answers at the control socket
 +-- AlreadyRunning    another sipguard has the run directory
 +-- BackupError       a backup that cannot be made, read or restored
++-- ImportRefused     an import that would do harm, or cannot be done now
 +-- BadRequest        a request over HTTP that has not the shape of one
 """
 
@@ -35,6 +36,10 @@ class AlreadyRunning(ServiceError):
 
 class BackupError(ServiceError):
     """What is in the way, and what to do."""
+
+
+class ImportRefused(ServiceError):
+    """Which list, why, and what to do; nothing was changed."""
 
 
 class BadRequest(ServiceError):

@@ -29,6 +29,7 @@ from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verdict import MODES
 from sipguard.service import control, peer_states, proof_words, proving, worker
+from sipguard.service.bases import Bases
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
@@ -103,6 +104,8 @@ class Supervisor:
         self._rulesets = Rulesets(service.state_directory)
         self._edits = ListEdits(service.state_directory)
         await self._look_for_edits()
+        self._bases = Bases(service.state_directory)
+        self._ruleset = self._bases.current(self._ruleset)
         self._keep(lambda: self._rulesets.add(self._ruleset))
         for name, listener in self._ruleset.listeners.items():
             self._sockets[name] = open_socket(listener) if listener.transport == UDP else open_listening(listener)
@@ -394,12 +397,26 @@ class Supervisor:
                 log.error("signing_key_not_taken", signers=taken, why=problem)
 
     async def _watch_edits(self) -> None:
-        """Looks again and again whether somebody has edited a list; the worker gets what is new."""
+        """Looks again and again whether somebody has edited or imported a list; the worker gets what is new."""
         await self._ready.wait()
         while True:
             await asyncio.sleep(EDITS_LOOKED_AT_EVERY_S)
             if self._edits.has_news():
                 await self._look_for_edits()
+            if self._bases.has_news(self._ruleset):
+                async with self._swapping:
+                    self._take_bases()
+
+    def _take_bases(self) -> None:
+        """Takes lists that were imported; calls that are being screened keep the ones they began with."""
+        ruleset = self._bases.current(self._ruleset)
+        for name, why in self._bases.problems.items():
+            log.error("list_missing", list=name, why=why, advice="no condition on it holds; sipguard lists import")
+        if ruleset is not self._ruleset:
+            before = {spec.name: spec.path for spec in self._ruleset.lists}
+            self._ruleset = ruleset
+            self._worker.tell("lists", ruleset.lists)
+            log.info("lists_imported", lists=[spec.name for spec in ruleset.lists if spec.path != before[spec.name]])
 
     async def _look_for_edits(self) -> None:
         """Takes new edits of lists; what cannot be read takes none back."""
@@ -591,6 +608,7 @@ class Supervisor:
 
     async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
         before = self._ruleset
+        ruleset = self._bases.current(ruleset)
         await self._resolve_first(before, ruleset)
         found, unread = accounts(ruleset.trunks)
         unread += self._signers.lost_by(ruleset.signers)
@@ -684,6 +702,7 @@ class Supervisor:
             "refused": self._refusals.as_json(),
             "trust": self._trusts.as_json(),
             "edits": self._edits.as_json(),
+            "missing_lists": self._bases.problems,
             "signers": self._signers.rows(self._trusts.trusted().crl, time.time()),
             "draining": self._draining,
             "up_s": round(time.time() - self._started_at, 1),

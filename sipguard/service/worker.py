@@ -14,7 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -22,6 +22,7 @@ import uvloop
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import (
+    Clock,
     Command,
     Drain,
     Fetch,
@@ -44,6 +45,8 @@ from sipguard.net.hep import Exporter, HepSettings
 from sipguard.net.udp import Port
 from sipguard.numbers.errors import NumbersError
 from sipguard.screening.finding import Need
+from sipguard.screening.lists import Lists
+from sipguard.screening.listspec import ListSpec
 from sipguard.screening.overlay import Edit, Overlay
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.signingkey import SigningKey
@@ -196,6 +199,16 @@ class Worker:
         what = Trust(listed, trusted.crl, trusted.crl_required, trusted.version, trusted.notes)
         self._driver.execute(self._engine.control(what, self._driver.clock()))
 
+    def _take_lists(self, specs: tuple[ListSpec, ...], clock: Clock) -> list[Command]:
+        """Takes lists that were imported; where they cannot be opened, all stay as they are."""
+        try:
+            lists = Lists.open(specs, self._overlay)
+        except (NumbersError, OSError) as error:
+            self._trouble(f"lists: {error}")
+            return []
+        engine = self._engine
+        return engine.control(Reload(replace(engine.ruleset, lists=lists, signers=engine.signers)), clock)
+
     def _trace(self, number: int, tn: str, trunk: str, messages: int, octets: int) -> None:
         self._watch.traces[number] = Trace(number, tn, trunk, messages, octets)
         self._put_tap()
@@ -276,6 +289,8 @@ class Worker:
             commands = self._engine.control(Resolved(query, answer, 0.0, why), clock)
         elif what == "trust":
             self._trust(rest[0])
+        elif what == "lists":
+            commands = self._take_lists(rest[0], clock)
         elif what == "edits":
             self._overlay.take(*rest)
         elif what == "held":

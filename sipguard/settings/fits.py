@@ -13,6 +13,7 @@ from typing import Final
 
 from sipguard.screening.listspec import BINDINGS
 from sipguard.screening.policy.errors import WARNING, Path, dotted, meant
+from sipguard.settings.bases import IMPORTED, is_imported
 from sipguard.settings.build import listeners_of, way_to
 from sipguard.settings.document import Document
 from sipguard.settings.model import Config, ListShape, TimerShape, TrunkShape
@@ -248,9 +249,11 @@ def _overlaps(config: Config, document: Document) -> Iterator[Problem]:
 def _list(name: str, shape: ListShape, config: Config, document: Document) -> Iterator[Problem]:
     """What is wrong with the declaration of one list."""
     path: Path = ("lists", name)
-    if bool(shape.file) is bool(shape.members):
-        what = "has a file and members" if shape.file else "has neither file nor members"
-        yield document.problem(path, what, "write one of them")
+    if shape.file and shape.members:
+        yield document.problem(path, "has a file and members", "write one of them")
+    if is_imported(shape) and shape.kind not in IMPORTED:
+        hint = "write one of them, or members: [] for one that is only edited"
+        yield document.problem(path, f"has neither file nor members, and {shape.kind} are not imported", hint)
     if shape.format == "ftc" and shape.kind != "numbers":
         yield document.problem((*path, "format"), "ftc is for lists of numbers")
     for at, which in enumerate(shape.bind):

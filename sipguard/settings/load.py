@@ -23,6 +23,7 @@ from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import SignRules
 from sipguard.settings import build, secret, signing
+from sipguard.settings.bases import base_in, is_imported
 from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
 from sipguard.settings.fits import misfits
@@ -359,6 +360,8 @@ class _Load:
         """One list with its members or the path of its built file."""
         path: Path = ("lists", spec.name)
         if not shape.file:
+            if is_imported(shape):
+                return self._imported(spec, path)
             return ListSpec(spec.name, spec.kind, spec.bind, members=self._members(spec, shape, (*path, "members")))
         source = build.at(self.base, shape.file)
         if not source.is_file():
@@ -370,6 +373,14 @@ class _Load:
             self.digest.update(f"{spec.name} {digest}".encode())
             return spec
         return ListSpec(spec.name, spec.kind, spec.bind, source=str(source), members=self._trunk_names(source))
+
+    def _imported(self, spec: ListSpec, path: Path) -> ListSpec:
+        """A list with the base that was imported last, without one where that cannot be used."""
+        base, why = base_in(build.at(self.base, self.config.state.directory) / "lists", spec.name)
+        if why:
+            hint = f"sipguard lists import {spec.name} FILE; until then no condition on it holds, not even under not"
+            self._problem(path, why, hint, WARNING)
+        return ListSpec(spec.name, spec.kind, spec.bind, path=base, imported=True)
 
     def _members(self, spec: ListSpec, shape: ListShape, path: Path) -> tuple[str, ...]:
         """Members that stand in the configuration."""

@@ -491,7 +491,7 @@ class ListShape(Shape):
     """A named list."""
 
     file: str = ""
-    """Text file with one entry a line."""
+    """Text file with one entry a line. A list with neither file nor members is made by `sipguard lists import`."""
     members: list[NumberText] = []
     """The entries themselves, instead of a file."""
     kind: Literal["numbers", "pairs", "trunks"] = "numbers"

@@ -3,6 +3,7 @@
 StoreError
 ├── StoreUnavailable    the database is away, locked, full or damaged: come again later
 ├── PositionMoved       a batch does not follow on what is stored: read again from there
+├── ListFileError       a file that is to be imported cannot be read to its end, or is no list
 ├── StoreTooNew         the database was written by a newer sipguard
 ├── BadChange           a change of lists that cannot be undone, or that there is not
 └── JournalError
@@ -32,6 +33,15 @@ class StoreTooNew(StoreError):
 
 class BadChange(StoreError):
     """There is no such change of lists, or it cannot be taken back; nothing was changed."""
+
+
+class ListFileError(StoreError):
+    """`where` names the file, `what` says what is wrong with it."""
+
+    def __init__(self, where: str, what: str) -> None:
+        super().__init__(f"{where}: {what}")
+        self.where = where
+        self.what = what
 
 
 class JournalError(StoreError):

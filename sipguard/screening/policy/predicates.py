@@ -16,6 +16,7 @@ from operator import ge, gt, le, lt
 from typing import Final
 
 from sipguard.screening.finding import FactValue
+from sipguard.screening.listspec import UNKNOWN
 from sipguard.screening.policy.model import AllOf, Compare, Condition, Not, OneOf, Scalar
 
 FALSE: Final = 0
@@ -118,13 +119,22 @@ def _one_of(condition: OneOf) -> Test:
 
 
 class _OnLists(_OfFact):
-    """`lists.pair: [consent, ebr]`."""
+    """`lists.pair: [consent, ebr]`. A list that is missing makes it FAILED, unless another one holds."""
 
-    __slots__ = ("_names",)
+    __slots__ = ("_names", "_unknown")
 
     def __init__(self, fact: str, names: frozenset[str]) -> None:
         super().__init__(fact)
         self._names = names
+        self._unknown = frozenset([UNKNOWN + name for name in names])
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
+        value = facts.get(self._fact, _NOT_THERE)
+        if value is _NOT_THERE:
+            return asked.get(self._check, self._otherwise)
+        if self.holds(value):
+            return TRUE
+        return FAILED if value and isinstance(value, tuple) and not self._unknown.isdisjoint(value) else FALSE
 
     def holds(self, value: FactValue) -> bool:
         return isinstance(value, tuple) and value != () and not self._names.isdisjoint(value)

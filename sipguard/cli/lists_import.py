@@ -1,0 +1,155 @@
+"""The command lists import: makes the base of a list from files.
+
+Enters: files. Leaves: a base that is in force, a manifest and a report beside it. Must not: read a line itself.
+"""
+
+from __future__ import annotations
+
+import getpass
+import os
+import signal
+from collections.abc import Callable
+from dataclasses import asdict
+from datetime import UTC, datetime
+from pathlib import Path
+from typing import Any, Final
+
+import click
+from rich.console import Console
+from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
+
+from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, stop
+from sipguard.numbers.errors import NumbersError
+from sipguard.service.errors import ImportRefused
+from sipguard.service.importing import FORMS, Asked, Import, Interrupted, form_of
+from sipguard.settings.sources import READ
+from sipguard.store.errors import ListFileError
+from sipguard.store.manifest import Manifest
+
+INTERRUPTED: Final = 130
+SHOWN: Final = 20  # refused lines that are printed
+NICENESS: Final = 15
+
+
+@click.command(name="import")
+@click.argument("name")
+@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.option(
+    "--format", "form", type=click.Choice(("auto", *FORMS)), default="auto", show_default=True,
+    help="What the files are; auto looks at the first line of the first.",
+)  # fmt: skip
+@click.option("--column", default="", metavar="NAME", help="The column with the numbers: its name, or its position.")
+@click.option("--replace", "way", flag_value="replace", default=True, help="The files are the whole list (default).")
+@click.option(
+    "--update", "way", flag_value="update",
+    help="The files add to the list; a change file also takes off; a full file of the registry replaces area codes.",
+)  # fmt: skip
+@click.option("--accept-loss", is_flag=True, help="Even where more than half of the list would be gone.")
+@click.option("--version", "version", default="", help="What the version is called; date and digest if left out.")
+@click.option("--dated", type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")), help="When the data is of, in UTC.")
+@config_option
+@json_option
+def import_command(
+    name: str,
+    files: tuple[Path, ...],
+    form: str,
+    column: str,
+    way: str,
+    accept_loss: bool,
+    version: str,
+    dated: datetime | None,
+    config: Path,
+    as_json: bool,
+) -> None:
+    """Make the list NAME, which has no file and no members in the configuration, from FILES.
+
+    Files may be .gz or .zip. What is made is in force in a running sipguard within two seconds. Ctrl-C ends it, and the
+    same command goes on where it was. A file that is broken, cut off or no list of numbers changes nothing.
+
+    \b
+    Exit status:
+      0    it is in force; lines that were refused are told of
+      1    nothing was changed; the reason is on standard error
+      2    the command line or the configuration is wrong
+      130  Ctrl-C; the same command goes on from there
+    """
+    directory = _directory_of(config, name)
+    os.nice(NICENESS)
+    try:
+        if form == "auto":
+            form = form_of(files[0])
+        update = way == "update" or form == "ftc-change"
+        dated_at = dated.replace(tzinfo=UTC).timestamp() if dated is not None else None
+        asked = Asked(directory, name, files, form, column, update, accept_loss, version, dated_at, _whoever())
+        run = Import(asked)
+        made = _under_a_bar(run)
+    except Interrupted:
+        stop(f"{name}: interrupted; nothing was changed, the same command goes on from there", INTERRUPTED)
+    except (ImportRefused, ListFileError, NumbersError) as error:
+        stop(str(error), FAILED)
+    except OSError as error:
+        stop(f"{error.filename or directory}: {error.strerror}; nothing was changed", FAILED)
+    if as_json:
+        print_json(
+            {**asdict(made), "refusals": [asdict(each) for each in run.tally.told], "went_on_at": run.went_on_at}
+        )
+        return
+    _print(made, run, directory)
+
+
+def _directory_of(config: Path, name: str) -> Path:
+    """Where bases lie. Ends where the list is none that is imported."""
+    found = loaded(config, READ)
+    assert found.ruleset is not None and found.service is not None
+    spec = next((spec for spec in found.ruleset.lists if spec.name == name), None)
+    if spec is None:
+        known = ", ".join(sorted(each.name for each in found.ruleset.lists))
+        stop(f"{config}: there is no list {name}, only {known}; declare it under lists:", WRONG)
+    if not spec.imported:
+        stop(f"{config}: {name} has a file or members; a list that is imported has neither", WRONG)
+    return found.service.state_directory / "lists"
+
+
+def _whoever() -> str:
+    """Who runs this: also behind sudo."""
+    try:
+        return os.environ.get("SUDO_USER") or getpass.getuser()
+    except (OSError, KeyError):
+        return str(os.getuid())
+
+
+def _under_a_bar(run: Import) -> Manifest:
+    """Runs it under a progress bar; Ctrl-C and SIGTERM end it at the next place that it can go on from."""
+    asked: list[int] = []
+    for number in (signal.SIGINT, signal.SIGTERM):
+        signal.signal(number, lambda number, _: asked.append(number))
+    columns = (TextColumn("{task.description}"), BarColumn(), DownloadColumn(), TimeRemainingColumn())
+    console = Console(stderr=True)
+    with Progress(*columns, console=console, disable=not console.is_terminal) as progress:
+        task = progress.add_task(run.asked.name, total=run.octets)
+        moved: Callable[[int], None] = lambda octets: progress.advance(task, octets)  # noqa: E731
+        return run.run(moved, lambda: bool(asked))
+
+
+def _print(made: Manifest, run: Import, directory: Path) -> None:
+    counts: dict[str, Any] = made.counts
+    if run.went_on_at:
+        click.echo(f"went on at line {run.went_on_at:,} of an interrupted import")
+    elif run.was_other:
+        click.echo("began anew: an interrupted import was of other files")
+    click.echo(
+        f"{made.list}: {counts['members']:,} numbers, {counts['prefixes']:,} prefixes; "
+        f"{counts['added']:,} new, {counts['removed']:,} gone; version {made.version}"
+    )
+    click.echo(
+        f"lines: {counts['accepted']:,} taken, {counts['deleted']:,} deletions, {counts['empty']:,} empty, "
+        f"{counts['passed_over']:,} passed over, {counts['refused']:,} refused"
+    )
+    for reason, count in sorted(made.refused.items()):
+        click.echo(f"  {count:10,} {reason}")
+    for each in run.tally.told[:SHOWN]:
+        click.echo(f"{each.file}:{each.line}:{each.column}: {each.what}")
+    if len(run.tally.told) > SHOWN:
+        click.echo(f"... the first {len(run.tally.told):,} are in {directory / f'{made.list}.refused.json'}")
+    if counts["odd"]:
+        click.echo(f"{counts['odd']:,} entries are nobody's number and were taken, as lists of such may hold them")

@@ -1,0 +1,50 @@
+"""Which bases of imported lists are in force, and when another one has come.
+
+Enters: the directory of bases, a Ruleset. Leaves: the lists as they are to be opened now. Must not: open a base while
+nothing has changed.
+"""
+
+from __future__ import annotations
+
+from dataclasses import replace
+from pathlib import Path
+
+from sipguard.screening.listspec import ListSpec
+from sipguard.screening.ruleset import PlainRuleset
+from sipguard.settings.bases import base_in
+from sipguard.store.manifest import manifest_path
+
+Stamp = tuple[int, int]  # inode, time of the last write in ns; 0, 0 where there is none
+
+
+class Bases:
+    """The bases in one directory. `problems`: name of a list -> why it is missing."""
+
+    def __init__(self, state_directory: Path) -> None:
+        self._directory = state_directory / "lists"
+        self._seen: dict[str, Stamp] = {}
+        self.problems: dict[str, str] = {}
+
+    def has_news(self, ruleset: PlainRuleset) -> bool:
+        """Whether a manifest of its lists has been written since `current`; a call to the system for each."""
+        return any(spec.imported and self._stamp(spec.name) != self._seen.get(spec.name) for spec in ruleset.lists)
+
+    def current(self, ruleset: PlainRuleset) -> PlainRuleset:
+        """The Ruleset with the bases that are in force now; the same one where it has them."""
+        self.problems = {}
+        lists = tuple(self._current(spec) if spec.imported else spec for spec in ruleset.lists)
+        return ruleset if lists == ruleset.lists else replace(ruleset, lists=lists)
+
+    def _current(self, spec: ListSpec) -> ListSpec:
+        self._seen[spec.name] = self._stamp(spec.name)
+        path, why = base_in(self._directory, spec.name)
+        if why:
+            self.problems[spec.name] = why
+        return replace(spec, path=path)
+
+    def _stamp(self, name: str) -> Stamp:
+        try:
+            found = manifest_path(self._directory, name).stat()
+        except OSError:
+            return 0, 0
+        return found.st_ino, found.st_mtime_ns

@@ -1,0 +1,336 @@
+"""The import of a list: from files as they are given to a base that is in force.
+
+Enters: files, and what the operator says of them. Leaves: a base with its manifest, or nothing changed. Must not: hold
+a list in memory, or begin from the start what was interrupted.
+"""
+
+from __future__ import annotations
+
+import csv
+import fcntl
+import json
+import os
+import shutil
+import time
+from collections.abc import Callable, Iterator
+from dataclasses import asdict, dataclass
+from hashlib import sha256
+from pathlib import Path
+from typing import Any, Final
+
+from sipguard.numbers.bulk import Bulk
+from sipguard.numbers.columns import COLUMNS, REGISTRIES, Columns, NoSuchColumn
+from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.setfile import NUMBERS, write
+from sipguard.numbers.tally import Tally
+from sipguard.service.errors import ImportRefused
+from sipguard.store import manifest
+from sipguard.store.errors import ListFileError
+from sipguard.store.listfile import ListFile, without_bom
+from sipguard.store.manifest import Given, Manifest
+from sipguard.store.staging import Staging
+
+FORMS: Final = ("plain", "ftc", *COLUMNS)
+CHECKPOINT_S: Final = 5.0
+ROWS: Final = 4096  # rows between two looks at the clock
+_BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
+Moved = Callable[[int], None]
+
+
+@dataclass(frozen=True)
+class Asked:
+    """What shall be imported. `dated_at` None: the files say it; `form` one of FORMS; `version` "" for a made one."""
+
+    directory: Path  # state.directory/lists
+    name: str
+    files: tuple[Path, ...]
+    form: str
+    column: str = ""
+    update: bool = False
+    accept_loss: bool = False
+    version: str = ""
+    dated_at: float | None = None
+    by: str = ""
+
+
+class Interrupted(Exception):
+    """Ended on request; the next run goes on where this one was."""
+
+
+class Import:
+    """One run. `went_on_at` is the line that an earlier run had come to, 0 for none; `was_other` whether there was an
+    earlier run of something else, which was thrown away.
+    """
+
+    def __init__(self, asked: Asked) -> None:
+        """Raises ListFileError, ImportRefused."""
+        self.asked = asked
+        self.files = [ListFile(path) for path in asked.files]
+        self.octets = 2 * sum(file.size for file in self.files)  # each is read twice
+        self.tally = Tally()
+        self.went_on_at = 0
+        self.was_other = False
+        self._directory = asked.directory / f".{asked.name}.import"
+        self._at = 0  # file that is read
+        self._offset = 0  # in its text
+        self._kept_at = 0.0
+        before = manifest.base_of(asked.directory, asked.name)
+        if not before and manifest.manifest_path(asked.directory, asked.name).exists():
+            what = "its base is gone or damaged: import the whole list, with --replace"
+            if asked.update:
+                raise ImportRefused(f"{asked.name}: {what}")
+        self._before_path = before
+
+    def run(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
+        """Does it. `moved` is told how many octets were read, of `octets`; `enough` whether to stop.
+
+        Raises ImportRefused, ListFileError, Interrupted, NumberSetError, OSError; nothing has changed then.
+        """
+        self.asked.directory.mkdir(parents=True, exist_ok=True)
+        lock = self._lock()
+        try:
+            for file in self.files:
+                file.identify(moved)
+                if enough():
+                    raise Interrupted
+            return self._staged(moved, enough)
+        finally:
+            os.close(lock)
+
+    def _staged(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
+        """Reads the files into the staging, and makes the base of it."""
+        before = NumberSet.open(Path(self._before_path)) if self._before_path else None
+        kept = self._earlier()
+        stage = Staging(self._directory)
+        try:
+            self._read(stage, before, kept, moved, enough)
+            found = self._finish(stage, before)
+        except BaseException:
+            stage.close()
+            raise
+        stage.clear()
+        return found
+
+    def _read(
+        self, stage: Staging, before: NumberSet | None, kept: dict[str, Any], moved: Moved, enough: Callable[[], bool]
+    ) -> None:
+        """Reads what was not read yet."""
+        asked = self.asked
+        if kept:
+            self.tally = Tally.of(kept["tally"])
+            self._at, self._offset, self.went_on_at = kept["at"], kept["offset"], kept["tally"]["lines"]
+        elif before is not None and asked.update and asked.form != "ftc":
+            stage.begin_from(before)
+        form = asked.form if asked.form in ("plain", "ftc") else "plain"
+        self._bulk = bulk = Bulk(form, stage.bits, stage.add, asked.form in REGISTRIES, self.tally)
+        columns = Columns(asked.form, asked.column, bulk, stage.delete) if asked.form in COLUMNS else None
+        if before is not None and asked.update:
+            bulk.prefixes.update(before.prefixes)
+        if kept:
+            bulk.prefixes.update(kept["prefixes"])
+            if columns is not None:
+                columns.resume(kept["place"])
+        for file in self.files[self._at :]:
+            self.tally.file = str(file.path)
+            moved_to = 0
+            for _ in self._lines(file) if columns is None else self._rows(file, columns):
+                moved(file.position - moved_to)
+                moved_to = file.position
+                if enough() or time.monotonic() - self._kept_at > CHECKPOINT_S:
+                    self._keep(stage, columns)
+                    if enough():
+                        raise Interrupted
+            if file.has_changed():
+                raise ListFileError(str(file.path), "was changed while it was read; import it again")
+            self._at, self._offset, self.tally.lines = self._at + 1, 0, 0
+            if columns is not None:
+                columns.begin()
+        self._keep(stage, columns)
+
+    def _lines(self, file: ListFile) -> Iterator[None]:
+        """Reads a file whose lines are numbers, a chunk at a time."""
+        for chunk in file.chunks(self._offset):
+            before = self.tally.refusals
+            self._bulk.feed(without_bom(chunk) if not self._offset else chunk)
+            self._offset += len(chunk)
+            if not file.ended and self.tally.refusals > before:
+                what = f"ends in the middle of line {self.tally.lines}: it is cut off"
+                raise ListFileError(str(file.path), what)
+            yield
+
+    def _rows(self, file: ListFile, columns: Columns) -> Iterator[None]:
+        """The same of a file with rows, some at a time."""
+        tally = self.tally
+        raw: list[str] = []
+
+        def lines() -> Iterator[str]:
+            for chunk in file.chunks(self._offset):
+                plain = without_bom(chunk) if not self._offset else chunk
+                self._offset += len(chunk) - len(plain)
+                for octets in plain.splitlines(keepends=True):
+                    self._offset += len(octets)
+                    tally.lines += 1
+                    text = octets.decode("utf-8", "replace")
+                    raw.append(text)
+                    yield text
+
+        first = tally.lines + 1
+        refused = tally.refusals
+        try:
+            for count, fields in enumerate(csv.reader(lines(), skipinitialspace=True), 1):
+                columns.feed(fields, first, "".join(raw))
+                raw.clear()
+                first = tally.lines + 1
+                if count % ROWS == 0:
+                    yield
+                    refused = tally.refusals
+        except csv.Error as error:
+            raise ListFileError(f"{file.path}:{tally.lines}", f"is no CSV: {error}") from error
+        except NoSuchColumn as error:
+            raise ListFileError(f"{file.path}:{tally.lines}", str(error)) from error
+        if not file.ended and tally.refusals > refused and tally.told and tally.told[-1].line == tally.lines:
+            raise ListFileError(str(file.path), f"ends in the middle of line {tally.lines}: it is cut off")
+        yield
+
+    # ------------------------------------------------------------------------------------ what was begun before
+
+    def _identity(self) -> str:
+        """What an interrupted import must have in common with this one to be gone on with."""
+        asked = self.asked
+        return json.dumps(
+            [[file.digest for file in self.files], asked.form, asked.column, asked.update, self._before_path]
+        )
+
+    def _earlier(self) -> dict[str, Any]:
+        """What an earlier run of the same has kept; {} where there is none, and nothing is left of another one."""
+        path = self._directory / "checkpoint.json"
+        if not self._directory.exists():
+            return {}
+        try:
+            kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
+            if (kept["identity"], kept["boot"]) == (self._identity(), _boot()):
+                Tally.of(kept["tally"])
+                return kept
+            self.was_other = True
+        except FileNotFoundError:
+            pass
+        except (OSError, ValueError, KeyError, TypeError):
+            self.was_other = True
+        shutil.rmtree(self._directory)
+        return {}
+
+    def _keep(self, stage: Staging, columns: Columns | None) -> None:
+        """Notes how far it is. What is mapped outlives this process; a start of the machine it may not."""
+        stage.flush()
+        noted = {
+            "identity": self._identity(), "boot": _boot(), "at": self._at, "offset": self._offset,
+            "tally": self.tally.plain(), "prefixes": sorted(self._bulk.prefixes),
+            "place": columns.place if columns is not None else -1,
+        }  # fmt: skip
+        new = self._directory / "checkpoint.new"
+        new.write_text(json.dumps(noted), encoding="utf-8")
+        new.replace(self._directory / "checkpoint.json")
+        self._kept_at = time.monotonic()
+
+    def _lock(self) -> int:
+        """Keeps another import of the same list away. Raises ImportRefused."""
+        path = self.asked.directory / f".{self.asked.name}.import.lock"
+        descriptor = os.open(path, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        try:
+            fcntl.flock(descriptor, fcntl.LOCK_EX | fcntl.LOCK_NB)
+        except BlockingIOError as error:
+            os.close(descriptor)
+            raise ImportRefused(f"{self.asked.name}: another import of this list is running") from error
+        return descriptor
+
+    # ------------------------------------------------------------------------------------ what comes of it
+
+    def _finish(self, stage: Staging, before: NumberSet | None) -> Manifest:
+        """Makes the base, and puts it in force if it may be."""
+        asked, tally = self.asked, self.tally
+        if tally.refusals > tally.accepted + tally.deleted:
+            raise ImportRefused(self._wrong_file())
+        new = self._directory / "base"
+        by_area = asked.update and asked.form == "ftc"  # a full file of some area codes
+        members = write(new, NUMBERS, stage.blocks(before, self._bulk.prefixes, by_area, asked.update))
+        change = stage.change
+        if not asked.accept_loss:
+            self._must_not_lose(members, change.before, change.removed)
+        base = f"{asked.name}.{sha256(self._identity().encode()).hexdigest()[:16]}.base"
+        new.replace(asked.directory / base)
+        os.utime(asked.directory / base)
+        dated_at = asked.dated_at if asked.dated_at is not None else min(file.changed_at for file in self.files)
+        found = Manifest(
+            list=asked.name,
+            kind="numbers",
+            base=base,
+            version=asked.version or f"{time.strftime('%Y-%m-%d', time.gmtime(dated_at))}.{self.files[0].digest[:8]}",
+            form=asked.form,
+            way="update" if asked.update else "replace",
+            files=tuple(Given(str(file.path), file.digest, file.size, file.changed_at) for file in self.files),
+            dated_at=dated_at,
+            imported_at=round(time.time(), 3),
+            by=asked.by,
+            counts={
+                "accepted": tally.accepted, "deleted": tally.deleted, "empty": tally.empty,
+                "passed_over": tally.passed_over, "refused": tally.refusals, "odd": tally.odd.total(),
+                "members": members, "prefixes": len(self._bulk.prefixes),
+                "before": change.before, "added": change.added, "removed": change.removed,
+            },
+            refused=dict(tally.refused),
+        )  # fmt: skip
+        manifest.put(asked.directory, found, (asdict(each) for each in tally.told))
+        return found
+
+    def _wrong_file(self) -> str:
+        """Why a file is taken for another one than was meant."""
+        tally = self.tally
+        first = tally.told[0]
+        reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.refused.most_common(3))
+        return (
+            f"{self.asked.name}: {tally.refusals:,} lines refused and {tally.accepted:,} taken ({reasons}); the first "
+            f"is {first.file}:{first.line}:{first.column}: {first.what}. Is it a list of numbers, and --format "
+            f"{self.asked.form} its format? Nothing was changed"
+        )
+
+    def _must_not_lose(self, members: int, before: int, removed: int) -> None:
+        """Raises ImportRefused where a mistake is more likely than such a change."""
+        if not members and not self._bulk.prefixes:
+            raise ImportRefused(f"{self.asked.name}: there is not one number; --accept-loss makes an empty list")
+        if removed * 2 > before:
+            what = f"{removed:,} of its {before:,} numbers would be gone; nothing was changed"
+            raise ImportRefused(f"{self.asked.name}: {what}. --accept-loss does it all the same, at once")
+
+
+def _boot() -> str:
+    """Told apart from that after another start of this machine."""
+    try:
+        return _BOOT.read_text().strip()
+    except OSError:
+        return ""
+
+
+def form_of(path: Path) -> str:
+    """The format that a file has by its first lines, one of FORMS. Raises ListFileError."""
+    for chunk in ListFile(path).chunks():
+        text = without_bom(chunk[:4096]).decode("utf-8", "replace")
+        for line in text.splitlines():
+            fields = [field.strip(' "') for field in line.split(",")]
+            if not line.strip() or line.startswith("#"):
+                continue
+            return _form_of(fields)
+    return "plain"
+
+
+def _form_of(fields: list[str]) -> str:
+    """The same by the fields of one line."""
+    names = {"".join(c for c in field.lower() if c.isalnum()) for field in fields}
+    if names & {"companyphonenumber", "companyphone"}:
+        return "complaints"
+    if {field.upper() for field in fields} & {"A", "D", "ADD", "DELETE"} and len(fields) > 1:
+        return "ftc-change"
+    if len(fields) == 2 and [len(field) for field in fields] == [3, 7] and "".join(fields).isdecimal():
+        return "ftc"
+    if len(fields) > 1:
+        return "csv"
+    return "csv" if fields[0].isalpha() and names & {"number", "phone", "tn", "telephone"} else "plain"
