@@ -17,11 +17,9 @@ from typing import Final
 import click
 from click.core import ParameterSource
 
-from sipguard.cli import pasted
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
 from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.cli.instants import instant
-from sipguard.net.disk import Disk
 from sipguard.net.download import SourceSettings
 from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of
@@ -29,6 +27,8 @@ from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate
 from sipguard.screening.verification.offline import document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.service import pasted
+from sipguard.service.trials import kept
 from sipguard.service.trust import examine
 from sipguard.service.trusted import trusted_on_disk
 from sipguard.service.trusting import CRL, Trusted, under
@@ -36,7 +36,7 @@ from sipguard.settings.load import load
 from sipguard.settings.service import Service
 from sipguard.settings.sources import READ, read_anchors
 from sipguard.stir.certificate import CertificateStore
-from sipguard.stir.decoded import completed, decoded, is_bare
+from sipguard.stir.decoded import decoded
 from sipguard.stir.errors import BadIdentityInfo, StirError, TrustError
 from sipguard.stir.identity import split
 from sipguard.stir.revocation import CRL_LIMIT, Crl, together
@@ -123,8 +123,8 @@ def verify(
       1  none passes
       2  the command line, a file or the configuration is wrong
     """
-    given = pasted.read(_text(file))
-    values = tuple(_with_parameters(each) for each in given.identity)
+    given = pasted.read(text_of(file))
+    values = tuple(pasted.with_parameters(each) for each in given.identity)
     count = len(split(values))
     if not count:
         stop(NO_VALUE.format(file), WRONG)
@@ -152,19 +152,13 @@ def verify(
         store = under(CertificateStore(), tuple(pem), trusted)
     except StirError as error:
         stop(f"--anchors: {error}", WRONG)
-    chains = [_octets(each) for each in certificates]
+    chains = [octets_of(each) for each in certificates]
     results = _evaluated(question, trunk, settings, store, chains, service, fetch)
     if as_json:
         print_json(document(results, question.at, store))
     else:
         click.echo(verified_text(results, question, settings, store))
     sys.exit(0 if verdict(results) == PASSED else FAILED)
-
-
-def _with_parameters(value: str) -> str:
-    """A value as it came, bare tokens in it with the parameters that they lack; commas stay, they are a deviation."""
-    pieces = split((value,))
-    return ", ".join(completed(each) for each in pieces) if any(is_bare(each) for each in pieces) else value
 
 
 def _of_all(settings: Settings, strict: bool, count: int) -> Settings:
@@ -185,26 +179,16 @@ def _evaluated(
     attempt = attempt_of(question, trunk)
     results = evaluate(attempt, settings, store)
     # also of those that fail before: a whole answer wants their chain and signature too
+    directory = service.fetch.directory if service is not None else ""
     wanted = {one.passport.x5u: one.passport for one in results if one.passport is not None and one.host}
     for url, passport in wanted.items():
-        octets = fitting(passport, chains) or _kept(service, url)
+        octets = fitting(passport, chains) or kept(directory, url, time.time())
         if octets:
             store.put(url, octets, 0.0, question.at)
     if fetch:
         missing = [url for url in wanted if store.get(url, question.at) is None]
         asyncio.run(_fetch(service, missing, store, question.at))
     return evaluate(attempt, settings, store)
-
-
-def _kept(service: Service | None, url: str) -> bytes:
-    """The copy of a certificate that the running sipguard keeps, b"" for none."""
-    if service is None or not Path(service.fetch.directory).is_dir():
-        return b""
-    try:
-        copy = Disk(Path(service.fetch.directory)).read(url, time.time())
-    except OSError:
-        return b""
-    return copy.octets if copy is not None else b""
 
 
 async def _fetch(service: Service | None, urls: Iterable[str], store: CertificateStore, at: float) -> None:
@@ -238,7 +222,7 @@ def decode(files: tuple[str, ...], as_json: bool) -> None:
     """
     found: list[dict[str, object]] = []
     for file in files:
-        values = split(pasted.read(_text(file)).identity)
+        values = split(pasted.read(text_of(file)).identity)
         if not values:
             stop(NO_VALUE.format(file), WRONG)
         found += [{"file": file, "number": n, **decoded(each)} for n, each in enumerate(values, 1)]
@@ -268,14 +252,15 @@ def _trunk(config: Path, name: str) -> Trunk:
     return ruleset.trunks[name]
 
 
-def _text(file: str) -> str:
-    return _octets(file).decode("utf-8", "replace")
+def text_of(file: str) -> str:
+    """What a file holds, as text."""
+    return octets_of(file).decode("utf-8", "replace")
 
 
 def _anchors(given: str) -> list[bytes]:
     """PEM of authorities: of a file, of the .pem files of a directory, or from standard input."""
     if given == STDIN:
-        return [_octets(given)]
+        return [octets_of(given)]
     found, _, flaws = read_anchors(Path(given))
     for what, _ in flaws:
         stop(f"--anchors: {what}", WRONG)
@@ -296,7 +281,7 @@ def _crl(files: tuple[str, ...], signers: tuple[str, ...], service: Service | No
     found = []
     for file in files:
         try:
-            material = examine(settings, _octets(file, CRL_LIMIT + 1), time.time())
+            material = examine(settings, octets_of(file, CRL_LIMIT + 1), time.time())
         except TrustError as error:
             stop(f"--crl: {file}: {error}", WRONG)
         assert isinstance(material, Crl)
@@ -304,7 +289,7 @@ def _crl(files: tuple[str, ...], signers: tuple[str, ...], service: Service | No
     return together(found)
 
 
-def _octets(file: str, limit: int = FILE_LIMIT) -> bytes:
+def octets_of(file: str, limit: int = FILE_LIMIT) -> bytes:
     """What a file holds; ends where it cannot be read."""
     if file == STDIN:
         return sys.stdin.buffer.read(limit)

@@ -31,6 +31,7 @@ PLACES: Final = {
     "restore": "sipguard.cli.backup:restore_command",
     "rollback": "sipguard.cli.operate:rollback",
     "run": "sipguard.cli.operate:run",
+    "screen": "sipguard.cli.screen:screen",
     "schema": "sipguard.cli.configuration:schema",
     "status": "sipguard.cli.operate:status",
     "top": "sipguard.cli.top:top",

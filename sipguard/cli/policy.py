@@ -12,6 +12,7 @@ import click
 from sipguard.cli.lazy import LazyGroup
 
 PLACES: Final = {
+    "test": "sipguard.cli.policy_test:test_command",
     "lint": "sipguard.cli.policy_lint:lint_command",
     "prove": "sipguard.cli.policy_prove:prove_command",
 }

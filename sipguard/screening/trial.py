@@ -6,14 +6,14 @@ to it. Must not: decide by itself (the pipeline does), count the call, or wait f
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.facts import base_facts
 from sipguard.screening.finding import CLEAR, Context, FactValue, Finding, Waiting
-from sipguard.screening.pipeline import VERIFICATION, Screening, give_up, screen
+from sipguard.screening.pipeline import VERIFICATION, Screening, give_up, screen, skip
 from sipguard.screening.policy.compile import CompiledPolicy
 from sipguard.screening.policy.decide import RuleOutcome, trace
 from sipguard.screening.policy.predicates import FALSE, check_of
@@ -45,16 +45,20 @@ def tried(
     ruleset: Ruleset,
     context: Context,
     said: Mapping[str, FactValue] = NOTHING_SAID,
+    failed: Iterable[str] = (),
 ) -> Tried:
     """The verdict on a call that `trunk` brings, under `policy`: that of `ruleset`, or one that is weighed.
 
     `said` stands for what the call and its checks would have found; a check of which one fact is said does not run, and
-    its other facts are absent, as is one said to be None. What is not in local memory (a certificate that `context`
-    does not hold) does not come: its check answers as at the end of its budget.
+    its other facts are absent, as is one said to be None. The checks `failed` fail where they are needed. What is not
+    in local memory (a certificate that `context` does not hold) does not come: its check answers as at the end of its
+    budget.
     """
     attempt = attempt_of(question, trunk)
     screening = Screening()
     _say(screening, said, attempt)
+    for check in failed:
+        skip(screening, check, SAID)
     outcome = screen(screening, attempt, policy, ruleset, context)
     while isinstance(outcome, Waiting):
         give_up(screening, attempt, ruleset, context, VERIFICATION, NOT_AT_HAND)

@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 from click.testing import CliRunner, Result
 
-from sipguard.cli import pasted
 from sipguard.cli.main import main
+from sipguard.service import pasted
 from sipguard.stir.reasons import REASONS
 from tests import pki
 from tests.e2e.product import configuration

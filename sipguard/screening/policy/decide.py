@@ -206,8 +206,8 @@ def trace(facts: Facts, asked: Asked, compiled: CompiledPolicy, caller_tn: str, 
     for rule in compiled.rules:
         outcome = NOT_REACHED if over else _outcome(rule, facts, asked, caller_tn, unix_day)
         over = over or outcome == NOT_KNOWN_YET or (outcome == MATCHED and not rule.continues)
-        seen = {name: _seen(name, facts, asked) for name in rule.facts}
-        outcomes.append(RuleOutcome(rule.name, outcome, seen))
+        saw = {name: seen(name, facts, asked) for name in rule.facts}
+        outcomes.append(RuleOutcome(rule.name, outcome, saw))
     return outcomes
 
 
@@ -227,7 +227,7 @@ def _outcome(rule: CompiledRule, facts: Facts, asked: Asked, caller_tn: str, uni
     return REPORTED if rule.report else MATCHED
 
 
-def _seen(name: str, facts: Facts, asked: Asked) -> object:
+def seen(name: str, facts: Facts, asked: Asked) -> object:
     """A fact as the rules saw it."""
     if name in facts:
         return facts[name]

@@ -9,9 +9,13 @@ from __future__ import annotations
 from dataclasses import dataclass, field
 from typing import Final
 
+from sipguard.stir.decoded import completed, is_bare
+from sipguard.stir.identity import split
+
 _NAMES: Final = {
     "identity": "identity", "y": "identity", "from": "from", "f": "from", "to": "to", "t": "to",
     "p-asserted-identity": "pai", "date": "date", "priority": "priority", "resource-priority": "resource_priority",
+    "diversion": "diversion",
 }  # fmt: skip
 
 
@@ -22,6 +26,7 @@ class Pasted:
     identity: list[str] = field(default_factory=list)
     asserted: list[str] = field(default_factory=list)
     resource_priority: list[str] = field(default_factory=list)
+    diverting: list[str] = field(default_factory=list)
     caller: str = ""
     called: str = ""
     request_uri: str = ""
@@ -56,8 +61,16 @@ def _add(found: Pasted, which: str | None, value: str) -> None:
         found.date = value
     elif which == "priority":
         found.priority = found.priority or value
+    elif which == "diversion":
+        found.diverting.append(value)
     elif which == "resource_priority":
         found.resource_priority.append(value)
+
+
+def with_parameters(value: str) -> str:
+    """A value as it came, bare tokens in it with the parameters that they lack; commas stay, they are a deviation."""
+    pieces = split((value,))
+    return ", ".join(completed(each) for each in pieces) if any(is_bare(each) for each in pieces) else value
 
 
 def _unfolded(text: str) -> list[str]:
