@@ -13,6 +13,7 @@ from sipguard.cli.lazy import LazyGroup
 
 PLACES: Final = {
     "test": "sipguard.cli.policy_test:test_command",
+    "diff": "sipguard.cli.policy_diff:diff_command",
     "lint": "sipguard.cli.policy_lint:lint_command",
     "prove": "sipguard.cli.policy_prove:prove_command",
 }
