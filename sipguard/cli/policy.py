@@ -12,13 +12,13 @@ import click
 from sipguard.cli.lazy import LazyGroup
 
 PLACES: Final = {
-    "test": "sipguard.cli.policy_test:test_command",
     "diff": "sipguard.cli.policy_diff:diff_command",
     "lint": "sipguard.cli.policy_lint:lint_command",
     "prove": "sipguard.cli.policy_prove:prove_command",
+    "test": "sipguard.cli.policy_test:test_command",
 }
 
 
 @click.group(name="policy", cls=LazyGroup, places=PLACES)
 def policy() -> None:
-    """Policies: what is odd about one, before it is live."""
+    """Policies: what one does with calls, what is odd about it, what an edit changes, before it is live."""

@@ -9,16 +9,20 @@ import click
 import pytest
 from click.testing import CliRunner
 
-from sipguard.cli import certs
+from sipguard.cli import certs, policy
 from sipguard.cli import main as top
 from sipguard.cli.lazy import LazyGroup
 from sipguard.cli.main import main
 
 DEAR = ("aiohttp", "asyncio", "pydantic", "rich", "ruamel", "sipguard.service", "sipguard.settings")
-GROUPS: tuple[tuple[click.Group, dict[str, str]], ...] = ((main, top.PLACES), (certs.certs, certs.PLACES))
+GROUPS: tuple[tuple[click.Group, dict[str, str]], ...] = (
+    (main, top.PLACES),
+    (certs.certs, certs.PLACES),
+    (policy.policy, policy.PLACES),
+)
 
 
-@pytest.mark.parametrize(("group", "places"), GROUPS, ids=["main", "certs"])
+@pytest.mark.parametrize(("group", "places"), GROUPS, ids=["main", "certs", "policy"])
 def test_every_place_holds_the_command_of_its_name(group: click.Group, places: dict[str, str]) -> None:
     context = click.Context(group)
     assert isinstance(group, LazyGroup)
@@ -30,7 +34,7 @@ def test_every_place_holds_the_command_of_its_name(group: click.Group, places: d
     assert group.get_command(context, "absent") is None
 
 
-@pytest.mark.parametrize(("group", "places"), GROUPS, ids=["main", "certs"])
+@pytest.mark.parametrize(("group", "places"), GROUPS, ids=["main", "certs", "policy"])
 def test_help_lists_every_command_with_what_it_does(group: click.Group, places: dict[str, str]) -> None:
     lines = CliRunner().invoke(group, ["--help"]).stdout.splitlines()
     listed = [line.split(None, 1) for line in lines[lines.index("Commands:") + 1 :] if line.startswith("  ")]

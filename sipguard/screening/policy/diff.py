@@ -144,7 +144,7 @@ class _Comparison:
             if mine is not None:
                 reached: list[Wanted] = [(mine.when, True), *_not_ended(mine.name, here)]
                 yield reached
-                yield [*reached, *_not_ended("", there, but=name)]
+                yield [*reached, *_not_ended("", there)]
                 for rule in there.rules:
                     yield [*reached, (rule.when, True), *_not_ended(rule.name, there)]
 
@@ -179,13 +179,13 @@ def _ends(rule: Rule) -> bool:
     return not rule.report and not rule.continues and rule.rollout == 10_000
 
 
-def _not_ended(name: str, policy: Policy, but: str = "") -> list[Wanted]:
+def _not_ended(name: str, policy: Policy) -> list[Wanted]:
     """That no rule above the one of this name ends the rules."""
     found: list[Wanted] = []
     for rule in policy.rules:
         if rule.name == name:
             break
-        if _ends(rule) and rule.name != but and rule.until_day is None and not rule.on:
+        if _ends(rule) and rule.until_day is None and not rule.on:
             found.append((rule.when, False))
     return found
 
