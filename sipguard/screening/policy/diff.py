@@ -140,9 +140,11 @@ class _Comparison:
         It is reached under one policy; under the other no rule ends the rules, or one of them is reached.
         """
         before, after = self.before.get(name), self.after.get(name)
-        for mine, here, there in ((after, self.new, self.old), (before, self.old, self.new)):
+        for mine, other, here, there in ((after, before, self.new, self.old), (before, after, self.old, self.new)):
             if mine is not None:
                 reached: list[Wanted] = [(mine.when, True), *_not_ended(mine.name, here)]
+                if other is not None and other.when != mine.when:
+                    yield [*reached, (other.when, False)]
                 yield reached
                 yield [*reached, *_not_ended("", there)]
                 for rule in there.rules:

@@ -88,7 +88,7 @@ EDITS = st.sampled_from(["take out", "report", "to the end", "other condition"])
 
 
 @given(RULES, st.integers(0, 7), EDITS, CONDITIONS, FACTS)
-@settings(max_examples=300, deadline=None)
+@settings(max_examples=200, deadline=None, derandomize=True)  # it need not find all; see the documentation
 def test_where_calls_are_judged_otherwise_one_is_found(
     rules: list[tuple[Condition, str]], which: int, edit: str, other: Condition, facts: dict[str, FactValue]
 ) -> None:
