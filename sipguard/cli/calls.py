@@ -207,7 +207,7 @@ def _unknown_names(config: Path, store: SqliteReading, wanted: Filter, would: st
         yield f"{_NO.format('rule', rule)}; {meant(rule, rules)}".rstrip("; ")
     if would and would not in rules:
         yield f"{_NO.format('rule', would)}; {meant(would, rules)}".rstrip("; ")
-    elif would and not any(each.report for each in named.policy.rules if each.name == would):
+    elif would and would not in named.policy.reporting():
         yield f"rule {would} is not in mode report now: --rule {would} finds the calls that it decides"
 
 

@@ -66,7 +66,7 @@ def test_command(files: tuple[Path, ...], covered: bool, config: Path, as_json: 
 def _beside(found: Loaded, config: Path) -> Path:
     """The file of cases beside the policy."""
     assert found.text is not None
-    return (found.text.document.file if found.text.octets else config).parent / BESIDE
+    return (found.text.document.file if found.text.has_file else config).parent / BESIDE
 
 
 def _cases(files: Sequence[Path], found: Loaded) -> list[Case]:

@@ -212,7 +212,7 @@ class _Load:
         """The policy, from a file of its own or from here."""
         if isinstance(self.config.policy, str):
             text = PolicyText.of_file(build.at(self.base, self.config.policy))
-            if text.problems:
+            if text.document.problems:
                 self._problem(("policy",), f"{text.document.file} cannot be used")
                 self.problems += text.problems
                 return Policy()
@@ -220,6 +220,7 @@ class _Load:
             text = PolicyText(self.document, self.config.policy, ("policy",))
         for octets in text.octets:
             self.digest.update(octets)
+        self.problems += text.problems
         self.text = text
         self.defined = text.plain.get("define") if isinstance(text.plain, dict) else None
         policy, found = read_policy(text.plain, self._vocabulary())

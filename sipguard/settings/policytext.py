@@ -1,29 +1,44 @@
 """A policy as it was written, in its own file or in the configuration, and where each thing in it stands.
 
-Enters: a Document and the path of the policy in it, or a file. Leaves: plain values, problems with their places. Must
-not: know what the keys mean.
+Enters: a Document and the path of the policy in it, or a file. Leaves: plain values with the rules and definitions of
+included files in their places, problems with theirs. Must not: know what a rule says.
 """
 
 from __future__ import annotations
 
 from pathlib import Path as File
-from typing import Any
+from typing import Any, Final
 
-from sipguard.screening.policy.errors import ERROR, Path
+from sipguard.screening.policy.errors import ERROR, Path, meant
 from sipguard.screening.policy.errors import Problem as PolicyProblem
 from sipguard.settings.document import Document
 from sipguard.settings.problems import Problem
 
+INCLUDE: Final = "include"
+INCLUDED_KEYS: Final = ("define", "rules")
+
+_Place = tuple[Document, Path]
+
 
 class PolicyText:
-    """What was written. `plain` is None, and `problems` says why, where it cannot be read."""
+    """What was written. `plain` is None where it cannot be read; `problems` says why, and what is wrong of includes."""
 
     def __init__(self, document: Document, written: object, at: Path = ()) -> None:
         """`written` stands at the path `at` of `document`."""
         self.document = document
-        self.problems = list(document.problems)
+        self.problems = [] if at else list(document.problems)
         self.plain: Any = written
         self._at = at
+        self._included: list[Document] = []
+        self._rules: list[_Place] = []  # of each rule, as they stand in `plain`
+        self._definitions: dict[str, _Place] = {}
+        if isinstance(written, dict) and isinstance(written.get("rules"), list):
+            rules: list[object] = []
+            definitions: dict[object, object] = {}
+            self._take(document, written, at, rules, definitions, (document.file,))
+            self.plain = {**written, "rules": rules}
+            if definitions:
+                self.plain["define"] = definitions
 
     @classmethod
     def of_file(cls, file: File) -> PolicyText:
@@ -32,14 +47,100 @@ class PolicyText:
         return cls(document, document.plain)
 
     @property
+    def has_file(self) -> bool:
+        """Whether it stands in a file of its own."""
+        return not self._at
+
+    @property
     def octets(self) -> tuple[bytes, ...]:
         """What stands in the files that were read for it, besides the configuration's."""
-        return () if self._at else (self.document.text,)
+        own = () if self._at else (self.document.text,)
+        return (*own, *(each.text for each in self._included))
 
     def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
-        """A problem of the value at `path` of the policy."""
-        return self.document.problem((*self._at, *path), what, hint, level)
+        """A problem of the value at `path` of the policy, in the file where it stands."""
+        document, here = self.document, (*self._at, *path)
+        if len(path) > 1:
+            place: _Place | None = None
+            if path[0] == "rules" and isinstance(path[1], int) and path[1] < len(self._rules):
+                place = self._rules[path[1]]
+            elif path[0] == "define":
+                place = self._definitions.get(str(path[1]))
+            if place is not None:
+                document, here = place[0], (*place[1], *path[2:])
+        return document.problem(here, what, hint, level)
 
     def placed(self, problem: PolicyProblem) -> Problem:
         """The same problem with its place in a file."""
         return self.problem(problem.path, problem.what, problem.hint, problem.level)
+
+    # -------------------------------------------------------------------------------- includes
+
+    def _take(
+        self,
+        document: Document,
+        written: dict[Any, Any],
+        at: Path,
+        rules: list[object],
+        definitions: dict[object, object],
+        within: tuple[File, ...],
+    ) -> None:
+        """Puts the rules and definitions of one file where they belong; `within`: the files that include it."""
+        defined = written.get("define")
+        for name, condition in defined.items() if isinstance(defined, dict) else ():
+            before = self._definitions.get(str(name))
+            if before is not None:
+                line, column = before[0].position(before[1])
+                what = f"is defined in {before[0].file}:{line}:{column} already"
+                self.problems.append(document.problem((*at, "define", name), what, "write it in one of them"))
+                continue
+            self._definitions[str(name)] = (document, (*at, "define", name))
+            definitions[name] = condition
+        listed = written.get("rules")
+        if listed is not None and not isinstance(listed, list):
+            self.problems.append(document.problem((*at, "rules"), "must be a list of rules", "begin each with a dash"))
+        for n, rule in enumerate(listed if isinstance(listed, list) else ()):
+            here = (*at, "rules", n)
+            if isinstance(rule, dict) and INCLUDE in rule:
+                self._include(document, rule, here, rules, definitions, within)
+            else:
+                self._rules.append((document, here))
+                rules.append(rule)
+
+    def _include(
+        self,
+        document: Document,
+        entry: dict[Any, Any],
+        here: Path,
+        rules: list[object],
+        definitions: dict[object, object],
+        within: tuple[File, ...],
+    ) -> None:
+        """The files that an `include` names, one after the other."""
+        for key in entry:
+            if key != INCLUDE:
+                self.problems.append(document.problem((*here, key), f"{key} beside include", "write a rule of its own"))
+        names = entry[INCLUDE] if isinstance(entry[INCLUDE], list) else [entry[INCLUDE]]
+        for at, name in enumerate(names):
+            place = (*here, INCLUDE, at) if isinstance(entry[INCLUDE], list) else (*here, INCLUDE)
+            if not isinstance(name, str) or not name:
+                self.problems.append(document.problem(place, f"{name} is no file", "write its path"))
+                continue
+            file = (document.file.parent / name).resolve()
+            if file in [each.resolve() for each in within]:
+                self.problems.append(document.problem(place, f"{file} includes itself"))
+                continue
+            found = Document(file)
+            self._included.append(found)
+            if found.problems:
+                self.problems.append(document.problem(place, f"{file} cannot be used"))
+                self.problems += found.problems
+            elif not isinstance(found.plain, dict):
+                what = "an included file is a map"
+                self.problems.append(found.problem((), what, f"of {' and '.join(INCLUDED_KEYS)}"))
+            else:
+                for key in found.plain:
+                    if key not in INCLUDED_KEYS:
+                        hint = meant(str(key), INCLUDED_KEYS)
+                        self.problems.append(found.problem((key,), f"{key} cannot stand in an included file", hint))
+                self._take(found, found.plain, (), rules, definitions, (*within, file))

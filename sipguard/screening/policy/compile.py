@@ -6,6 +6,7 @@ Enters: a Policy, a trunk, what each check costs. Leaves: a CompiledPolicy. Must
 from __future__ import annotations
 
 from collections.abc import Mapping
+from dataclasses import replace
 from typing import Final
 
 from sipguard.screening.policy.model import (
@@ -14,6 +15,7 @@ from sipguard.screening.policy.model import (
     Condition,
     LabelSpec,
     Not,
+    Override,
     Policy,
     Redress,
     Response,
@@ -108,7 +110,8 @@ def compile_policy(policy: Policy, trunk: Trunk, costs: Mapping[str, int]) -> Co
     """The policy for calls from `trunk`. `costs` says in what order checks are asked, cheapest first."""
     constants: Facts = {"trunk.name": trunk.name, "trunk.kind": trunk.kind}
     answers = _Answers(policy, trunk)
-    rules = tuple(_rule(rule, trunk, constants, costs, answers) for rule in policy.rules)
+    others = {each.rule: each for each in policy.overrides if each.trunk == trunk.name}
+    rules = tuple(_rule(rule, trunk, constants, costs, answers, others.get(rule.name)) for rule in policy.rules)
     if policy.default_basis:
         default = answers.rejection(DEFAULT_RULE, policy.default_basis)
     else:
@@ -116,9 +119,19 @@ def compile_policy(policy: Policy, trunk: Trunk, costs: Mapping[str, int]) -> Co
     return CompiledPolicy(trunk.name, rules, default, answers.rejection(UNSCREENED_RULE, UNSCREENED))
 
 
-def _rule(rule: Rule, trunk: Trunk, constants: Facts, costs: Mapping[str, int], answers: _Answers) -> CompiledRule:
-    """One rule for one trunk."""
-    here: Condition | bool = False if rule.on and trunk.name not in rule.on else reduced(rule.when, constants)
+def _rule(
+    rule: Rule,
+    trunk: Trunk,
+    constants: Facts,
+    costs: Mapping[str, int],
+    answers: _Answers,
+    other: Override | None,
+) -> CompiledRule:
+    """One rule for one trunk, as it is there by `other`."""
+    if other is not None:
+        rule = overridden(rule, other)
+    off = (bool(rule.on) and trunk.name not in rule.on) or (other is not None and other.off)
+    here: Condition | bool = False if off else reduced(rule.when, constants)
     asked = sorted(facts_of(rule.when))
     if isinstance(here, bool):
         test = truth_of(AllOf(()), costs) if here else None
@@ -128,6 +141,16 @@ def _rule(rule: Rule, trunk: Trunk, constants: Facts, costs: Mapping[str, int], 
         checks = {check_of(fact) for fact in facts_of(here)} - {""}
     in_order = tuple(sorted(checks, key=lambda name: (costs.get(name, 0), name)))
     return CompiledRule(rule, test, tuple(asked), in_order, answers.of(rule))
+
+
+def overridden(rule: Rule, other: Override) -> Rule:
+    """A rule as it stands on the trunk of an override."""
+    return replace(
+        rule,
+        report=rule.report if other.report is None else other.report,
+        rollout=rule.rollout if other.rollout is None else other.rollout,
+        until_day=rule.until_day if other.until_day is None else other.until_day,
+    )
 
 
 def reduced(condition: Condition, constants: Facts) -> Condition | bool:

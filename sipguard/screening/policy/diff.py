@@ -115,6 +115,12 @@ class _Comparison:
                 samples = (self._sample([(rule.when, True), *_not_ended(rule.name, new)]) for rule in mine)
                 change.samples += islice((sample for sample in samples if sample is not None), 1)
                 found.append(change)
+        for place in dict.fromkeys((each.trunk, each.rule) for each in (*old.overrides, *new.overrides)):
+            one, other = _other(place, old), _other(place, new)
+            if one != other:
+                found.append(
+                    self._change(f"overrides.{'.'.join(place)}", (f"{one} -> {other}",), self._around(place[1]))
+                )
         if old.redress != new.redress:
             what = f"{_redress(old.redress)} -> {_redress(new.redress)}"
             found.append(Change("redress", (what,)))
@@ -251,7 +257,7 @@ def _said(rule: Rule) -> tuple[str, ...]:
         _does(rule),
         "report" if rule.report else "enforce",
         f"{rule.rollout / 100:g}%",
-        str(_EPOCH + timedelta(days=rule.until_day)) if rule.until_day is not None else "no last day",
+        _day(rule.until_day) if rule.until_day is not None else "no last day",
         ", ".join(rule.on) or "all trunks",
         _label(rule.label),
         ", ".join(rule.tags) or "none",
@@ -280,6 +286,22 @@ def _answer(response: Response | None) -> str:
     if response is None:
         return "none"
     return f"{response.status}{'+' if response.plus else ''} {response.phrase}".strip() if response.status else "auto"
+
+
+def _other(place: tuple[str, str], policy: Policy) -> str:
+    """An override in words."""
+    for each in policy.overrides:
+        if (each.trunk, each.rule) == place:
+            mode = "off" if each.off else "report" if each.report else "enforce"
+            parts = [f"mode: {mode}"] if each.off or each.report is not None else []
+            parts.append(f"rollout: {each.rollout / 100:g}%" if each.rollout is not None else "")
+            parts.append(f"until: {_day(each.until_day)}" if each.until_day is not None else "")
+            return ", ".join(filter(None, parts)) or "as everywhere"
+    return "as everywhere"
+
+
+def _day(unix_day: int) -> str:
+    return str(_EPOCH + timedelta(days=unix_day))
 
 
 def _redress(redress: Redress) -> str:

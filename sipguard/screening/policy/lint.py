@@ -56,6 +56,7 @@ class _Linter:
 
     def __init__(self, policy: Policy, vocabulary: Vocabulary, around: Surroundings) -> None:
         self._rules = policy.rules
+        self._other_somewhere = {each.rule for each in policy.overrides}
         self._around = around
         conditions = [rule.when for rule in policy.rules]
         self._space = Space(conditions, vocabulary.facts)
@@ -143,7 +144,7 @@ class _Linter:
 
     def _ends_for(self, above: Rule, rule: Rule) -> bool:
         """Whether a rule above ends the rules for each call that matches it, where the other one would act."""
-        if above.report or above.continues or above.rollout < 10_000:
+        if above.report or above.continues or above.rollout < 10_000 or above.name in self._other_somewhere:
             return False
         if above.until_day is not None and (rule.until_day is None or rule.until_day > above.until_day):
             return False

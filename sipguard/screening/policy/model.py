@@ -139,6 +139,18 @@ class Rule:
     on: tuple[str, ...] = ()  # names of ingress trunks, empty for all
 
 
+@dataclass(frozen=True, slots=True)
+class Override:
+    """What is other about a rule on one trunk; None where it is as the rule says."""
+
+    trunk: str
+    rule: str
+    off: bool = False
+    report: bool | None = None
+    rollout: int | None = None
+    until_day: int | None = None
+
+
 @dataclass(frozen=True)
 class Policy:
     """Rules in their order, and what happens to a call that none of them stops."""
@@ -147,6 +159,12 @@ class Policy:
     default_basis: str = ""  # "" allows
     responses: Mapping[str, Response] = field(default_factory=lambda: dict(DEFAULT_RESPONSES))
     redress: Redress = Redress()
+    overrides: tuple[Override, ...] = ()
+
+    def reporting(self) -> frozenset[str]:
+        """Names of the rules that only report, on one trunk at least."""
+        own = [rule.name for rule in self.rules if rule.report]
+        return frozenset([*own, *(each.rule for each in self.overrides if each.report)])
 
 
 @dataclass(frozen=True)

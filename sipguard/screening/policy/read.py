@@ -13,11 +13,12 @@ from typing import Final
 from sipguard.screening.policy.conditions import ConditionReader
 from sipguard.screening.policy.errors import ERROR, Path, Problem, meant
 from sipguard.screening.policy.labels import read_label, read_words
-from sipguard.screening.policy.model import BASES, AllOf, Condition, Policy, Rule, Vocabulary
+from sipguard.screening.policy.model import BASES, AllOf, Condition, Override, Policy, Rule, Vocabulary
 from sipguard.screening.policy.responses import read_responses
 from sipguard.screening.verdict import RESERVED_RULES
 
-POLICY_KEYS: Final = ("define", "rules", "default", "responses")
+POLICY_KEYS: Final = ("define", "rules", "default", "responses", "overrides")
+OVERRIDE_KEYS: Final = ("mode", "rollout", "until")
 RULE_KEYS: Final = (
     "name",
     "on",
@@ -50,7 +51,8 @@ def read_policy(document: object, vocabulary: Vocabulary) -> tuple[Policy, list[
     reader = _RuleReader(vocabulary, conditions, problems)
     rules = reader.rules(document.get("rules"))
     default = reader.default(document.get("default", "allow"))
-    policy = Policy(rules, default, responses, vocabulary.redress)
+    overrides = reader.overrides(document.get("overrides"), rules)
+    policy = Policy(rules, default, responses, vocabulary.redress, overrides)
     return policy, problems
 
 
@@ -92,6 +94,49 @@ class _RuleReader:
             return self._basis(value[7:].strip(), path)
         self.problem(path, "must be allow or reject BASIS", "bases are " + ", ".join(BASES))
         return ""
+
+    def overrides(self, value: object, rules: tuple[Rule, ...]) -> tuple[Override, ...]:
+        """What is other about rules on single trunks."""
+        if value is None:
+            return ()
+        if not isinstance(value, dict):
+            self.problem(("overrides",), "must map trunks to rules", "such as {carrier-a: {dno: report}}")
+            return ()
+        names = tuple(rule.name for rule in rules)
+        found: list[Override] = []
+        for trunk, of_rules in value.items():
+            path: Path = ("overrides", trunk)
+            if trunk not in self.vocabulary.trunks:
+                self.problem(path, f"{trunk} is no trunk", meant(str(trunk), self.vocabulary.trunks))
+            if not isinstance(of_rules, dict):
+                self.problem(path, "must map rules to what is other", "such as {dno: report}")
+                continue
+            for name, written in of_rules.items():
+                if name not in names:
+                    self.problem((*path, name), f"{name} is no rule", meant(str(name), names))
+                found.append(self._override(str(trunk), str(name), written, (*path, name)))
+        return tuple(found)
+
+    def _override(self, trunk: str, rule: str, written: object, path: Path) -> Override:
+        """`report`, or `{mode: report, rollout: 10%, until: 2027-01-31}`."""
+        if not isinstance(written, dict):
+            written, at = {"mode": written}, path
+        else:
+            at = (*path, "mode")
+            for key in written:
+                if key not in OVERRIDE_KEYS:
+                    self.problem((*path, str(key)), f"unknown key {key}", meant(str(key), OVERRIDE_KEYS))
+        mode = written.get("mode")
+        if "mode" in written and mode not in ("report", "enforce", "off"):
+            self.problem(at, f"unknown mode {mode}", meant(str(mode), ("report", "enforce", "off")))
+        return Override(
+            trunk,
+            rule,
+            off=mode == "off",
+            report={"report": True, "enforce": False}.get(str(mode)),
+            rollout=self._rollout(written["rollout"], (*path, "rollout")) if "rollout" in written else None,
+            until_day=self._until(written.get("until"), (*path, "until")),
+        )
 
     def _rule(self, value: object, path: Path) -> Rule:
         """One rule."""

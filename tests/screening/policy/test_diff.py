@@ -43,6 +43,9 @@ WORDS = [
     ("lists.shown: dno}, ", "lists.shown: dno}, rollout: 50%, ", "rule dno", "rollout: 100% -> 50%", "allow", ()),
     ("lists.shown: dno}, ", "lists.shown: dno}, on: core, ", "rule dno", "on: all trunks -> core", "allow", ()),
     ("rules:", "responses: {dno: 404}\nrules:", "responses.dno", "403 Forbidden -> 404 Not Found", "reject", ()),
+    ("rules:", "overrides: {carrier-a: {burst: enforce}}\nrules:", "overrides.carrier-a.burst",
+     "as everywhere -> mode: enforce", "reject", ()),
+    ("rules:", "overrides: {customer-b: {dno: off}}\nrules:", "overrides.customer-b.dno", "-> mode: off", "allow", ()),
     ("rules:", "default: reject contract\nrules:", "default", "allow -> reject contract", "reject", ()),
 ]  # fmt: skip
 

@@ -65,6 +65,12 @@ def test_a_rule_that_leaves_calls_to_the_next_shadows_nothing(rule: str) -> None
     assert remarks(f"rules: [{rule}, {{name: b, when: {{lists.shown: dno}}, reject: dno}}]") == []
 
 
+def test_a_rule_that_is_other_on_one_trunk_shadows_nothing() -> None:
+    first = "{name: a, when: {lists.shown: dno}, reject: dno}"
+    rules = f"rules: [{first}, {{name: b, when: {{lists.shown: dno}}, reject: dno}}]"
+    assert remarks(f"{rules}\noverrides: {{customer-b: {{a: off}}}}") == []
+
+
 def test_several_rules_together_may_leave_none_to_another() -> None:
     found = remarks(
         """

@@ -18,7 +18,7 @@ from sipguard.screening.policy.model import (
     Vocabulary,
 )
 from sipguard.screening.policy.read import errors_of
-from tests.screening.policy.words import FACTS, LISTS, good, read
+from tests.screening.policy.words import FACTS, LISTS, compiled, good, read
 
 EXAMPLE = """
 define:
@@ -341,3 +341,42 @@ def test_a_default_may_reject() -> None:
     assert good("default: reject contract").default_basis == "contract"
     assert good("default: {reject: contract}").default_basis == "contract"
     assert good("default: allow").default_basis == ""
+
+
+OTHER = [
+    ("carrier-a: {a: report}", ("report", 10_000, None)),
+    ("carrier-a: {a: off}", ("off", 10_000, None)),
+    ("carrier-a: {a: {mode: enforce, rollout: 5%, until: 2027-01-31}}", ("enforce", 500, 20849)),
+    ("customer-b: {a: off}", ("enforce", 10_000, None)),
+]
+
+
+@pytest.mark.parametrize(("written", "expected"), OTHER, ids=[written for written, _ in OTHER])
+def test_a_rule_may_be_other_on_one_trunk(written: str, expected: tuple[str, int, int | None]) -> None:
+    rules = "rules: [{name: a, when: {lists.shown: dno}, reject: dno}]"
+    (rule,) = compiled(f"{rules}\noverrides: {{{written}}}").rules
+    mode = "off" if rule.test is None else "report" if rule.report else "enforce"
+    assert (mode, rule.rollout, rule.until_day) == expected
+
+
+def test_a_rule_that_reports_on_one_trunk_counts_as_one_that_reports() -> None:
+    rules = "rules: [{name: a, when: {lists.shown: dno}, reject: dno}]"
+    assert good(rules).reporting() == frozenset()
+    assert good(f"{rules}\noverrides: {{carrier-a: {{a: report}}}}").reporting() == {"a"}
+
+
+WRONG_OVERRIDES = [
+    ("carrier-x: {a: off}", "overrides.carrier-x: carrier-x is no trunk; did you mean carrier-a?"),
+    ("carrier-a: {aa: off}", "overrides.carrier-a.aa: aa is no rule; did you mean a?"),
+    ("carrier-a: {a: of}", "overrides.carrier-a.a: unknown mode of; did you mean off?"),
+    ("carrier-a: {a: {mod: off}}", "overrides.carrier-a.a.mod: unknown key mod; did you mean mode?"),
+    ("carrier-a: {a: {rollout: 5}}", "overrides.carrier-a.a.rollout: 5 is no share of callers; write 25%"),
+    ("carrier-a: [a]", "overrides.carrier-a: must map rules to what is other; such as {dno: report}"),
+]
+
+
+@pytest.mark.parametrize(("written", "told"), WRONG_OVERRIDES, ids=[written for written, _ in WRONG_OVERRIDES])
+def test_what_is_wrong_with_an_override(written: str, told: str) -> None:
+    rules = "rules: [{name: a, when: {lists.shown: dno}, reject: dno}]"
+    _, problems = read(f"{rules}\noverrides: {{{written}}}")
+    assert [str(problem) for problem in problems] == [told]
