@@ -43,7 +43,11 @@ IMPURE = (
 )  # fmt: skip
 MAPPED_FILES = {  # modules that name or map files of numbers; they wait for nothing
     "sipguard.numbers.formats": {"pathlib"},
+    "sipguard.numbers.networkset": {"pathlib"},
+    "sipguard.numbers.notes": {"pathlib"},
     "sipguard.numbers.numberset": {"os", "pathlib"},
+    "sipguard.numbers.pairset": {"pathlib"},
+    "sipguard.numbers.textset": {"pathlib"},
     "sipguard.numbers.setfile": {"os", "pathlib", "sys"},
     "sipguard.screening.lists": {"pathlib"},
 }

@@ -439,7 +439,7 @@ MISTAKES = {
     "member is no pair": (
         '"+12025550101,+12025550131"',
         '"+12025550101"',
-        "19:23: lists.consent.members[0]: 1 fields instead of caller,callee",
+        "19:23: lists.consent.members[0]: 1 fields instead of caller,callee or caller,callee,last day",
     ),
     "emergency number is none": (
         "[933]",

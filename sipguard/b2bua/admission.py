@@ -148,6 +148,9 @@ def attempt_of(engine: Engine, request: Request, trunk: Trunk) -> CallAttempt:
         attempt.dates_differ = len(set(request.values("date"))) > 1
     if "resource-priority" in at:
         attempt.resource_priority = request.values("resource-priority")
+    if engine.ruleset.lists.upstream is not None:
+        attempt.source = engine.flow.remote[0]
+        attempt.user_agent = request.value("user-agent") if "user-agent" in at else ""
     return attempt
 
 

@@ -9,7 +9,7 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Iterator
+from collections.abc import Collection, Iterator
 from pathlib import Path
 from typing import NamedTuple
 
@@ -19,9 +19,11 @@ from sipguard.cli.common import FAILED, config_option, json_option, loaded, stop
 from sipguard.cli.lists_edit import named
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.formats import ListReader
-from sipguard.numbers.numberset import NumberSet, PairSet
+from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.rules import READ_AS_NANP
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.overlay import ADDED, REMOVED, Edits
+from sipguard.service.listed import entries_on
 from sipguard.settings.entries import shown
 from sipguard.settings.sources import READ
 from sipguard.store.edits import NAME, Change, EditStore, Held
@@ -50,7 +52,7 @@ def export_command(name: str, as_csv: bool, config: Path, as_json: bool) -> None
     spec = next(each for each in found.ruleset.lists if each.name == name)
     try:
         edited = _edited(service.state_directory / NAME, name)
-        rows = _rows(spec, edited)
+        rows = _rows(spec, edited, found.trunks)
         if as_csv:
             written = csv.writer(sys.stdout, lineterminator="\n")
             written.writerow(COLUMNS)
@@ -90,13 +92,13 @@ def _edited(path: Path, name: str) -> _Edited:
     return _Edited(edits, added)
 
 
-def _rows(spec: ListSpec, edited: _Edited) -> Iterator[tuple[object, ...]]:
+def _rows(spec: ListSpec, edited: _Edited, trunks: Collection[str]) -> Iterator[tuple[object, ...]]:
     """What is on the list, the base first; values of COLUMNS."""
     now_at = time.time()
     edits, added = edited
-    for entry in _base(spec):
+    for entry in _base(spec, trunks):
         if entry not in added and (not edits.entries or _said(edits, entry, now_at) != REMOVED):
-            yield shown(entry), "file" if spec.source else "configuration", "", "", "", ""
+            yield shown(entry), "file" if spec.file else "configuration", "", "", "", ""
     for entry, (held, change) in sorted(added.items()):
         who, at, why = (change.who, change.at, change.why) if change is not None else ("", "", "")
         yield shown(entry), "edit", who, at, held.expires_at or "", why
@@ -113,31 +115,21 @@ def _said(edits: Edits, entry: str, at: float) -> int:
     return 0
 
 
-def _base(spec: ListSpec) -> Iterator[str]:
+def _base(spec: ListSpec, trunks: Collection[str]) -> Iterator[str]:
     """The entries of a list without its edits, in canonical form; of its text where it was not built yet."""
-    if not spec.path:
-        yield from spec.members
-    elif not Path(spec.path).exists():
-        reader = ListReader(spec.format)
-        with Path(spec.source).open(encoding="utf-8", errors="replace") as text:
-            if spec.kind == "pairs":
-                yield from (f"{caller},{callee}" for caller, callee in reader.pairs(text))
-                return
-            yield from reader.numbers(text)
-        yield from (f"{prefix}*" for prefix in reader.prefixes)
-    elif spec.kind == "pairs":
-        yield from (f"{caller},{callee}" for caller, callee in PairSet.open(Path(spec.path)))
+    if spec.path and not Path(spec.path).exists():
+        reader = ListReader(spec.format, READ_AS_NANP, spec.kind, spec.per_trunk, trunks)
+        with Path(spec.file).open(encoding="utf-8", errors="replace") as text:
+            yield from reader.entries(text)
     else:
-        mapped = NumberSet.open(Path(spec.path))
-        yield from mapped
-        yield from (f"{prefix}*" for prefix in mapped.prefixes)
+        yield from entries_on(spec)
 
 
 def _within_prefixes(spec: ListSpec, edited: _Edited) -> Iterator[str]:
     """What was removed of a prefix that stays on the list."""
     edits, added = edited
     prefixes = [entry[:-1] for entry in added if entry[-1] == "*"]
-    if spec.path and spec.kind == "numbers" and Path(spec.path).exists():
+    if spec.path and spec.kind == "numbers" and not spec.per_trunk and Path(spec.path).exists():
         prefixes += NumberSet.open(Path(spec.path)).prefixes
     now_at = time.time()
     standing = [each for each in prefixes if _said(edits, f"{each}*", now_at) != REMOVED]

@@ -32,7 +32,7 @@ def ls_command(config: Path, as_json: bool) -> None:
 def _cells(row: Listed) -> tuple[str, ...]:
     spec = row.spec
     count = "not built yet" if row.entries is None else f"{row.entries:,}"
-    return (spec.name, spec.kind, " ".join(spec.bind), count, in_days(row.age_s), spec.source or "the configuration")
+    return (spec.name, spec.kind, " ".join(spec.bind), count, in_days(row.age_s), spec.file or "the configuration")
 
 
 def in_days(age_s: float | None) -> str:

@@ -117,7 +117,7 @@ class Bulk:
 
     def number(self, text: str, line: int, column: int) -> str:
         """The TN in a field of a row, "" after it was refused. Prefixes are kept."""
-        reader = ListReader()
+        reader = ListReader(ranges=False)
         for tn in reader.numbers(("", text)):
             return tn
         self.prefixes.update(reader.prefixes)
@@ -201,7 +201,7 @@ class Bulk:
         """Reads lines by ListReader, a part at a time, since it keeps that many problems."""
         for start in range(0, len(lines), KEPT_PROBLEMS):
             part = lines[start : start + KEPT_PROBLEMS]
-            reader = ListReader(self._form)
+            reader = ListReader(self._form, ranges=False)
             found = refused = 0
             for tn in reader.numbers(self._fed(part)):
                 found += 1

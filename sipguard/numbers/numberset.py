@@ -1,13 +1,15 @@
-"""Sets of numbers and of pairs of numbers, in files that all processes map and share.
+"""Sets of numbers, in files that all processes map and share.
 
 Enters: canonical TNs. Leaves: files that are the same for the same members, whatever their order, and
 answers to `tn in set`. Must not: read a file to open it, hold a set in memory, or change a file in place.
 
 A NANP number lies in the block of its area code: a bitmap of 10^7 bits where there are many, sorted u32
 where there are few, and between the two sorted u32 behind an index of 1001 u32, the positions at which
-the exchanges 000 to 999 begin. Any other number lies in the sorted u64 block of its first three digits.
-Other numbers and the members of a pair are kept as the integer of `1` and their digits, so that leading
-zeros count.
+the exchanges 000 to 999 begin. Any other number lies in the sorted u64 block of its first three digits,
+as the integer of `1` and its digits, so that leading zeros count. Prefixes, ranges and numbers that go off
+the set some day stand in blocks of their own (`wide`).
+
+A file by trunk holds a set for each: the upper half of a block's key counts the names in its block of names.
 """
 
 from __future__ import annotations
@@ -15,64 +17,102 @@ from __future__ import annotations
 import re
 from array import array
 from bisect import bisect_left
-from collections.abc import Iterable, Iterator
-from itertools import groupby
+from collections.abc import Iterable, Iterator, Mapping
 from pathlib import Path
-from typing import Final
+from types import MappingProxyType
+from typing import Final, NamedTuple
 
+from sipguard.numbers.code import code_of, is_digits
 from sipguard.numbers.errors import NumberSetError
-from sipguard.numbers.setfile import NUMBERS, PAIRS, Block, SetFile, write
+from sipguard.numbers.setfile import BY_TRUNK, NUMBERS, Block, SetFile, write
+from sipguard.numbers.wide import ENDING, NEVER, PREFIX_ENDS, PREFIXES, RANGES, SHORTEST_E164, Range, Wide, wide_blocks
 
 BITMAP: Final = 1  # kinds of block; key: the area code
 SORTED_NANP: Final = 2  # key: the area code
 INDEXED_NANP: Final = 6  # key: the area code
 SORTED_WORLD: Final = 3  # key: `1` and the first three digits
-PREFIXES: Final = 4  # text, a prefix to a line
-HASHED_PAIRS: Final = 5  # open addressing, linear probing, slots of two u64, (0, 0) is free
+TRUNKS: Final = 10  # text, a trunk to a line
 
 BITMAP_OCTETS: Final = 1_250_000  # 10^7 numbers of an area code
 FEW: Final = 256  # up to here an area code needs no index
 MANY: Final = 100_000  # above this an area code is a bitmap
-LONGEST: Final = 18  # digits: `1` and 18 digits fit 64 bits
-SHORTEST_E164: Final = 8  # a prefix speaks of complete numbers: +44* does not cover the local 445-5010
 _INDEX: Final = 1001  # u32 before the members of an indexed block
 _INDEXES: Final = {SORTED_NANP: 0, INDEXED_NANP: _INDEX}
 _PENDING: Final = 4 * MANY  # unsorted numbers of an area code before they become a bitmap
-
-_A: Final = 0x9E3779B97F4A7C15  # odd, the golden ratio of 2^64: multiplicative hashing
-_B: Final = 0xC2B2AE3D27D4EB4F
-_64: Final = 0xFFFF_FFFF_FFFF_FFFF
+_TRUNK_BITS: Final = 32  # of a key below the number of its trunk
+_WIDE: Final = (PREFIXES, PREFIX_ENDS, RANGES, ENDING)
 
 _OCTETS_SET: Final = re.compile(rb"[^\0]+")
 _BITS_SET: Final = tuple(tuple(bit for bit in range(8) if octet >> bit & 1) for octet in range(256))
 
 
-def is_digits(tn: str) -> bool:
-    """Whether a set can hold `tn`: 1 to 18 ASCII digits."""
-    return tn.isascii() and tn.isdigit() and len(tn) <= LONGEST
-
-
-def _code(tn: str) -> int:
-    """The number that stands for `tn` in files. Raises NumberSetError where a set cannot hold it."""
-    if not is_digits(tn):
-        raise NumberSetError(repr(tn), f"a set holds canonical numbers of 1 to {LONGEST} digits")
-    return int("1" + tn)
-
-
 # --- building ---------------------------------------------------------------------------------------
 
 
-def build(path: Path, numbers: Iterable[str], prefixes: Iterable[str] = ()) -> int:
-    """Write the set of `numbers` and of all numbers that begin with a prefix; how many numbers it holds.
+def build(
+    path: Path,
+    numbers: Iterable[str],
+    prefixes: Iterable[str] | Mapping[str, int] = (),
+    ranges: Iterable[Range] = (),
+    ending: Mapping[str, int] = MappingProxyType({}),
+) -> int:
+    """Write the set of `numbers` and of all numbers that a prefix or a range covers; how many numbers it holds.
 
-    Input in any order, doubles count once; `prefixes` are asked for after the last number. Memory is at
-    most 1.6 MB for each area code and 8 octets for each number from elsewhere. Raises NumberSetError
-    for what is no canonical number; OSError. The file at `path` is replaced only when all is written.
+    `prefixes` may have ends; `ending` are further numbers with theirs. Input in any order, doubles count once;
+    all else is asked for after the last number. Memory is at most 1.6 MB for each area code and 8 octets for each
+    number from elsewhere. Raises NumberSetError for what is no canonical number; OSError. The file at `path` is
+    replaced only when all is written.
     """
+    return write(path, NUMBERS, _blocks(numbers, prefixes, ranges, ending))
+
+
+def build_by_trunk(path: Path, sets: Mapping[str, Content]) -> int:
+    """Write a set for each trunk; how many numbers they hold together. Raises NumberSetError, OSError."""
+    return write(path, BY_TRUNK, _blocks_by_trunk(sets))
+
+
+class Content(NamedTuple):
+    """What stands on a list of numbers, as `build` takes it."""
+
+    numbers: Iterable[str]
+    prefixes: dict[str, int]
+    ranges: list[Range]
+    ending: dict[str, int]
+
+
+def _blocks_by_trunk(sets: Mapping[str, Content]) -> Iterator[Block]:
+    names = sorted(sets)
+    for n, name in enumerate(names):
+        for block in _blocks(*sets[name]):
+            yield block._replace(key=n << _TRUNK_BITS | block.key)
+    yield Block(TRUNKS, 0, 0, "\n".join(names).encode())
+
+
+def _blocks(
+    numbers: Iterable[str],
+    prefixes: Iterable[str] | Mapping[str, int],
+    ranges: Iterable[Range],
+    ending: Mapping[str, int],
+) -> Iterator[Block]:
+    """The blocks in the order of their keys; what was written is let go."""
+    areas, world = _gathered(numbers)
+    for npa in sorted(areas):
+        yield _area_block(int(npa), areas.pop(npa))
+    for first in sorted(world):
+        members = array("Q", sorted(set(world.pop(first))))
+        yield Block(SORTED_WORLD, int("1" + first), len(members), members.tobytes())
+    ends = prefixes if isinstance(prefixes, Mapping) else dict.fromkeys(prefixes, NEVER)
+    for prefix in ends:
+        code_of(prefix)
+    yield from wide_blocks(ends, ranges, ending)
+
+
+def _gathered(numbers: Iterable[str]) -> tuple[dict[str, array[int] | bytearray], dict[str, array[int]]]:
+    """Numbers by area code, all others by their first three digits."""
     areas: dict[str, array[int] | bytearray] = {}
     world: dict[str, array[int]] = {}
     for tn in numbers:
-        code = _code(tn)
+        code = code_of(tn)
         if len(tn) == 11 and tn[0] == "1":
             area = areas.get(tn[1:4])
             if area is None:
@@ -86,21 +126,7 @@ def build(path: Path, numbers: Iterable[str], prefixes: Iterable[str] = ()) -> i
                 areas[tn[1:4]] = _bitmap(area)
         else:
             world.setdefault(tn[:3], array("Q")).append(code)
-    return write(path, NUMBERS, _number_blocks(areas, world, prefixes))
-
-
-def _number_blocks(
-    areas: dict[str, array[int] | bytearray], world: dict[str, array[int]], prefixes: Iterable[str]
-) -> Iterator[Block]:
-    """The blocks in the order of their keys; what was written is let go."""
-    for npa in sorted(areas):
-        yield _area_block(int(npa), areas.pop(npa))
-    for first in sorted(world):
-        members = array("Q", sorted(set(world.pop(first))))
-        yield Block(SORTED_WORLD, int("1" + first), len(members), members.tobytes())
-    lines = sorted({prefix for prefix in prefixes if _code(prefix)})
-    if lines:
-        yield Block(PREFIXES, 0, 0, "\n".join(lines).encode("ascii"))
+    return areas, world
 
 
 def _area_block(npa: int, area: array[int] | bytearray) -> Block:
@@ -142,37 +168,19 @@ def _set_bits(bits: bytes | bytearray | memoryview) -> Iterator[int]:
                 yield at * 8 + bit
 
 
-def build_pairs(path: Path, pairs: Iterable[tuple[str, str]]) -> int:
-    """Write the set of `pairs` (caller, callee); how many it holds. Order and doubles do not matter.
-
-    At most half of the slots are used: 32 to 64 octets a pair. Raises NumberSetError, OSError.
-    """
-    members = sorted({(_code(a), _code(b)) for a, b in pairs})
-    bits = max(4, (2 * len(members)).bit_length())
-    slots = array("Q", bytes(16 << bits))
-    mask = (1 << bits) - 1
-    for a, b in members:
-        slot = ((a * _A + b * _B) & _64) >> (64 - bits)
-        while slots[2 * slot]:
-            slot = (slot + 1) & mask
-        slots[2 * slot], slots[2 * slot + 1] = a, b
-    return write(path, PAIRS, [Block(HASHED_PAIRS, bits, len(members), slots.tobytes())])
-
-
 # --- asking -----------------------------------------------------------------------------------------
 
 
 class NumberSet:
-    """A mapped set of numbers and prefixes. `len` counts the numbers, not what prefixes cover."""
+    """A mapped set of numbers, prefixes and ranges. `len` counts the numbers, not what the others cover."""
 
-    __slots__ = ("_areas", "_file", "_prefixes", "_world", "prefixes")
+    __slots__ = ("_areas", "_file", "_lasting", "_more", "_prefixes", "_world", "ends", "prefixes", "wide")
 
     def __init__(self, file: SetFile) -> None:
         """Of an open file; `open` is the way in. Raises NumberSetError for blocks that cannot be."""
         self._file = file
         self._areas: dict[str, tuple[int, memoryview]] = {}  # area code -> kind of its block, members
         self._world: dict[str, memoryview] = {}  # first three digits -> members
-        self.prefixes: tuple[str, ...] = ()
         for kind, key, count, octets in file.blocks:
             view = memoryview(octets)
             if kind == BITMAP and len(view) == BITMAP_OCTETS:
@@ -181,17 +189,37 @@ class NumberSet:
                 self._areas[f"{key:03d}"] = (kind, view.cast("I"))
             elif kind == SORTED_WORLD and len(view) == 8 * count:
                 self._world[str(key)[1:]] = view.cast("Q")
-            elif kind == PREFIXES:
-                self.prefixes = tuple(view.tobytes().decode("ascii", "replace").split("\n"))
-            else:
+            elif kind not in _WIDE:
                 raise NumberSetError(str(file.path), f"block {key}: {len(view)} octets of kind {kind}")
-        by_length = groupby(sorted(self.prefixes, key=len), key=len)
-        self._prefixes = tuple((length, frozenset(group)) for length, group in by_length)
+        try:
+            self.wide = Wide(block for block in file.blocks if block.kind in _WIDE)
+        except (ValueError, TypeError) as error:
+            raise NumberSetError(str(file.path), f"prefixes or ranges: {error}") from error
+        self.prefixes = tuple(sorted(self.wide.prefixes))
+        self._prefixes = self.wide.by_length
+        self._more = self.wide.beyond_prefixes
+        single = [(n, block) for n, block in enumerate(file.blocks) if block.kind not in _WIDE]
+        self.ends = self.wide.ends  # whether anything goes off the set some day
+        self._lasting = NumberSet(file.part(single)) if self.ends else None
 
     @classmethod
     def open(cls, path: Path) -> NumberSet:
         """Map the file at `path`. Raises NumberSetError with file and place, OSError."""
         return cls(SetFile(path, NUMBERS))
+
+    @classmethod
+    def open_by_trunk(cls, path: Path) -> dict[str, NumberSet]:
+        """Map a file by trunk: the set of each. Raises NumberSetError with file and place, OSError."""
+        file = SetFile(path, BY_TRUNK)
+        names = next((bytes(block.octets).decode().split("\n") for block in file.blocks if block.kind == TRUNKS), [])
+        blocks: dict[str, list[tuple[int, Block]]] = {name: [] for name in names if name}
+        for at, block in enumerate(file.blocks):
+            if block.kind != TRUNKS:
+                n = block.key >> _TRUNK_BITS
+                if n >= len(names):
+                    raise NumberSetError(str(path), f"block {block.key} of trunk {n} of {len(names)}")
+                blocks[names[n]].append((at, block._replace(key=block.key & (1 << _TRUNK_BITS) - 1)))
+        return {name: cls(file.part(own)) for name, own in blocks.items()}
 
     def __len__(self) -> int:
         return self._file.count
@@ -224,7 +252,26 @@ class NumberSet:
             for length, prefixes in self._prefixes:
                 if tn[:length] in prefixes:
                     return True
-        return False
+        return self._more and self.wide.until(tn) > 0
+
+    @property
+    def covers(self) -> bool:
+        """Whether there is more than numbers that never end: prefixes, ranges, others."""
+        return bool(self._prefixes) or self._more
+
+    def until(self, tn: str) -> int:
+        """When `tn` goes off the set: Unix seconds, NEVER, or 0 where it is not on it."""
+        lasting = self._lasting
+        if lasting is None or tn in lasting:
+            return NEVER if tn in self else 0
+        return self.wide.until(tn)
+
+    def entries(self) -> Iterator[str]:
+        """Every entry: numbers, prefixes with a *, ranges as disjoint segments, also what has ended."""
+        yield from self
+        yield from (tn for tn, _ in self.wide.numbers())
+        yield from (f"{prefix}*" for prefix in self.prefixes)
+        yield from (f"{first}-{last}" for first, last, _ in self.wide.ranges())
 
     @property
     def area_codes(self) -> tuple[str, ...]:
@@ -245,7 +292,7 @@ class NumberSet:
             yield from world
 
     def __iter__(self) -> Iterator[str]:
-        """Every number, area codes first, in order."""
+        """Every number that never ends, area codes first, in order."""
         for npa, (kind, view) in self._areas.items():
             if kind == BITMAP:
                 values: Iterable[int] = _set_bits(view)
@@ -259,58 +306,4 @@ class NumberSet:
 
     def damaged(self) -> list[NumberSetError]:
         """Every block that does not fit its checksum; reads the whole file."""
-        return list(self._file.damaged())
-
-
-class PairSet:
-    """A mapped set of (caller, callee)."""
-
-    __slots__ = ("_file", "_mask", "_shift", "_slots")
-
-    def __init__(self, file: SetFile) -> None:
-        """Of an open file; `open` is the way in. Raises NumberSetError for a table that cannot be."""
-        self._file = file
-        blocks = file.blocks
-        if len(blocks) != 1 or blocks[0].kind != HASHED_PAIRS or not 4 <= blocks[0].key <= 48:
-            raise NumberSetError(str(file.path), "a set of pairs has one table")
-        bits = blocks[0].key
-        view = memoryview(blocks[0].octets)
-        if len(view) != 16 << bits or 2 * blocks[0].members > 1 << bits:
-            raise NumberSetError(str(file.path), f"{len(view)} octets for a table of {1 << bits} slots")
-        self._slots = view.cast("Q")
-        self._mask = (1 << bits) - 1
-        self._shift = 64 - bits
-
-    @classmethod
-    def open(cls, path: Path) -> PairSet:
-        """Map the file at `path`. Raises NumberSetError with file and place, OSError."""
-        return cls(SetFile(path, PAIRS))
-
-    def __len__(self) -> int:
-        return self._file.count
-
-    def __contains__(self, pair: tuple[str, str]) -> bool:
-        caller, callee = pair
-        if not (caller.isdecimal() and callee.isdecimal() and len(caller) + len(callee) <= 2 * LONGEST):
-            return False
-        a, b = int("1" + caller), int("1" + callee)
-        slots = self._slots
-        first = slot = ((a * _A + b * _B) & _64) >> self._shift
-        while found := slots[2 * slot]:
-            if found == a and slots[2 * slot + 1] == b:
-                return True
-            slot = (slot + 1) & self._mask
-            if slot == first:  # a damaged table without a free slot
-                return False
-        return False
-
-    def __iter__(self) -> Iterator[tuple[str, str]]:
-        """Every pair, in the order of the table."""
-        slots = self._slots
-        for at in range(0, len(slots), 2):
-            if slots[at]:
-                yield str(slots[at])[1:], str(slots[at + 1])[1:]
-
-    def damaged(self) -> list[NumberSetError]:
-        """The table, if it does not fit its checksum; reads the whole file."""
         return list(self._file.damaged())

@@ -29,6 +29,10 @@ VERSION: Final = 1
 ALIGNMENT: Final = 64
 NUMBERS: Final = 1  # kinds of file
 PAIRS: Final = 2
+TEXTS: Final = 3
+NETWORKS: Final = 4
+BY_TRUNK: Final = 5  # numbers, a set for each trunk
+_NAMES: Final = {NUMBERS: "numbers", PAIRS: "pairs", TEXTS: "texts", NETWORKS: "networks", BY_TRUNK: "numbers by trunk"}
 
 _HEADER: Final = struct.Struct("<8sIIQQQQII8x")
 _ENTRY: Final = struct.Struct("<IIQQQQ")
@@ -127,13 +131,22 @@ class SetFile:
         if version != VERSION:
             raise NumberSetError(where, f"version {version} of the format, {VERSION} is read here")
         if found_kind != kind:
-            names = {NUMBERS: "numbers", PAIRS: "pairs"}
-            raise NumberSetError(where, f"holds {names.get(found_kind, found_kind)}, not {names[kind]}")
+            raise NumberSetError(where, f"holds {_NAMES.get(found_kind, found_kind)}, not {_NAMES[kind]}")
         if file_size != size:
             where = f"{self.path}: octet {min(size, file_size)}"
             raise NumberSetError(where, f"{size} octets instead of {file_size}")
         self.count: int = count
         return blocks, offset, directory_crc
+
+    def part(self, blocks: Iterable[tuple[int, Block]]) -> SetFile:
+        """The same mapping with some of its blocks, each with its place in `blocks`; their keys may be others."""
+        part = SetFile.__new__(SetFile)
+        part.path = self.path
+        own = list(blocks)
+        part.blocks = [block for _, block in own]
+        part.count = sum(block.members for _, block in own)
+        part._crcs = [self._crcs[n] for n, _ in own]
+        return part
 
     def damaged(self) -> Iterator[NumberSetError]:
         """Every block that does not fit its checksum. Reads the whole file; opening does not."""

@@ -25,6 +25,7 @@ from sipguard.records.matched import matched_on
 from sipguard.records.record import Record, ends_call
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
 from sipguard.screening.policy.model import Condition
+from sipguard.screening.policy.predicates import check_of
 from sipguard.screening.verdict import BYPASS, ENFORCE
 
 _MARKED = {  # by the marks of b2bua.peers
@@ -127,7 +128,7 @@ def _arrival(verdict: VerdictFrame) -> Step:
         counts = "counts" if verdict.caller == verdict.asserted else "is not trusted on this trunk"
         text += f"; P-Asserted-Identity says {tn(verdict.asserted)} and {counts}"
     checks = {name for name, _, _ in verdict.findings}
-    facts = {name: value for name, value in verdict.facts.items() if name.partition(".")[0] not in checks}
+    facts = {name: value for name, value in verdict.facts.items() if check_of(name) not in checks}
     return Step("arrival", text, verdict.at, {"Call-ID": verdict.call_id_a, **facts})
 
 
@@ -139,8 +140,7 @@ def _guard(verdict: VerdictFrame) -> Step:
 
 def _checks(verdict: VerdictFrame) -> Iterable[Step]:
     for name, status, reason in verdict.findings:
-        prefix = f"{name}."
-        facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if fact.startswith(prefix)}
+        facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if check_of(fact) == name}
         text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
         if status == FAILED:
             text += "; no condition on its facts matches, not even under `not`"

@@ -12,7 +12,7 @@ from sipguard.b2bua.frames import VerdictFrame
 from sipguard.screening.finding import FAILED as CHECK_FAILED
 from sipguard.screening.policy.model import AnyOf, Condition, Not, OneOf
 from sipguard.screening.policy.model import Compare as Compared
-from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, Asked, Facts, facts_of, truth_of
+from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, Asked, Facts, check_of, facts_of, truth_of
 
 
 def matched_on(when: Condition, verdict: VerdictFrame) -> dict[str, object] | None:
@@ -23,7 +23,7 @@ def matched_on(when: Condition, verdict: VerdictFrame) -> dict[str, object] | No
         **{
             name: tuple(value) if isinstance(value, list) else value
             for name, value in verdict.facts.items()
-            if asked.get(name.partition(".")[0]) != FAILED  # no rule was shown what such a check noted
+            if asked.get(check_of(name)) != FAILED  # no rule was shown what such a check noted
         },
     }
     if truth_of(when, {}).truth(facts, asked) != TRUE:

@@ -46,9 +46,11 @@ class CallAttempt:
         "request_uri",  # raw
         "resource_priority",  # raw Resource-Priority values (RFC 4412)
         "shown",  # Number: From
+        "source",  # IP address that it came from; "" where nothing asks for it
         "to",  # Number: To
         "to_value",  # raw
         "trunk",
+        "user_agent",  # raw User-Agent; "" where nothing asks for it
     )
 
     def __init__(
@@ -91,6 +93,7 @@ class CallAttempt:
         self.evaluated: list[Result] | None = None
         self.resource_priority: Sequence[str] = ()
         self.noted: tuple[bytes, ...] = ()
+        self.source = self.user_agent = ""
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"
         else:

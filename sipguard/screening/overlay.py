@@ -13,7 +13,7 @@ from __future__ import annotations
 from collections.abc import Iterable
 from typing import Final
 
-from sipguard.numbers.numberset import SHORTEST_E164
+from sipguard.numbers.wide import SHORTEST_E164
 
 ADDED: Final = 1  # what an edit says of its entry
 REMOVED: Final = -1

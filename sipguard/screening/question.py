@@ -36,6 +36,8 @@ class Question:
     diverting: tuple[str, ...] = ()
     priority: str = ""
     resource_priority: tuple[str, ...] = ()
+    source: str = ""  # IP address that the INVITE comes from
+    user_agent: str = ""
 
 
 def attempt_of(question: Question, trunk: Trunk = ASKED_FROM) -> CallAttempt:
@@ -56,6 +58,7 @@ def attempt_of(question: Question, trunk: Trunk = ASKED_FROM) -> CallAttempt:
         "",
     )
     attempt.resource_priority = question.resource_priority
+    attempt.source, attempt.user_agent = question.source, question.user_agent
     return attempt
 
 

@@ -5,11 +5,15 @@ Enters: a ListSpec, its files. Leaves: values to be shown. Must not: build a lis
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from sipguard.numbers.numberset import NumberSet, PairSet
+from sipguard.numbers.networkset import NetworkSet
+from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.pairset import PairSet
+from sipguard.numbers.textset import TextSet
 from sipguard.screening.listspec import ListSpec
 
 
@@ -30,7 +34,7 @@ class Listed:
             "kind": spec.kind,
             "bind": list(spec.bind),
             "entries": self.entries,
-            "source": spec.source or None,
+            "file": spec.file or None,
             "format": spec.format,
             "changed_at": self.changed_at,
             "age_s": self.age_s,
@@ -39,7 +43,7 @@ class Listed:
 
 def listed(spec: ListSpec, now_at: float) -> Listed:
     """What there is to say of a list. Raises NumberSetError of a damaged file, OSError of a source that is gone."""
-    changed_at = Path(spec.source).stat().st_mtime if spec.source else None
+    changed_at = Path(spec.file).stat().st_mtime if spec.file else None
     return Listed(spec, _entries(spec), changed_at, None if changed_at is None else max(0.0, now_at - changed_at))
 
 
@@ -50,7 +54,35 @@ def _entries(spec: ListSpec) -> int | None:
     built = Path(spec.path)
     if not built.exists():
         return None
+    if spec.per_trunk:
+        return sum(map(entries_in, NumberSet.open_by_trunk(built).values()))
     if spec.kind == "pairs":
         return len(PairSet.open(built))
-    mapped = NumberSet.open(built)
-    return len(mapped) + len(mapped.prefixes)
+    if spec.kind == "networks":
+        return len(NetworkSet.open(built))
+    if spec.kind == "texts":
+        return len(TextSet.open(built))
+    return entries_in(NumberSet.open(built))
+
+
+def entries_on(spec: ListSpec) -> Iterator[str]:
+    """Every entry of a list that was built, in canonical form, also what has ended. Raises NumberSetError, OSError."""
+    path = Path(spec.path)
+    if not spec.path:
+        yield from spec.members
+    elif spec.per_trunk:
+        for trunk, own in NumberSet.open_by_trunk(path).items():
+            yield from (f"{trunk},{entry}" for entry in own.entries())
+    elif spec.kind == "pairs":
+        yield from (f"{caller},{callee}" for caller, callee in PairSet.open(path))
+    elif spec.kind == "networks":
+        yield from NetworkSet.open(path)
+    elif spec.kind == "texts":
+        yield from TextSet.open(path)
+    else:
+        yield from NumberSet.open(path).entries()
+
+
+def entries_in(mapped: NumberSet) -> int:
+    """Numbers, prefixes and ranges of a set, ranges that touch counted as one."""
+    return len(mapped) + len(mapped.prefixes) + sum(1 for _ in mapped.wide.ranges())

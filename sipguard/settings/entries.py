@@ -3,15 +3,18 @@
 Enters: the kind of a list, texts. Leaves: entries in canonical form, as edits have them, and what is wrong with each
 text. Must not: guess.
 
-A number is its TN, a prefix its digits and `*`, a pair caller,callee; any other entry is as it is written.
+A number is its TN, a prefix its digits and `*`, a pair caller,callee, a text folded; behind the name of a trunk and a
+comma on a list by trunk.
 """
 
 from __future__ import annotations
 
 from collections.abc import Collection, Sequence
+from typing import Final
 
 from sipguard.numbers.formats import ListReader
-from sipguard.screening.policy.errors import meant
+
+BY_TRUNK: Final = "numbers by trunk"  # the kind of lists with `per_trunk`
 
 
 def read_entries(kind: str, written: Sequence[str], trunks: Collection[str]) -> tuple[list[str], list[str]]:
@@ -29,19 +32,21 @@ def read_entries(kind: str, written: Sequence[str], trunks: Collection[str]) -> 
 
 def _read_entry(kind: str, text: str, trunks: Collection[str]) -> tuple[list[str], list[str]]:
     """What one text comes to: entries, problems."""
-    if kind == "trunks":
-        name = text.strip()
-        if name in trunks:
-            return [name], []
-        return [], [f"{name} is no trunk; {meant(name, trunks)}".rstrip("; ")]
-    reader = ListReader()
-    if kind == "pairs":
-        found = [f"{caller},{callee}" for caller, callee in reader.pairs([text])]
-    else:
-        found = list(reader.numbers([text]))
-        found += [f"{prefix}*" for prefix in reader.prefixes]
+    by_trunk = kind == BY_TRUNK
+    reader = ListReader(kind="numbers" if by_trunk else kind, per_trunk=by_trunk, trunks=trunks)
+    found = list(reader.entries([text]))
     wrong = [f"{each.what}{f'; did you mean {each.meant}' if each.meant else ''}" for each in reader.problems]
+    if not wrong and reader.ending_pairs:
+        wrong.append("the last day of an entry is said with --until")
+    if not wrong and any(is_range(entry, kind) for entry in found):
+        wrong.append("a range stands in a file; write its numbers one by one, or a prefix")
     return found, wrong
+
+
+def is_range(entry: str, kind: str) -> bool:
+    """Whether an entry is a range of numbers."""
+    first, dash, last = entry.rpartition(",")[2].partition("-")
+    return kind in ("numbers", BY_TRUNK) and bool(dash) and first.isdigit() and last.isdigit()
 
 
 def shown(entry: str) -> str:

@@ -260,6 +260,10 @@ def _list(name: str, shape: ListShape, config: Config, document: Document) -> It
         if which not in BINDINGS[shape.kind]:
             what = f"a list of {shape.kind} is not asked about {which}"
             yield document.problem((*path, "bind", at), what, "known are " + ", ".join(BINDINGS[shape.kind]))
+    if shape.per_trunk and is_imported(shape):
+        yield document.problem((*path, "per_trunk"), "such a list is not imported", "write its file")
+    if shape.per_trunk and shape.kind != "numbers":
+        yield document.problem((*path, "per_trunk"), "is for lists of numbers")
     if not shape.bind:
         yield document.problem((*path, "bind"), "nothing is asked of this list", level=WARNING)
     if shape.kind == "trunks":

@@ -26,6 +26,7 @@ from sipguard.settings import build, secret, signing
 from sipguard.settings.bases import base_in, is_imported
 from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
+from sipguard.settings.entries import BY_TRUNK
 from sipguard.settings.fits import misfits
 from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config, CrlShape, ListShape, TrustListShape
@@ -33,7 +34,7 @@ from sipguard.settings.policytext import PolicyText
 from sipguard.settings.problems import Problem
 from sipguard.settings.service import Service
 from sipguard.settings.shape import read_shape
-from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, read_anchors, words_of
+from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, problems_of, read_anchors
 from sipguard.settings.tls import public_part, tls_problems
 
 _OF_SERVICE: Final = frozenset(
@@ -69,7 +70,7 @@ class Loaded:
     document: Document | None = None  # where things stand in the files
     text: PolicyText | None = None  # the policy as it was written
     vocabulary: Vocabulary | None = None  # the words that it may use
-    kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind
+    kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind, or BY_TRUNK
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -150,7 +151,7 @@ class _Load:
             self.document,
             self.text,
             self._vocabulary(),
-            {name: shape.kind for name, shape in self.config.lists.items()},
+            {name: BY_TRUNK if shape.per_trunk else shape.kind for name, shape in self.config.lists.items()},
         )
 
     def _ruleset(
@@ -348,10 +349,22 @@ class _Load:
 
     def _lists(self) -> tuple[ListSpec, ...]:
         """The lists, built as far as the mode says."""
-        builder = ListBuilder(build.at(self.base, self.config.state.directory) / "lists", self.mode)
+        directory = build.at(self.base, self.config.state.directory) / "lists"
+        builder = ListBuilder(directory, self.mode, frozenset(self.config.trunks))
         specs = []
         for name, shape in self.config.lists.items():
-            spec = ListSpec(name=name, kind=shape.kind, bind=tuple(shape.bind), format=shape.format)
+            spec = ListSpec(
+                name=name,
+                kind=shape.kind,
+                bind=tuple(shape.bind),
+                format=shape.format,
+                per_trunk=shape.per_trunk,
+                owner=shape.owner,
+                purpose=shape.purpose,
+                source=shape.source,
+                version=shape.version,
+                max_age_s=shape.max_age,
+            )
             specs.append(self._list(spec, shape, builder))
         builder.close()
         self.problems += builder.problems
@@ -363,17 +376,17 @@ class _Load:
         if not shape.file:
             if is_imported(shape):
                 return self._imported(spec, path)
-            return ListSpec(spec.name, spec.kind, spec.bind, members=self._members(spec, shape, (*path, "members")))
+            return replace(spec, members=self._members(spec, shape, (*path, "members")))
         source = build.at(self.base, shape.file)
         if not source.is_file():
             self._problem((*path, "file"), f"there is no file {source}")
             return spec
-        spec = ListSpec(spec.name, spec.kind, spec.bind, source=str(source), format=spec.format)
+        spec = replace(spec, file=str(source))
         if spec.kind != "trunks":
             spec, digest = builder.build(spec)
             self.digest.update(f"{spec.name} {digest}".encode())
             return spec
-        return ListSpec(spec.name, spec.kind, spec.bind, source=str(source), members=self._trunk_names(source))
+        return replace(spec, members=self._trunk_names(source))
 
     def _imported(self, spec: ListSpec, path: Path) -> ListSpec:
         """A list with the base that was imported last, without one where that cannot be used."""
@@ -381,28 +394,34 @@ class _Load:
         if why:
             hint = f"sipguard lists import {spec.name} FILE; until then no condition on it holds, not even under not"
             self._problem(path, why, hint, WARNING)
-        return ListSpec(spec.name, spec.kind, spec.bind, path=base, imported=True)
+        return replace(spec, path=base, imported=True)
 
     def _members(self, spec: ListSpec, shape: ListShape, path: Path) -> tuple[str, ...]:
         """Members that stand in the configuration."""
         if spec.kind == "trunks":
             return tuple(shape.members)
-        if spec.kind == "numbers":
-            return tuple(self._numbers(shape.members, path))
-        pairs = []
+        found: list[str] = []
         for at, member in enumerate(shape.members):
-            reader = ListReader()
-            pairs += [f"{caller},{callee}" for caller, callee in reader.pairs([member])]
+            reader = ListReader(kind=spec.kind, per_trunk=spec.per_trunk, trunks=self.config.trunks)
+            entries = list(reader.entries([member]))
             for each in reader.problems:
-                self._problem((*path, at), each.what)
-        return tuple(pairs)
+                self._problem((*path, at), each.what, f"did you mean {each.meant}?" if each.meant else "")
+            if not reader.problems and (len(entries) != 1 or not _is_single(spec.kind, entries[0], reader)):
+                what = "only numbers that never end" if spec.kind == "numbers" else "only one entry that never ends"
+                self._problem((*path, at), f"{what} can stand here", "write it into a file")
+            found += entries
+        return tuple(found)
 
     def _trunk_names(self, source: File) -> tuple[str, ...]:
         """Names of trunks in a file."""
-        words = words_of(source)
-        for line, word in words:
-            if word not in self.config.trunks:
-                hint = meant(word, self.config.trunks)
-                self.problems.append(Problem(str(source), line, 1, (), f"{word} is no trunk", hint))
-        self.digest.update("\n".join(word for _, word in words).encode())
-        return tuple(word for _, word in words)
+        reader = ListReader(kind="trunks", trunks=self.config.trunks)
+        with source.open(encoding="utf-8", errors="replace") as lines:
+            names = tuple(reader.names(lines))
+        self.problems += problems_of(source, reader)
+        self.digest.update("\n".join(names).encode())
+        return names
+
+
+def _is_single(kind: str, entry: str, reader: ListReader) -> bool:
+    """Whether an entry is no prefix and no range, and never ends."""
+    return not reader.ending_pairs and (kind != "numbers" or entry.rpartition(",")[2].isdigit())

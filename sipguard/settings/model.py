@@ -494,12 +494,24 @@ class ListShape(Shape):
     """Text file with one entry a line. A list with neither file nor members is made by `sipguard lists import`."""
     members: list[NumberText] = []
     """The entries themselves, instead of a file."""
-    kind: Literal["numbers", "pairs", "trunks"] = "numbers"
-    """numbers: numbers and prefixes; pairs: caller,callee; trunks: names of trunks."""
+    kind: Literal["numbers", "pairs", "networks", "texts", "trunks"] = "numbers"
+    """numbers: numbers, prefixes, ranges; pairs: caller,callee; networks: IP networks; texts; trunks: their names."""
     format: str = Field(default="plain", json_schema_extra={"enum": list(FORMATS)})
     """plain, or ftc for the files of the Do-Not-Call registry."""
-    bind: list[Literal["shown", "asserted", "caller", "diverting", "callee", "pair", "upstream"]]
+    bind: list[Literal["shown", "asserted", "caller", "diverting", "callee", "pair", "upstream", "signer"]]
     """What the list is asked about: lists.WHICH in a policy."""
+    per_trunk: bool = False
+    """Whether a line is trunk,number: a customer's own numbers, asked about calls of that trunk only."""
+    owner: str = ""
+    """Who answers for the list."""
+    purpose: str = ""
+    """What it is for."""
+    source: str = ""
+    """Where it comes from."""
+    version: str = ""
+    """Which issue of it this is."""
+    max_age: Duration = 0.0
+    """The list is stale when its file is older; 0s for never."""
 
 
 class EmergencyShape(Shape):

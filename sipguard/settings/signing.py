@@ -206,8 +206,9 @@ def _rules(
         what = "nobody verifies what comes by this trunk, so nothing is found invalid"
         problems.append(Problem((*path, "replace"), what, "write verify: true on it"))
     for n, listed in enumerate(shape.divert_for):
-        if listed not in config.lists or config.lists[listed].kind != "numbers":
-            what = f"{listed} is no list of numbers"
+        shape_of = config.lists.get(listed)
+        if shape_of is None or shape_of.kind != "numbers" or shape_of.per_trunk:
+            what = f"{listed} is no list of numbers" + (" for all trunks" if shape_of is not None else "")
             problems.append(Problem((*path, "divert_for", n), what, meant(listed, config.lists)))
     return SignRules(
         signer=shape.by,

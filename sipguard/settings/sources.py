@@ -8,14 +8,15 @@ from __future__ import annotations
 
 import json
 import os
-from collections.abc import Iterable
 from dataclasses import dataclass, replace
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Final
 
+from sipguard.numbers import notes
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.formats import ListReader, compile_list
+from sipguard.numbers.rules import READ_AS_NANP
 from sipguard.screening.listspec import ListSpec
 from sipguard.settings.problems import Problem
 from sipguard.stir.certificate import Anchors
@@ -38,17 +39,21 @@ class _Stamp:
 
 
 class ListBuilder:
-    """Builds the set files of lists in `directory`; remembers what files it has seen, by size and time."""
+    """Builds the set files of lists in `directory`; remembers what files it has seen, by size and time.
 
-    def __init__(self, directory: File, mode: str) -> None:
+    `trunks`: names of those that lists may speak of.
+    """
+
+    def __init__(self, directory: File, mode: str, trunks: frozenset[str]) -> None:
         self._directory = directory
         self._mode = mode
+        self._trunks = trunks
         self._stamps = self._read_stamps()
         self.problems: list[Problem] = []
 
     def build(self, spec: ListSpec) -> tuple[ListSpec, str]:
         """`spec` with the path of its set file, and the digest of its source. Problems are added."""
-        source = File(spec.source)
+        source = File(spec.file)
         try:
             digest = self._digest(source, spec)
             target = self._directory / f"{spec.name}-{digest}.set"
@@ -57,10 +62,11 @@ class ListBuilder:
                     os.utime(target)
             elif self._mode == BUILD:
                 self._directory.mkdir(parents=True, exist_ok=True)
-                self._note(source, compile_list(source, target, spec.kind, spec.format)[1])
+                made = (source, target, spec.kind, spec.format, READ_AS_NANP, spec.per_trunk, self._trunks)
+                self.problems += problems_of(source, compile_list(*made)[1])
                 self._forget_old(spec.name)
             else:
-                self._note(source, _read_through(source, spec))
+                self.problems += problems_of(source, self._read_through(source, spec))
             return replace(spec, path=str(target)), digest
         except (OSError, NumberSetError) as error:
             what = error.strerror if isinstance(error, OSError) else str(error)
@@ -99,16 +105,15 @@ class ListBuilder:
                     digest.update(chunk)
             stamp = _Stamp(status.st_size, status.st_mtime_ns, digest.hexdigest())
             self._stamps[str(source)] = stamp
-        return sha256(f"{spec.kind} {spec.format} {stamp.digest}".encode()).hexdigest()[:16]
+        kind = f"{spec.kind} by trunk" if spec.per_trunk else spec.kind
+        return sha256(f"{kind} {spec.format} {stamp.digest}".encode()).hexdigest()[:16]
 
-    def _note(self, source: File, reader: ListReader) -> None:
-        """Adds the problems of a list."""
-        for each in reader.problems:
-            hint = f"did you mean {each.meant}?" if each.meant else ""
-            self.problems.append(Problem(str(source), each.line, each.column, (), each.what, hint))
-        more = reader.problem_count - len(reader.problems)
-        if more > 0:
-            self.problems.append(Problem(str(source), 0, 0, (), f"and {more} more problems"))
+    def _read_through(self, source: File, spec: ListSpec) -> ListReader:
+        """Reads a list for its problems only."""
+        reader = ListReader(spec.format, READ_AS_NANP, spec.kind, spec.per_trunk, self._trunks)
+        with source.open(encoding="utf-8", errors="replace") as lines:
+            reader.read_through(lines)
+        return reader
 
     def _forget_old(self, name: str) -> None:
         """Removes set files that no Ruleset can refer to any more."""
@@ -116,26 +121,19 @@ class ListBuilder:
         built.sort(key=lambda file: file.stat().st_mtime_ns, reverse=True)
         for old in built[_KEPT:]:
             old.unlink(missing_ok=True)
+            notes.beside(old).unlink(missing_ok=True)
 
 
-def _read_through(source: File, spec: ListSpec) -> ListReader:
-    """Reads a list for its problems only."""
-    reader = ListReader(spec.format)
-    with source.open(encoding="utf-8", errors="replace") as lines:
-        entries: Iterable[object] = reader.pairs(lines) if spec.kind == "pairs" else reader.numbers(lines)
-        for _ in entries:
-            pass
-    return reader
-
-
-def words_of(file: File) -> list[tuple[int, str]]:
-    """(line, word) of each line of a file that is not blank and not a comment. Raises OSError."""
-    words = []
-    for at, line in enumerate(file.read_text(encoding="utf-8", errors="replace").splitlines(), 1):
-        word = line.partition("#")[0].strip().removeprefix("\ufeff")
-        if word:
-            words.append((at, word))
-    return words
+def problems_of(source: File, reader: ListReader) -> list[Problem]:
+    """The problems of a list that was read from `source`."""
+    found = []
+    for each in reader.problems:
+        hint = f"did you mean {each.meant}?" if each.meant else ""
+        found.append(Problem(str(source), each.line, each.column, (), each.what, hint))
+    more = reader.problem_count - len(reader.problems)
+    if more > 0:
+        found.append(Problem(str(source), 0, 0, (), f"and {more} more problems"))
+    return found
 
 
 def read_anchors(given: File) -> tuple[list[bytes], int, list[tuple[str, str]]]:

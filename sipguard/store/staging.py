@@ -22,8 +22,9 @@ from pathlib import Path
 from typing import Final
 
 from sipguard.numbers.bulk import NANP
-from sipguard.numbers.numberset import BITMAP_OCTETS, PREFIXES, SORTED_WORLD, NumberSet, area_block
+from sipguard.numbers.numberset import BITMAP_OCTETS, SORTED_WORLD, NumberSet, area_block
 from sipguard.numbers.setfile import Block
+from sipguard.numbers.wide import PREFIXES
 
 RUN: Final = 500_000  # numbers from elsewhere that are held before they are written: 4 MB, and 20 MB while sorted
 _BITS: Final = "bits"

@@ -621,3 +621,23 @@ def test_too_many_certificates_at_once_cost_no_call_its_latency(trusting: Play, 
     assert (list(frame.unscreened), frame.verstat) == (["identity"], "No-TN-Validation")
     assert book.count("fetches_busy") == 1
     ends_busy(book)
+
+
+SCANNERS = ListSpec("scanners", "texts", ("upstream",), members=("friendly-scanner*",))
+NETWORKS = ListSpec(
+    "networks", "networks", ("upstream",), members=("192.0.2.0/24", "198.51.100.0/24", "203.0.113.0/24")
+)
+
+
+@pytest.mark.parametrize(("lists", "refused"), [((), False), ((SCANNERS,), True), ((NETWORKS,), True)])
+def test_user_agent_and_address_are_read_where_a_list_asks_for_them(
+    play: Play, lists: tuple[ListSpec, ...], refused: bool
+) -> None:
+    names = ("scanners", "networks")
+    book = play(Rule("bad", OneOf("lists.upstream", names), basis="contract"), lists=lists)
+    sent = book.a.invite("User-Agent: Friendly-Scanner 1.0")
+    assert sent == (["a 403 Forbidden"] if refused else ["b INVITE"])
+    if refused:
+        book.a.ack()
+    else:
+        ends_busy(book)

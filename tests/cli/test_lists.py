@@ -59,7 +59,7 @@ def test_ls_shows_every_list(ground: Ground) -> None:
     assert lines[1].endswith("dno.txt")
     dno, consent = ground.json("ls")
     assert (dno["entries"], dno["changed_at"], dno["bind"]) == (2, 1_700_000_000, ["shown", "asserted"])
-    assert (consent["entries"], consent["age_s"], consent["source"]) == (1, None, None)
+    assert (consent["entries"], consent["age_s"], consent["file"]) == (1, None, None)
 
 
 def test_ls_builds_nothing(ground: Ground) -> None:

@@ -7,7 +7,12 @@ from pathlib import Path
 import pytest
 
 from sipguard.numbers.formats import KEPT_PROBLEMS, ListReader, Problem, compile_list
-from sipguard.numbers.numberset import NumberSet, PairSet
+from sipguard.numbers.networkset import NetworkSet
+from sipguard.numbers.notes import Note
+from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.pairset import PairSet
+from sipguard.numbers.textset import TextSet
+from sipguard.numbers.wide import NEVER
 
 TN = "12025550100"
 
@@ -37,7 +42,7 @@ TN = "12025550100"
 def test_plain_entries(line: str, numbers: list[str], prefixes: list[str]) -> None:
     reader = ListReader()
     assert list(reader.numbers([line])) == numbers
-    assert reader.prefixes == prefixes
+    assert list(reader.prefixes) == prefixes
     assert reader.problems == []
 
 
@@ -64,7 +69,7 @@ def test_problems_say_what_and_where(line: str, problem: Problem) -> None:
     reader = ListReader()
     assert list(reader.numbers([line])) == []
     assert reader.problems == [problem]
-    assert reader.prefixes == []
+    assert reader.prefixes == {}
 
 
 def test_all_problems_come_at_once_and_good_lines_are_read() -> None:
@@ -91,14 +96,14 @@ def test_the_registry_file_and_plain_lines_beside_it() -> None:
 
 
 def test_pairs_and_their_problems() -> None:
-    reader = ListReader()
-    lines = [f"{TN}, +1 202 555 0101", "# none", "911,2025550101", TN, f"{TN},x", " y,911", "1,2,3", f"{TN},"]
+    reader = ListReader(kind="pairs")
+    lines = [f"{TN}, +1 202 555 0101", "# none", "911,2025550101", TN, f"{TN},x", " y,911", f"{TN},911,3", f"{TN},"]
     assert list(reader.pairs(lines)) == [(TN, "12025550101"), ("911", "12025550101")]
     assert [(problem.line, problem.column, problem.what) for problem in reader.problems] == [
-        (4, 1, "1 fields instead of caller,callee"),
+        (4, 1, "1 fields instead of caller,callee or caller,callee,last day"),
         (5, 13, "x is no telephone number"),
         (6, 2, "y is no telephone number"),
-        (7, 1, "3 fields instead of caller,callee"),
+        (7, 17, "3 is no date and no time"),
         (8, 13, "a number is missing"),
     ]
 
@@ -123,3 +128,143 @@ def test_a_list_with_problems_leaves_the_old_set(tmp_path: Path) -> None:
     assert (count, [problem.line for problem in reader.problems]) == (1, [2])
     assert list(NumberSet.open(target)) == [TN]
     assert sorted(path.name for path in tmp_path.iterdir()) == ["dno.set", "dno.txt"]
+
+
+# ------------------------------------------------------------------------------------------ ranges, CSV, other kinds
+
+
+@pytest.mark.parametrize(
+    ("line", "first", "last"),
+    [
+        ("+12025550100-+12025550199", TN, "12025550199"),
+        ("+1 202-555-0100 -+1 202-555-0199", TN, "12025550199"),
+        ("2025550100-2025550199", TN, "12025550199"),
+        ("+442079460000 - +442079469999", "442079460000", "442079469999"),
+    ],
+)
+def test_ranges(line: str, first: str, last: str) -> None:
+    reader = ListReader()
+    assert list(reader.numbers([line.replace(" - ", "-")])) == []
+    assert reader.ranges == [(int("1" + first), int("1" + last), NEVER)]
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize("line", ["+12025550199-+12025550100", "+442079460000-+12025550100", "+12025550100-+x"])
+def test_what_is_no_range_is_told(line: str) -> None:
+    reader = ListReader()
+    assert list(reader.numbers([line])) == [] and reader.ranges == []
+    assert reader.problem_count == 1
+
+
+def test_a_number_with_hyphens_is_no_range() -> None:
+    assert list(ListReader().numbers(["202-555-0100", "+1-202-555-0101"])) == [TN, "12025550101"]
+
+
+def test_csv_says_why_and_until_when() -> None:
+    reader = ListReader()
+    lines = [
+        "\ufeff# ours\n",
+        "Number,Reason,Added_by,added_at,expires\r\n",
+        '+12025550100,"three complaints, one day",dana,2026-11-02,\r\n',
+        "+12025550101,,,,2027-01-31\n",
+        "# a comment\n",
+        "+1202556*,ours,,,2027-01-31T12:00:00Z\n",
+        "+12025550110-+12025550119,,,,\n",
+        "12025550102\n",
+    ]
+    assert list(reader.numbers(lines)) == [TN, "12025550102"]
+    assert reader.ending == {"12025550101": 1_801_440_000}
+    assert reader.prefixes == {"1202556": 1_801_396_800}
+    assert len(reader.ranges) == 1
+    assert reader.notes == [
+        Note(TN, 3, "three complaints, one day", "dana", "2026-11-02"),
+        Note("1202556*", 6, "ours", "", ""),
+    ]
+    assert reader.problems == []
+
+
+@pytest.mark.parametrize(
+    ("lines", "problem"),
+    [
+        (["number,expire", "+12025550100,2027-01-31"], "1:1: unknown column expire; known are"),
+        (["reason,expires", "x,2027-01-31"], "1:1: the column number or entry is missing"),
+        (["number,expires", "+12025550100,31.1.2027"], "2:1: 31.1.2027 is no date and no time; did you mean such as"),
+        (["number,added_at", "+12025550100,soon"], "2:1: added_at soon is no date"),
+        (["number,reason", "+12025550100,a,b"], "2:1: 3 fields under 2 columns"),
+        (["number,reason", '+12025550100,"a'], "2:1: no CSV"),
+        (["number,reason", "alice,a"], "2:1: alice is no telephone number"),
+    ],
+    ids=lambda value: value[:20] if isinstance(value, str) else "",
+)
+def test_problems_of_csv(lines: list[str], problem: str) -> None:
+    reader = ListReader()
+    list(reader.numbers(lines))
+    assert str(reader.problems[0]).startswith(problem)
+
+
+def test_pairs_with_names_and_last_days() -> None:
+    reader = ListReader(kind="pairs")
+    lines = ["brand:Example Pharmacy,+12025550100", f"{TN},911,2027-01-31", "alice,911", "brand:12025550100,911"]
+    assert list(reader.pairs(lines)) == [("example pharmacy", TN)]
+    assert reader.ending_pairs == [(TN, "911", 1_801_440_000)]
+    assert [str(problem) for problem in reader.problems] == [
+        "3:1: alice is no telephone number; did you mean brand:alice",
+        "4:1: brand:12025550100 is no name: letters, without comma and *",
+    ]
+    reader = ListReader(kind="pairs")
+    assert list(reader.pairs(["brand,callee,reason", "Example Bank,911,asked"])) == [("example bank", "911")]
+    assert reader.notes == [Note("example bank,911", 2, "asked", "", "")]
+
+
+def test_texts_and_networks() -> None:
+    reader = ListReader(kind="texts")
+    assert reader.texts(["Friendly-Scanner*", "Example Telecom, Inc."]) == {
+        "friendly-scanner*": NEVER,
+        "example telecom, inc.": NEVER,
+    }
+    reader = ListReader(kind="networks")
+    assert set(map(str, reader.networks(["192.0.2.0/24", "192.0.2.1/24", "2001:db8::1"]))) == {
+        "192.0.2.0/24",
+        "2001:db8::1/128",
+    }
+    assert str(reader.problems[0]) == "2:1: 192.0.2.1/24 is no IP address and no network; did you mean 192.0.2.0/24"
+
+
+def test_patterns_that_are_tried_one_by_one_have_a_bound() -> None:
+    reader = ListReader(kind="texts")
+    reader.texts(f"*{n}*" for n in range(300))
+    assert "300 texts have a * elsewhere than at their end" in str(reader.problems[0])
+    reader = ListReader(kind="texts")
+    assert len(reader.texts(f"{n}*" for n in range(300))) == 300
+    assert reader.problems == []
+
+
+def test_numbers_of_trunks() -> None:
+    reader = ListReader(per_trunk=True, trunks=("customer-a", "customer-b"))
+    found = reader.by_trunk(
+        [f"customer-a,{TN}", "customer-b,+12025550110-+12025550119", "custmer-b,911", TN, "customer-a,+44*"]
+    )
+    assert {trunk: list(content.numbers) for trunk, content in found.items()} == {"customer-a": [TN], "customer-b": []}
+    assert found["customer-a"].prefixes == {"44": NEVER} and len(found["customer-b"].ranges) == 1
+    assert [str(problem) for problem in reader.problems] == [
+        "3:1: custmer-b is no trunk; did you mean customer-b",
+        "4:1: 1 fields instead of trunk,number",
+    ]
+
+
+@pytest.mark.parametrize(
+    ("kind", "lines", "members"),
+    [
+        ("numbers", ["number,reason", "+12025550100,x"], [TN]),
+        ("pairs", [f"{TN},911", f"{TN},112,2027-01-01"], [(TN, "112"), (TN, "911")]),
+        ("networks", ["192.0.2.0/24"], ["192.0.2.0/24"]),
+        ("texts", ["A*", "b"], ["a*", "b"]),
+    ],
+)
+def test_a_list_of_each_kind_is_compiled(tmp_path: Path, kind: str, lines: list[str], members: list[object]) -> None:
+    (tmp_path / "list.txt").write_text("\n".join(lines))
+    target = tmp_path / "list.set"
+    assert compile_list(tmp_path / "list.txt", target, kind)[0] == len(members)
+    opened = {"numbers": NumberSet, "pairs": PairSet, "networks": NetworkSet, "texts": TextSet}[kind].open(target)
+    assert sorted(opened) == members
+    assert (tmp_path / "list.notes").exists() is (kind == "numbers")

@@ -16,10 +16,9 @@ from sipguard.numbers.numberset import (
     INDEXED_NANP,
     SORTED_NANP,
     NumberSet,
-    PairSet,
     build,
-    build_pairs,
 )
+from sipguard.numbers.pairset import PairSet, build_pairs
 from sipguard.numbers.setfile import NUMBERS, SetFile
 
 DIGITS = st.text("0123456789", min_size=1, max_size=18)

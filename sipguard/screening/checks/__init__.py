@@ -3,7 +3,7 @@
 A check is a module with
 
     Settings   a frozen dataclass whose fields all have defaults: the YAML under `checks: <name>:`
-    FACTS      what it can find; every name begins with the module's name
+    FACTS      what it can find; names begin with the module's name, but for facts that another must leave to it
     COST       how dear it is; the cheap ones run first
     check      (attempt, settings, context) -> Finding | Waiting
 
@@ -51,6 +51,9 @@ def _by_fields(settings: Any) -> tuple[type[Any], tuple[Any, ...]]:
 CHECKS: Final = _discovered()
 for _module in CHECKS.values():
     copyreg.pickle(_module.Settings, _by_fields)
+FOUND_BY: Final[Mapping[str, str]] = {  # full name of a fact -> the check that finds it
+    spec.name: name for name, module in CHECKS.items() for spec in module.FACTS
+}
 ALL_FACTS: Final[tuple[FactSpec, ...]] = (
     *BASE_FACTS,
     *(spec for module in CHECKS.values() for spec in module.FACTS),

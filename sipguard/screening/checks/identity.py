@@ -1,7 +1,8 @@
 """Is the caller who the Identity header says? (RFC 8224 §6.2, RFC 8588)
 
-Enters: an attempt with its Identity values, validated certificates. Leaves: a Finding with `identity.*`
-facts, or Waiting for a certificate. What a token claims becomes a fact only where its signature holds.
+Enters: an attempt with its Identity values, validated certificates, lists of signers. Leaves: a Finding with
+`identity.*` facts and `lists.signer`, or Waiting for a certificate. What a token claims becomes a fact only where its
+signature holds.
 Must not: fetch, reject; a failed verification alone rejects nothing.
 """
 
@@ -12,6 +13,7 @@ from typing import Final
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Waiting
 from sipguard.screening.finding import FAILED as CHECK_FAILED
+from sipguard.screening.textlists import TextLists
 from sipguard.screening.verification import described
 from sipguard.screening.verification.diversion import unasked
 from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
@@ -102,6 +104,12 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     FactSpec("identity.each", "set", "of several Identity values each: ppt, outcome, reason, host, steps, deviations"),
     FactSpec("identity.crl_stale", "flag", "the CRL that revocation is judged by is out of date; absent without one"),
     FactSpec("identity.trust_version", "text", "trust list and CRL in force; absent where none is configured"),
+    FactSpec(
+        "lists.signer",
+        "set",
+        "lists bound to signer that hold the origid, a service provider code or the organisation of the token judged,"
+        " if its signature holds",
+    ),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
     *described.FACTS,
 )
@@ -139,7 +147,7 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
             if hops:  # whether it was sent on depends on them
                 return Waiting(*needs_of(hops, settings.budget_s))
             if not (result.replayed and settings.replay_fails):
-                return _passed(result, results, attempt)
+                return _passed(result, results, attempt, context.lists.signer)
             result.outcome, result.reason, result.status = FAILED, "replayed", InvalidIdentity.status
     waiting = [one for one in results if one.outcome == WAITING and not _is_of_guard(one)]
     if waiting:
@@ -147,7 +155,7 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
             return _late(context.late, waiting, results, attempt)
         return Waiting(*needs_of(waiting, settings.budget_s))
     best = judged(results)  # by now none passes
-    return _MISSING if best is None else _failed(best, results, attempt)
+    return _MISSING if best is None else _failed(best, results, attempt, context.lists.signer)
 
 
 def _count_all(facts: dict[str, FactValue], attempt: CallAttempt, most: int) -> None:
@@ -162,7 +170,7 @@ def _is_of_guard(result: Result) -> bool:
     return result.passport is not None and result.passport.ppt == RPH
 
 
-def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
+def _passed(result: Result, results: list[Result], attempt: CallAttempt, signer: TextLists | None) -> Finding:
     passport, credential = result.passport, result.credential
     assert passport is not None and credential is not None
     facts: dict[str, FactValue] = {
@@ -183,13 +191,15 @@ def _passed(result: Result, results: list[Result], attempt: CallAttempt) -> Find
     if credential.delegate:
         facts["identity.delegated_by"] = credential.provider
         facts["identity.provider_spc"] = credential.provider_spc
-    return Finding(CLEAR, PASSED, _with_steps(facts, result, results, attempt.received_at), _told(results, attempt))
+    return Finding(
+        CLEAR, PASSED, _with_steps(facts, result, results, attempt.received_at, signer), _told(results, attempt)
+    )
 
 
 def _with_steps(
-    facts: dict[str, FactValue], result: Result, results: list[Result], received_at: float
+    facts: dict[str, FactValue], result: Result, results: list[Result], received_at: float, signer: TextLists | None
 ) -> dict[str, FactValue]:
-    """`facts` with what each step of the value judged came to, and a word on every value."""
+    """`facts` with what each step of the value judged came to, the lists its signer is on, a word on every value."""
     passport = result.passport
     facts["identity.count"] = len(results)
     if result.orig_ok is not None:
@@ -221,6 +231,8 @@ def _with_steps(
         facts["identity.reasons"] = tuple(reasons)
     if len(results) > 1:
         facts["identity.each"] = tuple([_in_short(one) for one in results])
+    if signer is not None and result.signature_ok:
+        facts["lists.signer"] = _listed(signer, result, received_at)
     if result.diversion is not None or result.outcome == FAILED:
         described.describe(facts, result)
     if len(results) > 1 or passport is None or passport.ppt != "shaken" or is_rich(passport):
@@ -229,6 +241,15 @@ def _with_steps(
         described.describe_name(said, results)
         facts.update({name: value for name, value in said.items() if value is not None})
     return facts
+
+
+def _listed(signer: TextLists, result: Result, at: float) -> tuple[str, ...]:
+    """The lists that who signed the token judged is on."""
+    passport, credential = result.passport, result.credential
+    origid = passport.origid if passport is not None else ""
+    if credential is None:
+        return ()
+    return signer.of((origid, credential.organisation, *credential.spc), "", at)
 
 
 def _in_short(result: Result) -> str:
@@ -256,12 +277,12 @@ def _unverified(result: str, reason: str, status: int) -> dict[str, FactValue]:
     return {"identity.result": result, "identity.reason": reason, "identity.status": status}
 
 
-def _failed(result: Result, results: list[Result], attempt: CallAttempt) -> Finding:
+def _failed(result: Result, results: list[Result], attempt: CallAttempt, signer: TextLists | None) -> Finding:
     if result.outcome == FAILED:
         outcome, reason, status = FAILED, result.reason, result.status
     else:  # of a type that is not verified here, or that says nothing of the caller
         outcome, reason, status = UNSUPPORTED, "unsupported_ppt", NO_IDENTITY_STATUS
-    facts = _with_steps(_unverified(outcome, reason, status), result, results, attempt.received_at)
+    facts = _with_steps(_unverified(outcome, reason, status), result, results, attempt.received_at, signer)
     return Finding(HIT, reason, facts, _told(results, attempt))
 
 

@@ -12,9 +12,10 @@ from __future__ import annotations
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from typing import Final
 
+from sipguard.numbers.glob import Glob
 from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf
-from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Glob, Test, check_of, truth_of
+from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Test, check_of, truth_of
 
 Variable = tuple[str, str]  # (what kind: fact | member of FACT | opaque | failed, which)
 Case = dict[Variable, FactValue]

@@ -12,6 +12,7 @@ from collections.abc import Mapping
 from math import isfinite
 from typing import Final
 
+from sipguard.numbers.glob import Glob
 from sipguard.screening.finding import FactSpec
 from sipguard.screening.policy.errors import Path, Problem, meant
 from sipguard.screening.policy.model import (
@@ -25,7 +26,6 @@ from sipguard.screening.policy.model import (
     Scalar,
     Vocabulary,
 )
-from sipguard.screening.policy.predicates import Glob
 
 _JOINERS: Final = ("all", "any", "not", "is")
 _NEVER: Final = AnyOf(())

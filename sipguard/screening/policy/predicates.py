@@ -15,6 +15,8 @@ from collections.abc import Callable, Mapping
 from operator import ge, gt, le, lt
 from typing import Final
 
+from sipguard.numbers.glob import Glob
+from sipguard.screening.checks import FOUND_BY
 from sipguard.screening.finding import FactValue
 from sipguard.screening.listspec import UNKNOWN
 from sipguard.screening.policy.model import AllOf, Compare, Condition, Not, OneOf, Scalar
@@ -39,9 +41,12 @@ _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
 
 
 def check_of(fact: str) -> str:
-    """The check that finds a fact, "" for facts of the attempt itself."""
-    room = fact.partition(".")[0]
-    return "" if room in BASE else room
+    """The check that finds a fact, as the FACTS of all say, "" for facts of the attempt itself."""
+    found = FOUND_BY.get(fact)
+    if found is None:
+        room = fact.partition(".")[0]
+        return "" if room in BASE else room
+    return found
 
 
 class Test:
@@ -189,28 +194,6 @@ class _Compared(_OfFact):
 
     def holds(self, value: FactValue) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and self._compare(value, self._bound)
-
-
-class Glob:
-    """A text with `*`, which stands for any run of characters."""
-
-    __slots__ = ("_first", "_last", "_middle")
-
-    def __init__(self, pattern: str) -> None:
-        self._first, *self._middle, self._last = pattern.split("*")
-
-    def fits(self, text: str) -> bool:
-        """Whether the whole of `text` fits."""
-        first, last = self._first, self._last
-        if len(text) < len(first) + len(last) or not text.startswith(first) or not text.endswith(last):
-            return False
-        at, end = len(first), len(text) - len(last)
-        for piece in self._middle:
-            at = text.find(piece, at, end)
-            if at < 0:
-                return False
-            at += len(piece)
-        return True
 
 
 # ------------------------------------------------------------------------------------------ several

@@ -15,6 +15,8 @@ from sipguard.screening.checks.identity import FACTS, Settings, check
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context, Finding, Waiting
 from sipguard.screening.lists import Lists
+from sipguard.screening.listspec import ListSpec
+from sipguard.screening.policy.predicates import check_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import Anchors, CertificateStore
@@ -518,7 +520,7 @@ def test_what_is_kept_of_a_failure_collects_no_frames() -> None:
 
 def test_facts_are_those_documented() -> None:
     assert identity.COST == 9
-    assert all(spec.name.startswith("identity.") for spec in FACTS)
+    assert all(spec.name.startswith("identity.") for spec in FACTS if spec.name != "lists.signer")
 
 
 @pytest.mark.parametrize("call", [attempt(token())] + [call for call, *_ in HITS.values()])
@@ -550,3 +552,34 @@ def test_what_is_revoked_fails_and_the_version_of_the_trust_is_a_fact() -> None:
     assert (failed["identity.status"], failed["identity.chain_ok"]) == (437, False)
     assert (failed["identity.crl_stale"], failed["identity.trust_version"]) == (True, "crl 2")
     assert run(attempt(), certificates=certificates).facts.get("identity.trust_version") is None
+
+
+# ------------------------------------------------------------------------------------------ lists of signers
+
+ORIGID = "0b1e6f2c-0001-4000-8000-000000000001"
+
+
+@pytest.mark.parametrize("member", ["709j", ORIGID.upper(), "example*"], ids=["spc", "origid", "organisation"])
+def test_a_signer_is_looked_up_by_what_the_proven_token_says(member: str) -> None:
+    signers = Lists.open([ListSpec("bad_signers", "texts", ("signer",), members=(member,))])
+    asked = Context(signers, Counters(), store(), Replays())
+    call = attempt(token(origid=ORIGID))
+    found = check(call, SETTINGS, asked)
+    assert isinstance(found, Finding) and found.facts["lists.signer"] == ("bad_signers",)
+    other = Lists.open([ListSpec("bad_signers", "texts", ("signer",), members=("999X",))])
+    found = check(attempt(token(origid=ORIGID)), SETTINGS, Context(other, Counters(), store(), Replays()))
+    assert isinstance(found, Finding) and found.facts["lists.signer"] == ()
+
+
+def test_nothing_is_said_of_a_signer_whose_signature_does_not_hold() -> None:
+    signers = Lists.open([ListSpec("bad_signers", "texts", ("signer",), members=("*",))])
+    head, _, rest = token(origid=ORIGID).partition(";")
+    forged = f"{head[:-8]}AAAAAAAA;{rest}"
+    found = check(attempt(forged), SETTINGS, Context(signers, Counters(), store(), Replays()))
+    assert isinstance(found, Finding) and found.facts["identity.result"] == "failed"
+    assert "lists.signer" not in found.facts
+
+
+def test_the_fact_on_signers_is_found_by_this_check() -> None:
+    assert check_of("lists.signer") == "identity"
+    assert check_of("lists.upstream") == "lists"
