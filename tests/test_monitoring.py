@@ -30,6 +30,8 @@ OTHERS = {  # metrics without cells of their own: label -> its values, None wher
     "sipguard_ruleset_info": {"process": None, "revision": None},
     "sipguard_mode": {"trunk": None, "mode": set(MODES)},
     "sipguard_peer_up": {"trunk": None, "peer": None},
+    "sipguard_list_age_seconds": {"list": None},
+    "sipguard_lists_stale": {},
     "sipguard_trust_info": {"source": {"trust_list", "crl"}, "version": None},
     **{
         f"sipguard_trust_{name}": {"source": {"trust_list", "crl"}}

@@ -18,6 +18,8 @@ COMMANDS: Final = {
     "history": "sipguard.cli.lists_history:history_command",
     "import": "sipguard.cli.lists_import:import_command",
     "ls": "sipguard.cli.lists_ls:ls_command",
+    "show": "sipguard.cli.lists_show:show_command",
+    "test": "sipguard.cli.lists_test:test_command",
     "remove": "sipguard.cli.lists_edit:remove_command",
     "undo": "sipguard.cli.lists_edit:undo_command",
 }
@@ -25,4 +27,4 @@ COMMANDS: Final = {
 
 @click.group(name="lists", cls=LazyGroup, places=COMMANDS)
 def lists() -> None:
-    """Lists of numbers, pairs and trunks: what they are, what stands on them."""
+    """Lists: what they are, what stands on them, and what they say of a number."""

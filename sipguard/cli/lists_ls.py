@@ -19,7 +19,7 @@ from sipguard.settings.sources import READ
 @config_option
 @json_option
 def ls_command(config: Path, as_json: bool) -> None:
-    """Show all lists: kind, what they are bound to, how many entries, from where, how old."""
+    """Show all lists: kind, what they are bound to, how many entries, how old, whose, from where."""
     found = loaded(config, READ)
     assert found.ruleset is not None
     rows = [listed(spec, time.time()) for spec in found.ruleset.lists]
@@ -32,7 +32,18 @@ def ls_command(config: Path, as_json: bool) -> None:
 def _cells(row: Listed) -> tuple[str, ...]:
     spec = row.spec
     count = "not built yet" if row.entries is None else f"{row.entries:,}"
-    return (spec.name, spec.kind, " ".join(spec.bind), count, in_days(row.age_s), spec.file or "the configuration")
+    kind = f"{spec.kind} by trunk" if spec.per_trunk else spec.kind
+    age = in_days(row.age_s) + (" STALE" if row.stale else "")
+    return (
+        spec.name,
+        kind,
+        " ".join(spec.bind),
+        count,
+        age,
+        spec.owner,
+        spec.version,
+        spec.file or "the configuration",
+    )
 
 
 def in_days(age_s: float | None) -> str:
@@ -44,7 +55,7 @@ def in_days(age_s: float | None) -> str:
 
 def _print(rows: list[tuple[str, ...]]) -> None:
     """A table, columns as wide as their widest cell."""
-    head = ("list", "kind", "bind", "entries", "age", "from")
+    head = ("list", "kind", "bind", "entries", "age", "owner", "version", "from")
     widths = [max(map(len, column)) for column in zip(head, *rows, strict=True)]
     for row in (head, *rows):
         line = "  ".join(

@@ -38,7 +38,7 @@ def run(config: Path) -> None:
 @json_option
 def status(config: Path, as_json: bool) -> None:
     """Show what runs: version, Ruleset, listeners, modes, peers, signers, calls, processes, traces."""
-    from sipguard.service import list_edits, signers  # the other commands start faster without it
+    from sipguard.service import list_ages, list_edits, signers  # the other commands start faster without them
 
     answer = ask(config, "status")
     if as_json:
@@ -62,6 +62,8 @@ def status(config: Path, as_json: bool) -> None:
     click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
         click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
+    for line in list_ages.stale_lines(answer["lists"]):
+        click.echo(f"list      {line}")
     for row in answer["refused"]:
         click.echo(f"refused   {refused_line(row)}")
     for trace in answer["traces"]:

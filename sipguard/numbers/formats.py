@@ -60,7 +60,8 @@ class ListReader:
     """Reads one list. `problems` holds the first KEPT_PROBLEMS, `problem_count` says how many there were.
 
     `prefixes` and `ending` (numbers that end), each with its end, `ranges` and `ending_pairs` are filled while
-    `numbers` or `pairs` runs, `notes` by all; they are complete when that has ended. `trunks`: names that there are. `ranges`: whether there may be any.
+    `numbers` or `pairs` runs, `notes` by all; they are complete when that has ended. `trunks`: names that there are.
+    `ranges`: whether there may be any.
     """
 
     def __init__(

@@ -129,6 +129,10 @@ class NetworkSet:
         """The latest end of the networks that `address` is in, NEVER, or 0 where it is in none."""
         return max((self._ends.get(entry, NEVER) for entry in self.entries_of(address)), default=0)
 
+    def end_of(self, entry: str) -> int:
+        """The end of an entry that is there, NEVER for none."""
+        return self._ends.get(entry, NEVER)
+
     def entries_of(self, address: Address) -> Iterator[str]:
         """The networks that `address` is in, the narrowest first."""
         value, version = int(address), address.version

@@ -198,9 +198,8 @@ class NumberSet:
         self.prefixes = tuple(sorted(self.wide.prefixes))
         self._prefixes = self.wide.by_length
         self._more = self.wide.beyond_prefixes
-        single = [(n, block) for n, block in enumerate(file.blocks) if block.kind not in _WIDE]
         self.ends = self.wide.ends  # whether anything goes off the set some day
-        self._lasting = NumberSet(file.part(single)) if self.ends else None
+        self._lasting = self._singles() if self.ends else None
 
     @classmethod
     def open(cls, path: Path) -> NumberSet:
@@ -290,6 +289,16 @@ class NumberSet:
         """The integers of `1` and their digits of all numbers outside the NANP, by their first three digits."""
         for world in self._world.values():
             yield from world
+
+    def entries_of(self, tn: str) -> Iterator[tuple[str, int]]:
+        """(entry, end) of all that covers `tn`: the number itself, prefixes (1202*), ranges (first-last, as merged)."""
+        if tn in self._singles():
+            yield tn, NEVER
+        yield from self.wide.entries_of(tn)
+
+    def _singles(self) -> NumberSet:
+        """The set without all that covers more, and without what ends."""
+        return NumberSet(self._file.part((n, b) for n, b in enumerate(self._file.blocks) if b.kind not in _WIDE))
 
     def __iter__(self) -> Iterator[str]:
         """Every number that never ends, area codes first, in order."""

@@ -139,6 +139,10 @@ class TextSet:
         """The latest end of what covers `text`, NEVER, or 0 where nothing does."""
         return max((self._ends.get(entry, NEVER) for entry in self.entries_of(text)), default=0)
 
+    def end_of(self, entry: str) -> int:
+        """The end of an entry that is there, NEVER for none."""
+        return self._ends.get(entry, NEVER)
+
     def entries_of(self, text: str) -> Iterator[str]:
         """The texts and patterns that cover `text`."""
         if text in self._exact:

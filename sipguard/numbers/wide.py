@@ -90,6 +90,18 @@ class Wide:
                 found = self._ends[at]
         return found
 
+    def entries_of(self, tn: str) -> Iterator[tuple[str, int]]:
+        """(entry, end) of the prefixes (1202*), segments (first-last) and ending numbers that cover `tn`."""
+        if not is_digits(tn):
+            return
+        for prefix, end in self.prefixes.items():
+            if len(tn) >= SHORTEST_E164 and tn.startswith(prefix):
+                yield f"{prefix}*", end
+        for first, last, end in self.ranges():
+            if len(first) == len(tn) and first <= tn <= last:
+                yield f"{first}-{last}", end
+        yield from ((each, end) for each, end in self.numbers() if each == tn)
+
     @property
     def ending(self) -> int:
         """How many single numbers end."""

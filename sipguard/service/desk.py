@@ -60,6 +60,7 @@ class Desk:
         self._trust = start.trust
         self._trusted = start.trusted
         self._trunks = start.trunks
+        self._lists = start.lists
         self._address, self._port = service.metrics_host, service.metrics_port
         self._service = service
         self._signing = start.signing
@@ -100,6 +101,8 @@ class Desk:
             self._modes = dict(rest[0])
         elif what == "peers":
             self._peers = rest[0]
+        elif what == "lists":
+            self._lists = rest[0]
         elif what == "reported":
             self._reported = rest[0]
         elif what == "trust":
@@ -179,7 +182,7 @@ class Desk:
             )
             if each is not None
         ]
-        body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust, self._reported)
+        body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust, self._reported, self._lists)
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     def _health(self) -> web.Response:

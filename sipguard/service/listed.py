@@ -26,6 +26,11 @@ class Listed:
     changed_at: float | None  # Unix seconds
     age_s: float | None
 
+    @property
+    def stale(self) -> bool:
+        """Whether it is older than it may be."""
+        return bool(self.spec.max_age_s) and self.age_s is not None and self.age_s > self.spec.max_age_s
+
     def as_json(self) -> dict[str, Any]:
         """As JSON has it."""
         spec = self.spec
@@ -36,8 +41,15 @@ class Listed:
             "entries": self.entries,
             "file": spec.file or None,
             "format": spec.format,
+            "per_trunk": spec.per_trunk,
+            "owner": spec.owner,
+            "purpose": spec.purpose,
+            "source": spec.source,
+            "version": spec.version,
             "changed_at": self.changed_at,
             "age_s": self.age_s,
+            "max_age_s": spec.max_age_s or None,
+            "stale": self.stale,
         }
 
 
@@ -50,7 +62,7 @@ def listed(spec: ListSpec, now_at: float) -> Listed:
 def _entries(spec: ListSpec) -> int | None:
     """How many entries a list has, prefixes among them."""
     if not spec.path:
-        return len(spec.members)
+        return None if spec.imported else len(spec.members)
     built = Path(spec.path)
     if not built.exists():
         return None

@@ -18,6 +18,8 @@ from prometheus_client.registry import Collector
 
 from sipguard.screening.verdict import MODES
 from sipguard.service.cells import Scraped
+from sipguard.service.list_ages import Dated
+from sipguard.service.list_metrics import list_metrics
 from sipguard.service.metric_table import (
     COUNTER,
     FETCH_BUCKETS_S,
@@ -45,6 +47,7 @@ class SlotsCollector(Collector):
         tries: Mapping[tuple[str, str], int],
         trust: Sequence[SourceState],
         reported: Mapping[tuple[str, str], int],
+        lists: Sequence[Dated],
     ) -> None:
         self._scraped = scraped
         self._modes = modes
@@ -52,6 +55,7 @@ class SlotsCollector(Collector):
         self._tries = tries
         self._trust = trust
         self._reported = reported
+        self._lists = lists
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of the table."""
@@ -61,6 +65,7 @@ class SlotsCollector(Collector):
         yield self._histogram("took", "fetcher", FETCH_BUCKETS_S, "sipguard_certificate_request_seconds", _TOOK)
         yield from self._settings()
         yield from trust_metrics(self._trust, time.time())
+        yield from list_metrics(self._lists, time.time())
 
     def _family(self, family: Family) -> Metric:
         labels = ["process", family.label] if family.label else ["process"]
@@ -130,13 +135,14 @@ def render(
     tries: Mapping[tuple[str, str], int] = MappingProxyType({}),
     trust: Sequence[SourceState] = (),
     reported: Mapping[tuple[str, str], int] = MappingProxyType({}),
+    lists: Sequence[Dated] = (),
 ) -> bytes:
     """The text that Prometheus reads.
 
     `modes`: mode by trunk name, "" for all trunks. `peers`: (trunk, peer, why it is passed over or "").
     `tries`: INVITEs by peer and outcome. `trust`: how it stands with trust list and CRL.
-    `reported`: calls by rule in mode report and the verdict that it would have given.
+    `reported`: calls by rule in mode report and the verdict that it would have given. `lists`: those with an age.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SlotsCollector(scraped, modes, peers, tries, trust, reported))
+    registry.register(SlotsCollector(scraped, modes, peers, tries, trust, reported, lists))
     return generate_latest(registry)

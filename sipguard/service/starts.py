@@ -15,6 +15,7 @@ from sipguard.net.fetch import FetchSettings
 from sipguard.net.nameservers import DnsSettings
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.trunk import Trunk
+from sipguard.service.list_ages import Dated
 from sipguard.service.trusting import SourceState, Trusted
 from sipguard.settings.service import Service
 from sipguard.sip.locate import Query
@@ -44,3 +45,4 @@ class DeskStart:
     trusted: Trusted = field(default_factory=Trusted)
     signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
     trunks: Mapping[str, Trunk] = field(default_factory=dict)
+    lists: tuple[Dated, ...] = ()

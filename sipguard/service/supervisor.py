@@ -28,7 +28,7 @@ from sipguard.net.udp import open_socket
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verdict import MODES
-from sipguard.service import control, peer_states, proof_words, proving, worker
+from sipguard.service import control, list_ages, peer_states, proof_words, proving, worker
 from sipguard.service.bases import Bases
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
@@ -223,6 +223,7 @@ class Supervisor:
             trusted=self._trusts.trusted(),
             signing=self._desk_keys(),
             trunks=self._ruleset.trunks,
+            lists=list_ages.dated(self._ruleset.lists),
         )
 
     def _note_trouble(self, process: str, what: str) -> None:
@@ -416,6 +417,7 @@ class Supervisor:
             before = {spec.name: spec.path for spec in self._ruleset.lists}
             self._ruleset = ruleset
             self._worker.tell("lists", ruleset.lists)
+            self._desk.tell("lists", list_ages.dated(ruleset.lists))
             log.info("lists_imported", lists=[spec.name for spec in ruleset.lists if spec.path != before[spec.name]])
 
     async def _look_for_edits(self) -> None:
@@ -627,6 +629,7 @@ class Supervisor:
         self._desk.tell("signing", self._desk_keys())
         self._want_names(queries_of(ruleset))
         self._desk.tell("trunks", ruleset.trunks)
+        self._desk.tell("lists", list_ages.dated(ruleset.lists))
         problems += self._resolutions.warnings(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:
             self._keep(lambda: self._rulesets.add(ruleset))
@@ -700,6 +703,7 @@ class Supervisor:
             "modes": self._all_modes(),
             "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
             "refused": self._refusals.as_json(),
+            "lists": list_ages.rows(list_ages.dated(self._ruleset.lists)),
             "trust": self._trusts.as_json(),
             "edits": self._edits.as_json(),
             "missing_lists": self._bases.problems,

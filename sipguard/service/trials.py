@@ -7,13 +7,14 @@ fetch, or read a clock.
 from __future__ import annotations
 
 import tempfile
-from collections.abc import Iterator, Sequence
+from collections.abc import Collection, Iterator, Sequence
 from contextlib import contextmanager
 from dataclasses import replace
 from pathlib import Path
 
 from sipguard.net.disk import Disk
 from sipguard.numbers.formats import compile_list
+from sipguard.numbers.rules import READ_AS_NANP
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context
 from sipguard.screening.listspec import ListSpec
@@ -43,16 +44,17 @@ def opened(plain: PlainRuleset, state_directory: Path, now_at: float) -> Iterato
         with store:
             overlay.take(*store.whole(now_at))
     with tempfile.TemporaryDirectory(prefix="sipguard-") as directory:
-        lists = tuple(_built(spec, Path(directory)) for spec in plain.lists)
+        lists = tuple(_built(spec, Path(directory), plain.trunks) for spec in plain.lists)
         yield Ruleset.open(replace(plain, lists=lists), overlay=overlay)
 
 
-def _built(spec: ListSpec, directory: Path) -> ListSpec:
+def _built(spec: ListSpec, directory: Path, trunks: Collection[str]) -> ListSpec:
     """A list whose file is there."""
-    if not spec.path or not spec.source or Path(spec.path).exists():
+    if not spec.path or not spec.file or Path(spec.path).exists():
         return spec
     target = directory / f"{spec.name}.set"
-    compile_list(Path(spec.source), target, spec.kind, spec.format)
+    source = Path(spec.file)
+    compile_list(source, target, spec.kind, spec.format, READ_AS_NANP, spec.per_trunk, trunks)
     return replace(spec, path=str(target))
 
 

@@ -51,7 +51,14 @@ def is_range(entry: str, kind: str) -> bool:
 
 def shown(entry: str) -> str:
     """A canonical entry as it is written for people and in files."""
-    return ",".join([f"+{part}" if _is_e164(part) else part for part in entry.split(",")])
+    return ",".join([_shown(part) for part in entry.split(",")])
+
+
+def _shown(part: str) -> str:
+    first, dash, last = part.partition("-")
+    if dash and first.isdigit() and last.isdigit():
+        return f"+{first}-+{last}"
+    return f"+{part}" if _is_e164(part) else part
 
 
 def _is_e164(part: str) -> bool:

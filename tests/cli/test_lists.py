@@ -44,7 +44,13 @@ def ground(tmp_path: Path) -> Ground:
     config = configuration(5060)
     config["policy"] = {"rules": []}
     config["lists"] = {
-        "dno": {"file": "dno.txt", "bind": ["shown", "asserted"]},
+        "dno": {
+            "file": "dno.txt",
+            "bind": ["shown", "asserted"],
+            "owner": "compliance",
+            "version": "2026-11",
+            "max_age": "31d",
+        },
         "consent": {"members": ["+12025550100,+12125550123"], "kind": "pairs", "bind": ["pair"]},
     }
     path = tmp_path / "sipguard.json"
@@ -59,6 +65,13 @@ def test_ls_shows_every_list(ground: Ground) -> None:
     assert lines[1].endswith("dno.txt")
     dno, consent = ground.json("ls")
     assert (dno["entries"], dno["changed_at"], dno["bind"]) == (2, 1_700_000_000, ["shown", "asserted"])
+    assert (dno["owner"], dno["version"], dno["max_age_s"], dno["stale"]) == (
+        "compliance",
+        "2026-11",
+        31 * 86_400,
+        True,
+    )
+    assert "STALE" in lines[1] and "compliance" in lines[1]
     assert (consent["entries"], consent["age_s"], consent["file"]) == (1, None, None)
 
 
@@ -73,3 +86,141 @@ def test_ls_shows_what_is_wrong_with_a_list(ground: Ground) -> None:
     result = ground.run("ls")
     assert result.exit_code == 2
     assert "dno.txt:1:1: alice is no telephone number" in result.stderr
+
+
+# ------------------------------------------------------------------------------------------ show, test
+
+BLOCKED = """\
+number,reason,added_by,added_at,expires
++12025550100,three complaints,dana,2026-11-02,
++12025550101,one complaint,dana,2020-01-01,2020-02-01
++12025550110-+12025550119,leased to a dialer,eve,,
++1202556*,,,,
+"""
+
+
+@pytest.fixture
+def many(ground: Ground) -> Ground:
+    """A list of each kind."""
+    directory = ground.path.parent
+    config = json.loads(ground.path.read_text())
+    (directory / "blocked.csv").write_text(BLOCKED)
+    (directory / "own.txt").write_text("carrier,+12025550100\n")
+    (directory / "orders.txt").write_text("trunk,reason\ncarrier,DA 26-72\n")
+    (directory / "ebr.txt").write_text("+12025550100,+12125550123,2099-01-31\nbrand:Carrier,+12125550124\n")
+    config["lists"] |= {
+        "blocked": {"file": "blocked.csv", "bind": ["caller"]},
+        "own": {"file": "own.txt", "per_trunk": True, "bind": ["caller"]},
+        "orders": {"file": "orders.txt", "kind": "trunks", "bind": ["upstream"]},
+        "ebr": {"file": "ebr.txt", "kind": "pairs", "bind": ["pair"]},
+        "callees": {"members": ["+12125550123"], "bind": ["callee"]},
+        "agents": {"members": ["friendly*"], "kind": "texts", "bind": ["upstream"]},
+        "places": {"members": ["192.0.2.0/24"], "kind": "networks", "bind": ["upstream"]},
+        "signers": {"members": ["999X"], "kind": "texts", "bind": ["signer"]},
+    }
+    ground.path.write_text(json.dumps(config))
+    ground.build()
+    return ground
+
+
+def on(rows: list[dict[str, Any]]) -> dict[str, list[str]]:
+    """Name of each list that something is on -> the entries that say so."""
+    return {row["list"]: [each["entry"] for each in row["standing"]] for row in rows if row["on"]}
+
+
+@pytest.mark.parametrize(
+    ("arguments", "found"),
+    [
+        (["202-555-0100"], {"dno": ["12025550100"], "blocked": ["12025550100"]}),
+        (["+12025550115"], {"blocked": ["12025550110-12025550119"]}),
+        (["+12025560000"], {"blocked": ["1202556*"]}),
+        (["+12025550101"], {}),
+        (
+            ["+12025550100", "--trunk", "carrier"],
+            {
+                "dno": ["12025550100"],
+                "blocked": ["12025550100"],
+                "own": ["carrier,12025550100"],
+                "orders": ["carrier"],
+            },
+        ),
+        (
+            ["+12025559999", "--callee", "+12125550123"],
+            {"callees": ["12125550123"]},
+        ),
+        (
+            ["+12025550100", "--callee", "+12125550123"],
+            {
+                "dno": ["12025550100"],
+                "consent": ["12025550100,12125550123"],
+                "blocked": ["12025550100"],
+                "ebr": ["12025550100,12125550123"],
+                "callees": ["12125550123"],
+            },
+        ),
+        (
+            ["+12025559999", "--callee", "+12125550124", "--trunk", "carrier"],
+            {"orders": ["carrier"], "ebr": ["carrier,12125550124"]},
+        ),
+        (
+            ["+12025559999", "--address", "192.0.2.7", "--user-agent", "Friendly-Scanner", "--signer", "999x"],
+            {"agents": ["friendly*"], "places": ["192.0.2.0/24"], "signers": ["999x"]},
+        ),
+    ],
+    ids=lambda value: " ".join(value) if isinstance(value, list) else "",
+)
+def test_test_says_what_every_list_says(many: Ground, arguments: list[str], found: dict[str, list[str]]) -> None:
+    rows = many.json("test", *arguments)
+    assert on(rows) == found
+    assert many.run("test", *arguments).exit_code == 0
+
+
+def test_test_says_who_since_when_until_when_and_why(many: Ground) -> None:
+    text = many.run("test", "+12025550100", "--callee", "+12125550123", "--trunk", "carrier", "--utc").stdout
+    assert "+12025550100 ON blocked (numbers, bound to caller)" in text
+    assert "  +12025550100, by file line 2, added by dana, since 2026-11-02: three complaints" in text
+    assert "carrier, by file line 2: DA 26-72" in text
+    assert "until 2099-02-01 00:00:00Z" in text
+    ended = many.run("test", "+12025550101", "--utc").stdout
+    assert "+12025550101 not on blocked" in ended and "ENDED 2020-02-02 00:00:00Z: one complaint" in ended
+    assert "is on none of" in ended
+    leased = many.run("test", "+12025550115").stdout
+    assert "+12025550110-+12025550119, by file line 4, added by eve: leased to a dialer" in leased
+
+
+def test_test_knows_edits(many: Ground) -> None:
+    many.run("remove", "blocked", "+12025550100", "--reason", "a mistake", "--by", "dana")
+    many.run("add", "blocked", "+12025550177", "--reason", "complaint", "--by", "eve")
+    assert "blocked" not in on(many.json("test", "+12025550100"))
+    text = many.run("test", "+12025550100").stdout
+    assert "not on blocked" in text and "by change 1, added by dana" in text and "removed: a mistake" in text
+    (row,) = [row for row in many.json("test", "+12025550177") if row["on"]]
+    assert (row["standing"][0]["reason"], row["standing"][0]["change"]) == ("complaint", 2)
+
+
+@pytest.mark.parametrize(
+    ("arguments", "message"),
+    [
+        (["alice"], "alice is no telephone number"),
+        (["+12025550100", "--trunk", "carier"], "carier is no trunk; did you mean carrier?"),
+    ],
+)
+def test_test_refuses_what_it_cannot_ask(many: Ground, arguments: list[str], message: str) -> None:
+    result = many.run("test", *arguments)
+    assert (result.exit_code, result.stderr.splitlines()[-1]) == (2, message)
+
+
+def test_a_list_that_was_not_built_says_so(many: Ground) -> None:
+    (many.path.parent / "blocked.csv").write_text(BLOCKED + "+12025550178,,,,\n")
+    assert "not built or imported yet: blocked" in many.run("test", "+12025550178").stdout
+
+
+def test_show_shows_one_list(many: Ground) -> None:
+    text = many.run("show", "blocked").stdout
+    assert "+12025550100  three complaints, dana, 2026-11-02" in text
+    assert "entries  4" in text
+    shown = many.json("show", "blocked", "--limit", "1")
+    assert len(shown["members"]) == 1 and shown["members"][0]["reason"] == "three complaints"
+    assert "and 3 more" in many.run("show", "blocked", "--limit", "1").stdout
+    wrong = many.run("show", "bloked")
+    assert (wrong.exit_code, wrong.stderr.splitlines()[-1]) == (2, "there is no list bloked; did you mean blocked?")

@@ -22,7 +22,7 @@ from sipguard.stir.unreadable import UNREADABLE
 EXPIRES_SOON_S: Final = 30 * DAY_S
 REGISTRY: Final = "ftc"  # format of lists that come from the Do-Not-Call registry
 REGISTRY_DAYS: Final = 31  # no older than this before a call (16 CFR 310.4(b)(3)(iv))
-REGISTRY_WARN_DAYS: Final = 28
+WARN_SHARE: Final = 0.9  # of the age that is allowed
 
 
 def examine(case: Case) -> Iterator[Diagnosis]:
@@ -98,7 +98,7 @@ def expiries(file: Path, subject: str, now_at: float) -> Iterator[Diagnosis]:
 
 
 def _lists(case: Case) -> Iterator[Diagnosis]:
-    """Lists of the registry each for itself; how old others may be, nobody but their owner knows."""
+    """Lists with a `max_age`, and those of the registry, each for itself; of others the oldest."""
     if case.config is None:
         return
     others: list[tuple[float, str]] = []
@@ -109,8 +109,10 @@ def _lists(case: Case) -> Iterator[Diagnosis]:
             days = (time.time() - (case.base / shape.file).stat().st_mtime) / DAY_S
         except OSError:
             continue  # a problem of the configuration already
-        if shape.format == REGISTRY:
-            yield _registry(name, days)
+        if shape.max_age:
+            yield _aged(name, days, shape.max_age / DAY_S, "max_age")
+        elif shape.format == REGISTRY:
+            yield _aged(name, days, REGISTRY_DAYS, "16 CFR 310.4")
         else:
             others.append((days, name))
     if others:
@@ -118,12 +120,13 @@ def _lists(case: Case) -> Iterator[Diagnosis]:
         yield Diagnosis("lists", OK, f"{len(others)} file(s), the oldest is {name}: {days:.0f} days")
 
 
-def _registry(name: str, days: float) -> Diagnosis:
+def _aged(name: str, days: float, most: float, why: str) -> Diagnosis:
+    """A list that may be `most` days old at most."""
     what = f"{days:.0f} days old"
-    advice = f"fetch it from the registry anew; at most {REGISTRY_DAYS} days are allowed (16 CFR 310.4)"
-    if days > REGISTRY_DAYS:
+    advice = f"fetch it anew where it comes from; at most {most:g} days are allowed ({why})"
+    if days > most:
         return Diagnosis(f"list {name}", PROBLEM, what, advice)
-    if days > REGISTRY_WARN_DAYS:
+    if days > WARN_SHARE * most:
         return Diagnosis(f"list {name}", WARNING, what, advice)
     return Diagnosis(f"list {name}", OK, what)
 

@@ -1,0 +1,116 @@
+"""The command lists test: what every list says of a number.
+
+Enters: a number, what else a call would say; a configuration, its built lists, edits. Leaves: text or JSON. Must not:
+build a list, or ask the running sipguard: it answers while that is down.
+"""
+
+from __future__ import annotations
+
+import time
+from datetime import UTC, datetime, tzinfo
+from pathlib import Path
+
+import click
+
+from sipguard.cli.common import (
+    FAILED,
+    WRONG,
+    config_option,
+    json_option,
+    loaded,
+    print_json,
+    stop,
+    utc_option,
+    zone_of,
+)
+from sipguard.numbers.errors import NumberSetError
+from sipguard.records.explain import tn
+from sipguard.screening.policy.errors import meant
+from sipguard.service.list_answers import EDIT, Answer, Question, Standing, answers, edited_in, number_in
+from sipguard.settings.entries import shown
+from sipguard.settings.sources import READ
+from sipguard.store.edits import NAME, EditStore
+from sipguard.store.errors import StoreError
+
+
+@click.command(name="test")
+@click.argument("number")
+@click.option("--callee", default="", help="The called number, for lists of pairs and those bound to callee.")
+@click.option("--trunk", default="", help="The trunk of the call: its own numbers, its names, how it writes numbers.")
+@click.option("--address", default="", help="The IP address that the call comes from.")
+@click.option("--user-agent", default="", help="The User-Agent of the call.")
+@click.option("--signer", multiple=True, help="Who signed: origid, service provider code or organisation; repeatable.")
+@click.option("--all", "show_all", is_flag=True, help="Show lists too that say nothing of it.")
+@config_option
+@json_option
+@utc_option
+def test_command(
+    number: str,
+    callee: str,
+    trunk: str,
+    address: str,
+    user_agent: str,
+    signer: tuple[str, ...],
+    show_all: bool,
+    config: Path,
+    as_json: bool,
+    utc: bool,
+) -> None:
+    """Show which lists a number is on: by which entry, since when, why, and until when.
+
+    Lists are asked as they stand in files and edits now; one whose file has changed since it was built says so.
+    """
+    found = loaded(config, READ)
+    assert found.ruleset is not None and found.service is not None
+    of_trunk = found.ruleset.trunks.get(trunk)
+    if trunk and of_trunk is None:
+        stop(f"{trunk} is no trunk; {meant(trunk, found.ruleset.trunks)}".rstrip("; "), WRONG)
+    caller, called = number_in(number, of_trunk), number_in(callee, of_trunk)
+    for written, read in ((number, caller), (callee, called)):
+        if written and not read:
+            stop(f"{written} is no telephone number", WRONG)
+    question = Question(caller, called, of_trunk, address, user_agent, signer)
+    now_at = time.time()
+    said: list[Answer] = []
+    try:
+        store = EditStore.reading(found.service.state_directory / NAME)
+        for spec in found.ruleset.lists:
+            said += answers(spec, question, edited_in(store, spec.name, now_at), now_at)
+    except (StoreError, NumberSetError, OSError) as error:
+        stop(str(error), FAILED)
+    if as_json:
+        print_json([each.as_json() for each in said])
+        return
+    zone = zone_of(found.service, utc)
+    for answer in said:
+        if show_all or answer.on is not False or answer.standing:
+            click.echo(_line(answer))
+            for standing in answer.standing:
+                click.echo(f"  {_words(standing, zone, now_at)}")
+    if not any(answer.on for answer in said):
+        click.echo(f"{tn(caller)} is on none of {len(found.ruleset.lists)} lists")
+
+
+def _line(answer: Answer) -> str:
+    state = {True: "ON", False: "not on", None: "not built or imported yet:"}[answer.on]
+    return f"{shown(answer.asked)} {state} {answer.list} ({answer.kind}, bound to {' '.join(answer.bind) or 'nothing'})"
+
+
+def _words(standing: Standing, zone: tzinfo, now_at: float) -> str:
+    """Entry, who, since when, until when, why."""
+    where = f"change {standing.change}" if standing.by == EDIT else standing.by
+    parts = [f"{shown(standing.entry)}, by {where}" + (f" line {standing.line}" if standing.line else "")]
+    if standing.added_by or standing.added_at:
+        parts.append(f"added by {standing.added_by or 'somebody'}")
+    if standing.added_at:
+        parts.append(f"since {_instant(standing.added_at, zone)}")
+    if standing.until:
+        parts.append(f"{'until' if standing.until > now_at else 'ENDED'} {_instant(standing.until, zone)}")
+    return ", ".join(parts) + (f": {standing.reason}" if standing.reason else "")
+
+
+def _instant(at: str | float, zone: tzinfo) -> str:
+    if isinstance(at, str):
+        return at
+    form = "%Y-%m-%d %H:%M:%SZ" if zone is UTC else "%Y-%m-%d %H:%M:%S%z"
+    return datetime.fromtimestamp(at, zone).strftime(form)

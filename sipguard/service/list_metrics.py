@@ -1,0 +1,25 @@
+"""Ages of lists as Prometheus sees them.
+
+Enters: lists, the time. Leaves: families of metrics. Must not: carry a label that a caller chooses; `list` is a name of
+the configuration.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterator, Sequence
+
+from prometheus_client.core import GaugeMetricFamily, Metric
+
+from sipguard.service.list_ages import Dated
+
+
+def list_metrics(lists: Sequence[Dated], now_at: float) -> Iterator[Metric]:
+    """The age of each list that stands in a file, and how many are stale."""
+    age = GaugeMetricFamily("sipguard_list_age_seconds", "time since the file of a list was written", labels=["list"])
+    for each in lists:
+        age_s = each.age_s(now_at)
+        if age_s is not None:
+            age.add_metric([each.name], age_s)
+    yield age
+    stale = sum(each.stale(now_at) for each in lists)
+    yield GaugeMetricFamily("sipguard_lists_stale", "lists that are older than their max_age", value=stale)
