@@ -48,6 +48,7 @@ MAPPED_FILES = {  # modules that name or map files of numbers; they wait for not
     "sipguard.numbers.numberset": {"os", "pathlib"},
     "sipguard.numbers.pairset": {"pathlib"},
     "sipguard.numbers.textset": {"pathlib"},
+    "sipguard.numbers.plan": {"pathlib"},
     "sipguard.numbers.setfile": {"os", "pathlib", "sys"},
     "sipguard.screening.lists": {"pathlib"},
 }

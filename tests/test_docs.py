@@ -32,6 +32,7 @@ from sipguard.screening.policy.read import POLICY_KEYS, RULE_KEYS, read_policy
 from sipguard.screening.verdict import MODES
 from sipguard.service.metrics import render
 from sipguard.settings.model import Config
+from sipguard.settings.zones import MachineZones
 from sipguard.stir.profile import DEVIATIONS as OF_CERTIFICATES
 from sipguard.stir.reasons import DEVIATIONS, REASONS
 from sipguard.stir.revocation import REMARKS
@@ -172,6 +173,7 @@ def vocabulary() -> Vocabulary:
         trunks=tuple(trunks),
         routes=tuple(name for name, trunk in trunks.items() if trunk.peers),
         redress=Redress(url=config.redress.url),
+        zones=MachineZones(),
     )
 
 

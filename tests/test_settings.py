@@ -11,6 +11,7 @@ from types import SimpleNamespace
 
 import pytest
 
+from sipguard.screening.checks import CHECKS
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Limits, Peer, RedirectRules, RefreshTimer, Route, Tls
 from sipguard.settings import directories
@@ -104,7 +105,7 @@ def test_a_good_configuration_loads(tmp_path: Path) -> None:
     assert trunk.attestation_headers == ("Attestation-Info", "Origination-ID")
     assert plain.trunks["core"].peers == (Peer("127.0.0.1", 5070), Peer("192.0.2.9", 5060))
     assert plain.trunks["core"].attestation_headers is None
-    assert plain.on_failure == {"number": "open", "lists": "open", "rate": "open", "identity": "closed"}
+    assert plain.on_failure == dict.fromkeys(CHECKS, "open") | {"identity": "closed"}
     assert plain.complete_percent == 2.5
     assert plain.emergency.numbers == {"933"}
     assert plain.emergency.psap_callers == {"12025550190"}

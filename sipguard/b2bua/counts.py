@@ -13,6 +13,7 @@ NAMES: Final = (
     "allowed", "labelled", "rejected", "redirected", "bypassed", "reported",
     "limited_cps", "limited_calls", "shed_verification", "shed_calls", "refused_draining",
     "unscreened_identity", "unscreened_number", "unscreened_lists", "unscreened_rate",
+    "unscreened_plan", "unscreened_time",
     "identity_passed", "identity_failed", "identity_none", "identity_unsupported",
     "fetches", "fetches_late", "fetches_failed", "fetches_busy",
     "certificates_hit", "certificates_missed", "certificates_refused", "certificates_kept", "certificates_failed",

@@ -145,7 +145,8 @@ class Engine:
     def _use_anchors(self) -> None:
         """Trusts the anchors of the Ruleset and those listed."""
         self.certificates = self.certificates.with_anchors(self.ruleset.anchors.joined(self._listed))
-        self.context = Context(self.ruleset.lists, self._counters, self.certificates, self._replays)
+        ruleset = self.ruleset
+        self.context = Context(ruleset.lists, self._counters, self.certificates, self._replays, ruleset.plan)
 
     def _use_peers(self) -> None:
         """Takes the peers of the Ruleset as they are now, those under names included."""

@@ -25,6 +25,7 @@ PLACES: Final = {
     "identity": "sipguard.cli.identity:identity",
     "lists": "sipguard.cli.lists:lists",
     "mode": "sipguard.cli.operate:mode",
+    "numbers": "sipguard.cli.numbers:numbers_command",
     "plan": "sipguard.cli.plan:plan_command",
     "policy": "sipguard.cli.policy:policy",
     "reload": "sipguard.cli.operate:reload",

@@ -27,6 +27,7 @@ CLASSES: Final = (
     "invalid_npa",
     "n11",
     "fictional_555",
+    "unassigned_npa",
     "tollfree",
     "premium_900",
     "international",
@@ -58,7 +59,7 @@ def _npa_class(npa: str) -> str:
 
 _TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 _RESERVED_TOLL_FREE: Final = frozenset({"822", "889"} | {f"88{n}" for n in range(8)})
-_NON_GEOGRAPHIC: Final = frozenset({"456", "600", "622", "700", "710"} | {f"5{n}{n}" for n in "02346789"})
+NON_GEOGRAPHIC: Final = frozenset({"456", "600", "622", "700", "710"} | {f"5{n}{n}" for n in "02346789"})
 _NPA_CLASS: Final = {f"{n:03d}": _npa_class(f"{n:03d}") for n in range(1000)}
 _NPA_VALID: Final = frozenset(npa for npa, found in _NPA_CLASS.items() if found not in ("invalid_npa", "n11"))
 
@@ -232,6 +233,7 @@ def same(a: str, b: str) -> bool:
 def classify(number: Number) -> str:
     """The class of a number, one of CLASSES; "" where there is no number to class (form none or urn).
 
+    Not `unassigned_npa`, which only a numbering plan tells.
     `invalid_format` also stands for digits that are no complete number. NANPA numbering rules, ITU-T E.164.
     """
     form, tn = number.form, number.tn
@@ -255,7 +257,7 @@ def _nanp_class(national: str) -> str:
     if found:
         return found
     if national[4] == "1" and national[5] == "1":
-        return "ok" if npa in _NON_GEOGRAPHIC else "n11"
+        return "ok" if npa in NON_GEOGRAPHIC else "n11"
     return "fictional_555" if national[3:8] == "55501" else "ok"
 
 

@@ -1,7 +1,8 @@
 """Errors of the numbers room.
 
     NumbersError
-    └── NumberSetError    a set file that cannot be built, or is not what its header says
+    ├── NumberSetError    a set file that cannot be built, or is not what its header says
+    └── PlanError         a file that holds no numbering plan
 
 Reading a number never raises: whatever stands in a header becomes a Number of some form.
 """
@@ -20,3 +21,7 @@ class NumberSetError(NumbersError):
         super().__init__(f"{where}: {what}")
         self.where = where
         self.what = what
+
+
+class PlanError(NumbersError):
+    """A file that holds no numbering plan."""

@@ -10,9 +10,19 @@ from collections.abc import Iterator
 
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.screening.finding import FAILED as CHECK_FAILED
-from sipguard.screening.policy.model import AnyOf, Condition, Not, OneOf
+from sipguard.screening.policy.model import AnyOf, Condition, Not, OneOf, Time
 from sipguard.screening.policy.model import Compare as Compared
-from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, Asked, Facts, check_of, facts_of, truth_of
+from sipguard.screening.policy.predicates import (
+    FAILED,
+    FALSE,
+    TRUE,
+    Asked,
+    Facts,
+    check_of,
+    compared_times,
+    facts_of,
+    truth_of,
+)
 
 
 def matched_on(when: Condition, verdict: VerdictFrame) -> dict[str, object] | None:
@@ -28,12 +38,13 @@ def matched_on(when: Condition, verdict: VerdictFrame) -> dict[str, object] | No
     }
     if truth_of(when, {}).truth(facts, asked) != TRUE:
         return None
-    return {name: facts.get(name) for name in dict.fromkeys(_held(when, facts, asked))}
+    held: dict[str, object] = {name: facts.get(name) for name in dict.fromkeys(_held(when, facts, asked))}
+    return held | compared_times(when, facts)
 
 
 def _held(when: Condition, facts: Facts, asked: Asked) -> Iterator[str]:
     """The facts of those parts of a true condition that make it so."""
-    if isinstance(when, OneOf | Compared | Not):
+    if isinstance(when, OneOf | Compared | Not | Time):
         yield from sorted(facts_of(when))
         return
     for part in when.parts:

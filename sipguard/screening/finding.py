@@ -9,6 +9,8 @@ from __future__ import annotations
 from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
+from sipguard.numbers.plan import NO_PLAN, Plan
+
 if TYPE_CHECKING:
     from sipguard.screening.counters import Counters
     from sipguard.screening.lists import Lists
@@ -77,10 +79,18 @@ class Waiting:
 class Context:
     """What a check may read besides the attempt. One object for the life of a Ruleset; `unix_at` moves."""
 
-    __slots__ = ("certificates", "counters", "late", "lists", "replays", "unix_at")
+    __slots__ = ("certificates", "counters", "late", "lists", "plan", "replays", "unix_at")
 
-    def __init__(self, lists: Lists, counters: Counters, certificates: CertificateStore, replays: Replays) -> None:
+    def __init__(
+        self,
+        lists: Lists,
+        counters: Counters,
+        certificates: CertificateStore,
+        replays: Replays,
+        plan: Plan = NO_PLAN,
+    ) -> None:
         self.lists = lists
+        self.plan = plan
         self.counters = counters
         self.certificates = certificates
         self.replays = replays  # the one thing here that a check writes to: it alone knows which token verified

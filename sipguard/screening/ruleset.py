@@ -11,6 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
+from sipguard.numbers.plan import NO_PLAN, Plan
 from sipguard.screening.attestation import Attestation
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.guard import Settings as GuardSettings
@@ -67,6 +68,8 @@ class PlainRuleset(_Snapshot):
     lists: tuple[ListSpec, ...] = ()
     anchors: tuple[bytes, ...] = ()  # PEM
     signers: Mapping[str, SignerFiles] = field(default_factory=dict)
+    plan_file: str = ""  # numbering plan, "" where no rule asks for it
+    npas: frozenset[str] = frozenset()  # area codes in service, empty for those of the plan
 
 
 @dataclass(frozen=True, eq=False, kw_only=True)
@@ -76,6 +79,7 @@ class Ruleset(_Snapshot):
     lists: Lists
     anchors: Anchors
     policies: Mapping[str, CompiledPolicy]
+    plan: Plan = NO_PLAN
     accounts: Mapping[str, Account] = field(default_factory=dict)  # name of a trunk -> for its challenges
     routes: Mapping[str, RouteTable] = field(
         default_factory=dict
@@ -101,7 +105,7 @@ class Ruleset(_Snapshot):
         """Maps the lists, reads the anchors, compiles the policy. `accounts` and `signers` were read from files;
         `overlay` holds what lists were edited by, now and later.
 
-        Raises the errors of `Lists.open` and of `Anchors` where a file changed since it was checked.
+        Raises the errors of `Lists.open`, `Plan.open` and of `Anchors` where a file changed since it was checked.
         """
         common = {each.name: getattr(plain, each.name) for each in fields(_Snapshot)}
         costs = {name: check.COST for name, check in CHECKS.items()}
@@ -110,6 +114,7 @@ class Ruleset(_Snapshot):
             lists=Lists.open(plain.lists, overlay),
             anchors=Anchors.read(plain.anchors),
             policies=policies,
+            plan=Plan.open(plain.plan_file, plain.npas),
             accounts=accounts or {},
             routes={name: RouteTable(trunk, plain.trunks) for name, trunk in plain.trunks.items()},
             ways={name: Way([trunk]) for name, trunk in plain.trunks.items()},

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
+from datetime import date
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any, Final
@@ -19,10 +20,11 @@ from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
+from sipguard.screening.policy.predicates import asks_plan
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import SignRules
-from sipguard.settings import build, secret, signing
+from sipguard.settings import build, numbering, secret, signing
 from sipguard.settings.bases import base_in, is_imported
 from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
@@ -36,6 +38,7 @@ from sipguard.settings.service import Service
 from sipguard.settings.shape import read_shape
 from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, problems_of, read_anchors
 from sipguard.settings.tls import public_part, tls_problems
+from sipguard.settings.zones import MachineZones
 
 _OF_SERVICE: Final = frozenset(
     {
@@ -71,6 +74,7 @@ class Loaded:
     text: PolicyText | None = None  # the policy as it was written
     vocabulary: Vocabulary | None = None  # the words that it may use
     kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind, or BY_TRUNK
+    npas: frozenset[str] = frozenset()  # area codes in service by a report, empty without one
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -108,6 +112,7 @@ class _Load:
         self.text: PolicyText | None = None
         self.sign: dict[str, SignRules] = {}
         self.unusable: set[Path] = set()  # secrets of signers
+        self.zones = MachineZones()
 
     def run(self) -> Loaded:
         """Everything in its order."""
@@ -135,13 +140,14 @@ class _Load:
             priority_signers=frozenset(emergency.priority_signers),
         )
         lists = () if self.mode == SKIP else self._lists()
+        plan_file, npas = self._numbering(policy)
         service = None
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base, anchors)
         self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
         ruleset = None
         if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):
-            ruleset = self._ruleset(policy, lists, anchors, guard)
+            ruleset = replace(self._ruleset(policy, lists, anchors, guard), plan_file=plan_file, npas=npas)
         return Loaded(
             ruleset,
             service,
@@ -152,6 +158,7 @@ class _Load:
             self.text,
             self._vocabulary(),
             {name: BY_TRUNK if shape.per_trunk else shape.kind for name, shape in self.config.lists.items()},
+            npas,
         )
 
     def _ruleset(
@@ -249,7 +256,38 @@ class _Load:
             trunks=tuple(trunks),
             routes=tuple(name for name, trunk in trunks.items() if trunk.peers),
             redress=redress,
+            zones=self.zones,
         )
+
+    def _numbering(self, policy: Policy) -> tuple[str, frozenset[str]]:
+        """(file of the numbering plan, area codes in service); the file is compiled where a rule asks for the plan."""
+        shape = self.config.numbering
+        npas: frozenset[str] = frozenset()
+        if shape.npa_report is not None:
+            path: Path = ("numbering", "npa_report")
+            file = build.at(self.base, shape.npa_report)
+            try:
+                report = numbering.read_report(file)
+            except (OSError, ValueError) as error:
+                why = error.strerror if isinstance(error, OSError) else error
+                self._problem(path, f"{file} cannot be used: {why}", "download the NPA report of NANPA as CSV")
+            else:
+                npas = report.npas
+                self.digest.update(",".join(sorted(npas)).encode())
+                if (age := date.today() - report.day).total_seconds() > shape.max_age:
+                    self._problem(path, f"{file} is {age.days} days old", "download it again", WARNING)
+        whens = [rule.when for rule in policy.rules]
+        whens += [rule.when for rules in self.sign.values() for rule in rules.rules]
+        complete = bool(self.config.screening.complete)
+        if self.mode != BUILD or not (complete or any(asks_plan(when) for when in whens)):
+            return "", npas
+        try:
+            plan = numbering.compiled(build.at(self.base, self.config.state.directory) / "numbering")
+        except OSError as error:
+            self._problem(("state", "directory"), f"{error.strerror}", "rules ask for it; plan.* is what they ask")
+            return "", npas
+        self.digest.update(plan.name.encode())
+        return str(plan), npas
 
     def _anchors(self) -> tuple[bytes, ...]:
         """PEM octets of the trust anchors."""

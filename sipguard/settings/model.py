@@ -706,6 +706,15 @@ class StateShape(Shape):
     """Built lists, earlier Rulesets, modes, cached certificates."""
 
 
+class NumberingShape(Shape):
+    """What is known of the world's numbers besides the plan that sipguard brings along."""
+
+    npa_report: str | None = None
+    """The report of area codes of NANPA (CSV): those in service; those of the plan if left out."""
+    max_age: Duration = 92 * 86_400.0
+    """How old the report may be before `sipguard check` and a start warn."""
+
+
 class Config(Shape):
     """The configuration of sipguard."""
 
@@ -725,6 +734,8 @@ class Config(Shape):
     """Certificates of ours, by which calls are signed."""
     lists: dict[Name, ListShape] = {}
     """Named lists."""
+    numbering: NumberingShape = NumberingShape()
+    """What is known of the world's numbers."""
     emergency: EmergencyShape = EmergencyShape()
     """Calls that nothing may stop."""
     policy: FileOrMap

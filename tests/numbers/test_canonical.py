@@ -268,7 +268,7 @@ def test_classify(user: str, found: str) -> None:
 
 
 def test_every_class_is_found_by_some_case() -> None:
-    assert {found for _, found in CLASSED if found} == set(CLASSES)
+    assert {found for _, found in CLASSED if found} == set(CLASSES) - {"unassigned_npa"}  # which a plan tells
 
 
 @pytest.mark.parametrize(

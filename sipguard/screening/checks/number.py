@@ -1,7 +1,7 @@
 """Is it a number at all, and of what kind: each number of the call by itself.
 
-Enters: the numbers of an attempt. Leaves: `number.<which>.class` and `.npa`. Must not: compare numbers,
-or look one up.
+Enters: the numbers of an attempt, the area codes in service. Leaves: `number.<which>.class` and `.npa`. Must not:
+compare numbers, or look one up.
 """
 
 from __future__ import annotations
@@ -10,10 +10,13 @@ from dataclasses import dataclass
 from typing import Final
 
 from sipguard.numbers.canonical import CLASSES, IMPOSSIBLE, Number, classify, npa_of
+from sipguard.numbers.plan import Plan
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding
 
 COST: Final = 1
+
+_ASSIGNABLE: Final = ("ok", "fictional_555")
 
 _WHICH: Final = {
     "shown": "From",
@@ -39,16 +42,17 @@ class Settings:
 
 def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding:
     """Hit, with the class as reason, where the shown number or the caller cannot exist."""
-    shown = _read(attempt.shown)
-    asserted = _read(attempt.asserted)
+    plan = context.plan
+    shown = _read(attempt.shown, plan)
+    asserted = _read(attempt.asserted, plan)
     caller = shown if attempt.caller is attempt.shown else asserted
     for one in attempt.asserted_also:
-        also = _read(one)
+        also = _read(one, plan)
         asserted = also if also[0] in IMPOSSIBLE else asserted
     if attempt.asserted_beyond:
         asserted = "invalid_format", ""
-    diverting = _read(attempt.diverting)
-    callee = _read(attempt.callee)
+    diverting = _read(attempt.diverting, plan)
+    callee = _read(attempt.callee, plan)
     facts: dict[str, FactValue] = {}
     _add(facts, "number.shown.class", "number.shown.npa", shown)
     _add(facts, "number.asserted.class", "number.asserted.npa", asserted)
@@ -61,9 +65,14 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     return Finding(CLEAR, "", facts)
 
 
-def _read(number: Number | None) -> tuple[str, str]:
+def _read(number: Number | None, plan: Plan) -> tuple[str, str]:
     """Class and area code of a number, "" where it has none."""
-    return ("", "") if number is None else (classify(number), npa_of(number))
+    if number is None:
+        return "", ""
+    class_, npa = classify(number), npa_of(number)
+    if npa and class_ in _ASSIGNABLE and plan.is_unassigned(npa):
+        class_ = "unassigned_npa"
+    return class_, npa
 
 
 def _add(facts: dict[str, FactValue], class_: str, npa: str, found: tuple[str, str]) -> None:

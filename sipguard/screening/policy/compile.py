@@ -20,6 +20,7 @@ from sipguard.screening.policy.model import (
     Redress,
     Response,
     Rule,
+    Time,
 )
 from sipguard.screening.policy.predicates import TRUE, Facts, Test, check_of, facts_of, truth_of
 from sipguard.screening.trunk import Trunk
@@ -56,12 +57,14 @@ class CompiledRule:
         "test",
         "until_day",  # last day it acts, days since 1970-01-01 UTC, or None
         "verdict",  # Verdict, as it is where no other rule matched before
+        "when",  # Condition, as it was written
     )
 
     def __init__(
         self, rule: Rule, test: Test | None, facts: tuple[str, ...], checks: tuple[str, ...], verdict: Verdict
     ) -> None:
         self.name = rule.name
+        self.when = rule.when
         self.test = test
         self.facts = facts
         self.checks = checks
@@ -170,7 +173,7 @@ def reduced(condition: Condition, constants: Facts) -> Condition | bool:
         if not parts:
             return not settles
         return parts[0] if len(parts) == 1 else type(condition)(tuple(parts))
-    if condition.fact not in constants:
+    if isinstance(condition, Time) or condition.fact not in constants:
         return condition
     return truth_of(condition, {}).truth(constants, {}) == TRUE
 

@@ -3,7 +3,7 @@
 Enters: maps, lists and scalars as YAML gives them. Leaves: Condition values; problems, all of them.
 Must not: know of rules or answers.
 
-A map means and; a list of values means any of; `all`, `any`, `not`, `is` say the rest.
+A map means and; a list of values means any of; `all`, `any`, `not`, `is`, `time` say the rest.
 """
 
 from __future__ import annotations
@@ -26,8 +26,9 @@ from sipguard.screening.policy.model import (
     Scalar,
     Vocabulary,
 )
+from sipguard.screening.policy.times import read_time
 
-_JOINERS: Final = ("all", "any", "not", "is")
+_JOINERS: Final = ("all", "any", "not", "is", "time")
 _NEVER: Final = AnyOf(())
 _TYPE_NAMES: Final = {
     "text": "a text",
@@ -86,8 +87,7 @@ class ConditionReader:
             parts = tuple(self._named(name, path) for name in names)
             return parts[0] if len(parts) == 1 else AnyOf(parts)
         if key == "time":
-            self.problem(path, "conditions on the time of day do not exist in this version")
-            return _NEVER
+            return read_time(wanted, path, self.vocabulary.zones, self.problem) or _NEVER
         spec = self._facts.get(key)
         if spec is None:
             self.problem(path, f"unknown fact {key}", meant(key, (*self._facts, *_JOINERS)))

@@ -14,7 +14,7 @@ from typing import Final
 from zlib import crc32
 
 from sipguard.screening.policy.compile import CompiledPolicy, CompiledRule
-from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Asked, Facts, check_of
+from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Asked, Facts, check_of, compared_times
 from sipguard.screening.verdict import ALLOW, LABEL, REJECT, Label, Verdict
 from sipguard.stir.errors import NO_IDENTITY_STATUS, NO_SUPPORTED_PHRASE, PHRASES
 
@@ -207,6 +207,7 @@ def trace(facts: Facts, asked: Asked, compiled: CompiledPolicy, caller_tn: str, 
         outcome = NOT_REACHED if over else _outcome(rule, facts, asked, caller_tn, unix_day)
         over = over or outcome == NOT_KNOWN_YET or (outcome == MATCHED and not rule.continues)
         saw = {name: seen(name, facts, asked) for name in rule.facts}
+        saw.update(compared_times(rule.when, facts))
         outcomes.append(RuleOutcome(rule.name, outcome, saw))
     return outcomes
 

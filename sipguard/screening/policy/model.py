@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
-from typing import Final
+from typing import Final, Protocol
 
 from sipguard.screening.finding import FactSpec
 
@@ -56,7 +56,28 @@ class Not:
     part: Condition
 
 
-Condition = OneOf | Compare | AllOf | AnyOf | Not
+@dataclass(frozen=True, slots=True)
+class Offsets:
+    """A time zone: `seconds[n]` ahead of UTC up to `since[n]`, in Unix seconds; the last of them from then on."""
+
+    since: tuple[int, ...]
+    seconds: tuple[int, ...]
+
+
+@dataclass(frozen=True, slots=True)
+class Time:
+    """The instant of receipt is inside or outside a window of local time, in every zone that is meant."""
+
+    zone: str  # callee, caller, utc or the name of a zone
+    outside: bool
+    begin_s: int  # seconds of the local day; the window ends before `end_s`, on the next day where that is less
+    end_s: int
+    days: frozenset[int] = frozenset()  # Monday 0; empty for all
+    dates: frozenset[int] = frozenset()  # days since 1970-01-01; empty for all
+    zones: tuple[tuple[str, Offsets], ...] = field(default=(), compare=False, repr=False)  # that it may be asked in
+
+
+Condition = OneOf | Compare | AllOf | AnyOf | Not | Time
 
 # ------------------------------------------------------------------------------------------ rejecting
 
@@ -167,12 +188,26 @@ class Policy:
         return frozenset([*own, *(each.rule for each in self.overrides if each.report)])
 
 
+class Zones(Protocol):
+    """The time zones that a policy may name, with their offsets."""
+
+    def names(self) -> tuple[str, ...]:
+        """All names, to find what was meant."""
+
+    def named(self, name: str) -> Offsets | None:
+        """The zone of this name, None where there is none."""
+
+    def of_numbers(self) -> tuple[tuple[str, Offsets], ...]:
+        """(name, offsets) of all zones that numbers may be in."""
+
+
 @dataclass(frozen=True)
 class Vocabulary:
-    """The words that a policy may use: facts, lists with what they are bound to, trunks."""
+    """The words that a policy may use: facts, lists with what they are bound to, trunks, time zones."""
 
     facts: tuple[FactSpec, ...]
     lists: Mapping[str, tuple[str, ...]] = field(default_factory=dict)  # name -> shown, caller, pair ...
     trunks: tuple[str, ...] = ()
     routes: tuple[str, ...] = ()  # trunks that have peers
     redress: Redress = Redress()
+    zones: Zones | None = None

@@ -19,7 +19,8 @@ from sipguard.numbers.glob import Glob
 from sipguard.screening.checks import FOUND_BY
 from sipguard.screening.finding import FactValue
 from sipguard.screening.listspec import UNKNOWN
-from sipguard.screening.policy.model import AllOf, Compare, Condition, Not, OneOf, Scalar
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, Offsets, OneOf, Scalar, Time
+from sipguard.screening.policy.times import AT, OF_NUMBERS, holds_in, local_time, zones_fact
 
 FALSE: Final = 0
 TRUE: Final = 1
@@ -65,6 +66,8 @@ def truth_of(condition: Condition, costs: Mapping[str, int]) -> Test:
         return _one_of(condition)
     if isinstance(condition, Compare):
         return _Compared(condition.fact, condition.operator, condition.bound)
+    if isinstance(condition, Time):
+        return _InTime(condition)
     if isinstance(condition, Not):
         return _Negated(truth_of(condition.part, costs))
     ordered = sorted(condition.parts, key=lambda part: cost_of(part, costs))
@@ -78,9 +81,22 @@ def facts_of(condition: Condition) -> frozenset[str]:
     """Names of all facts that a condition asks for."""
     if isinstance(condition, OneOf | Compare):
         return frozenset((condition.fact,))
+    if isinstance(condition, Time):
+        return frozenset((AT, zones_fact(condition.zone)) if condition.zone in OF_NUMBERS else (AT,))
     if isinstance(condition, Not):
         return facts_of(condition.part)
     return frozenset[str]().union(*(facts_of(part) for part in condition.parts))
+
+
+def asks_plan(condition: Condition) -> bool:
+    """Whether a condition needs the numbering plan: for facts of the check plan, or for `unassigned_npa`."""
+    if isinstance(condition, OneOf) and "unassigned_npa" in condition.values:
+        return True
+    if isinstance(condition, Not):
+        return asks_plan(condition.part)
+    if isinstance(condition, AllOf | AnyOf):
+        return any(asks_plan(part) for part in condition.parts)
+    return any(check_of(fact) == "plan" for fact in facts_of(condition))
 
 
 def cost_of(condition: Condition, costs: Mapping[str, int]) -> int:
@@ -194,6 +210,62 @@ class _Compared(_OfFact):
 
     def holds(self, value: FactValue) -> bool:
         return isinstance(value, int | float) and not isinstance(value, bool) and self._compare(value, self._bound)
+
+
+class _InTime(Test):
+    """`time: {zone: callee, outside: "08:00-21:00"}`.
+
+    FAILED, so that it matches nothing even under `not`, where the zone of the number is not known, or where it holds
+    in some of the zones that the number may be in and not in others.
+    """
+
+    __slots__ = ("_fact", "_time", "_zones")
+
+    def __init__(self, time: Time) -> None:
+        self._time = time
+        self._zones = dict(time.zones)
+        self._fact = zones_fact(time.zone) if time.zone in OF_NUMBERS else ""
+
+    def truth(self, facts: Facts, asked: Asked) -> int:
+        at = facts.get(AT)
+        if not isinstance(at, int | float):
+            return asked.get(check_of(AT), PENDING) or FAILED
+        names: FactValue = (self._time.zone,)
+        if self._fact:
+            names = facts.get(self._fact)
+            if not isinstance(names, tuple) or names == ():
+                return asked.get(check_of(self._fact), PENDING) or FAILED
+        assert isinstance(names, tuple)
+        truth = -1
+        for name in names:
+            offsets = self._zones.get(name)
+            if offsets is None:
+                return FAILED
+            here = TRUE if holds_in(self._time, offsets, at) else FALSE
+            if truth not in (-1, here):
+                return FAILED
+            truth = here
+        return truth
+
+
+def compared_times(condition: Condition, facts: Facts) -> dict[str, str]:
+    """What the times in a condition were compared with: `time.callee` -> local times with their zones."""
+    if isinstance(condition, Not):
+        return compared_times(condition.part, facts)
+    if isinstance(condition, AllOf | AnyOf):
+        found: dict[str, str] = {}
+        for part in condition.parts:
+            found |= compared_times(part, facts)
+        return found
+    if not isinstance(condition, Time):
+        return {}
+    at = facts.get(AT)
+    names = facts.get(zones_fact(condition.zone)) if condition.zone in OF_NUMBERS else (condition.zone,)
+    if not isinstance(at, int | float) or not isinstance(names, tuple):
+        return {}
+    zones: dict[str, Offsets] = dict(condition.zones)
+    shown = [f"{local_time(zones[name], at)} {name}" for name in names if name in zones]
+    return {f"time.{condition.zone}": ", ".join(dict.fromkeys(shown))}
 
 
 # ------------------------------------------------------------------------------------------ several

@@ -114,7 +114,11 @@ PROBLEMS = {
         "did you mean outside?",
     ),
     "circle": ("define:\n  a: {is: b}\n  b: {not: {is: a}}\n" + RULE % "{is: a}", "define.b.not.is", ""),
-    "time of day": (RULE % "{time: {zone: callee}}", "rules[0].when.time", ""),
+    "time of day": (
+        RULE % "{time: {zone: callee}}",
+        "rules[0].when.time",
+        'such as {zone: callee, outside: "08:00-21:00"}',
+    ),
     "number where text": (
         RULE % "{number.shown.npa: 202}",
         "rules[0].when.number.shown.npa",

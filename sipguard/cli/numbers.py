@@ -1,0 +1,69 @@
+"""The command numbers: what the numbering plan says of numbers.
+
+Enters: numbers in any usual writing. Leaves: class, country, region, line, time zones with the time there now.
+Must not: look a number up anywhere but in local files.
+"""
+
+from __future__ import annotations
+
+import time
+from pathlib import Path
+
+import click
+
+from sipguard.cli.common import config_option, json_option, print_json
+from sipguard.cli.exits import FAILED, stop
+from sipguard.numbers.canonical import E164, classify, npa_of, read, show
+from sipguard.numbers.errors import PlanError
+from sipguard.numbers.plan import NOWHERE, Plan
+from sipguard.screening.policy.times import local_time
+from sipguard.settings.load import load
+from sipguard.settings.numbering import compiled
+from sipguard.settings.sources import SKIP
+from sipguard.settings.zones import MachineZones
+
+
+@click.command(name="numbers")
+@click.argument("numbers", nargs=-1, required=True)
+@config_option
+@json_option
+def numbers_command(numbers: tuple[str, ...], config: Path, as_json: bool) -> None:
+    """Show what the numbering plan says of NUMBERS, which are read as dialled in North America."""
+    loaded = load(config, SKIP)
+    if loaded.service is None:
+        for problem in loaded.problems:
+            click.echo(str(problem), err=True)
+        stop(f"{config}: cannot be read", FAILED)
+    try:
+        plan = Plan.open(str(compiled(loaded.service.state_directory / "numbering")), loaded.npas)
+    except (OSError, PlanError) as error:
+        stop(str(error), FAILED)
+    found = [_shown(plan, number) for number in numbers]
+    if as_json:
+        print_json({"plan": plan.version, "numbers": found})
+        return
+    click.echo(f"plan: phonenumbers {plan.version}")
+    for each in found:
+        click.echo(f"{each.pop('number')}")
+        for name, value in each.items():
+            for line in value if isinstance(value, list) else [value]:
+                click.echo(f"  {name:8} {line}")
+
+
+def _shown(plan: Plan, written: str) -> dict[str, str | list[str]]:
+    """What is known of one number, "" and empty where the plan does not tell."""
+    number = read(written)
+    place = plan.place(number.tn) if number.form == E164 else NOWHERE
+    class_ = classify(number)
+    if class_ == "ok" and plan.is_unassigned(npa_of(number)):
+        class_ = "unassigned_npa"
+    zones, now_at = MachineZones(), time.time()
+    offsets = {name: zones.named(name) for name in place.zones}
+    return {
+        "number": show(number.tn, number.form) or written,
+        "class": class_,
+        "country": place.country,
+        "region": place.region,
+        "line": place.line,
+        "zones": [f"{name}, now {local_time(of, now_at)}" if of else name for name, of in offsets.items()],
+    }

@@ -1,0 +1,44 @@
+"""The command numbers, on a configuration of its own."""
+
+from __future__ import annotations
+
+import json
+from pathlib import Path
+
+from click.testing import CliRunner
+
+from sipguard.cli.main import main
+
+CONFIG = """
+site: lab
+node: lab-1
+listeners: {udp: {bind: 127.0.0.1}}
+trunks: {a: {kind: interconnect, peers: [{host: 192.0.2.1}]}}
+policy: {default: allow}
+state: {directory: state}
+"""
+
+
+def test_it_shows_class_place_and_zones(tmp_path: Path) -> None:
+    (tmp_path / "sipguard.yaml").write_text(CONFIG)
+    arguments = ["numbers", "-c", str(tmp_path / "sipguard.yaml"), "212-555-0100", "18005550100", "+15555550100"]
+    done = CliRunner().invoke(main, [*arguments, "--json"])
+    assert done.exit_code == 0, done.output
+    home, free, unassigned = json.loads(done.stdout)["numbers"]
+    assert (home["class"], home["country"], home["region"], home["line"]) == (
+        "fictional_555",
+        "US",
+        "NY",
+        "fixed_or_mobile",
+    )
+    assert home["zones"][0].startswith("America/New_York, now ")
+    assert (free["class"], free["line"], free["zones"]) == ("tollfree", "tollfree", [])
+    assert unassigned["class"] == "fictional_555"
+    text = CliRunner().invoke(main, arguments).stdout
+    assert "+1 212-555-0100\n  class    fictional_555\n  country  US\n" in text
+
+
+def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
+    done = CliRunner().invoke(main, ["numbers", "-c", str(tmp_path / "none.yaml"), "12125550100"])
+    assert done.exit_code == 1
+    assert "none.yaml" in done.stderr

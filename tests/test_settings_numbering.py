@@ -1,0 +1,150 @@
+"""The numbering plan compiled out of its library, and the report of area codes."""
+
+from __future__ import annotations
+
+import json
+import re
+from datetime import date
+from pathlib import Path
+
+import pytest
+from hypothesis import given
+from hypothesis import strategies as st
+
+from sipguard.numbers.plan import LINES, Place, Plan
+from sipguard.settings import numbering
+from sipguard.settings.digits import Pattern, prefixes_of
+
+
+@pytest.fixture(scope="module")
+def plan(tmp_path_factory: pytest.TempPathFactory) -> Plan:
+    """The plan as a process of its own compiles it."""
+    directory = tmp_path_factory.mktemp("numbering")
+    (directory / "plan-0-1.json").write_text("of an old version")
+    file = numbering.compiled(directory)
+    assert [each.name for each in directory.iterdir()] == [file.name]
+    return Plan.open(str(file))
+
+
+def shown(place: Place) -> tuple[str, str, str, tuple[str, ...]]:
+    return place.country, place.region, place.line, place.zones
+
+
+@pytest.mark.parametrize(
+    ("tn", "place"),
+    [
+        ("12125550100", ("US", "NY", "fixed_or_mobile", ("America/New_York",))),
+        ("12195550100", ("US", "IN", "fixed_or_mobile", ("America/Chicago", "America/New_York"))),
+        ("18125550100", ("US", "IN", "fixed_or_mobile", ("America/Chicago", "America/New_York"))),
+        ("16025550100", ("US", "AZ", "fixed_or_mobile", ("America/Phoenix",))),
+        ("19285550100", ("US", "AZ", "fixed_or_mobile", ("America/Denver", "America/Phoenix"))),
+        ("18085550100", ("US", "HI", "fixed_or_mobile", ("Pacific/Honolulu",))),
+        ("14165550100", ("CA", "ON", "fixed_or_mobile", ("America/Toronto",))),
+        ("17875550100", ("PR", "", "fixed_or_mobile", ("America/Puerto_Rico",))),
+        ("18005550100", ("", "", "tollfree", ())),
+        ("18885550100", ("", "", "tollfree", ())),
+        ("19005550100", ("", "", "premium", ())),
+        ("442079460000", ("GB", "", "fixed", ("Europe/London",))),
+        ("33612345678", ("FR", "", "mobile", ("Europe/Paris",))),
+    ],
+)
+def test_places_of_numbers(plan: Plan, tn: str, place: tuple[str, str, str, tuple[str, ...]]) -> None:
+    assert shown(plan.place(tn)) == place
+
+
+def test_every_place_is_of_known_words(plan: Plan) -> None:
+    places = set(map(shown, plan._places.values()))
+    zones = set(numbering.zone_names())
+    for country, region, line, of in places:
+        assert country == "" or re.fullmatch("[A-Z]{2}", country)
+        assert region == "" or country in ("US", "CA")
+        assert line in ("", *LINES)
+        assert zones.issuperset(of)
+
+
+def test_every_area_code_of_a_state_has_zones(plan: Plan) -> None:
+    for npa in plan.npas:
+        place = plan.place(f"1{npa}5550100")
+        assert place.zones or place.line not in ("fixed", "mobile", "fixed_or_mobile")
+
+
+def test_area_codes_in_service(plan: Plan) -> None:
+    assert {"212", "416", "787", "800", "900", "700"} <= plan.npas
+    assert not {"555", "222", "411"} & plan.npas
+
+
+def test_it_is_compiled_once(plan: Plan, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    there = tmp_path / f"plan-{numbering.FORMAT}-{numbering.library_version()}.json"
+    there.write_text("{}")
+    monkeypatch.setattr(numbering.subprocess, "run", None)
+    assert numbering.compiled(tmp_path) == there
+
+
+# ------------------------------------------------------------------------------------------ patterns
+
+
+PIECES = st.sampled_from(["1", "[2-4]", r"\d", "(?:5|6[78])", "(?:9[01])?", "2{2,3}", "[13]{1,2}", "(?:4(?:5|6)|7)"])
+
+
+@given(st.lists(PIECES, min_size=1, max_size=5), st.text("0123456789", min_size=1, max_size=8))
+def test_a_pattern_fits_the_digits_that_the_expression_does(pieces: list[str], digits: str) -> None:
+    """Whatever fits as a whole, each of its beginnings is alive; what is dead never fits."""
+    written = "".join(pieces)
+    pattern, alive = Pattern(written), True
+    states = pattern.start
+    for digit in digits:
+        states = pattern.after(states, digit)
+        alive = alive and bool(states)
+    if re.fullmatch(written, digits):
+        assert alive
+
+
+def test_prefixes_are_as_short_as_they_can_be() -> None:
+    found = prefixes_of({"a": Pattern(r"2\d{3}|31\d\d"), "b": Pattern(r"3[01]\d\d|4\d{3}")}, 3)
+    assert found == {"2": {"a"}, "30": {"b"}, "4": {"b"}} | {f"31{n}": {"a", "b"} for n in ""} | {"31": {"a", "b"}}
+
+
+def test_a_pattern_that_is_none_is_refused() -> None:
+    with pytest.raises(ValueError):
+        Pattern("(?!1)2")
+
+
+# ------------------------------------------------------------------------------------------ reports
+
+
+def report(rows: int = 350, first: str = "File Date,11/02/2026", header: str = "NPA_ID,USE,IN_SERVICE?") -> str:
+    lines = [f"{200 + n},G,{'N' if n == 5 else 'Y'}" for n in range(rows)]
+    return "\r\n".join(["\ufeff" + first, header, *lines, "", "999"])
+
+
+def test_a_report_names_the_area_codes_in_service(tmp_path: Path) -> None:
+    file = tmp_path / "npa.csv"
+    file.write_text(report(), encoding="utf-8", newline="")
+    found = numbering.read_report(file)
+    assert found.day == date(2026, 11, 2)
+    assert len(found.npas) == 349
+    assert "205" not in found.npas
+
+
+@pytest.mark.parametrize(
+    ("text", "what"),
+    [
+        ("", "File Date"),
+        ("<html>", "File Date"),
+        (report(first="File Date,soon"), "soon"),
+        (report(header="NPA,USE"), "columns"),
+        (report(rows=10), "9 area codes"),
+    ],
+)
+def test_what_is_no_report_is_refused(tmp_path: Path, text: str, what: str) -> None:
+    file = tmp_path / "npa.csv"
+    file.write_text(text, encoding="utf-8", newline="")
+    with pytest.raises(ValueError, match=what):
+        numbering.read_report(file)
+
+
+def test_the_file_is_json_that_a_worker_opens_quickly(tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    numbering.write(file)
+    assert file.stat().st_size < 1_000_000
+    assert json.loads(file.read_text())["version"] == numbering.library_version()
