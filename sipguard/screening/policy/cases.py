@@ -14,7 +14,7 @@ from typing import Final
 
 from sipguard.numbers.glob import Glob
 from sipguard.screening.finding import FactSpec, FactValue
-from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Time
 from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Test, check_of, truth_of
 
 Variable = tuple[str, str]  # (what kind: fact | member of FACT | opaque | failed, which)
@@ -144,7 +144,7 @@ class Space:
                 if truth != 1 - settling and found != PENDING:
                     found = truth
             return found
-        if _is_opaque(condition):
+        if isinstance(condition, Time):
             return _flag(case, (_OPAQUE, repr(condition)))
         return self._atom(condition, case)
 
@@ -196,7 +196,7 @@ class Space:
             return self._first_open(condition.part, case)
         if isinstance(condition, AllOf | AnyOf):
             return self._first_open(next(part for part in condition.parts if self.truth(part, case) == PENDING), case)
-        if _is_opaque(condition):
+        if isinstance(condition, Time):
             return _OPAQUE, repr(condition)
         check = check_of(condition.fact)
         if self._failures and check and (_FAILED, check) not in case:
@@ -223,11 +223,6 @@ class Space:
                 assert isinstance(before, tuple)
                 found[kind] = (*before, which.replace("*", "0")) if value else before
         return found
-
-
-def _is_opaque(condition: object) -> bool:
-    """Whether it is of a kind that is not looked into here."""
-    return not isinstance(condition, OneOf | Compare | AllOf | AnyOf | Not)
 
 
 def _flag(case: Case, variable: Variable) -> int:

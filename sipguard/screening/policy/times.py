@@ -67,6 +67,20 @@ def local_time(offsets: Offsets, at: float) -> str:
     return f"{DAYS[when.weekday()].title()} {when} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
 
+def written_time(time: Time) -> str:
+    """A window as a policy writes it."""
+    keys = [f"zone: {time.zone}"]
+    begin, end = (f"{each // 3600:02d}:{each // 60 % 60:02d}" for each in (time.begin_s, time.end_s))
+    if time.outside or (time.begin_s, time.end_s) != (0, _DAY_S):
+        keys.append(f'{"outside" if time.outside else "inside"}: "{begin}-{end}"')
+    if time.days:
+        keys.append(f"days: [{', '.join(DAYS[day] for day in sorted(time.days))}]")
+    if time.dates:
+        first = _EPOCH.toordinal()
+        keys.append(f"dates: [{', '.join(str(date.fromordinal(first + day)) for day in sorted(time.dates))}]")
+    return f"{{{', '.join(keys)}}}"
+
+
 # ------------------------------------------------------------------------------------------ reading
 
 

@@ -8,8 +8,9 @@ from __future__ import annotations
 
 from collections.abc import Iterator
 
-from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Scalar
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Scalar, Time
 from sipguard.screening.policy.predicates import TRUE, Asked, Facts, truth_of
+from sipguard.screening.policy.times import written_time
 
 
 def written(condition: Condition) -> str:
@@ -23,6 +24,8 @@ def _inside(condition: Condition) -> str:
         return f"{condition.fact}: {values[0] if len(values) == 1 else '[' + ', '.join(values) + ']'}"
     if isinstance(condition, Compare):
         return f"{condition.fact}: {{{condition.operator}: {condition.bound:g}}}"
+    if isinstance(condition, Time):
+        return f"time: {written_time(condition)}"
     if isinstance(condition, Not):
         return f"not: {written(condition.part)}"
     keys = [_inside(part).partition(":")[0] for part in condition.parts]

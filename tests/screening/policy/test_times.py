@@ -18,6 +18,7 @@ from sipguard.screening.policy.model import Time, Vocabulary
 from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, truth_of
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.policy.times import holds_in, local_time, offset_s
+from sipguard.screening.policy.wording import written
 from sipguard.screening.trunk import Trunk
 from sipguard.settings.zones import MachineZones
 from tests.screening.policy.words import FACTS, plain
@@ -121,6 +122,19 @@ def test_outside_matches_where_it_is_so_in_every_zone(zones: tuple[str, ...], in
 )
 def test_windows_days_and_dates(time: str, instant: str, expected: int) -> None:
     assert truth(window(time), (), instant) == expected
+
+
+@pytest.mark.parametrize(
+    "time",
+    [
+        '{zone: callee, outside: "08:00-21:00"}',
+        '{zone: America/New_York, inside: "21:00-08:30", days: [mon, fri], dates: [2027-01-31, 2027-12-25]}',
+        "{zone: utc, days: [sat, sun]}",
+        '{zone: utc, inside: "20:00-24:00"}',
+    ],
+)
+def test_a_time_is_written_as_it_is_read(time: str) -> None:
+    assert written(window(time)) == f"{{time: {time}}}"
 
 
 @pytest.mark.parametrize(
