@@ -14,6 +14,7 @@ from hypothesis import strategies as st
 from sipguard.numbers.plan import LINES, Place, Plan
 from sipguard.settings import numbering
 from sipguard.settings.digits import Pattern, prefixes_of
+from sipguard.settings.load import Loaded, load
 
 
 @pytest.fixture(scope="module")
@@ -148,3 +149,64 @@ def test_the_file_is_json_that_a_worker_opens_quickly(tmp_path: Path) -> None:
     numbering.write(file)
     assert file.stat().st_size < 1_000_000
     assert json.loads(file.read_text())["version"] == numbering.library_version()
+
+
+# ------------------------------------------------------------------------------------------ in a configuration
+
+CONFIG = """\
+site: dc1
+node: n1
+listeners: {main: {address: 127.0.0.1, port: 5060}}
+trunks: {core: {kind: interconnect, peers: ["127.0.0.1:5070"]}}
+run: {directory: run}
+state: {directory: state}
+journal: {directory: journal}
+records: {database: records.sqlite}
+policy: {rules: [{name: r, when: {WHEN}, reject: contract}]}
+numbering: {npa_report: npa.csv, max_age: 92d}
+"""
+ASKED = [
+    ("time: {zone: callee, outside: '08:00-21:00'}", True),
+    ("not: {any: [{plan.caller.line: premium}]}", True),
+    ("number.shown.class: [n11, unassigned_npa]", True),
+    ("number.shown.class: n11", False),
+    ("time: {zone: America/New_York, outside: '08:00-21:00'}", False),
+]
+
+
+def configured(directory: Path, when: str = ASKED[3][0], text: str = "") -> Loaded:
+    (directory / "sipguard.yaml").write_text(CONFIG.replace("WHEN", when))
+    if text:
+        (directory / "npa.csv").write_text(text, encoding="utf-8", newline="")
+    return load(directory / "sipguard.yaml")
+
+
+@pytest.mark.parametrize(("when", "asks"), ASKED)
+def test_the_plan_is_compiled_where_a_rule_asks_for_it(
+    tmp_path: Path, when: str, asks: bool, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(numbering, "compiled", lambda directory: directory / "plan.json")
+    plain = configured(tmp_path, when, report(first="File Date,11/02/2199")).ruleset
+    assert plain is not None
+    assert plain.plan_file == (str(tmp_path / "state/numbering/plan.json") if asks else "")
+    assert len(plain.npas) == 349
+
+
+def test_a_report_that_is_old_is_warned_of(tmp_path: Path) -> None:
+    loaded = configured(tmp_path, text=report(first="File Date,11/02/2020"))
+    (problem,) = [each for each in loaded.problems if each.path == ("numbering", "npa_report")]
+    assert (problem.level, loaded.errors) == ("warning", ())
+    assert "days old" in problem.what
+
+
+@pytest.mark.parametrize("text", ["", "<html>"])
+def test_a_report_that_cannot_be_used_is_an_error(tmp_path: Path, text: str) -> None:
+    (problem,) = configured(tmp_path, text=text).errors
+    assert problem.path == ("numbering", "npa_report")
+    assert "npa.csv cannot be used" in problem.what
+
+
+def test_a_plan_that_cannot_be_compiled_is_an_error(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(numbering.sys, "executable", "/bin/false")
+    (problem,) = configured(tmp_path, ASKED[0][0], report(first="File Date,11/02/2199")).errors
+    assert "the numbering plan cannot be compiled" in problem.what

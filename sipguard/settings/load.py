@@ -278,8 +278,7 @@ class _Load:
                     self._problem(path, f"{file} is {age.days} days old", "download it again", WARNING)
         whens = [rule.when for rule in policy.rules]
         whens += [rule.when for rules in self.sign.values() for rule in rules.rules]
-        complete = bool(self.config.screening.complete)
-        if self.mode != BUILD or not (complete or any(asks_plan(when) for when in whens)):
+        if self.mode != BUILD or not any(asks_plan(when) for when in whens):
             return "", npas
         try:
             plan = numbering.compiled(build.at(self.base, self.config.state.directory) / "numbering")

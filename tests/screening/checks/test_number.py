@@ -5,6 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipguard.numbers.canonical import CLASSES
+from sipguard.numbers.plan import Plan
 from sipguard.screening.checks import number
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import CLEAR, HIT, Context
@@ -90,3 +91,15 @@ def test_more_numbers_than_are_looked_at_are_no_number() -> None:
     many = ", ".join(f"<tel:+1202555{n:04d}>" for n in range(100, 111))
     facts = number.check(attempt(pai=[many]), number.Settings(), CONTEXT).facts
     assert (facts["number.asserted.class"], "number.asserted.npa" in facts) == ("invalid_format", False)
+
+
+def test_an_area_code_that_is_not_in_service_is_told_where_that_is_known() -> None:
+    plan = Plan("1", {}, frozenset({"212"}))
+    context = Context(Lists({}), Counters(), CertificateStore(), Replays(), plan)
+    call = attempt("sip:+12125550123@gw.example.com", "<sip:+12225550100@example.com>")
+    found = number.check(call, SETTINGS, context)
+    assert (found.status, found.facts["number.shown.class"]) == (CLEAR, "unassigned_npa")
+    assert found.facts["number.callee.class"] == "fictional_555"
+    assert number.check(call, SETTINGS, CONTEXT).facts["number.shown.class"] == "fictional_555"
+    free = attempt("sip:+12125550123@gw.example.com", "<sip:+18005550100@example.com>")
+    assert number.check(free, SETTINGS, context).facts["number.shown.class"] == "tollfree"
