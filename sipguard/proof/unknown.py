@@ -19,8 +19,9 @@ from typing import Final
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.compile import CompiledRule, reduced
-from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Time
 from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, Asked, Facts, Test, check_of, facts_of
+from sipguard.screening.policy.times import AT, SECONDS_OF_DAY, offset_s
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import REDIRECT, REJECT
@@ -28,6 +29,7 @@ from sipguard.screening.verdict import REDIRECT, REJECT
 MOST: Final = 5_000  # combinations of the known facts of one rule, and for each where it holds of the unknown ones
 ABSENT: Final = "<absent>"  # its check has run and there is no such fact
 OTHER: Final = "none of those"
+_SOME_DAY: Final = 20_801  # a Monday of 2026, in days since 1970-01-01
 _SPECS: Final = {spec.name: spec for spec in ALL_FACTS}
 
 Values = Mapping[str, Sequence[FactValue]]
@@ -167,6 +169,8 @@ def _told_apart(leaf: Condition, fact: str) -> list[FactValue]:
     kind = spec.type if spec is not None else "text"
     if isinstance(leaf, Compare):
         return [leaf.bound - 1, leaf.bound, leaf.bound + 1]
+    if isinstance(leaf, Time):
+        return _times_told_apart(leaf, fact)
     written: list[FactValue] = []
     if isinstance(leaf, OneOf):
         written = [*leaf.values, *(pattern.replace("*", "x") for pattern in leaf.patterns)]
@@ -184,9 +188,26 @@ def _told_apart(leaf: Condition, fact: str) -> list[FactValue]:
     return [*written, *(others or [OTHER])]
 
 
+def _times_told_apart(time: Time, fact: str) -> list[FactValue]:
+    """Of a window: zones, alone and together; or instants within, at its edges and beyond, on several days."""
+    zones = [time.zones[0], time.zones[-1]] if time.zones else []
+    if fact != AT:
+        return [(), (OTHER,), *((name,) for name, _ in zones), tuple(name for name, _ in zones)]
+    length = (time.end_s - time.begin_s) % SECONDS_OF_DAY
+    first = min(time.dates, default=_SOME_DAY)
+    days = [first - 1, first, *(first + day for day in range(1, 7) if time.days and not time.dates)]
+    seconds = (time.begin_s - 1, time.begin_s, time.begin_s + length // 2, time.end_s)
+    found: list[FactValue] = []
+    for _, offsets in zones:
+        for day in days:
+            at = day * SECONDS_OF_DAY
+            found += [float(at + second - offset_s(offsets, at)) for second in seconds]
+    return found
+
+
 def _is_told(condition: Condition) -> bool:
     """Whether every part is of a kind whose values are known here."""
-    return all(isinstance(leaf, OneOf | Compare) for leaf in _leaves(condition))
+    return all(isinstance(leaf, OneOf | Compare | Time) for leaf in _leaves(condition))
 
 
 def _size(values: Values) -> int:

@@ -15,7 +15,7 @@ from sipguard.proof.unknown import MOST, Weighed, rejects, values_of, weigh
 from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context
 from sipguard.screening.lists import Lists
-from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, Offsets, OneOf, Time
 from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Asked, Facts, Test, truth_of
 from sipguard.screening.question import Question
 from sipguard.screening.ruleset import Ruleset
@@ -154,3 +154,16 @@ def test_without_the_list_of_consent_no_call_is_rejected_for_lack_of_it(shipped:
     callee = (("dnc", frozenset({"12025550131"})),)
     gone = Lists({"callee": callee}, tuple(names))
     assert decided(shipped, gone) != "telemarketing-dnc"
+
+
+@pytest.mark.parametrize("days", [frozenset[int](), frozenset({5, 6})], ids=["every day", "at weekends"])
+def test_the_hour_of_a_zone_that_is_not_known_rejects_nothing(days: frozenset[int]) -> None:
+    zones = (("America/New_York", Offsets((), (-18_000,))), ("Pacific/Honolulu", Offsets((), (-36_000,))))
+    hours = Time("callee", False, 8 * 3600, 21 * 3600, days, zones=zones)
+    for condition in (hours, Not(hours)):
+        weighed = Weighed()
+        assert rejects(condition, truth_of(condition, {}), weighed) is None
+        assert weighed.sampled == []
+    found = rejects(Not(hours), TwoValued(Not(hours)), Weighed())
+    assert found is not None
+    assert "plan" in found[0] or "time" in found[0]

@@ -19,7 +19,7 @@ KEYS: Final = ("zone", "inside", "outside", "days", "dates")
 DAYS: Final = ("mon", "tue", "wed", "thu", "fri", "sat", "sun")
 AT: Final = "time.at"
 
-_DAY_S: Final = 86_400
+SECONDS_OF_DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1)
 _YEARS: Final = range(2020, 2061)  # of dates that come every year
 _EXAMPLE: Final = 'such as {zone: callee, outside: "08:00-21:00"}'
@@ -43,7 +43,7 @@ def holds_in(time: Time, offsets: Offsets, at: float) -> bool:
     A window is half-open. One across midnight belongs to the day on which it begins; `outside` counts by the day it is.
     """
     local = int(at // 1) + offset_s(offsets, at)
-    day, second = divmod(local, _DAY_S)
+    day, second = divmod(local, SECONDS_OF_DAY)
     begin, end = time.begin_s, time.end_s
     began = day
     if begin < end:
@@ -62,7 +62,7 @@ def holds_in(time: Time, offsets: Offsets, at: float) -> bool:
 
 def local_time(offsets: Offsets, at: float) -> str:
     """Local date and time for people: `Mon 2027-03-01 20:59:30`."""
-    day, second = divmod(int(at // 1) + offset_s(offsets, at), _DAY_S)
+    day, second = divmod(int(at // 1) + offset_s(offsets, at), SECONDS_OF_DAY)
     when = date.fromordinal(_EPOCH.toordinal() + day)
     return f"{DAYS[when.weekday()].title()} {when} {second // 3600:02d}:{second // 60 % 60:02d}:{second % 60:02d}"
 
@@ -71,7 +71,7 @@ def written_time(time: Time) -> str:
     """A window as a policy writes it."""
     keys = [f"zone: {time.zone}"]
     begin, end = (f"{each // 3600:02d}:{each // 60 % 60:02d}" for each in (time.begin_s, time.end_s))
-    if time.outside or (time.begin_s, time.end_s) != (0, _DAY_S):
+    if time.outside or (time.begin_s, time.end_s) != (0, SECONDS_OF_DAY):
         keys.append(f'{"outside" if time.outside else "inside"}: "{begin}-{end}"')
     if time.days:
         keys.append(f"days: [{', '.join(DAYS[day] for day in sorted(time.days))}]")
@@ -129,16 +129,16 @@ def _window(value: dict[object, object], path: Path, tell: Tell, whole_days: boo
     key = "outside" if "outside" in value else "inside"
     if key not in value:
         if whole_days:
-            return 0, _DAY_S
+            return 0, SECONDS_OF_DAY
         tell(path, "a time without inside or outside", _EXAMPLE)
         return None
     at, written = (*path, key), value[key]
     first, dash, last = written.partition("-") if isinstance(written, str) else ("", "", "")
     begin, end = _of_day(first), _of_day(last)
-    if not dash or begin is None or end is None or begin == _DAY_S:
+    if not dash or begin is None or end is None or begin == SECONDS_OF_DAY:
         tell(at, f"{written} is no window", 'write "08:00-21:00" in quotes, with hours from 00:00 to 24:00')
         return None
-    if begin == end or (key == "outside" and (begin, end) == (0, _DAY_S)):
+    if begin == end or (key == "outside" and (begin, end) == (0, SECONDS_OF_DAY)):
         tell(at, f"nothing is {key} {written}", "leave inside and outside away for whole days")
         return None
     return begin, end
@@ -152,7 +152,7 @@ def _of_day(text: str) -> int | None:
     if len(hours) > 2 or len(minutes) != 2 or int(minutes) > 59:
         return None
     seconds = int(hours) * 3600 + int(minutes) * 60
-    return seconds if seconds <= _DAY_S else None
+    return seconds if seconds <= SECONDS_OF_DAY else None
 
 
 def _days(value: object, path: Path, tell: Tell) -> frozenset[int] | None:
