@@ -9,7 +9,8 @@ from collections.abc import Mapping, Sequence
 from typing import Final
 
 from sipguard.screening.finding import FactSpec, FactValue
-from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Scalar
+from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Scalar, Time
+from sipguard.screening.policy.times import written_time
 
 NUMBERS: Final = {
     "shown": "the number shown",
@@ -23,6 +24,7 @@ _CLASSES: Final = {
     "invalid_format": "no complete number",
     "invalid_npa": "of an area code that does not exist",
     "n11": "of an area code such as 911",
+    "unassigned_npa": "of an area code that is not in use",
     "fictional_555": "one of the numbers 555-01XX, which nobody has",
     "tollfree": "toll-free",
     "premium_900": "a 900 number",
@@ -57,6 +59,8 @@ def in_english(condition: Condition, specs: Mapping[str, FactSpec], no: bool = F
         return joined(parts, "and" if isinstance(condition, AllOf) is not no else "or")
     if isinstance(condition, Compare):
         return _compared(condition, specs, no)
+    if isinstance(condition, Time):
+        return _timed(condition, no)
     return _one_of(condition, specs, no)
 
 
@@ -101,6 +105,12 @@ def _compared(condition: Compare, specs: Mapping[str, FactSpec], no: bool) -> st
     if place == "rate.trunk.attempts" and window in _WINDOWS:
         return f"the carrier that the call came from has sent {amount} calls {_WINDOWS[window]}"
     return f"{_named(fact, specs)} is {amount}"
+
+
+def _timed(time: Time, no: bool) -> str:
+    where = f"in the zone {time.zone}" if time.zone not in NUMBERS else f"where {NUMBERS[time.zone]} is"
+    words = written_time(time).strip("{}").partition(", ")[2]
+    return f"the local time {where} is {_not(no)}{words.replace('side: ', 'side ').replace(chr(34), '')}"
 
 
 def _named(fact: str, specs: Mapping[str, FactSpec]) -> str:
