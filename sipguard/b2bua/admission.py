@@ -221,6 +221,11 @@ def _forward_plainly(engine: Engine, setup: Setup) -> None:
     setup.label, setup.told = None, ""
     way = _emergency_way(setup)
     hops = engine.peers.to_try(way, engine.clock.now, True) if way is not None else []
+    rules = engine.listeners[call.listener].listener.redirect
+    if rules is not None and engine.tried(
+        _give_back, engine, setup, _EMERGENCY, engine.mode_of(call.trunk), rules, hops
+    ):
+        return
     bare_lines(setup)
     if not call.decided:
         route = hops[0][0].name if hops else ""

@@ -14,7 +14,7 @@ from sipguard.proof.forms import Form
 from sipguard.proof.states import State, first_trunk
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verdict import BYPASS_RULE, DEFAULT_RULE, EMERGENCY_RULE, LIMIT_RULE, UNSCREENED_RULE
+from sipguard.screening.verdict import BYPASS_RULE, DEFAULT_RULE, EMERGENCY_RULE, LIMIT_RULE, REJECT, UNSCREENED_RULE
 from sipguard.sip.flow import Address, Flow
 from sipguard.sip.uri import user_of
 
@@ -149,17 +149,26 @@ def _of_state(state: State, entry: Entry, ruleset: Ruleset) -> tuple[Path, str]:
 
 
 def _given_back(outcome: Outcome, entry: Entry, form: Form, ruleset: Ruleset) -> Fault | None:
-    """A redirect listener must say where the call goes: a 302 with a Contact that has the right digits."""
+    """A redirect listener must let the call go on: a 302 with a Contact that has the right digits, or its `go_on`.
+
+    That whoever asked takes 404 or 503 for a leave to go on is what the listener was written for.
+    """
+    rules = entry.listener.redirect
     path: Path = ("listeners", entry.listener.name, "redirect")
     if outcome.invites:
         return Fault(
             STRANGER, "a redirect listener sent an INVITE", path, "this is an error of sipguard: please report it"
         )
-    if not outcome.answer.startswith("SIP/2.0 302 "):
-        mend = "write go_on: 302, or have emergency calls come by a listener without redirect"
+    if rules is not None and rules.status != 302:
+        if outcome.verdict != REJECT and outcome.status.startswith(f"{rules.status} "):
+            return None
         said = outcome.status or "nothing"
-        what = f"it was answered {said}: it reaches somebody only if whoever asked takes that for a leave to go on"
-        return Fault(GIVEN_BACK, what, (*path, "go_on"), mend)
+        what = f"it was answered {said}, by which the asker would not go on as with {rules.status}"
+        return Fault(GIVEN_BACK, what, (*path, "go_on"), "emergency calls must pass before all rules")
+    if not outcome.answer.startswith("SIP/2.0 302 "):
+        said = outcome.status or "nothing"
+        mend = "write peers to a trunk of its route, or contact: HOST there"
+        return Fault(GIVEN_BACK, f"it was answered {said} instead of 302", (*path, "go_on"), mend)
     contacts = [line for line in outcome.answer.split("\r\n") if line.startswith("Contact: <")]
     if not contacts:
         return Fault(GIVEN_BACK, "it was answered 302 without any Contact", path, "write contact: HOST there")
