@@ -28,10 +28,11 @@ from sipguard.store import manifest
 from sipguard.store.errors import ListFileError
 from sipguard.store.listfile import ListFile, without_bom
 from sipguard.store.manifest import Given, Manifest
-from sipguard.store.staging import Staging
+from sipguard.store.staging import BITS, Staging
 
 FORMS: Final = ("plain", "ftc", *COLUMNS)
 CHECKPOINT_S: Final = 5.0
+CHECKPOINT: Final = ".checkpoint.json"
 ROWS: Final = 4096  # rows between two looks at the clock
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 Moved = Callable[[int], None]
@@ -203,12 +204,12 @@ class Import:
 
     def _earlier(self) -> dict[str, Any]:
         """What an earlier run of the same has kept; {} where there is none, and nothing is left of another one."""
-        path = self._directory / "checkpoint.json"
+        path = self._directory / CHECKPOINT
         if not self._directory.exists():
             return {}
         try:
             kept: dict[str, Any] = json.loads(path.read_text(encoding="utf-8"))
-            if (kept["identity"], kept["boot"]) == (self._identity(), _boot()):
+            if (kept["identity"], kept["boot"]) == (self._identity(), _boot()) and (self._directory / BITS).exists():
                 Tally.of(kept["tally"])
                 return kept
             self.was_other = True
@@ -227,9 +228,9 @@ class Import:
             "tally": self.tally.plain(), "prefixes": sorted(self._bulk.prefixes),
             "place": columns.place if columns is not None else -1,
         }  # fmt: skip
-        new = self._directory / "checkpoint.new"
+        new = self._directory / f"{CHECKPOINT}.new"
         new.write_text(json.dumps(noted), encoding="utf-8")
-        new.replace(self._directory / "checkpoint.json")
+        new.replace(self._directory / CHECKPOINT)
         self._kept_at = time.monotonic()
 
     def _lock(self) -> int:
@@ -250,7 +251,7 @@ class Import:
         asked, tally = self.asked, self.tally
         if tally.refusals > tally.accepted + tally.deleted:
             raise ImportRefused(self._wrong_file())
-        new = self._directory / "base"
+        new = self._directory / ".base"
         by_area = asked.update and asked.form == "ftc"  # a full file of some area codes
         members = write(new, NUMBERS, stage.blocks(before, self._bulk.prefixes, by_area, asked.update))
         change = stage.change

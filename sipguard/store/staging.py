@@ -5,7 +5,7 @@ hold in memory what grows with the list.
 
 The bits lie in a sparse mapped file, 10^10 of them, of which the disk holds what is set; other numbers are sorted in
 runs, which are merged at the end. Doing a part again, in its order, changes nothing, so an import can go on from a
-place that lies behind what is already here.
+place that lies behind what is already here. Names begin with a dot: a backup leaves such files out.
 """
 
 from __future__ import annotations
@@ -27,8 +27,8 @@ from sipguard.numbers.setfile import Block
 from sipguard.numbers.wide import PREFIXES
 
 RUN: Final = 500_000  # numbers from elsewhere that are held before they are written: 4 MB, and 20 MB while sorted
-_BITS: Final = "bits"
-_WORLD: Final = "world"
+BITS: Final = ".bits"
+_WORLD: Final = ".world"
 
 
 @dataclass(slots=True)
@@ -49,11 +49,11 @@ class Staging:
         """Goes on with what is there. Raises OSError."""
         directory.mkdir(parents=True, exist_ok=True)
         self._directory = directory
-        self._descriptor = os.open(directory / _BITS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
+        self._descriptor = os.open(directory / BITS, os.O_RDWR | os.O_CREAT | os.O_CLOEXEC, 0o640)
         os.ftruncate(self._descriptor, NANP // 8)
         self.bits = mmap.mmap(self._descriptor, NANP // 8)
         self._world = array("Q")
-        self._runs = sum(1 for _ in directory.glob("run-*"))
+        self._runs = sum(1 for _ in directory.glob(".run-*"))
         self.change = Change()
 
     def add(self, tn: str) -> None:
@@ -71,10 +71,10 @@ class Staging:
         """What outlives the end of this process: all that was added so far."""
         if self._world:
             members = array("Q", sorted(set(self._world), key=_place))
-            written = self._directory / "unfinished"
+            written = self._directory / ".unfinished"
             with written.open("wb") as file:
                 members.tofile(file)
-            written.replace(self._directory / f"run-{self._runs:06d}")
+            written.replace(self._directory / f".run-{self._runs:06d}")
             self._runs += 1
             self._world = array("Q")
 
@@ -130,7 +130,7 @@ class Staging:
 
     def _elsewhere(self, before: NumberSet | None, keep: bool) -> Iterator[Block]:
         """The blocks of numbers from elsewhere, merged from all runs by way of a file."""
-        runs: list[Iterable[int]] = [_numbers_in(path) for path in sorted(self._directory.glob("run-*"))]
+        runs: list[Iterable[int]] = [_numbers_in(path) for path in sorted(self._directory.glob(".run-*"))]
         if before is not None:
             self.change.before += (had := sum(1 for _ in before.elsewhere()))
             self.change.removed += had

@@ -208,6 +208,7 @@ def test_what_was_interrupted_goes_on(
     with pytest.raises(Interrupted):
         Import(asked(tmp_path, file, form=form)).run(lambda octets: None, enough)
     assert on_list(tmp_path) == set()
+    assert all(path.name.startswith(".") for path in (tmp_path / "lists").rglob("*"))  # a backup leaves it out
     run = done(asked(tmp_path, file, form=form))
     assert run.went_on_at > 0
     assert on_list(tmp_path) == expected
@@ -239,7 +240,7 @@ def test_what_was_killed_goes_on_behind_its_last_note(tmp_path: Path, monkeypatc
     assert on_list(tmp_path) == expected
 
 
-@pytest.mark.parametrize("how", ["source", "boot", "garbage"])
+@pytest.mark.parametrize("how", ["source", "boot", "garbage", "bits"])
 def test_it_begins_anew_where_the_source_or_the_machine_changed(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch, how: str
 ) -> None:
@@ -254,9 +255,12 @@ def test_it_begins_anew_where_the_source_or_the_machine_changed(
     elif how == "boot":
         _, expected = many(tmp_path, "a.txt")
         monkeypatch.setattr(importing, "_BOOT", file)
+    elif how == "bits":
+        _, expected = many(tmp_path, "a.txt")
+        (tmp_path / "lists/.dnc.import/.bits").unlink()
     else:
         _, expected = many(tmp_path, "a.txt")
-        (tmp_path / "lists/.dnc.import/checkpoint.json").write_text("{")
+        (tmp_path / "lists/.dnc.import/.checkpoint.json").write_text("{")
     run = done(asked(tmp_path, file))
     assert (run.went_on_at, run.was_other) == (0, True)
     assert on_list(tmp_path) == expected

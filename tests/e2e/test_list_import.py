@@ -1,0 +1,56 @@
+"""A list is imported while calls run: nothing is known of it before, two seconds later it is in force, and stays."""
+
+from __future__ import annotations
+
+import json
+import time
+from pathlib import Path
+from typing import Any
+
+import pytest
+
+from tests.e2e.conftest import MakeProduct
+from tests.e2e.product import HOP_HOST, Product, free_port
+from tests.e2e.test_list_edits import IN_FORCE_S, Sides
+
+pytestmark = pytest.mark.e2e
+
+
+class Imported(Sides):
+    """The list `blocked`, which the caller's number is asked about, has no file."""
+
+    def __init__(self, make_product: MakeProduct, directory: Path) -> None:
+        self.directory = directory
+        self.hop = (HOP_HOST, free_port(HOP_HOST))
+        self.product: Product = make_product(start=False)
+        self.product.config["trunks"]["hop"]["peers"] = [f"{HOP_HOST}:{self.hop[1]}"]
+        self.product.config["lists"]["blocked"] = {"bind": ["caller"]}
+        self.product.write()
+        self.product.start()
+
+    def imports(self, text: str, *options: str) -> None:
+        """Imports a file with this text, and the time until it is in force."""
+        file = self.directory / "given.txt"
+        file.write_text(text)
+        done = self.product.command("lists", "import", "blocked", str(file), *options)
+        assert done.returncode == 0, done.stderr
+        time.sleep(IN_FORCE_S)
+
+    def missing(self) -> dict[str, Any]:
+        """What status says of lists that are missing."""
+        return dict(json.loads(self.product.command("status", "--json").stdout)["missing_lists"])
+
+
+def test_a_list_is_imported_while_calls_run(make_product: MakeProduct, tmp_path: Path) -> None:
+    sides = Imported(make_product, tmp_path)
+    assert sides.missing() == {"blocked": "nothing was imported yet"}
+    sides.passes()
+    sides.imports("+12025550101\n+12025550199\n")
+    assert sides.missing() == {}
+    sides.is_rejected()
+    sides.imports("2025550101,D\n", "--update", "--format", "ftc-change")
+    sides.passes()
+    sides.imports("+12025550101\n", "--update")
+    sides.product.stop()
+    sides.product.start()
+    sides.is_rejected()
