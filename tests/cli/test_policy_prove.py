@@ -21,12 +21,10 @@ def path(tmp_path: Path) -> Path:
     return directory / "sipguard.yaml"
 
 
-def asked_404(path: Path) -> None:
-    """Calls of the only listener are given back by 404."""
+def eaten(path: Path) -> None:
+    """The pattern of a trunk's prefix may take the first digits of an emergency number away."""
     text = path.read_text()
-    path.write_text(
-        text.replace("    transport: udp        #", "    redirect: {go_on: 404}\n    transport: udp   #", 1)
-    )
+    path.write_text(text.replace('      tech_prefix: ""  ', '      tech_prefix: "9?1*"', 1))
 
 
 def test_the_shipped_configuration_holds(path: Path) -> None:
@@ -37,18 +35,18 @@ def test_the_shipped_configuration_holds(path: Path) -> None:
 
 
 def test_a_counterexample_is_a_call_and_names_the_setting(path: Path) -> None:
-    asked_404(path)
-    line = next(n for n, each in enumerate(path.read_text().splitlines(), 1) if "go_on: 404}" in each and n < 40)
+    eaten(path)
+    line = next(n for n, each in enumerate(path.read_text().splitlines(), 1) if '"9?1*"' in each)
     done = CliRunner().invoke(main, ["policy", "prove", "-c", str(path)])
     assert done.exit_code == 1
-    assert f"by        {path}:{line}:" in done.stdout and "listeners.main.redirect.go_on" in done.stdout
-    assert "    | INVITE sip:911@127.0.0.1:5060 SIP/2.0" in done.stdout
-    assert "mend      write go_on: 302" in done.stdout
+    assert f"by        {path}:{line}:" in done.stdout and "trunks.carrier-a.read.tech_prefix" in done.stdout
+    assert "    | INVITE sip:91112@127.0.0.1:5060 SIP/2.0" in done.stdout
+    assert "mend      91112 is not taken for 112 there: write another prefix, or none" in done.stdout
     found = json.loads(CliRunner().invoke(main, ["policy", "prove", "--json", "-c", str(path)]).stdout)
     assert found["holds"] is False and found["whole"] is True
     first = found["counterexamples"][0]
-    assert first["kind"] == "given_back" and first["at"].startswith(f"{path}:{line}:")
-    assert first["invite"][0] == "INVITE sip:911@127.0.0.1:5060 SIP/2.0"
+    assert first["kind"] == "digits" and first["at"].startswith(f"{path}:{line}:")
+    assert first["invite"][0] == "INVITE sip:91112@127.0.0.1:5060 SIP/2.0"
 
 
 def test_what_there_was_no_time_for_is_told(path: Path) -> None:

@@ -13,11 +13,11 @@ pytestmark = pytest.mark.e2e
 def test_what_harms_emergency_calls_is_taken_up_by_force_only(make_product: MakeProduct) -> None:
     product = make_product()
     before = product.answer("status")["revision"]
-    outer = product.config["listeners"]["outer"]
-    product.write(listeners={**product.config["listeners"], "outer": {**outer, "redirect": {"go_on": 404}}})
+    carrier = {**product.config["trunks"]["carrier"], "read": {"tech_prefix": "9?1*"}}
+    product.write(trunks={**product.config["trunks"], "carrier": carrier})
     refused = product.command("reload")
     assert refused.returncode == 1
-    assert "listeners.outer.redirect.go_on: harms emergency calls: 911 from trunk carrier" in refused.stderr
+    assert "trunks.carrier.read.tech_prefix: harms emergency calls: 91112 from trunk carrier" in refused.stderr
     assert f"{product.path}:" in refused.stderr and "--force" in refused.stderr
     assert product.answer("status")["revision"] == before
     forced = product.command("reload", "--force")
