@@ -154,7 +154,8 @@ def _checks(verdict: VerdictFrame) -> Iterable[Step]:
 
 def _listed(by: ListedBy) -> Step:
     """By whose word a number of the call was on a list."""
-    text = f"{by.which} is on {by.name} by an edit, {_entry(by.entry)}"
+    entry = _entry(by.entry) if by.which != "upstream" else by.entry
+    text = f"{by.which} is on {by.name} by an edit, {entry}"
     if by.undone_by:
         text += f"; taken back since, by change {by.undone_by}"
     facts: dict[str, object] = {"change": by.change, "by": by.who, "at": _instant(by.at)}

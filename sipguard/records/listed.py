@@ -7,6 +7,7 @@ where edits are kept.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from sipguard.b2bua.frames import VerdictFrame
@@ -31,7 +32,7 @@ class ListedBy(NamedTuple):
 def asked_of(verdict: VerdictFrame) -> Iterator[tuple[str, str, str]]:
     """(which, name of a list, what was asked of it) for each list that a number of the call was found on.
 
-    Of several asserted numbers the first is meant; the number in Diversion is not kept.
+    Of several asserted numbers the first is meant; the number in Diversion and the User-Agent are not kept.
     """
     values = {
         "shown": verdict.shown,
@@ -52,3 +53,22 @@ def covering(entry: str) -> Iterator[str]:
     yield entry
     if entry.isdecimal():
         yield from (f"{entry[:length]}*" for length in range(len(entry), 0, -1))
+
+
+def covering_of(asked: str, verdict: VerdictFrame) -> Iterator[str]:
+    """The entries that cover what was asked for a call, on a list of any kind."""
+    yield from covering(asked)
+    if asked.isdecimal():
+        yield from (f"{verdict.trunk},{entry}" for entry in covering(asked))  # a list by trunk has no others
+    elif asked == verdict.trunk:
+        yield from _networks(verdict.source.rpartition(":")[0].strip("[]"))
+
+
+def _networks(address: str) -> Iterator[str]:
+    """The networks that an IP address is in, narrowest first; none for what is no address."""
+    try:
+        found = ip_address(address)
+    except ValueError:
+        return
+    for length in range(found.max_prefixlen, -1, -1):
+        yield str(ip_network((found.packed, length), strict=False))

@@ -47,12 +47,15 @@ class Edits:
             self._of_length[length] = self._of_length.get(length, 0) + grown
             self.lengths = tuple(sorted((each for each, many in self._of_length.items() if many), reverse=True))
 
-    def says(self, entry: str, at: float) -> int:
-        """ADDED or REMOVED, or SILENT where the base speaks, at Unix seconds `at`."""
+    def says(self, entry: str, at: float, shortest: int = SHORTEST_E164) -> int:
+        """ADDED or REMOVED, or SILENT where the base speaks, at Unix seconds `at`.
+
+        Prefixes speak of entries of `shortest` characters and more.
+        """
         found = self.entries.get(entry)
         if found is not None and (not found[1] or at < found[1]):
             return found[0]
-        if self.lengths and len(entry) >= SHORTEST_E164:
+        if self.lengths and len(entry) >= shortest:
             for length in self.lengths:
                 found = self.entries.get(entry[:length] + "*")
                 if found is not None and (not found[1] or at < found[1]):

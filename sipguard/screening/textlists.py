@@ -45,7 +45,7 @@ class TextLists:
 
 
 def _holds_text(members: TextSet, edits: Edits, text: str, at: float) -> bool:
-    said = edits.says(text, at) if edits.entries else SILENT
+    said = edits.says(text, at, 1) if edits.entries else SILENT
     if said != SILENT:
         return said == ADDED
     return text in members and (not members.ends or members.until(text) > at)

@@ -40,6 +40,8 @@ def _read_entry(kind: str, text: str, trunks: Collection[str]) -> tuple[list[str
         wrong.append("the last day of an entry is said with --until")
     if not wrong and any(is_range(entry, kind) for entry in found):
         wrong.append("a range stands in a file; write its numbers one by one, or a prefix")
+    if not wrong and any("*" in entry[:-1] for entry in found):
+        wrong.append("a * may stand at the end only; other patterns stand in a file")
     return found, wrong
 
 

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode
-from sipguard.records.listed import ListedBy, asked_of, covering
+from sipguard.records.listed import ListedBy, asked_of, covering_of
 from sipguard.records.record import Record, position
 from sipguard.screening.overlay import ADDED
 from sipguard.store.edits import NAME, EditStore, Held
@@ -58,7 +58,7 @@ def listed_by(state_directory: Path, verdict: VerdictFrame) -> tuple[ListedBy, .
 
 def _speaking(store: EditStore, name: str, asked: str, verdict: VerdictFrame) -> Held | None:
     """The edit that spoke of what was asked, None where the list itself did."""
-    for entry in covering(asked):
+    for entry in covering_of(asked, verdict):
         held = store.entry(name, entry, verdict.edits)
         if held is not None and (not held.expires_at or verdict.at < held.expires_at):
             return held

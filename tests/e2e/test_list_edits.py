@@ -5,6 +5,7 @@ from __future__ import annotations
 import os
 import time
 from collections.abc import Iterator
+from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 from typing import Final
 
@@ -102,6 +103,20 @@ def test_edits_outlive_reload_rollback_and_a_killed_worker(own: Product, status:
     assert status.status() == REJECTED
     own.answer("lists", "undo", "1")
     wait_for(lambda: status.status() == 200, "it is taken back", IN_FORCE_S)
+
+
+def test_edits_come_through_while_sipguard_reloads(own: Product, calls: Calls) -> None:
+    own.write(site="elsewhere")
+    with ThreadPoolExecutor() as beside:
+        reloaded = beside.submit(own.command, "reload")
+        while not reloaded.done():
+            own.answer("lists", "add", "blocked", CALLER)
+            own.answer("lists", "undo", str(own.answer("lists", "history")[0]["change"]))
+        assert reloaded.result().returncode == 0
+    last = own.answer("lists", "add", "blocked", CALLER)["change"]
+    wait_for(lambda: own.answer("status")["edits"]["change"] == last, "the last edit is in force", IN_FORCE_S)
+    assert own.answer("status")["edits"]["lists"] == {"blocked": {"added": 1, "removed": 0}}
+    assert calls.status() == REJECTED
 
 
 def test_lists_are_edited_while_sipguard_is_down(own: Product, status: Calls) -> None:

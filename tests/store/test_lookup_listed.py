@@ -38,3 +38,15 @@ def test_it_is_told_as_it_was_at_the_time_of_the_call(tmp_path: Path) -> None:
 
 def test_nothing_is_told_where_nobody_edited(tmp_path: Path) -> None:
     assert listed_by(tmp_path, verdict(3)) == ()
+
+
+def test_networks_and_numbers_of_a_trunk_are_told_too(tmp_path: Path) -> None:
+    with EditStore.writing(tmp_path / NAME) as store:
+        store.change(ADD, "bad", ["192.0.2.0/24"], who="ann", at=AT)
+        store.change(ADD, "own", ["carrier,1202555*"], who="bob", at=AT)
+    facts = {"lists.upstream": ("bad",), "lists.caller": ("own",)}
+    frame = VerdictFrame("d", AT, trunk="carrier", caller=CALLER, source="192.0.2.7:5060", facts=dict(facts), edits=2)
+    assert [(by.name, by.entry, by.who) for by in listed_by(tmp_path, frame)] == [
+        ("bad", "192.0.2.0/24", "ann"),
+        ("own", "carrier,1202555*", "bob"),
+    ]
