@@ -25,7 +25,6 @@ from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, UNSCREENED_RULE, V
 from sipguard.screening.verification.evaluate import Settings as Verifying
 
 VERIFICATION: Final = "identity"
-_IN_ORDER: Final = tuple(CHECKS)
 _EMERGENCY: Final = Verdict(ALLOW, EMERGENCY_RULE)
 _UNSCREENED: Final = Verdict(ALLOW, UNSCREENED_RULE)
 _SECONDS_OF_DAY: Final = 86_400
@@ -65,7 +64,7 @@ class Screening:
 
     def not_asked(self) -> list[str]:
         """Names of the checks that did not run, because the verdict did not need them."""
-        return [name for name in _IN_ORDER if name not in self.findings]
+        return [name for name in CHECKS if name not in self.findings]
 
     def told(self) -> str:
         """Header lines with what verification tells the caller's side, joined, "" for none.
@@ -192,7 +191,7 @@ def break_off(screening: Screening, compiled: CompiledPolicy, ruleset: Ruleset) 
     """
     verdict = screening.verdict
     if verdict is None or not screening.settled:
-        for name in _IN_ORDER:
+        for name in CHECKS:
             fail(screening, name, "broken")
         if verdict is None:
             verdict = _UNSCREENED
@@ -329,7 +328,7 @@ def _unscreened(verdict: Verdict, rejection: Verdict) -> Verdict:
 
 def _complete(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> Waiting | None:
     """Runs the checks that the verdict did not need, so that other policies can be tried on this call."""
-    for name in _IN_ORDER:
+    for name in CHECKS:
         if name not in screening.asked:
             waiting = _run(name, screening, attempt, ruleset, context)
             if waiting is not None:

@@ -86,7 +86,6 @@ class Checks:
 def checks(monkeypatch: pytest.MonkeyPatch) -> Iterator[Checks]:
     fake = Checks()
     monkeypatch.setattr(pipeline, "CHECKS", fake.modules())
-    monkeypatch.setattr(pipeline, "_IN_ORDER", tuple(COSTS))
     yield fake
 
 
