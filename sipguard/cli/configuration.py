@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, print_json
+from sipguard.screening.policy.times import day_of
 from sipguard.settings.load import load
 from sipguard.settings.remarks import remarks_on
 from sipguard.settings.schema import json_schema
@@ -24,7 +25,7 @@ from sipguard.settings.sources import READ
 def check(config: Path, as_json: bool) -> None:
     """Show all problems of a configuration at once; status 2 where there is an error."""
     result = load(config, READ)
-    problems = [*result.problems, *remarks_on(result, int(time.time() // 86_400), mistakes_only=True)]
+    problems = [*result.problems, *remarks_on(result, day_of(time.time()), mistakes_only=True)]
     if as_json:
         print_json(
             {

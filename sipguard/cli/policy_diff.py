@@ -8,7 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any, Final
+from typing import Any
 
 import click
 
@@ -20,11 +20,10 @@ from sipguard.screening.policy.diff import Change, Sample, differences
 from sipguard.screening.policy.model import Policy
 from sipguard.screening.policy.plain import seen
 from sipguard.screening.policy.read import errors_of, read_policy
+from sipguard.screening.policy.times import day_of
 from sipguard.screening.verdict import Verdict
 from sipguard.settings.load import Loaded
 from sipguard.settings.policytext import PolicyText
-
-SECONDS_OF_DAY: Final = 86_400
 
 
 @click.command(name="diff")
@@ -50,7 +49,7 @@ def diff_command(old: Path, new: Path | None, config: Path, as_json: bool) -> No
     after = _policy(new, found) if new is not None else found.ruleset.policy
     trunks = [trunk for trunk in found.ruleset.trunks.values() if trunk.sources]
     costs = {name: check.COST for name, check in CHECKS.items()}
-    changes = differences(before, after, trunks, ALL_FACTS, costs, int(time.time() // SECONDS_OF_DAY))
+    changes = differences(before, after, trunks, ALL_FACTS, costs, day_of(time.time()))
     if as_json:
         print_json([_document(change) for change in changes])
     else:

@@ -8,14 +8,12 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Final
 
 import click
 
 from sipguard.cli.common import FAILED, config_option, json_option, loaded_as_check, print_json
+from sipguard.screening.policy.times import day_of
 from sipguard.settings.remarks import remarks_on
-
-SECONDS_OF_DAY: Final = 86_400
 
 
 @click.command(name="lint")
@@ -33,7 +31,7 @@ def lint_command(config: Path, as_json: bool) -> None:
       1  something is
       2  the configuration has errors
     """
-    found = remarks_on(loaded_as_check(config), int(time.time() // SECONDS_OF_DAY))
+    found = remarks_on(loaded_as_check(config), day_of(time.time()))
     if as_json:
         print_json(
             [

@@ -19,6 +19,7 @@ from sipguard.screening.finding import FAILED, Context, FactValue, Finding, Wait
 from sipguard.screening.policy import predicates
 from sipguard.screening.policy.compile import CompiledPolicy
 from sipguard.screening.policy.decide import Pending, decide
+from sipguard.screening.policy.times import day_of
 from sipguard.screening.ruleset import CLOSED, Ruleset
 from sipguard.screening.signed import signed_priority
 from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, UNSCREENED_RULE, Verdict
@@ -27,7 +28,6 @@ from sipguard.screening.verification.evaluate import Settings as Verifying
 VERIFICATION: Final = "identity"
 _EMERGENCY: Final = Verdict(ALLOW, EMERGENCY_RULE)
 _UNSCREENED: Final = Verdict(ALLOW, UNSCREENED_RULE)
-_SECONDS_OF_DAY: Final = 86_400
 
 
 class Screening:
@@ -253,7 +253,7 @@ def _by_rules(
     if not screening.facts:
         screening.facts = base_facts(attempt)
     facts, asked, caller_tn = screening.facts, screening.asked, attempt.caller.tn
-    day = int(attempt.received_at // _SECONDS_OF_DAY)
+    day = day_of(attempt.received_at)
     outcome = decide(facts, asked, compiled, caller_tn, day, screening.waited_for)
     while type(outcome) is Pending:
         screening.waited_for = outcome

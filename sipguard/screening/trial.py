@@ -17,6 +17,7 @@ from sipguard.screening.pipeline import VERIFICATION, Screening, give_up, screen
 from sipguard.screening.policy.compile import CompiledPolicy
 from sipguard.screening.policy.decide import RuleOutcome, trace
 from sipguard.screening.policy.predicates import FALSE, check_of
+from sipguard.screening.policy.times import day_of
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
@@ -25,7 +26,6 @@ from sipguard.screening.verdict import Verdict
 SAID: Final = "said"  # reason of a finding that was said beforehand
 NOT_AT_HAND: Final = "not_at_hand"  # why a check came to nothing that needs a certificate nobody has here
 NOTHING_SAID: Final[Mapping[str, FactValue]] = {}
-_SECONDS_OF_DAY: Final = 86_400
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,7 +63,7 @@ def tried(
     while isinstance(outcome, Waiting):
         give_up(screening, attempt, ruleset, context, VERIFICATION, NOT_AT_HAND)
         outcome = screen(screening, attempt, policy, ruleset, context)
-    day = int(question.at // _SECONDS_OF_DAY)
+    day = day_of(question.at)
     rules = () if screening.emergency else trace(screening.facts, screening.asked, policy, attempt.caller.tn, day)
     return Tried(attempt, outcome, screening, tuple(rules))
 

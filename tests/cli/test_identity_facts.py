@@ -67,7 +67,6 @@ PLACES = {
     "identity.rcd_reason": "token.rcd_reason",
     "identity.rcd_integrity": "token.rcd_integrity",
 }
-PLACES |= {"identity.rph_signer": "certificate.organisation", "identity.rph_spc": "certificate.spc"}
 NOT_KNOWN = {"identity.replay"}  # a file has no calls before
 
 

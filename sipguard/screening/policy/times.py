@@ -27,6 +27,11 @@ _EXAMPLE: Final = 'such as {zone: callee, outside: "08:00-21:00"}'
 Tell = Callable[[Path, str, str], None]
 
 
+def day_of(unix_at: float) -> int:
+    """The day of an instant in UTC, in days since 1970-01-01, as `until` of a rule counts them."""
+    return int(unix_at // SECONDS_OF_DAY)
+
+
 def zones_fact(which: str) -> str:
     """The fact with the zones of a number of the call."""
     return f"plan.{which}.zones"
