@@ -1,6 +1,7 @@
-"""The command policy diff: what changes from one policy to another, with a call for each change of verdict.
+"""The command policy diff: what changes from one policy or configuration to another, with calls judged otherwise.
 
-Enters: two policies, the configuration that they are for. Leaves: text or JSON, an exit status. Must not: decide.
+Enters: two policies or configurations, the configuration that policies are for. Leaves: text or JSON, an exit status.
+Must not: decide.
 """
 
 from __future__ import annotations
@@ -8,7 +9,7 @@ from __future__ import annotations
 import sys
 import time
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 import click
 
@@ -21,9 +22,14 @@ from sipguard.screening.policy.model import Policy
 from sipguard.screening.policy.plain import seen
 from sipguard.screening.policy.read import errors_of, read_policy
 from sipguard.screening.policy.times import day_of
+from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
+from sipguard.settings.changed import changes, is_configuration
+from sipguard.settings.document import Document
 from sipguard.settings.load import Loaded
 from sipguard.settings.policytext import PolicyText
+
+_COSTS: Final = {name: check.COST for name, check in CHECKS.items()}
 
 
 @click.command(name="diff")
@@ -34,8 +40,11 @@ from sipguard.settings.policytext import PolicyText
 def diff_command(old: Path, new: Path | None, config: Path, as_json: bool) -> None:
     """Say in words what changes from the policy in OLD to that in NEW, or to the one of the configuration.
 
-    For each change calls are looked for that the two judge otherwise, and both are run on them. That none was found
-    does not prove that there is none.
+    Each may be a policy or a whole configuration. Of two configurations all settings are compared; a policy is read by
+    the words of the configuration beside it, or of -c.
+
+    For each change of the policy calls are looked for that the two judge otherwise, and both are run on them. That none
+    was found does not prove that there is none.
 
     \b
     Exit status:
@@ -43,24 +52,49 @@ def diff_command(old: Path, new: Path | None, config: Path, as_json: bool) -> No
       1  they differ
       2  one of them, or the configuration, has errors
     """
-    found = loaded_as_check(config)
-    assert found.ruleset is not None
-    before = _policy(old, found)
-    after = _policy(new, found) if new is not None else found.ruleset.policy
-    trunks = [trunk for trunk in found.ruleset.trunks.values() if trunk.sources]
-    costs = {name: check.COST for name, check in CHECKS.items()}
-    changes = differences(before, after, trunks, ALL_FACTS, costs, day_of(time.time()))
+    before, after = _whole(old), _whole(new or config)
+    settings: list[Change] = []
+    if before is not None and after is not None:
+        settings = [Change(path, (what,)) for path, what in changes(*map(_tree, (before, after)))]
+    words = after or before or loaded_as_check(config)
+    old_policy = before.policy if before is not None else _policy(old, words)
+    new_policy = after.policy if after is not None else _policy(new or config, words)
+    found = differences(
+        old_policy, new_policy, _trunks(before or words, after or words), ALL_FACTS, _COSTS, day_of(time.time())
+    )
+    judged = {change.about for change in found}
+    found += [change for change in settings if judged.isdisjoint((change.about, change.about.partition(".")[0]))]
     if as_json:
-        print_json([_document(change) for change in changes])
+        print_json([_document(change) for change in found])
     else:
-        for change in changes:
-            _print(change)
-        click.echo(f"{len(changes)} change(s)")
-    sys.exit(FAILED if changes else 0)
+        for change in found:
+            _print(change, sampled=change not in settings)
+        click.echo(f"{len(found)} change(s)")
+    sys.exit(FAILED if found else 0)
+
+
+def _whole(file: Path) -> Loaded | None:
+    """The configuration in a file, None where that is a policy; ends where it has errors."""
+    return loaded_as_check(file) if is_configuration(Document(file).plain) else None
+
+
+def _tree(found: Loaded) -> dict[Any, Any]:
+    """A configuration as it was written, with the files of `conf.d`."""
+    assert found.document is not None
+    plain: dict[Any, Any] = found.document.plain
+    return plain
+
+
+def _trunks(before: Loaded, after: Loaded) -> list[tuple[Trunk, Trunk]]:
+    """The trunks that calls come by before and after."""
+    assert before.ruleset is not None and after.ruleset is not None
+    old = before.ruleset.trunks
+    pairs = [(old[name], trunk) for name, trunk in after.ruleset.trunks.items() if name in old]
+    return [(was, now) for was, now in pairs if was.sources and now.sources]
 
 
 def _policy(file: Path, found: Loaded) -> Policy:
-    """The policy in a file, read by the words of the configuration; ends where it has errors."""
+    """The policy in a file, read by the words of a configuration; ends where it has errors."""
     assert found.vocabulary is not None
     text = PolicyText.of_file(file)
     policy, problems = read_policy(text.plain, found.vocabulary) if not text.problems else (Policy(), [])
@@ -71,11 +105,11 @@ def _policy(file: Path, found: Loaded) -> Policy:
     return policy
 
 
-def _print(change: Change) -> None:
+def _print(change: Change, sampled: bool) -> None:
     click.echo(f"{change.about}: {change.what[0]}")
     for what in change.what[1:]:
         click.echo(f"  {what}")
-    if not change.samples:
+    if sampled and not change.samples:
         click.echo("  no call was found that is judged otherwise")
     for sample in change.samples:
         click.echo(f"  a call from {show(sample.caller)} by {sample.trunk}, {_facts(sample)}")

@@ -25,6 +25,7 @@ from sipguard.net.download import TrustSettings
 from sipguard.net.errors import CannotListen
 from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
+from sipguard.screening.policy.times import day_of
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verdict import MODES
@@ -47,6 +48,7 @@ from sipguard.service.trust import at_start
 from sipguard.service.trusted import Trusts
 from sipguard.service.trusting import Material, SourceState
 from sipguard.settings.load import Loaded, load
+from sipguard.settings.remarks import remarks_on
 from sipguard.settings.secret import accounts
 from sipguard.settings.secret import read as read_secret
 from sipguard.settings.service import Service, written
@@ -525,6 +527,8 @@ class Supervisor:
         """
         loaded = await asyncio.to_thread(load, self._path)
         problems = [str(problem) for problem in loaded.problems]
+        remarks = await asyncio.to_thread(remarks_on, loaded, day_of(time.time()), mistakes_only=True)
+        problems += [str(remark) for remark in remarks]
         if loaded.ruleset is None or loaded.service is None or loaded.errors:
             log.error("reload_refused", problems=problems)
             return {"ok": False, "problems": problems, "revision": self._ruleset.revision}

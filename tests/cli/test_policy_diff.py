@@ -55,3 +55,58 @@ def test_a_policy_with_an_error_is_not_compared(edited: Path) -> None:
     done = diff(str(edited))
     assert done.exit_code == 2
     assert f"{edited}:1:26: rules[0].when.lists.shwn: unknown fact lists.shwn; did you mean" in done.output
+
+
+def configuration(directory: Path, **changed: object) -> Path:
+    """A whole configuration in a directory of its own."""
+    directory.mkdir()
+    trunk = {"kind": "interconnect", "sources": ["192.0.2.0/24"], "route": "core"}
+    core = {"kind": "interconnect", "peers": ["192.0.2.9:5060"]}
+    rule = {"name": "sold", "when": {"trunk.kind": "telemarketing"}, "reject": "contract"}
+    written = {
+        "site": "dc1",
+        "node": "n1",
+        "listeners": {"main": {"address": "127.0.0.1"}},
+        "trunks": {"customer": trunk, "core": core},
+        "policy": {"rules": [rule]},
+        **changed,
+    }
+    (directory / "sipguard.yaml").write_text(json.dumps(written))
+    return directory / "sipguard.yaml"
+
+
+def test_whole_configurations_are_compared(tmp_path: Path) -> None:
+    old = configuration(tmp_path / "old")
+    trunks = json.loads(old.read_text())["trunks"]
+    seller = {**trunks["customer"], "kind": "telemarketing", "verify": False}
+    new = configuration(tmp_path / "new", trunks={**trunks, "customer": seller}, node="n2")
+    done = CliRunner().invoke(main, ["policy", "diff", str(old), str(new)])
+    assert done.exit_code == 1
+    assert done.output.splitlines() == [
+        "trunks.customer.kind: interconnect -> telemarketing",
+        "  a call from +1 202-555-0100 by customer, whatever else it is",
+        "    before: allow by the default",
+        "    after:  reject by rule sold, basis contract, answered 403 Forbidden",
+        "node: n1 -> n2",
+        "trunks.customer.verify: added: false",
+        "3 change(s)",
+    ]
+    assert CliRunner().invoke(main, ["policy", "diff", str(old), str(old)]).exit_code == 0
+
+
+def test_a_policy_beside_a_configuration_is_read_by_its_words(tmp_path: Path) -> None:
+    whole = configuration(tmp_path / "whole")
+    policy = tmp_path / "policy.yaml"
+    policy.write_text(
+        json.dumps({"rules": [{"name": "sold", "when": {"trunk.name": "customer"}, "reject": "contract"}]})
+    )
+    done = CliRunner().invoke(main, ["policy", "diff", str(policy), str(whole)])
+    assert done.exit_code == 1, done.output
+    assert "rule sold: when: {trunk.name: customer} -> {trunk.kind: telemarketing}" in done.output
+
+
+def test_a_configuration_with_an_error_is_not_compared(tmp_path: Path) -> None:
+    old, new = configuration(tmp_path / "old"), configuration(tmp_path / "new", mode="sometimes")
+    done = CliRunner().invoke(main, ["policy", "diff", str(old), str(new)])
+    assert done.exit_code == 2
+    assert f"{new}:1:" in done.output

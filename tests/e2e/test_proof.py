@@ -39,3 +39,17 @@ def test_a_reload_of_what_harms_nobody_says_nothing(make_product: MakeProduct) -
     assert done.returncode == 0
     assert "emergency" not in done.stderr and "proved" not in done.stderr
     assert product.stop() == 0
+
+
+def test_a_reload_shows_mistakes_that_lint_finds(make_product: MakeProduct) -> None:
+    product = make_product()
+    odd = {
+        "name": "odd",
+        "when": {"trunk.kind": "interconnect", "not": {"trunk.kind": "interconnect"}},
+        "reject": "dno",
+    }
+    product.write(policy={**product.config["policy"], "rules": [odd]})
+    done = product.command("reload")
+    assert done.returncode == 0
+    assert "warning: policy.rules[0].when: no call can match" in done.stderr
+    assert product.stop() == 0

@@ -51,12 +51,15 @@ class Change:
 def differences(
     old: Policy,
     new: Policy,
-    trunks: Sequence[Trunk],
+    trunks: Sequence[tuple[Trunk, Trunk]],
     specs: Sequence[FactSpec],
     costs: Mapping[str, int],
     unix_day: int,
 ) -> list[Change]:
-    """All changes from `old` to `new`, in the order of the new rules, then those that are gone, then the rest."""
+    """All changes from `old` to `new`, in the order of the new rules, then those that are gone, then the rest.
+
+    `trunks`: each that calls come by, as it is before and after; another kind of one is a change too.
+    """
     return _Comparison(old, new, trunks, specs, costs, unix_day).changes()
 
 
@@ -67,7 +70,7 @@ class _Comparison:
         self,
         old: Policy,
         new: Policy,
-        trunks: Sequence[Trunk],
+        trunks: Sequence[tuple[Trunk, Trunk]],
         specs: Sequence[FactSpec],
         costs: Mapping[str, int],
         unix_day: int,
@@ -77,7 +80,7 @@ class _Comparison:
         self.day = unix_day
         self.asked = dict.fromkeys(costs, FALSE)
         self.trunks = [
-            (trunk, compile_policy(old, trunk, costs), compile_policy(new, trunk, costs)) for trunk in trunks
+            _Pair(was, now, compile_policy(old, was, costs), compile_policy(new, now, costs)) for was, now in trunks
         ]
         self.before = {rule.name: rule for rule in old.rules}
         self.after = {rule.name: rule for rule in new.rules}
@@ -99,7 +102,18 @@ class _Comparison:
         for rule in self.old.rules:
             if rule.name not in self.after:
                 found.append(self._change(f"rule {rule.name}", ("removed",), self._around(rule.name)))
-        return found + self._of_the_rest()
+        return found + self._of_the_rest() + [self._of_kind(pair) for pair in self.trunks if pair.kinds[1:]]
+
+    def _of_kind(self, pair: _Pair) -> Change:
+        """A trunk is of another kind, so that other rules ask about its calls."""
+        change = Change(f"trunks.{pair.name}.kind", (" -> ".join(pair.kinds),))
+        reached = (
+            [(rule.when, True), *_not_ended(rule.name, policy)]
+            for policy in (self.new, self.old)
+            for rule in policy.rules
+        )
+        self._add_samples(change, reached, [pair])
+        return change
 
     def _of_the_rest(self) -> list[Change]:
         """What is changed of the default and the answers."""
@@ -112,7 +126,8 @@ class _Comparison:
             if before != after:
                 change = Change(f"responses.{basis}", (f"{before} -> {after}",))
                 mine = [rule for rule in new.rules if rule.basis == basis]
-                samples = (self._sample([(rule.when, True), *_not_ended(rule.name, new)]) for rule in mine)
+                wanted = ([(rule.when, True), *_not_ended(rule.name, new)] for rule in mine)
+                samples = (self._sample(each, self.trunks) for each in wanted)
                 change.samples += islice((sample for sample in samples if sample is not None), 1)
                 found.append(change)
         for place in dict.fromkeys((each.trunk, each.rule) for each in (*old.overrides, *new.overrides)):
@@ -128,15 +143,18 @@ class _Comparison:
 
     def _change(self, about: str, what: tuple[str, ...], questions: Iterable[Sequence[Wanted]]) -> Change:
         change = Change(about, what)
+        self._add_samples(change, questions, self.trunks)
+        return change
+
+    def _add_samples(self, change: Change, questions: Iterable[Sequence[Wanted]], pairs: Sequence[_Pair]) -> None:
         seen: set[object] = set()
         for wanted in questions:
             if len(change.samples) == _SAMPLES:
                 break
-            sample = self._sample(wanted)
+            sample = self._sample(wanted, pairs)
             if sample is not None and (key := (_told(sample.before), _told(sample.after))) not in seen:
                 seen.add(key)
                 change.samples.append(sample)
-        return change
 
     # -------------------------------------------------------------------------------- sample calls
 
@@ -156,31 +174,42 @@ class _Comparison:
                 for rule in there.rules:
                     yield [*reached, (rule.when, True), *_not_ended(rule.name, there)]
 
-    def _sample(self, wanted: Sequence[Wanted]) -> Sample | None:
+    def _sample(self, wanted: Sequence[Wanted], pairs: Sequence[_Pair]) -> Sample | None:
         """A call of which all that is wanted holds, and that the two judge otherwise."""
-        for trunk, before, after in self.trunks:
-            fixed: dict[str, FactValue] = {"trunk.name": trunk.name, "trunk.kind": trunk.kind}
-            try:
-                for case in islice(self.space.cases(wanted, fixed), _CASES):
-                    facts = self.space.facts(case)
-                    sample = self._judged(trunk, facts, before, after) if facts is not None else None
-                    if sample is not None:
-                        return sample
-            except Unanswered:
-                continue
+        for pair in pairs:
+            for kind in pair.kinds:
+                fixed: dict[str, FactValue] = {"trunk.name": pair.name, "trunk.kind": kind}
+                try:
+                    for case in islice(self.space.cases(wanted, fixed), _CASES):
+                        facts = self.space.facts(case)
+                        sample = self._judged(pair, facts) if facts is not None else None
+                        if sample is not None:
+                            return sample
+                except Unanswered:
+                    continue
         return None
 
-    def _judged(
-        self, trunk: Trunk, facts: dict[str, FactValue], before: CompiledPolicy, after: CompiledPolicy
-    ) -> Sample | None:
+    def _judged(self, pair: _Pair, facts: dict[str, FactValue]) -> Sample | None:
         there = {name: value for name, value in facts.items() if value is not None and value != ()}
         for caller in self.callers:
-            one = decide(facts, self.asked, before, caller, self.day)
-            other = decide(facts, self.asked, after, caller, self.day)
+            one = decide(facts, self.asked, pair.before, caller, self.day)
+            other = decide(facts, self.asked, pair.after, caller, self.day)
             assert isinstance(one, Verdict) and isinstance(other, Verdict)
             if _told(one) != _told(other):
-                return Sample(trunk.name, caller, there, one, other)
+                return Sample(pair.name, caller, there, one, other)
         return None
+
+
+class _Pair:
+    """A trunk, with the policies as they stand there; what it is itself is other too, perhaps."""
+
+    __slots__ = ("after", "before", "kinds", "name")
+
+    def __init__(self, was: Trunk, now: Trunk, before: CompiledPolicy, after: CompiledPolicy) -> None:
+        self.name = now.name
+        self.kinds = tuple(dict.fromkeys((was.kind, now.kind)))
+        self.before = before
+        self.after = after
 
 
 def _ends(rule: Rule) -> bool:

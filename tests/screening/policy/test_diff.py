@@ -30,7 +30,7 @@ rules:
 
 
 def changes(before: str, after: str) -> list[Change]:
-    return differences(good(before), good(after), [CARRIER, CUSTOMER], SPECS, COSTS, 20_000)
+    return differences(good(before), good(after), [(CARRIER, CARRIER), (CUSTOMER, CUSTOMER)], SPECS, COSTS, 20_000)
 
 
 WORDS = [
@@ -111,6 +111,15 @@ def test_where_calls_are_judged_otherwise_one_is_found(
         verdict = decide(facts | {"trunk.name": "t"}, dict.fromkeys(COSTS, FALSE), compiled, "12025550100", 0)
         assert isinstance(verdict, Verdict)
         verdicts.append(told(verdict)[0:1] + told(verdict)[2:4] + told(verdict)[5:])
-    found = differences(old, new, [trunk], SPECS, COSTS, 0)
+    found = differences(old, new, [(trunk, trunk)], SPECS, COSTS, 0)
     if verdicts[0] != verdicts[1]:
         assert any(change.samples for change in found)
+
+
+def test_a_trunk_of_another_kind_is_a_change_with_its_calls() -> None:
+    policy = good("rules: [{name: sold, when: {trunk.kind: telemarketing, lists.callee: dnc}, reject: contract}]\n")
+    was, now = Trunk("carrier-a", "interconnect"), Trunk("carrier-a", "telemarketing")
+    (change,) = differences(policy, policy, [(was, now)], SPECS, COSTS, 0)
+    assert (change.about, change.what) == ("trunks.carrier-a.kind", ("interconnect -> telemarketing",))
+    (sample,) = change.samples
+    assert (sample.before.action, sample.after.rule, sample.facts["lists.callee"]) == ("allow", "sold", ("dnc",))
