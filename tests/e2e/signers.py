@@ -33,8 +33,8 @@ from tests.pki import (
 )
 
 CALLER: Final = "12025550101"
-HANG_S: Final = 1.5  # how long a server keeps silent; longer than the deadline of a fetch
-DEADLINE: Final = "700ms"
+HANG_S: Final = 4.0  # how long a server keeps silent; longer than the deadline of a fetch
+DEADLINE: Final = "2500ms"
 LATE_S: Final = 0.45  # how long a server lets calls wait that are in a hurry; shorter than the deadline
 
 

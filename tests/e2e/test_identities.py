@@ -112,7 +112,7 @@ class Call:
 class Calls:
     """Calls of all rows through one product, several at a time."""
 
-    def __init__(self, directory: Path, budget: str = "4s") -> None:
+    def __init__(self, directory: Path, budget: str = "5s") -> None:
         self.directory = directory
         self._budget = budget
         self.signers = Signers(directory)
