@@ -1,8 +1,8 @@
 """Is the caller who the Identity header says? (RFC 8224 §6.2, RFC 8588)
 
-Enters: an attempt with its Identity values, validated certificates, lists of signers. Leaves: a Finding with
-`identity.*` facts and `lists.signer`, or Waiting for a certificate. What a token claims becomes a fact only where its
-signature holds.
+Enters: an attempt with its Identity values, validated certificates, lists of signers and of pairs. Leaves: a Finding
+with `identity.*` facts, `lists.signer` and `lists.brand`, or Waiting for a certificate. What a token claims becomes a
+fact only where its signature holds.
 Must not: fetch, reject; a failed verification alone rejects nothing.
 """
 
@@ -10,9 +10,11 @@ from __future__ import annotations
 
 from typing import Final
 
+from sipguard.numbers.textset import folded
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Waiting
 from sipguard.screening.finding import FAILED as CHECK_FAILED
+from sipguard.screening.lists import Lists
 from sipguard.screening.textlists import TextLists
 from sipguard.screening.verification import described
 from sipguard.screening.verification.diversion import unasked
@@ -110,6 +112,12 @@ FACTS: Final[tuple[FactSpec, ...]] = (
         "lists bound to signer that hold the origid, a service provider code or the organisation of the token judged,"
         " if its signature holds",
     ),
+    FactSpec(
+        "lists.brand",
+        "set",
+        "lists of pairs that hold the name of the caller in a token that passed (`identity.rcd_name`) with this callee;"
+        " absent without such a name",
+    ),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
     *described.FACTS,
 )
@@ -135,6 +143,8 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
             finding.facts["identity.trust_version"] = certificates.trust_version
         if len(results) == settings.max_headers:
             _count_all(finding.facts, attempt, settings.max_headers)
+        if context.lists.brands or context.lists.overlay.sequence:
+            _ask_by_name(finding.facts, attempt, context.lists)
     return finding
 
 
@@ -156,6 +166,13 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
         return Waiting(*needs_of(waiting, settings.budget_s))
     best = judged(results)  # by now none passes
     return _MISSING if best is None else _failed(best, results, attempt, context.lists.signer)
+
+
+def _ask_by_name(facts: dict[str, FactValue], attempt: CallAttempt, lists: Lists) -> None:
+    """Adds the lists of pairs that hold the verified name of the caller with the callee."""
+    name = facts.get("identity.rcd_name")
+    if isinstance(name, str):
+        facts["lists.brand"] = lists.of_pair("", attempt.callee.tn, attempt.received_at, (folded(name),))
 
 
 def _count_all(facts: dict[str, FactValue], attempt: CallAttempt, most: int) -> None:

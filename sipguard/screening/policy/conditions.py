@@ -183,7 +183,7 @@ class ConditionReader:
         """Problems of a text that must be one of known words."""
         which = spec.name.removeprefix("lists.")
         if which != spec.name:
-            self._list(which, word, path)
+            self._list("pair" if which == "brand" else which, word, path)
             return
         if spec.name == "trunk.name":
             if word not in self.vocabulary.trunks and self.vocabulary.trunks:

@@ -30,7 +30,7 @@ def test_the_cheap_ones_run_first() -> None:
 def test_a_check_fills_the_subtree_of_its_name_and_has_its_tests(name: str) -> None:
     module = CHECKS[name]
     assert module.FACTS
-    others = {"lists.signer"} if name == "identity" else set()  # which alone knows the signer
+    others = {"lists.signer", "lists.brand"} if name == "identity" else set()  # which alone knows who signed for what
     assert {spec.name for spec in module.FACTS if spec.name.split(".")[0] != name} == others
     assert (HERE / f"test_{name}.py").exists()
 

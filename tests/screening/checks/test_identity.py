@@ -520,7 +520,7 @@ def test_what_is_kept_of_a_failure_collects_no_frames() -> None:
 
 def test_facts_are_those_documented() -> None:
     assert identity.COST == 9
-    assert all(spec.name.startswith("identity.") for spec in FACTS if spec.name != "lists.signer")
+    assert all(spec.name.startswith("identity.") for spec in FACTS if spec.name not in ("lists.signer", "lists.brand"))
 
 
 @pytest.mark.parametrize("call", [attempt(token())] + [call for call, *_ in HITS.values()])
@@ -580,6 +580,26 @@ def test_nothing_is_said_of_a_signer_whose_signature_does_not_hold() -> None:
     assert "lists.signer" not in found.facts
 
 
-def test_the_fact_on_signers_is_found_by_this_check() -> None:
-    assert check_of("lists.signer") == "identity"
+def consent(entry: str) -> Context:
+    """A list of pairs with one entry, and what else the check may ask."""
+    spec = ListSpec("consent", "pairs", ("pair",), members=(entry,))
+    return Context(Lists.open([spec]), Counters(), store(), Replays())
+
+
+def test_a_pair_by_name_is_looked_up_by_the_name_that_a_token_vouches_for() -> None:
+    ours, others = consent(f"example bank,{CALLEE}"), consent("example bank,12125550199")
+    named = attempt(token(extra={"rcd": {"nam": "Example Bank"}}))
+    found = check(named, SETTINGS, ours)
+    assert isinstance(found, Finding) and found.facts["lists.brand"] == ("consent",)
+    found = check(named, SETTINGS, others)
+    assert isinstance(found, Finding) and found.facts["lists.brand"] == ()
+    found = check(attempt(token()), SETTINGS, ours)
+    assert isinstance(found, Finding) and "lists.brand" not in found.facts, "a token without a name"
+    head, _, rest = token(extra={"rcd": {"nam": "Example Bank"}}).partition(";")
+    found = check(attempt(f"{head[:-8]}AAAAAAAA;{rest}"), SETTINGS, ours)
+    assert isinstance(found, Finding) and "lists.brand" not in found.facts, "a name that nobody vouches for"
+
+
+def test_the_facts_on_signers_and_names_are_found_by_this_check() -> None:
+    assert check_of("lists.signer") == check_of("lists.brand") == "identity"
     assert check_of("lists.upstream") == "lists"
