@@ -1,0 +1,105 @@
+"""The facts of the check `rate`, found in the simplest way: every event is kept, and all are counted anew.
+
+Enters: events of `tests.traffic.calls`, numbers of a list. Leaves: facts by their names. Must not: share a
+line with sipguard, or be fast. Memory and time grow with the traffic.
+
+As sipguard has them: an attempt counts when its INVITE comes, what became of it when that is known. Ratios and means
+are absent below ten samples.
+"""
+
+from __future__ import annotations
+
+from collections import defaultdict
+from collections.abc import Collection
+from typing import Final
+
+from tests.traffic.calls import ANSWERED, ATTEMPT, ENDED, GIVEN_UP, Call, Event
+
+MINUTE_S, HOUR_S = 60.0, 3600.0
+FLOOR: Final = 10
+ONE_RING_S: Final = 5.0
+SHORT_S: Final = 6.0
+NEAR: Final = 10  # so far apart, two numbers stand in sequence
+
+
+class _Kept:
+    """All that happened of one key, in order of time."""
+
+    def __init__(self) -> None:
+        self.attempts: list[tuple[float, Call, bool]] = []  # when, which, whether in sequence
+        self.finished: list[tuple[float, Call, str]] = []  # when it was known what came of it, and what
+        self.ended: list[tuple[float, Call]] = []  # answered calls
+        self.open = 0
+
+
+def _ratio(part: float, whole: int) -> float | None:
+    return part / whole if whole >= FLOOR else None
+
+
+class Exact:
+    """Feed it events in order, ask it about the call whose attempt was fed last."""
+
+    def __init__(self, do_not_call: Collection[str] = (), remembered: int = 8) -> None:
+        """`remembered`: how many called numbers of a key an attempt is compared with."""
+        self._kept: dict[tuple[str, str], _Kept] = defaultdict(_Kept)
+        self._do_not_call = do_not_call
+        self._remembered = remembered
+
+    def feed(self, event: Event) -> None:
+        """Takes note of what happens."""
+        for key in keys_of(event.call):
+            kept = self._kept[key]
+            if event.what == ATTEMPT:
+                kept.attempts.append((event.at, event.call, self._in_sequence(kept, event.call)))
+                kept.open += 1
+                continue
+            if event.what != ENDED:
+                kept.finished.append((event.at, event.call, event.what))
+            else:
+                kept.ended.append((event.at, event.call))
+            if event.what != ANSWERED:
+                kept.open -= 1
+
+    def _in_sequence(self, kept: _Kept, call: Call) -> bool:
+        """Whether the number that is called lies beside one of those called last."""
+        last = [int(each.callee) for _, each, _ in kept.attempts[-self._remembered :]]
+        return any(1 <= abs(int(call.callee) - each) <= NEAR for each in last)
+
+    def facts(self, call: Call, now: float) -> dict[str, float]:
+        """What is true of the last minute and the last hour before `now`; what is absent is left out."""
+        found: dict[str, float | None] = {}
+        for which, key in keys_of(call):
+            self._add(found, f"rate.{which}.", which, self._kept[which, key], now)
+        return {name: value for name, value in found.items() if value is not None}
+
+    def _add(self, found: dict[str, float | None], prefix: str, which: str, kept: _Kept, now: float) -> None:
+        """The facts of one key."""
+        made = [(call, near) for at, call, near in kept.attempts if now - HOUR_S < at <= now]
+        calls = [call for call, _ in made]
+        finished = [(at, call, what) for at, call, what in kept.finished if now - HOUR_S < at <= now]
+        ended = [call for at, call in kept.ended if now - HOUR_S < at <= now]
+        found[prefix + "attempts_1m"] = sum(1 for at, _, _ in kept.attempts if now - MINUTE_S < at <= now)
+        found[prefix + "attempts_1h"] = len(calls)
+        found[prefix + "concurrent"] = kept.open
+        found[prefix + "answer_ratio_1h"] = _ratio(sum(what == ANSWERED for _, _, what in finished), len(finished))
+        rings = sum(what == GIVEN_UP and at - call.at <= ONE_RING_S for at, call, what in finished)
+        found[prefix + "one_ring_ratio_1h"] = _ratio(rings, len(finished))
+        found[prefix + "mean_duration_1h"] = _ratio(sum(call.talks_s for call in ended), len(ended))
+        found[prefix + "short_ratio_1h"] = _ratio(sum(call.talks_s <= SHORT_S for call in ended), len(ended))
+        if which != "callee":
+            found[prefix + "callees_1h"] = len({call.callee for call in calls})
+            found[prefix + "sequential_ratio_1h"] = _ratio(sum(near for _, near in made), len(made))
+            dnc = sum(call.callee in self._do_not_call for call in calls)
+            found[prefix + "dnc_ratio_1h"] = _ratio(dnc, len(calls))
+        if which != "caller":
+            found[prefix + "callers_1h"] = callers = len({call.caller for call in calls})
+            if which != "callee":
+                found[prefix + "callers_per_call_1h"] = _ratio(callers, len(calls))
+                near = sum(call.caller[:7] == call.callee[:7] and call.caller[0] == "1" for call in calls)
+                found[prefix + "neighbour_ratio_1h"] = _ratio(near, len(calls))
+
+
+def keys_of(call: Call) -> list[tuple[str, str]]:
+    """What a call is counted for: (which, key)."""
+    every = [("caller", call.caller), ("callee", call.callee), ("trunk", call.trunk), ("signer", call.signer)]
+    return [(which, key) for which, key in every if key]
