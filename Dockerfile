@@ -16,6 +16,7 @@ COPY requirements.runtime.lock /build/
 RUN /opt/sipguard/bin/python -m pip install --no-cache-dir --disable-pip-version-check --only-binary :all: --no-deps \
       --require-hashes -r /build/requirements.runtime.lock && /opt/sipguard/bin/python -m pip uninstall -y pip setuptools
 COPY sipguard /opt/sipguard/lib/python3.11/site-packages/sipguard
+COPY config /opt/sipguard/share/sipguard/config
 COPY config/docker/sipguard /opt/sipguard/bin/
 RUN chmod 755 /opt/sipguard/bin/sipguard && /opt/sipguard/bin/python -m compileall -q /opt/sipguard/lib
 

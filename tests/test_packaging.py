@@ -13,7 +13,9 @@ from fnmatch import fnmatch
 from pathlib import Path
 
 import pytest
+from click.testing import CliRunner
 
+from sipguard.cli.main import main
 from sipguard.settings.load import load
 from sipguard.settings.model import Config, DrainShape
 from sipguard.settings.sources import READ
@@ -48,10 +50,9 @@ def test_the_directories_of_the_unit_are_those_of_the_settings() -> None:
 
 
 def test_the_shipped_configuration_lies_below_etc_as_the_readme_says(tmp_path: Path) -> None:
-    (script,) = re.findall(r"^    sed -i '([^']*)' sipguard.yaml$", (ROOT / "README.md").read_text(), re.MULTILINE)
+    (line,) = re.findall(r"^    sipguard (init .*) /etc/sipguard$", (ROOT / "README.md").read_text(), re.MULTILINE)
     etc = tmp_path / "etc"
-    shutil.copytree(ROOT / "config", etc)
-    subprocess.run(["sed", "-i", script, "sipguard.yaml"], cwd=etc, check=True)
+    assert CliRunner().invoke(main, [*line.split(), str(etc)]).exit_code == 0
     loaded = load(etc / "sipguard.yaml", READ)
     assert loaded.errors == ()
     found = loaded.service

@@ -23,6 +23,7 @@ PLACES: Final = {
     "explain": "sipguard.cli.calls:explain",
     "hangup": "sipguard.cli.operate:hangup",
     "identity": "sipguard.cli.identity:identity",
+    "init": "sipguard.cli.init:init",
     "lists": "sipguard.cli.lists:lists",
     "mode": "sipguard.cli.operate:mode",
     "numbers": "sipguard.cli.numbers:numbers_command",

@@ -26,6 +26,7 @@ from sipguard.stir.errors import StirError
 from sipguard.store.errors import StoreError
 
 BESIDE: Final = "policy_tests.yaml"  # beside the policy
+OF_INCLUDED: Final = "{}_tests.yaml"  # beside a file that it includes, where there is one
 
 
 @click.command(name="test")
@@ -36,7 +37,8 @@ BESIDE: Final = "policy_tests.yaml"  # beside the policy
 def test_command(files: tuple[Path, ...], covered: bool, config: Path, as_json: bool) -> None:
     """Run the cases beside the policy, and say what came out otherwise than they expect, and why.
 
-    FILE holds cases; policy_tests.yaml beside the policy if left out. Where a case does not say what lists hold, those
+    FILE holds cases; policy_tests.yaml beside the policy if left out, and NAME_tests.yaml beside each NAME.yaml that it
+    includes. Where a case does not say what lists hold, those
     of the configuration are asked; counters stand at 0.
 
     \b
@@ -47,7 +49,7 @@ def test_command(files: tuple[Path, ...], covered: bool, config: Path, as_json: 
     """
     found = loaded_as_check(config)
     assert found.ruleset is not None and found.service is not None
-    cases = _cases(files or (_beside(found, config),), found)
+    cases = _cases(files or _beside(found, config), found)
     try:
         with opened(found.ruleset, found.service.state_directory, time.time()) as ruleset:
             ran = list(run(cases, ruleset, found.service, time.time()))
@@ -63,10 +65,12 @@ def test_command(files: tuple[Path, ...], covered: bool, config: Path, as_json: 
     sys.exit(FAILED if failed else 0)
 
 
-def _beside(found: Loaded, config: Path) -> Path:
-    """The file of cases beside the policy."""
+def _beside(found: Loaded, config: Path) -> tuple[Path, ...]:
+    """The file of cases beside the policy, and those beside the files that it includes."""
     assert found.text is not None
-    return (found.text.document.file if found.text.has_file else config).parent / BESIDE
+    own = (found.text.document.file if found.text.has_file else config).parent / BESIDE
+    further = (file.with_name(OF_INCLUDED.format(file.stem)) for file in found.text.files)
+    return own, *(each for each in further if each.is_file())
 
 
 def _cases(files: Sequence[Path], found: Loaded) -> list[Case]:

@@ -129,22 +129,29 @@ class _Reader:
         self.problems += [self.document.problem(each.path, each.what, each.hint) for each in found]
         failed = self._failed(written.get("failed"), (*path, "failed"))
         expected = self._expected(written.get("expect"), (*path, "expect"))
-        trunk = self._trunk(call.get("trunk"), path)
+        trunks = self._trunks(call.get("trunk"), path)
         chains = [self._octets(each, (*path, "call", "certificate")) for each in _several(call.get("certificate"))]
         question = self._question(call, written.get("invite"), path)
         if len(self.problems) == before and question is not None:
             line, column = self.document.position(path)
             place = f"{self.document.file}:{line}:{column}"
-            self.cases.append(Case(str(name), question, trunk, said, failed, expected, tuple(chains), place))
+            for trunk in trunks:
+                told = str(name) if isinstance(call.get("trunk"), str) else f"{name}, by {trunk}"
+                self.cases.append(Case(told, question, trunk, said, failed, expected, tuple(chains), place))
 
     # -------------------------------------------------------------------------------- the call
 
-    def _trunk(self, name: object, path: Path) -> str:
-        if name is None:
-            self.problem(path, "does not say by which trunk the call comes", "write call: {trunk: NAME}")
-        elif name not in self.words.trunks:
-            self.problem((*path, "call", "trunk"), f"{name} is no trunk", meant(str(name), self.words.trunks))
-        return str(name)
+    def _trunks(self, written: object, path: Path) -> tuple[str, ...]:
+        """By which trunks the call comes: the one that is named, of several those that there are, else each of all."""
+        if written is None:
+            return self.words.trunks
+        names = tuple(map(str, _several(written)))
+        known = tuple(name for name in names if name in self.words.trunks)
+        if not known:
+            what = "none of these is a trunk that calls come in by" if len(names) > 1 else f"{written} is no trunk"
+            hint = meant(names[0] if names else "", self.words.trunks)
+            self.problem((*path, "call", "trunk"), what, hint)
+        return known
 
     def _question(self, call: dict[str, Any], invite: object, path: Path) -> Question | None:
         """Who calls whom: of the case, else of its INVITE."""

@@ -302,7 +302,10 @@ class _Load:
         for pem in octets:
             self.digest.update(pem)
         self._signers()
-        if not count and not flaws and self.config.identity.trust_list is None:
+        verifies = self.config.api.token is not None or any(
+            each.verify for each in self.config.trunks.values() if each.sources
+        )
+        if not count and not flaws and self.config.identity.trust_list is None and verifies:
             hint = "put the certificates of the authorities you trust there"
             self._problem(("identity", "anchors"), "no anchors: no Identity header can pass", hint, WARNING)
         ca_file = self.config.identity.fetch.ca_file

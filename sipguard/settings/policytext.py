@@ -52,6 +52,11 @@ class PolicyText:
         return not self._at
 
     @property
+    def files(self) -> tuple[File, ...]:
+        """The files that it includes, each once."""
+        return tuple(dict.fromkeys(each.file for each in self._included))
+
+    @property
     def octets(self) -> tuple[bytes, ...]:
         """What stands in the files that were read for it, besides the configuration's."""
         own = () if self._at else (self.document.text,)

@@ -22,7 +22,9 @@ def remarks_on(loaded: Loaded, unix_day: int, mistakes_only: bool = False) -> li
     around = Surroundings(
         unix_day,
         trunks={name: trunk.kind for name, trunk in ruleset.trunks.items()} if ruleset is not None else {},
-        empty_lists=frozenset(spec.name for spec in lists if spec.file and _is_empty(spec.file)),
+        empty_lists=frozenset(  # that no order names a trunk is as it should be
+            spec.name for spec in lists if spec.file and spec.kind != "trunks" and _is_empty(spec.file)
+        ),
         used_elsewhere=names_used(document.plain) if document is not None else frozenset(),
     )
     return [

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import shutil
 from pathlib import Path
 
 import pytest
@@ -21,6 +22,8 @@ def diff(*arguments: str) -> Result:
 @pytest.fixture
 def edited(tmp_path: Path) -> Path:
     """The shipped policy, one of its rules enforced from a lower bound on."""
+    for each in SHIPPED.parent.glob("*.yaml"):  # it includes others
+        shutil.copy(each, tmp_path)
     file = tmp_path / "policy.yaml"
     text = SHIPPED.read_text()
     rule = "rate.caller.attempts_1m: {over: 60}}\n    mode: report"

@@ -90,6 +90,50 @@ def test_an_invite_in_a_file_says_who_calls(config: Path) -> None:
     assert run(config).exit_code == 0
 
 
+def test_a_case_is_tried_on_each_trunk_that_it_does_not_leave_out(config: Path) -> None:
+    settings = YAML(typ="safe").load(config.read_text())
+    settings["trunks"]["other"] = {**settings["trunks"]["carrier"], "sources": ["192.0.2.77"]}
+    with config.open("w") as file:
+        YAML(typ="safe").dump(settings, file)
+    cases = config.parent / "each.yaml"
+    cases.write_text(
+        """call: {from: "+12025550101", to: "+12125550123"}
+tests:
+  - {name: on all, facts: {lists.shown: dno}, expect: {rule: dno}}
+  - {name: on some, call: {trunk: [carrier, elsewhere]}, facts: {lists.shown: dno}, expect: {rule: dno}}
+"""
+    )
+    found = json.loads(run(config, str(cases), "--json").output)
+    assert [each["name"] for each in found["cases"]] == [
+        "on all, by carrier",
+        "on all, by other",
+        "on some, by carrier",
+    ]
+    cases.write_text("tests: [{name: a, call: {trunk: [x, y], from: '1', to: '2'}, expect: {rule: dno}}]")
+    assert "tests[0].call.trunk: none of these is a trunk that calls come in by" in run(config, str(cases)).output
+
+
+def test_cases_stand_beside_the_files_that_a_policy_includes(config: Path) -> None:
+    settings = YAML(typ="safe").load(config.read_text())
+    dno, failed = settings["policy"]["rules"]
+    settings["policy"] = {"rules": [{"include": "law.yaml"}, failed]}
+    with config.open("w") as file:
+        YAML(typ="safe").dump(settings, file)
+    with (config.parent / "law.yaml").open("w") as file:
+        YAML(typ="safe").dump({"rules": [dno]}, file)
+    (config.parent / "policy_tests.yaml").write_text(
+        "tests: [{name: own, call: {from: '+12025550101', to: '911'}, expect: {rule: emergency}}]"
+    )
+    (config.parent / "law_tests.yaml").write_text(
+        "tests: [{name: law, call: {from: '+12025550101', to: '+12125550123'}, facts: {lists.shown: dno},"
+        " expect: {rule: dno}}]"
+    )
+    assert run(config).output.splitlines() == [
+        "not covered: failed",
+        "2 of 2 cases passed; 1 of 2 rules covered",
+    ]
+
+
 WRONG = [
     ("listed\n", "listed\n    fact: {}\n", ":4:5: tests[0].fact: unknown key fact; did you mean facts?"),
     ("trunk: carrier", "trunk: carier", "tests[0].call.trunk: carier is no trunk; did you mean carrier?"),
