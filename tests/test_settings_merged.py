@@ -100,10 +100,14 @@ def test_each_file_is_part_of_the_revision(place: Path) -> None:
             "trunks:\n  b: {kind: interconnect, sources: [192.0.2.0/28], route: cor}\n",
             "conf.d/60-more.yaml:2:52: trunks.b.route: cor is no trunk; did you mean core?",
         ),
-        ("drain: {deadline: 5s\n", "conf.d/60-more.yaml:2:1: expected ',' or '}', but got '<stream end>'"),
+        (
+            "drain: {deadline: 5s\n",
+            "conf.d/60-more.yaml:2:1: the { in line 1, column 8 is not closed before this, or a comma is missing; "
+            "write , or } before this place",
+        ),
         (
             "site: a\nsite: b\n",
-            "conf.d/60-more.yaml:2:1: site stands here again; first in line 1, column 1",
+            "conf.d/60-more.yaml:2:1: site stands here again; first in line 1, column 1; take one of them out",
         ),
     ],
     ids=["scalar", "deep", "trunk", "policy", "no map", "unknown key", "misfit", "no yaml", "twice in one"],

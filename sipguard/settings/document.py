@@ -18,6 +18,7 @@ from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from sipguard.screening.policy.errors import ERROR, Path
 from sipguard.settings.problems import Problem
+from sipguard.settings.syntax import said_of
 
 _TWICE: Final = "a map has each key once; several conditions are a list: all: [{not: ...}, {not: ...}]"
 
@@ -42,15 +43,8 @@ class Document:
         except DuplicateKeyError:
             self.problems += sorted(_repeated(file, self.text.decode()), key=lambda each: (each.line, each.column))
         except MarkedYAMLError as error:
-            mark = error.problem_mark or error.context_mark
-            line, column = (mark.line + 1, mark.column + 1) if mark is not None else (1, 1)
-            what = (error.problem or error.context or "no YAML").split("\n")[0]
-            tab = r"'\t'" in what
-            self.problems.append(
-                Problem(str(file), line, column, (), "a tab stands here", "indent with spaces, as YAML wants it")
-                if tab
-                else Problem(str(file), line, column, (), what)
-            )
+            line, column, what, hint = said_of(error, self.text.decode())
+            self.problems.append(Problem(str(file), line, column, (), what, hint))
         except YAMLError as error:
             self._unreadable(str(error).split("\n")[0])
 
@@ -108,7 +102,7 @@ def _repeated(file: File, text: str) -> Iterator[Problem]:
                     here.column + 1,
                     (),
                     what,
-                    _TWICE if isinstance(value, MappingNode) else "",
+                    _TWICE if isinstance(value, MappingNode) else "take one of them out",
                 )
 
 

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ValidationError
 
-from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
+from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, flag_meant, meant
 from sipguard.settings.values import ORIGID, UUID
 
 __all__ = ["ERROR", "WARNING", "Problem", "of_validation"]
@@ -81,7 +81,17 @@ def _said(kind: str, finding: Any, path: Path, model: type[BaseModel]) -> tuple[
         bound = context.get("ge", context.get("le"))
         return f"{_shown(value)} is out of range", f"{'at least' if 'ge' in context else 'at most'} {bound}"
     wanted = _WANTED.get(kind)
-    return (f"{wanted}, not {_shown(value)}", "") if wanted else (finding["msg"], "")
+    return (f"{wanted}, not {_shown(value)}", _hint(kind, value)) if wanted else (finding["msg"], "")
+
+
+def _hint(kind: str, value: object) -> str:
+    """How a value of another type is written."""
+    if kind == "list_type" and isinstance(value, str | int | float):
+        return f"write [{_shown(value)}]"
+    if kind == "bool_type":
+        meaning = flag_meant(value)
+        return f"write {meaning}" if meaning else ""
+    return f'write "{value}" in quotes' if kind == "string_type" and isinstance(value, int | float) else ""
 
 
 def _shown(value: object) -> str:

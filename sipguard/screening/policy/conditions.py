@@ -9,12 +9,12 @@ A map means and; a list of values means any of; `all`, `any`, `not`, `is`, `time
 from __future__ import annotations
 
 from collections.abc import Mapping
-from math import isfinite
 from typing import Final
 
 from sipguard.numbers.glob import Glob
 from sipguard.screening.finding import FactSpec
-from sipguard.screening.policy.errors import Path, Problem, meant
+from sipguard.screening.policy import mistaken
+from sipguard.screening.policy.errors import WARNING, Path, Problem, flag_meant, meant, shown
 from sipguard.screening.policy.model import (
     COMPARISONS,
     AllOf,
@@ -28,6 +28,20 @@ from sipguard.screening.policy.model import (
 )
 from sipguard.screening.policy.times import read_time
 
+RULE_KEYS: Final = (
+    "name",
+    "on",
+    "when",
+    "reject",
+    "redirect",
+    "allow",
+    "label",
+    "tag",
+    "continue",
+    "mode",
+    "rollout",
+    "until",
+)
 _JOINERS: Final = ("all", "any", "not", "is", "time")
 _NEVER: Final = AnyOf(())
 _TYPE_NAMES: Final = {
@@ -59,7 +73,7 @@ class ConditionReader:
         if value is None:
             return
         if not isinstance(value, dict):
-            self.problem(("define",), "must map names to conditions")
+            self.problem(("define",), "must map names to conditions", "such as {outside: {trunk.kind: gateway}}")
             return
         self._written = {str(name): condition for name, condition in value.items()}
         for name in self._written:
@@ -68,7 +82,14 @@ class ConditionReader:
     def read(self, value: object, path: Path) -> Condition:
         """The condition written as `value`."""
         if not isinstance(value, dict):
-            self.problem(path, f"a condition is a map of facts, not {_shown(value)}", "such as {lists.shown: dno}")
+            hint = "such as {lists.shown: dno}"
+            if isinstance(value, list):
+                hint = "take the dashes out where all of it must hold, else write any: before them"
+            elif isinstance(value, str):
+                hint = mistaken.condition(value, self._written)
+            elif value is None:
+                hint = "write it behind the colon, or below and indented deeper"
+            self.problem(path, f"a condition is a map of facts, not {shown(value)}", hint)
             return _NEVER
         if not value:
             self.problem(path, "an empty condition", "leave out the rule or name a fact")
@@ -81,6 +102,11 @@ class ConditionReader:
         if key == "all" or key == "any":
             return self._joined(key, wanted, path)
         if key == "not":
+            if isinstance(wanted, list):
+                self.problem(
+                    path, "not wants one condition, not a list", "write not: {any: [...]}, or not: {all: [...]}"
+                )
+                return _NEVER
             return Not(self.read(wanted, path))
         if key == "is":
             names = wanted if isinstance(wanted, list) else [wanted]
@@ -90,14 +116,16 @@ class ConditionReader:
             return read_time(wanted, path, self.vocabulary.zones, self.problem) or _NEVER
         spec = self._facts.get(key)
         if spec is None:
-            self.problem(path, f"unknown fact {key}", meant(key, (*self._facts, *_JOINERS)))
+            hint = mistaken.fact(key, wanted, (*self._facts, *_JOINERS), RULE_KEYS)
+            self.problem(path, f"unknown fact {key}", hint)
             return _NEVER
         return self._fact(spec, wanted, path)
 
     def _joined(self, key: str, wanted: object, path: Path) -> Condition:
         """`all` or `any` over a list of conditions."""
         if not isinstance(wanted, list) or not wanted:
-            self.problem(path, f"{key} wants a list of conditions", f"such as {key}: [{{lists.shown: dno}}]")
+            hint = f"such as {key}: [{{lists.shown: dno}}, {{lists.caller: blocked}}]"
+            self.problem(path, f"{key} wants a list of conditions, each in braces or behind a dash", hint)
             return _NEVER
         parts = tuple(self.read(part, (*path, at)) for at, part in enumerate(wanted))
         return AllOf(parts) if key == "all" else AnyOf(parts)
@@ -105,13 +133,14 @@ class ConditionReader:
     def _named(self, name: object, path: Path) -> Condition:
         """The condition defined as `name`; a circle is a problem and never holds."""
         if not isinstance(name, str) or name not in self._written:
-            self.problem(path, f"nothing is defined as {name}", meant(str(name), self._written))
+            hint = meant(str(name), self._written) or f"write define: {{{shown(name)}: {{FACT: VALUE}}}}"
+            self.problem(path, f"nothing is defined as {shown(name)}", hint)
             return _NEVER
         if name in self._defined:
             return self._defined[name]
         if name in self._open:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
-            self.problem(path, f"the definition goes in a circle: {circle}")
+            self.problem(path, f"the definition goes in a circle: {circle}", "take one of these out")
             return _NEVER
         self._open.append(name)
         self._defined[name] = self.read(self._written[name], ("define", name))
@@ -128,7 +157,9 @@ class ConditionReader:
         patterns: list[str] = []
         if isinstance(wanted, list):
             if not wanted:
-                self.problem(path, "an empty list matches nothing")
+                self.problem(
+                    path, "an empty list matches nothing", "write what is wanted into it, or take the fact out"
+                )
             for at, value in enumerate(wanted):
                 self._value(spec, value, (*path, at), values, patterns)
         else:
@@ -139,14 +170,15 @@ class ConditionReader:
         """`{over: 3, at_most: 9}`."""
         parts: list[Condition] = []
         if spec.type != "number":
-            self.problem(path, f"{spec.name} is {_kind(spec)}, only numbers are compared", "write the value itself")
+            hint = "write the value itself"
+            self.problem(path, f"{spec.name} is {_kind(spec)}, only numbers are compared", hint)
             return _NEVER
         for key, bound in wanted.items():
             at = (*path, str(key))
             if key not in COMPARISONS:
-                self.problem(at, f"unknown comparison {key}", meant(str(key), COMPARISONS))
+                self.problem(at, f"unknown comparison {key}", mistaken.comparison(str(key), COMPARISONS))
             elif isinstance(bound, bool) or not isinstance(bound, int | float):
-                self.problem(at, f"{spec.name} is compared with a number, not {_quoted(bound)}", _number_meant(bound))
+                self.problem(at, f"{spec.name} is compared with a number, not {_quoted(bound)}", _bound_meant(bound))
             else:
                 parts.append(Compare(spec.name, str(key), float(bound)))
         if not wanted:
@@ -159,7 +191,7 @@ class ConditionReader:
         """Checks one wanted value and puts it among `values` or `patterns`."""
         if spec.type == "flag":
             if not isinstance(value, bool):
-                self.problem(path, f"{spec.name} is true or false, not {_quoted(value)}", _flag_meant(value))
+                self.problem(path, f"{spec.name} is true or false, not {_quoted(value)}", _flag_hint(value))
             else:
                 values.append(value)
         elif spec.type == "number":
@@ -169,15 +201,24 @@ class ConditionReader:
                 self._chosen(spec, f"{value:g}", path)
                 values.append(value)
         elif not isinstance(value, str):
-            hint = f'write "{value}" in quotes' if isinstance(value, int | float) else ""
-            self.problem(path, f"{spec.name} is {_kind(spec)}, not {_shown(value)}", hint)
+            self.problem(path, f"{spec.name} is {_kind(spec)}, not {shown(value)}", _text_hint(spec, value))
         elif "*" in value:
             if spec.choices and not any(Glob(value).fits(choice) for choice in spec.choices):
                 self.problem(path, f"{spec.name} is never {value}", meant(value.replace("*", ""), spec.choices))
+            self._expression(spec, value, path)
             patterns.append(value)
         else:
+            self._expression(spec, value, path)
             self._word(spec, value, path)
             values.append(value)
+
+    def _expression(self, spec: FactSpec, text: str, path: Path) -> None:
+        """A regular expression is understood by none of these; where a text can be one, that is told."""
+        if spec.choices or spec.name.startswith("lists."):
+            return
+        if text[:1] == text[-1:] == "/" or text[:1] == "^" or text[-1:] == "$" or "\\" in text or "[0-9" in text:
+            what = f"{text} reads like a regular expression, which it is not"
+            self.problems.append(Problem(path, what, "* is any text", WARNING))
 
     def _word(self, spec: FactSpec, word: str, path: Path) -> None:
         """Problems of a text that must be one of known words."""
@@ -194,36 +235,25 @@ class ConditionReader:
     def _chosen(self, spec: FactSpec, word: str, path: Path) -> None:
         """A fact with a closed list of values has no other."""
         if spec.choices and word not in spec.choices:
-            self.problem(path, f"{spec.name} is never {word}", meant(word, spec.choices))
+            self.problem(path, f"{spec.name} is never {word}", mistaken.value(spec.name, word, spec.choices))
 
     def _list(self, which: str, word: str, path: Path) -> None:
         """A list must exist and be bound to what the fact asks it about."""
         lists = self.vocabulary.lists
         if word not in lists:
-            self.problem(path, f"unknown list {word}", meant(word, lists))
+            hint = mistaken.value(f"lists.{which}", word, lists)
+            if len(word) > 6 and word.lstrip("+").isdigit():
+                hint = f"write the name of a list; sipguard lists add NAME {word} puts it on one"
+            self.problem(path, f"unknown list {word}", hint)
         elif which not in lists[word]:
             bound = ", ".join(lists[word]) or "nothing"
-            self.problem(path, f"list {word} is not asked about {which}", f"lists.{word}.bind is {bound}")
-
-
-def _number_meant(value: object) -> str:
-    """A hint where a text would be a number without its quotes."""
-    try:
-        return f"write {value} without quotes" if isinstance(value, str) and isfinite(float(value)) else ""
-    except ValueError:
-        return ""
-
-
-def _flag_meant(value: object) -> str:
-    """A hint where a text stands for true or false: in quotes, or as YAML 1.1 had it."""
-    word = value.strip().lower() if isinstance(value, str) else ""
-    meaning = {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}.get(word)
-    return f"write {meaning} without quotes" if meaning else ""
+            hint = f"lists.{word}.bind is {bound}: add {which} there, or ask another fact"
+            self.problem(path, f"list {word} is not asked about {which}", hint)
 
 
 def _quoted(value: object) -> str:
     """A wrong value in a message; of a text one sees that it is one."""
-    return f'"{_shown(value)}"' if isinstance(value, str) else _shown(value)
+    return f'"{shown(value)}"' if isinstance(value, str) else shown(value)
 
 
 def _kind(spec: FactSpec) -> str:
@@ -231,13 +261,26 @@ def _kind(spec: FactSpec) -> str:
     return _TYPE_NAMES.get(spec.type, spec.type)
 
 
-def _shown(value: object) -> str:
-    """A wrong value in a message, shortened."""
+def _bound_meant(value: object) -> str:
+    """A hint where a text stands for a bound."""
+    return (mistaken.number(value) if isinstance(value, str) else "") or "write a number"
+
+
+def _number_meant(value: object) -> str:
+    """A hint where a text stands for a number, or a comparison."""
+    return (mistaken.number(value) if isinstance(value, str) else "") or "write a number, or a bound such as {over: 5}"
+
+
+def _flag_hint(value: object) -> str:
+    """A hint where a text stands for true or false."""
+    meaning = flag_meant(value)
+    return f"write {meaning} without quotes" if meaning else "write true or false"
+
+
+def _text_hint(spec: FactSpec, value: object) -> str:
+    """A hint where no text stands in the place of one."""
     if value is None:
-        return "nothing"
-    if isinstance(value, dict):
-        return "a map"
-    if isinstance(value, list):
-        return "a list"
-    text = str(value).lower() if isinstance(value, bool) else str(value)
-    return text if len(text) <= 40 else text[:37] + "..."
+        return "write its value behind the colon"
+    if spec.name.startswith("lists."):
+        return "write the name of a list; sipguard lists add NAME NUMBER puts a number on one"
+    return f'write "{value}" in quotes' if isinstance(value, int | float) else ""

@@ -62,3 +62,21 @@ def meant(word: str, known: Iterable[str]) -> str:
     if 0 < len(words) <= 12:
         return "known are " + ", ".join(words)
     return ""
+
+
+def shown(value: object) -> str:
+    """A wrong value in a message, shortened."""
+    if value is None:
+        return "nothing"
+    if isinstance(value, dict):
+        return "a map"
+    if isinstance(value, list):
+        return "a list"
+    text = str(value).lower() if isinstance(value, bool) else str(value)
+    return text if len(text) <= 40 else text[:37] + "..."
+
+
+def flag_meant(value: object) -> str:
+    """`true` or `false` where a value stands for it, in quotes or as YAML 1.1 had it; "" where it does not."""
+    word = value.strip().lower() if isinstance(value, str) else ""
+    return {"true": "true", "yes": "true", "on": "true", "false": "false", "no": "false", "off": "false"}.get(word, "")

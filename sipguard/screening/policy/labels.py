@@ -9,7 +9,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sipguard.screening.policy.errors import Path, Problem, meant
+from sipguard.screening.policy.errors import Path, Problem, meant, shown
 from sipguard.screening.policy.model import LabelSpec, Vocabulary
 from sipguard.sip.uri import TOKEN
 
@@ -32,7 +32,7 @@ def read_label(value: object, path: Path, vocabulary: Vocabulary, problems: list
             problems.append(Problem((*path, str(key)), f"unknown key {key}", meant(str(key), LABEL_KEYS)))
     prefix = value.get("prefix", "")
     if not isinstance(prefix, str) or not prefix.isprintable() or '"' in prefix or "\\" in prefix:
-        problems.append(Problem((*path, "prefix"), "must be a printable text without quotes and backslashes"))
+        problems.append(Problem((*path, "prefix"), "must be a printable text", "without quotes and backslashes within"))
         prefix = ""
     _template(prefix, (*path, "prefix"), {spec.name for spec in vocabulary.facts} | {"id"}, problems)
     longest = value.get("max", 0)
@@ -61,9 +61,11 @@ def _headers(value: object, path: Path, vocabulary: Vocabulary, problems: list[P
     for name, template in value.items():
         at = (*path, str(name))
         if not isinstance(name, str) or not name or not set(name) <= TOKEN:
-            problems.append(Problem(at, f"{name!r} is no header name (RFC 3261 §25.1)"))
+            problems.append(
+                Problem(at, f"{shown(name)} is no header name (RFC 3261 §25.1)", "write such as X-Screening")
+            )
         elif name.lower() in _OURS:
-            problems.append(Problem(at, f"{name} is not a policy's to write"))
+            problems.append(Problem(at, f"{name} is not a policy's to write", "write another header"))
         elif not isinstance(template, str) or not template.isprintable():
             problems.append(Problem(at, "must be one line of text", "facts stand in braces, such as {identity.attest}"))
         else:
@@ -77,7 +79,7 @@ def _template(template: str, path: Path, known: set[str], problems: list[Problem
     for piece in template.split("{")[1:]:
         name, closed, _ = piece.partition("}")
         if not closed:
-            problems.append(Problem(path, "a brace is not closed"))
+            problems.append(Problem(path, "a brace is not closed", "facts stand in braces, such as {identity.attest}"))
         elif name not in known:
             problems.append(Problem(path, f"unknown fact {name}", meant(name, known)))
 
@@ -89,5 +91,5 @@ def read_words(value: object, path: Path, what: str, problems: list[Problem]) ->
     words = value if isinstance(value, list) else [value]
     for word in words:
         if not isinstance(word, str) or not word or not word.isprintable():
-            problems.append(Problem(path, f"{word!r} is not {what}"))
+            problems.append(Problem(path, f"{shown(word)} is not {what}", "write a text, or a list of texts"))
     return tuple(word for word in words if isinstance(word, str))

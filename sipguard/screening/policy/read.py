@@ -10,8 +10,9 @@ from collections.abc import Iterable
 from datetime import date
 from typing import Final
 
-from sipguard.screening.policy.conditions import ConditionReader
-from sipguard.screening.policy.errors import ERROR, Path, Problem, meant
+from sipguard.screening.policy import mistaken
+from sipguard.screening.policy.conditions import RULE_KEYS, ConditionReader
+from sipguard.screening.policy.errors import ERROR, Path, Problem, flag_meant, meant, shown
 from sipguard.screening.policy.labels import read_label, read_words
 from sipguard.screening.policy.model import BASES, AllOf, Condition, Override, Policy, Rule, Vocabulary
 from sipguard.screening.policy.responses import read_responses
@@ -19,20 +20,6 @@ from sipguard.screening.verdict import RESERVED_RULES
 
 POLICY_KEYS: Final = ("define", "rules", "default", "responses", "overrides")
 OVERRIDE_KEYS: Final = ("mode", "rollout", "until")
-RULE_KEYS: Final = (
-    "name",
-    "on",
-    "when",
-    "reject",
-    "redirect",
-    "allow",
-    "label",
-    "tag",
-    "continue",
-    "mode",
-    "rollout",
-    "until",
-)
 _EPOCH: Final = date(1970, 1, 1)
 _ALWAYS: Final = AllOf(())
 
@@ -41,14 +28,19 @@ def read_policy(document: object, vocabulary: Vocabulary) -> tuple[Policy, list[
     """The policy in `document`, and all that is wrong with it; with an error among that it is unusable."""
     problems: list[Problem] = []
     if not isinstance(document, dict):
-        return Policy(), [Problem((), "a policy is a map", "of " + ", ".join(POLICY_KEYS))]
+        hint = "write rules: above it, and indent it" if isinstance(document, list) else "of " + ", ".join(POLICY_KEYS)
+        return Policy(), [Problem((), f"a policy is a map, not {shown(document)}", hint)]
+    strayed = [key for key in document if key in RULE_KEYS]
     for key in document:
         if key not in POLICY_KEYS:
-            problems.append(Problem((str(key),), f"unknown key {key}", meant(str(key), POLICY_KEYS)))
+            hint = meant(str(key), POLICY_KEYS)
+            if key in strayed:
+                hint = "it belongs to a rule: begin it in the column of that rule's name"
+            problems.append(Problem((str(key),), f"unknown key {key}", hint))
     responses = read_responses(document.get("responses"), problems)
     conditions = ConditionReader(vocabulary, problems)
     conditions.define(document.get("define"))
-    reader = _RuleReader(vocabulary, conditions, problems)
+    reader = _RuleReader(vocabulary, conditions, problems, bool(strayed))
     rules = reader.rules(document.get("rules"))
     default = reader.default(document.get("default", "allow"))
     overrides = reader.overrides(document.get("overrides"), rules)
@@ -64,11 +56,14 @@ def errors_of(problems: Iterable[Problem]) -> list[Problem]:
 class _RuleReader:
     """Reads rules; `problems` grows."""
 
-    def __init__(self, vocabulary: Vocabulary, conditions: ConditionReader, problems: list[Problem]) -> None:
+    def __init__(
+        self, vocabulary: Vocabulary, conditions: ConditionReader, problems: list[Problem], strayed: bool = False
+    ) -> None:
         self.vocabulary = vocabulary
         self.conditions = conditions
         self.problems = problems
         self._names: set[str] = set()
+        self._strayed = strayed  # keys of a rule stand elsewhere: what a rule lacks is not told
 
     def problem(self, path: Path, what: str, hint: str = "") -> None:
         """Notes a problem."""
@@ -143,13 +138,11 @@ class _RuleReader:
         if not isinstance(value, dict):
             self.problem(path, "a rule is a map", "with name, when and what to do")
             return Rule("", _ALWAYS)
-        for key in value:
-            if key not in RULE_KEYS:
-                self.problem((*path, str(key)), f"unknown key {key}", meant(str(key), RULE_KEYS))
+        value, whole = self._known(value, path)
         contact, route = self._redirect(value.get("redirect"), (*path, "redirect"))
         rule = Rule(
-            name=self._name(value.get("name"), path),
-            when=self._when(value, path),
+            name=self._name(value.get("name"), path, whole),
+            when=self._when(value, path, whole),
             basis=self._basis(value["reject"], (*path, "reject")) if "reject" in value else "",
             contact=contact,
             route=route,
@@ -163,30 +156,54 @@ class _RuleReader:
             until_day=self._until(value.get("until"), (*path, "until")),
             on=self._on(value.get("on"), (*path, "on")),
         )
-        self._one_action(value, rule, path)
+        self._one_action(value, rule, path, whole)
         return rule
 
-    def _name(self, name: object, path: Path) -> str:
+    def _known(self, value: dict[str, object], path: Path) -> tuple[dict[str, object], bool]:
+        """(the rule with its keys as they were meant, whether what it lacks can be told)."""
+        found: dict[str, object] = {}
+        when = value.get("when")
+        whole = not self._strayed and not (isinstance(when, dict) and any(key in RULE_KEYS for key in when))
+        for key, each in value.items():
+            if key in RULE_KEYS:
+                found[key] = each
+                continue
+            ours, hint = mistaken.rule_key(str(key), RULE_KEYS)
+            self.problem((*path, str(key)), f"unknown key {key}", hint)
+            if ours and ours not in value:
+                found[ours] = each
+                if ours in ("reject", "allow"):
+                    whole = False
+            else:
+                whole = False
+        return found, whole
+
+    def _name(self, name: object, path: Path, whole: bool) -> str:
         """The name of a rule: a slug, used once, none that verdicts use themselves."""
         at = (*path, "name")
         if name is None:
-            self.problem(path, "a rule without a name", "its name stands in records, reports and metrics")
+            if whole:
+                self.problem(
+                    path, "a rule without a name", "write name: NAME; it stands in records, reports and metrics"
+                )
             return ""
         if not isinstance(name, str) or not name or not all(c.isalnum() or c in "-_." for c in name):
-            self.problem(at, f"{name!r} is no name", "write letters, digits, - _ .")
+            slug = "-".join(name.split()) if isinstance(name, str) else ""
+            fits = slug and all(c.isalnum() or c in "-_." for c in slug)
+            self.problem(at, f"{shown(name)} is no name", f"write {slug}" if fits else "write letters, digits, - _ .")
             return ""
         if name in RESERVED_RULES:
             self.problem(at, f"{name} names what sipguard decides by itself", "choose another name")
         if name in self._names:
-            self.problem(at, f"a second rule with the name {name}")
+            self.problem(at, f"a second rule with the name {name}", "give one of them another name")
         self._names.add(name)
         return name
 
-    def _when(self, value: dict[str, object], path: Path) -> Condition:
+    def _when(self, value: dict[str, object], path: Path, whole: bool) -> Condition:
         """The condition; it may be left out only where the rule is bound to trunks."""
         if "when" in value:
             return self.conditions.read(value["when"], (*path, "when"))
-        if "on" not in value:
+        if "on" not in value and whole:
             self.problem(
                 path,
                 "a rule without when",
@@ -197,8 +214,13 @@ class _RuleReader:
     def _basis(self, basis: object, path: Path) -> str:
         """A basis; analytics needs a contact for the 603+ (ATIS-1000099)."""
         if not isinstance(basis, str) or basis not in BASES:
-            hint = "" if isinstance(basis, str) else "write the basis, responses: chooses the SIP answer"
-            self.problem(path, f"unknown basis {basis}", hint or meant(str(basis), BASES))
+            is_word = isinstance(basis, str) and not basis[:1].isdigit()
+            hint = (
+                meant(str(basis), BASES)
+                if is_word
+                else f"write one of {', '.join(BASES)}; responses: chooses the answer"
+            )
+            self.problem(path, f"unknown basis {shown(basis)}", hint)
             return ""
         if basis == "analytics" and not self.vocabulary.redress:
             self.problem(path, "a block by analytics needs a redress contact", "write redress: {url: https://...}")
@@ -227,10 +249,11 @@ class _RuleReader:
     def _flag(self, value: dict[str, object], key: str, path: Path) -> bool:
         """A key that is true, false or left out."""
         flag = value.get(key, False)
-        if not isinstance(flag, bool):
-            self.problem((*path, key), f"must be true or false, not {flag}")
-            return False
-        return flag
+        if isinstance(flag, bool):
+            return flag
+        meaning = flag_meant(flag)
+        self.problem((*path, key), f"must be true or false, not {shown(flag)}", f"write {meaning}" if meaning else "")
+        return meaning == "true"
 
     def _mode(self, mode: object, path: Path) -> bool:
         """Whether the rule only reports."""
@@ -275,24 +298,26 @@ class _RuleReader:
                 self.problem(where, f"{name} is no trunk", meant(name, self.vocabulary.trunks))
         return names
 
-    def _one_action(self, value: dict[str, object], rule: Rule, path: Path) -> None:
+    def _one_action(self, value: dict[str, object], rule: Rule, path: Path, whole: bool) -> None:
         """A rule does one thing; a label belongs to a call that goes on."""
         allow = self._flag(value, "allow", path)
         ends = [key for key in ("reject", "redirect", "allow") if (allow if key == "allow" else key in value)]
         if len(ends) > 1:
             self.problem((*path, ends[1]), f"{ends[0]} and {ends[1]} in one rule", "a rule does one of them")
         if ends and rule.continues:
-            self.problem((*path, "continue"), f"{ends[0]} ends the rules, it cannot continue")
+            self.problem((*path, "continue"), f"{ends[0]} ends the rules, it cannot continue", "take one of them out")
         if rule.label is not None and (ends[:1] == ["reject"] or rule.contact):
-            self.problem((*path, "label"), f"a label on a call that does not go on ({ends[0]})")
-        if not ends and rule.label is None and not rule.continues:
+            self.problem((*path, "label"), f"a label on a call that does not go on ({ends[0]})", "take one of them out")
+        if not whole:
+            return
+        if not ends and "label" not in value and not rule.continues:
             hint = (
                 "write continue: true to go on with the rules, or allow: true"
                 if rule.tags
                 else ("write reject, redirect, allow, label or tag")
             )
             self.problem(path, "the rule does nothing" if not rule.tags else "a tag alone does not end the rules", hint)
-        elif rule.continues and not ends and not rule.tags and rule.label is None:
+        elif rule.continues and not ends and not rule.tags and "label" not in value:
             self.problem(path, "the rule does nothing", "write label or tag beside continue")
 
 

@@ -11,7 +11,8 @@ from collections.abc import Callable
 from datetime import date
 from typing import Final
 
-from sipguard.screening.policy.errors import Path, meant
+from sipguard.screening.policy.errors import Path, meant, shown
+from sipguard.screening.policy.mistaken import ZONES
 from sipguard.screening.policy.model import Offsets, Time, Zones
 
 OF_NUMBERS: Final = ("callee", "caller")  # zones that are those of a number of the call
@@ -22,6 +23,9 @@ AT: Final = "time.at"
 SECONDS_OF_DAY: Final = 86_400
 _EPOCH: Final = date(1970, 1, 1)
 _YEARS: Final = range(2020, 2061)  # of dates that come every year
+_KEYS_ELSEWHERE: Final = dict.fromkeys(
+    ("from", "to", "start", "end", "after", "before"), 'write inside: "08:00-21:00", or outside:'
+)
 _EXAMPLE: Final = 'such as {zone: callee, outside: "08:00-21:00"}'
 
 Tell = Callable[[Path, str, str], None]
@@ -92,16 +96,16 @@ def written_time(time: Time) -> str:
 def read_time(value: object, path: Path, zones: Zones | None, tell: Tell) -> Time | None:
     """The window in the map `value`; None where it cannot be read, which `tell` was told."""
     if not isinstance(value, dict):
-        tell(path, f"a time is a map, not {value}", _EXAMPLE)
+        tell(path, f"a time is a map, not {shown(value)}", _EXAMPLE)
         return None
     wrong = False
     for key in value:
         if key not in KEYS:
-            tell((*path, str(key)), f"unknown key {key}", meant(str(key), KEYS))
+            tell((*path, str(key)), f"unknown key {key}", _KEYS_ELSEWHERE.get(str(key)) or meant(str(key), KEYS))
             wrong = True
     days = _days(value.get("days"), (*path, "days"), tell)
     dates = _dates(value.get("dates"), (*path, "dates"), tell)
-    window = _window(value, path, tell, whole_days=bool(value.get("days") or value.get("dates")))
+    window = _window(value, path, tell, whole_days=wrong or bool(value.get("days") or value.get("dates")))
     known = _zone(value.get("zone"), path, zones, tell)
     if wrong or days is None or dates is None or window is None or known is None:
         return None
@@ -121,7 +125,11 @@ def _zone(zone: object, path: Path, zones: Zones | None, tell: Tell) -> tuple[tu
     found = zones.named(zone) if zones is not None and isinstance(zone, str) else None
     if found is None:
         names = () if zones is None else zones.names()
-        tell(at, f"{zone} is no time zone", meant(str(zone), (*OF_NUMBERS, "utc", *names)))
+        known = ZONES.get(str(zone).lower())
+        hint = f"did you mean {known}?" if known else meant(str(zone), (*OF_NUMBERS, "utc", *names))
+        tell(
+            at, f"{shown(zone)} is no time zone", hint or "write callee, caller, utc or a name such as America/New_York"
+        )
         return None
     return ((str(zone), found),)
 
@@ -141,7 +149,7 @@ def _window(value: dict[object, object], path: Path, tell: Tell, whole_days: boo
     first, dash, last = written.partition("-") if isinstance(written, str) else ("", "", "")
     begin, end = _of_day(first), _of_day(last)
     if not dash or begin is None or end is None or begin == SECONDS_OF_DAY:
-        tell(at, f"{written} is no window", 'write "08:00-21:00" in quotes, with hours from 00:00 to 24:00')
+        tell(at, f"{shown(written)} is no window", 'write "08:00-21:00" in quotes, with hours from 00:00 to 24:00')
         return None
     if begin == end or (key == "outside" and (begin, end) == (0, SECONDS_OF_DAY)):
         tell(at, f"nothing is {key} {written}", "leave inside and outside away for whole days")

@@ -98,7 +98,7 @@ PROBLEMS = {
     "list bound elsewhere": (
         RULE % "{lists.shown: dnc}",
         "rules[0].when.lists.shown",
-        "lists.dnc.bind is callee",
+        "lists.dnc.bind is callee: add shown there, or ask another fact",
     ),
     "unknown kind of trunk": (
         RULE % "{trunk.kind: gatway}",
@@ -107,13 +107,21 @@ PROBLEMS = {
     ),
     "unknown trunk": (RULE % "{trunk.name: carier-a}", "rules[0].when.trunk.name", "did you mean carrier-a?"),
     "unknown choice": (RULE % "{identity.attest: D}", "rules[0].when.identity.attest", "known are A, B, C"),
-    "nothing defined": (RULE % "{is: outside}", "rules[0].when.is", ""),
+    "nothing defined": (
+        RULE % "{is: outside}",
+        "rules[0].when.is",
+        "write define: {outside: {FACT: VALUE}}",
+    ),
     "definition misspelt": (
         "define: {outside: {trunk.kind: gateway}}\n" + RULE % "{is: outsid}",
         "rules[0].when.is",
         "did you mean outside?",
     ),
-    "circle": ("define:\n  a: {is: b}\n  b: {not: {is: a}}\n" + RULE % "{is: a}", "define.b.not.is", ""),
+    "circle": (
+        "define:\n  a: {is: b}\n  b: {not: {is: a}}\n" + RULE % "{is: a}",
+        "define.b.not.is",
+        "take one of these out",
+    ),
     "time of day": (
         RULE % "{time: {zone: callee}}",
         "rules[0].when.time",
@@ -127,9 +135,9 @@ PROBLEMS = {
     "text where number": (
         RULE % "{rate.caller.attempts_1h: many}",
         "rules[0].when.rate.caller.attempts_1h",
-        "",
+        "write a number, or a bound such as {over: 5}",
     ),
-    "text where flag": (RULE % "{call.anonymous: maybe}", "rules[0].when.call.anonymous", ""),
+    "text where flag": (RULE % "{call.anonymous: maybe}", "rules[0].when.call.anonymous", "write true or false"),
     "yes where true": (RULE % "{call.anonymous: yes}", "rules[0].when.call.anonymous", "write true without quotes"),
     "false in quotes": (
         RULE % '{call.anonymous: "False"}',
@@ -175,15 +183,19 @@ PROBLEMS = {
     "bound is no number": (
         RULE % "{rate.caller.attempts_1h: {over: lots}}",
         "rules[0].when.rate.caller.attempts_1h.over",
-        "",
+        "write a number",
     ),
     "all without list": (
         RULE % "{all: {lists.shown: dno}}",
         "rules[0].when.all",
-        "such as all: [{lists.shown: dno}]",
+        "such as all: [{lists.shown: dno}, {lists.caller: blocked}]",
     ),
     "empty condition": (RULE % "{}", "rules[0].when", "leave out the rule or name a fact"),
-    "empty values": (RULE % "{lists.shown: []}", "rules[0].when.lists.shown", ""),
+    "empty values": (
+        RULE % "{lists.shown: []}",
+        "rules[0].when.lists.shown",
+        "write what is wanted into it, or take the fact out",
+    ),
     "no condition": (RULE % "always", "rules[0].when", "such as {lists.shown: dno}"),
     "missing when": (
         "rules: [{name: one, reject: dno}]",
@@ -193,12 +205,12 @@ PROBLEMS = {
     "missing name": (
         "rules: [{when: {lists.shown: dno}, reject: dno}]",
         "rules[0]",
-        "its name stands in records, reports and metrics",
+        "write name: NAME; it stands in records, reports and metrics",
     ),
     "odd name": (
         'rules: [{name: "one rule", when: {lists.shown: dno}, reject: dno}]',
         "rules[0].name",
-        "write letters, digits, - _ .",
+        "write one-rule",
     ),
     "reserved name": (
         "rules: [{name: emergency, when: {lists.shown: dno}, reject: dno}]",
@@ -208,7 +220,7 @@ PROBLEMS = {
     "second of a name": (
         "rules: [{name: a, when: {lists.shown: dno}, reject: dno}, {name: a, on: [core], reject: dno}]",
         "rules[1].name",
-        "",
+        "give one of them another name",
     ),
     "unknown rule key": (ACTION % "reject: dno, lable: {prefix: x}", "rules[0].lable", "did you mean label?"),
     "unknown top key": ("rule: []", "rule", "did you mean rules?"),
@@ -216,11 +228,12 @@ PROBLEMS = {
     "code instead of basis": (
         ACTION % "reject: 603",
         "rules[0].reject",
-        "write the basis, responses: chooses the SIP answer",
+        "write one of order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened; "
+        "responses: chooses the answer",
     ),
     "two actions": (ACTION % "reject: dno, allow: true", "rules[0].allow", "a rule does one of them"),
-    "label on a rejection": (ACTION % "reject: dno, label: {prefix: x}", "rules[0].label", ""),
-    "rejection continues": (ACTION % "reject: dno, continue: true", "rules[0].continue", ""),
+    "label on a rejection": (ACTION % "reject: dno, label: {prefix: x}", "rules[0].label", "take one of them out"),
+    "rejection continues": (ACTION % "reject: dno, continue: true", "rules[0].continue", "take one of them out"),
     "nothing to do": (ACTION % "mode: report", "rules[0]", "write reject, redirect, allow, label or tag"),
     "tag alone": (
         ACTION % "tag: odd",
@@ -251,13 +264,21 @@ PROBLEMS = {
         "rules[0].redirect.contact",
         "such as sip:voicemail@pbx.example",
     ),
-    "quote in prefix": (ACTION % """label: {prefix: 'a"b'}""", "rules[0].label.prefix", ""),
+    "quote in prefix": (
+        ACTION % """label: {prefix: 'a"b'}""",
+        "rules[0].label.prefix",
+        "without quotes and backslashes within",
+    ),
     "line end in header": (
         ACTION % r'label: {headers: {X-A: "a\r\nVia: b"}}',
         "rules[0].label.headers.X-A",
         "facts stand in braces, such as {identity.attest}",
     ),
-    "header of the dialog": (ACTION % "label: {headers: {Via: x}}", "rules[0].label.headers.Via", ""),
+    "header of the dialog": (
+        ACTION % "label: {headers: {Via: x}}",
+        "rules[0].label.headers.Via",
+        "write another header",
+    ),
     "unknown fact in header": (
         ACTION % 'label: {headers: {X-A: "{identity.atest}"}}',
         "rules[0].label.headers.X-A",

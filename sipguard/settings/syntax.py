@@ -1,0 +1,113 @@
+"""What is wrong with text that is no YAML, in words of somebody who writes it, and where.
+
+Enters: the error of the YAML reader, the text. Leaves: line, column, what, and how to mend it. Must not: read YAML.
+"""
+
+from __future__ import annotations
+
+import re
+from typing import Final
+
+from ruamel.yaml.error import MarkedYAMLError
+
+Said = tuple[int, int, str, str]  # line and column from 1, what, hint
+
+_COMPARISONS: Final = {">": "over", "<": "under", ">=": "at_least", "<=": "at_most"}
+_COMPARED: Final = re.compile(r"([<>]=?):?\s*([0-9.]+)")
+_LEFT: Final = re.compile(r"expected ',' or '(.)'")
+_LAST: Final = re.compile(r"[\w.-]+$")
+_UNFIT: Final = re.compile(r"expected <block end>, but found '(.*)'")
+_QUOTES: Final = "put the value in quotes"
+
+
+def said_of(error: MarkedYAMLError, text: str) -> Said:
+    """Where it is, what it is, what to do."""
+    mark = error.problem_mark or error.context_mark
+    line, column = (mark.line, mark.column) if mark is not None else (0, 0)
+    lines = text.split("\n")
+    here = lines[line] if line < len(lines) else ""
+    problem = (error.problem or error.context or "no YAML").split("\n")[0]
+    began = error.context_mark
+    place = (line + 1, column + 1)
+    if problem == "mapping values are not allowed here":
+        return _colon(lines, line, column)
+    if (unfit := _UNFIT.match(problem)) is not None:
+        return _unfit(here, place, unfit[1], error)
+    key = _LAST.search(here[:column]) if problem.endswith("but got ':'") else None
+    if key is not None and here[: key.start()].strip():  # else the map ends with the line before
+        return line + 1, key.start() + 1, f"a comma is missing before {key[0]}", "write , before it"
+    if (left := _LEFT.match(problem)) is not None and began is not None:
+        what = f"the {'{' if left[1] == '}' else '['} in line {began.line + 1}, column {began.column + 1} is not closed"
+        return *place, f"{what} before this, or a comma is missing", f"write , or {left[1]} before this place"
+    if problem == "could not find expected ':'" and began is not None:
+        name = _name(lines[began.line])
+        return (
+            began.line + 1,
+            began.column + 1,
+            f"{name} has no colon",
+            f"write {name}: VALUE, with a space after the colon",
+        )
+    if problem == "found unexpected end of stream" and began is not None:
+        return began.line + 1, began.column + 1, "a quote that begins here has no end", "write the same quote behind it"
+    return *place, *_sign(error, problem, here, column)
+
+
+def _sign(error: MarkedYAMLError, problem: str, here: str, column: int) -> tuple[str, str]:
+    """A sign that means something else in YAML, or what the reader says."""
+    if r"'\t'" in problem:
+        return "a tab stands here", "indent with spaces, as YAML wants it"
+    compared = _COMPARED.search(here)
+    if compared is not None and ("block scalar" in (error.context or "") or here[column : column + 1] in "<>"):
+        bound = f"{{{_COMPARISONS[compared[1]]}: {compared[2]}}}"
+        return f"{compared[1]} is no comparison in YAML", f"write {bound}"
+    if problem.startswith("found undefined alias"):
+        return f"a text that begins with {here[column : column + 1]} is a reference in YAML", _QUOTES
+    if "tag" in (error.context or ""):
+        return "a text that begins with ! is a type in YAML", "put it in quotes, or write not: {FACT: VALUE}"
+    if "cannot start any token" in problem:
+        return f"no value can begin with {here[column : column + 1]} in YAML", _QUOTES
+    if problem.startswith("found unknown escape character"):
+        return r"\ begins an escape in double quotes", r"write '...' or \\"
+    if problem.startswith("but found another document"):
+        return "a second document begins here", "take the line --- out, or write another file"
+    return problem, ""
+
+
+def _colon(lines: list[str], line: int, column: int) -> Said:
+    """A colon behind what cannot be a key: the key before it is wrong, or indented otherwise, or a value has colons."""
+    here = lines[line]
+    indent = len(here) - len(here.lstrip(" "))
+    at = next((n for n in range(line - 1, -1, -1) if lines[n].strip() and not lines[n].strip().startswith("#")), line)
+    above = lines[at]
+    begins = len(above) - len(above.lstrip(" -"))
+    first = here.find(": ")
+    if 0 <= first < column:
+        return line + 1, first + 3, "a second colon in one value", "put a text in quotes, a map in braces"
+    if at < line and ": " not in above and not above.rstrip().endswith(":"):
+        name = _name(above)
+        return at + 1, begins + 1, f"{name} has no colon", f"write {name}: VALUE, with a space after the colon"
+    if indent > begins:
+        what = f"{_name(here)} is indented deeper than {_name(above)} above it, which has its value"
+        return line + 1, indent + 1, what, f"begin it in column {begins + 1}"
+    return line + 1, column + 1, "a colon where none can stand", _QUOTES
+
+
+def _unfit(here: str, place: tuple[int, int], found: str, error: MarkedYAMLError) -> Said:
+    """A line that belongs to nothing above it, or something behind a value that is complete."""
+    line, column = place
+    if column != len(here) - len(here.lstrip(" ")) + 1:
+        what = f"{here[column - 1 : column]} behind a value that is complete"
+        return line, column, what, _QUOTES if found == "<scalar>" else "take it out"
+    if found == "-":
+        return line, column, "a dash in the place of a key", "take it out, or indent it deeper than the key above"
+    begins = error.context_mark.column + 1 if error.context_mark is not None else 1
+    what = f"{_name(here)} is indented as nothing that it could belong to"
+    if "collection" in (error.context or ""):  # a list: the keys of its entries stand behind a dash
+        hint = f"begin it in column {begins + 2}" + (", or write a dash before it" if column == begins else "")
+        return line, column, what, hint
+    return line, column, what, f"begin it in column {begins}, or in that of the key above it"
+
+
+def _name(line: str) -> str:
+    """The key of a line, as far as there is one; never a value, since that may be a secret."""
+    return re.split(r"[\s:=]", line.strip(" -"), maxsplit=1)[0]
