@@ -82,7 +82,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         return
     attempt = attempt_of(engine, request, trunk)
     ruleset = engine.ruleset
-    screening = Screening()
+    screening = Screening(None, engine.stopwatch)
     if not engine.tried(admit, screening, attempt, ruleset, engine.context):
         screening.emergency = guard.plainly(request.uri, ruleset.emergency)
     emergency = screening.emergency or ""
@@ -320,10 +320,12 @@ def apply(engine: Engine, setup: Setup, verdict: Verdict, mode: str) -> None:
             return
         if egress is not None:
             prepare_lines(setup, egress)
+    if not passes:
+        setup.wrote = verdict.header_lines(call.id)
     _note(engine, setup, verdict, mode, egress.name if egress is not None else "")
     if not passes:
         call.end_kept = True
-        setup.refuse(verdict.status, verdict.phrase, tuple(verdict.header_lines(call.id)))
+        setup.refuse(verdict.status, verdict.phrase, tuple(setup.wrote))
         call.close("")
         return
     if lacking and not hops:
@@ -490,6 +492,12 @@ def _record(engine: Engine, setup: Setup, verdict: Verdict, mode: str, route: st
                 head=setup.request.head,
                 signed=setup.signed,
                 edits=attempt.edits,
+                received_mono=call.received_mono,
+                runs=screening.runs,
+                phrase=verdict.phrase,
+                wrote=setup.wrote,
+                removed=setup.removed,
+                told=setup.told,
             )
         )
     )

@@ -41,6 +41,7 @@ def prepare_lines(setup: Setup, egress: Trunk) -> None:
         bare_lines(setup)
     elif not setup.call.engine.tried(_prepare, setup, egress):
         setup.unmarked = True
+        setup.wrote = ()
         _prepare(setup, egress)
 
 
@@ -50,6 +51,7 @@ def bare_lines(setup: Setup) -> None:
     What could say in our name what was verified is left out, with the whole line or the parameters that it stands in.
     """
     request = setup.request
+    setup.wrote = ()
     setup.lines = "\r\n".join(
         [line for line in kept_lines(request, setup.call.engine.staying) if "verstat" not in line.lower()]
     )
@@ -63,7 +65,8 @@ def bare_lines(setup: Setup) -> None:
 
 
 def _prepare(setup: Setup, egress: Trunk) -> None:
-    kept, shown, _ = marked_lines(setup, egress)
+    kept, shown, own = marked_lines(setup, egress)
+    _note(setup, kept, shown, own)
     rules = setup.call.trunk.sign
     if rules is not None and egress.add_identity and not setup.untouched:
         engine = setup.call.engine
@@ -77,6 +80,17 @@ def _prepare(setup: Setup, egress: Trunk) -> None:
     setup.from_display = f"{display} " if display else ""
     setup.from_uri = uri
     setup.from_rest = _without_tag(rest)
+
+
+def _note(setup: Setup, kept: list[str], shown: str, own: int) -> None:
+    """Notes what of ours is in the INVITE, for the record: lines that were added, From and numbers with a prefix."""
+    changed = shown != setup.request.from_value
+    if changed or own < len(kept):
+        label = setup.label
+        wrote = [f"From: {shown}"] if changed else []
+        if label is not None and label.prefix:
+            wrote += [line for line in kept[:own] if name_in(line) == ASSERTED][:1]
+        setup.wrote = wrote + kept[own:]
 
 
 def _sign(setup: Setup, rules: SignRules, kept: list[str], shown: str) -> None:
@@ -98,6 +112,7 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
     if (egress.send_pai != ALWAYS or not believed) and not call.emergency:
         dropped = hidden(request, believed, egress.send_pai)
         if dropped:
+            setup.removed = sorted(dropped.intersection(request.at))
             kept = [line for line in kept if name_in(line) not in dropped]
         if egress.send_pai != ALWAYS and "user" in privacy_of(request):
             shown = f"{ANONYMOUS}{name_addr(shown)[2]}"

@@ -135,6 +135,12 @@ class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
     head: bytes = b""  # start line and headers as received
     signed: Signed | None = None  # None where the trunk it came by, or that it left by, wants none
     edits: int = 0  # number of the last change to lists that was in force when they were asked, 0 for none
+    received_mono: float = 0.0  # the stopwatch at receipt, seconds
+    runs: Sequence[tuple[str, float, float]] = ()  # (check, begin, end) by the stopwatch; one that waited ran again
+    phrase: str = ""  # of the final response that the verdict asks for, "" where the call goes on
+    wrote: Sequence[str] = ()  # header lines of ours: in the final response, or written into the INVITE that left
+    removed: Sequence[str] = ()  # names of headers that Privacy, or the trunk it leaves by, kept from crossing
+    told: str = ""  # Reason lines of ours in the first response to the caller, joined (RFC 9410)
 
 
 class LegState(msgspec.Struct, array_like=True, gc=False):

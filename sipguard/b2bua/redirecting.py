@@ -37,6 +37,7 @@ def given_back(setup: Setup, rules: RedirectRules, hops: list[Hop]) -> tuple[int
     if status == 302:
         verstat = f";verstat={setup.verstat}" if setup.verstat else ""
         lines = [*_contacts(setup, rules.contact if not setup.elsewhere else "", hops, verstat), *lines]
+    setup.wrote = lines
     return status, PHRASES[status], tuple(lines)
 
 

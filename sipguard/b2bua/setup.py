@@ -8,6 +8,7 @@ What is done when stands in the table SETUP.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import early, frames, lifetime, refresh
@@ -100,6 +101,7 @@ class Setup:
         "parting",  # the caller has sent a BYE in one early dialog of several
         "plain",  # an emergency call that goes on with what was read of it only, since something broke
         "relayed_ring",
+        "removed",  # names of headers that were kept from crossing, for the record
         "request",
         "resumed",  # something broke while it was screened, and it went on
         "screening",
@@ -112,6 +114,7 @@ class Setup:
         "unsigned",  # the INVITE, where the present peer may challenge it
         "untouched",  # mode bypass: nothing but what each leg has of its own is changed
         "verstat",
+        "wrote",  # header lines of ours in what goes out, for the record
     )
 
     def __init__(
@@ -142,6 +145,8 @@ class Setup:
         self.untouched = self.elsewhere = self.plain = self.resumed = self.unmarked = False
         self.lines = self.verstat = self.contact = self.target = self.told = ""
         self.identity: tuple[str, ...] = ()
+        self.wrote: Sequence[str] = ()
+        self.removed: Sequence[str] = ()
         self.signed: frames.Signed | None = None
         self.followed: Followed | None = None
         self.from_display = self.from_uri = self.from_rest = ""

@@ -41,15 +41,19 @@ class Screening:
         "facts",  # dict: full name -> value
         "failed",  # whether a check that was needed has failed or was late
         "findings",  # dict: check -> Finding, in the order they came
+        "runs",  # list: (check, begin, end) of each run by the stopwatch, in order; one that waits runs again
         "settled",  # whether `verdict` stands and only checks for the sample are left
         "signed",  # dict: facts of the token that lifted it
         "skipped",  # dict: check -> reason, of those that are not to run if they are needed
+        "stopwatch",  # in seconds, None where nobody wants to know what took how long
         "verdict",  # Verdict | None: once the rules have decided
         "waited_for",  # Pending | None: where the rules stand
     )
 
-    def __init__(self, emergency: str | None = None) -> None:
+    def __init__(self, emergency: str | None = None, stopwatch: Callable[[], float] | None = None) -> None:
         self.emergency = emergency
+        self.stopwatch = stopwatch
+        self.runs: list[tuple[str, float, float]] = []
         self.attested: Attested | None = None
         self.facts: dict[str, FactValue] = {}
         self.awaited: Waiting | None = None
@@ -271,7 +275,13 @@ def _run(check: str, screening: Screening, attempt: CallAttempt, ruleset: Rulese
     if check in screening.skipped:
         fail(screening, check, screening.skipped[check])
         return None
-    finding = _checked(CHECKS[check].check, attempt, ruleset.settings[check], context)
+    stopwatch = screening.stopwatch
+    if stopwatch is None:
+        finding = _checked(CHECKS[check].check, attempt, ruleset.settings[check], context)
+    else:
+        began = stopwatch()
+        finding = _checked(CHECKS[check].check, attempt, ruleset.settings[check], context)
+        screening.runs.append((check, began, stopwatch()))
     if type(finding) is Waiting:
         return finding
     if isinstance(finding, str):

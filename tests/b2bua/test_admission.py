@@ -597,6 +597,15 @@ def test_what_has_validated_is_kept_and_renewed_behind_calls(trusting: Play, lea
     assert book.count("certificates_kept") == 1
 
 
+def test_a_check_that_waited_stands_with_each_of_its_runs(trusting: Play, leaf: Holder, signed: str) -> None:
+    book = trusting()
+    book.a.invite(signed)
+    book.fetched(leaf.pem)
+    frame = book.of(frames.VerdictFrame)[0]
+    assert [check for check, _, _ in frame.runs] == ["identity", "identity"]
+    ends_busy(book)
+
+
 def test_a_fetcher_that_died_is_asked_again(trusting: Play, leaf: Holder, signed: str) -> None:
     book = trusting()
     book.a.invite(signed)

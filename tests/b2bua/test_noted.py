@@ -1,0 +1,75 @@
+"""What the verdict's frame notes of a call beyond the decision: what took how long, and what of ours went out."""
+
+from __future__ import annotations
+
+from sipguard.b2bua.frames import VerdictFrame, decode, encode
+from sipguard.screening.listspec import ListSpec
+from sipguard.screening.policy.model import LabelSpec, OneOf, Policy, Redress, Rule
+from tests.playbook import Play, Playbook, values
+
+SHOWN = "12025550101"
+LISTED = ListSpec("listed", "numbers", ("shown",), members=(SHOWN,))
+ON_LIST = OneOf("lists.shown", ("listed",))
+
+
+def noted(book: Playbook) -> VerdictFrame:
+    """The verdict frame, as it comes back from disk."""
+    (frame,) = [frame for frame in book.frames if isinstance(frame, VerdictFrame)]
+    back = decode(encode(frame))
+    assert isinstance(back, VerdictFrame)
+    return back
+
+
+def refused(book: Playbook) -> None:
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+
+
+def test_each_check_stands_with_its_time(play: Play) -> None:
+    book = play(Rule("listed", ON_LIST, basis="subscriber"), lists=(LISTED,))
+    book.a.invite()
+    book.a.ack()
+    frame = noted(book)
+    ((check, begin, end),) = frame.runs
+    assert check == "lists"
+    assert frame.received_mono <= begin < end
+
+
+def test_an_answer_stands_with_phrase_and_lines(play: Play) -> None:
+    rule = Rule("listed", ON_LIST, basis="analytics")
+    policy = Policy((rule,), redress=Redress(url="https://provider.example/r"))
+    book = play(policy=policy, lists=(LISTED,))
+    book.a.invite()
+    response = book.a.last("603")
+    book.a.ack()
+    frame = noted(book)
+    assert (frame.status, frame.phrase) == (603, "Network Blocked")
+    assert [f"Reason: {value}" for value in values(response, "Reason")] == frame.wrote
+    assert f"id={frame.decision_id}" in frame.wrote[0]
+
+
+def test_a_label_stands_as_it_was_written(play: Play) -> None:
+    label = LabelSpec("SPAM? ", headers=(("Alert-Info", "<urn:alert:x>"),))
+    book = play(Rule("listed", ON_LIST, label=label), lists=(LISTED,))
+    book.a.invite("P-Asserted-Identity: <sip:+12025550103@carrier.example>")
+    invite = book.b.last("INVITE")
+    refused(book)
+    wrote = noted(book).wrote
+    assert [line.partition(":")[0] for line in wrote] == ["From", "P-Asserted-Identity", "Alert-Info"]
+    assert '"SPAM? " <sip:+12025550103' in wrote[1]
+    assert all(line in invite for line in wrote[1:])
+
+
+def test_a_call_that_nothing_is_written_into_has_no_lines(play: Play) -> None:
+    book = play(carrier={"verify": False})
+    book.a.invite()
+    refused(book)
+    frame = noted(book)
+    assert (frame.wrote, frame.removed, frame.phrase, frame.told, frame.runs) == ([], [], "", "", [])
+
+
+def test_what_privacy_kept_from_crossing_is_named(play: Play) -> None:
+    book = play(hop={"send_pai": "never"})
+    book.a.invite("P-Asserted-Identity: <sip:+12025550103@carrier.example>")
+    refused(book)
+    assert noted(book).removed == ["p-asserted-identity"]
