@@ -66,7 +66,10 @@ def bare_lines(setup: Setup) -> None:
 
 def _prepare(setup: Setup, egress: Trunk) -> None:
     kept, shown, own = marked_lines(setup, egress)
-    _note(setup, kept, shown, own)
+    prefixed = setup.label is not None and bool(setup.label.prefix)
+    if prefixed or own < len(kept):
+        asserted = [line for line in kept[:own] if name_in(line) == ASSERTED][:1]
+        setup.wrote = [f"From: {shown}", *asserted, *kept[own:]] if prefixed else kept[own:]
     rules = setup.call.trunk.sign
     if rules is not None and egress.add_identity and not setup.untouched:
         engine = setup.call.engine
@@ -80,17 +83,6 @@ def _prepare(setup: Setup, egress: Trunk) -> None:
     setup.from_display = f"{display} " if display else ""
     setup.from_uri = uri
     setup.from_rest = _without_tag(rest)
-
-
-def _note(setup: Setup, kept: list[str], shown: str, own: int) -> None:
-    """Notes what of ours is in the INVITE, for the record: lines that were added, From and numbers with a prefix."""
-    changed = shown != setup.request.from_value
-    if changed or own < len(kept):
-        label = setup.label
-        wrote = [f"From: {shown}"] if changed else []
-        if label is not None and label.prefix:
-            wrote += [line for line in kept[:own] if name_in(line) == ASSERTED][:1]
-        setup.wrote = wrote + kept[own:]
 
 
 def _sign(setup: Setup, rules: SignRules, kept: list[str], shown: str) -> None:

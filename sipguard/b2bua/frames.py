@@ -138,7 +138,7 @@ class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
     received_mono: float = 0.0  # the stopwatch at receipt, seconds
     runs: Sequence[tuple[str, float, float]] = ()  # (check, begin, end) by the stopwatch; one that waited ran again
     phrase: str = ""  # of the final response that the verdict asks for, "" where the call goes on
-    wrote: Sequence[str] = ()  # header lines of ours: in the final response, or written into the INVITE that left
+    wrote: Sequence[str] = ()  # header lines of ours: in the final response, or added to the INVITE, or with a prefix
     removed: Sequence[str] = ()  # names of headers that Privacy, or the trunk it leaves by, kept from crossing
     told: str = ""  # Reason lines of ours in the first response to the caller, joined (RFC 9410)
 
