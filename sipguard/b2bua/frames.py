@@ -233,12 +233,56 @@ class NoteFrame(msgspec.Struct, array_like=True, tag="note", gc=False):
     revision: str = ""
 
 
+class ListedFacts(
+    msgspec.Struct,
+    frozen=True,
+    gc=False,
+    rename={
+        which: f"lists.{which}"
+        for which in ("shown", "asserted", "caller", "diverting", "callee", "pair", "upstream", "signer")
+    },
+):
+    """Those facts of a verdict that name lists."""
+
+    shown: tuple[str, ...] = ()
+    asserted: tuple[str, ...] = ()
+    caller: tuple[str, ...] = ()
+    diverting: tuple[str, ...] = ()
+    callee: tuple[str, ...] = ()
+    pair: tuple[str, ...] = ()
+    upstream: tuple[str, ...] = ()
+    signer: tuple[str, ...] = ()
+
+
+_NOTHING: Final = msgspec.Raw(b"\x90")
+
+
+class VerdictLists(VerdictRow, array_like=True, tag="verdict", gc=False):
+    """A verdict frame as far as it tells which lists a call was on and what became of it; the rest is not decoded."""
+
+    from_tag_a: str = ""
+    source: str = ""
+    transport: str = "udp"
+    listener: str = ""
+    verstat: str = ""
+    facts: ListedFacts = ListedFacts()
+    findings: msgspec.Raw = _NOTHING
+    not_asked: msgspec.Raw = _NOTHING
+    unscreened: msgspec.Raw = _NOTHING
+    tags: msgspec.Raw = _NOTHING
+    matched: msgspec.Raw = _NOTHING
+    reported: tuple[str, ...] = ()
+
+
 Frame = VerdictFrame | AnswerFrame | TargetFrame | EndFrame | NoteFrame
 SlimFrame = VerdictRow | AnswerRow | TargetFrame | EndFrame | NoteFrame
 
 encode: Final[Callable[[Frame], bytes]] = msgspec.msgpack.Encoder().encode
 _full: Final[msgspec.msgpack.Decoder[Frame]] = msgspec.msgpack.Decoder(Frame)
 _slim: Final[msgspec.msgpack.Decoder[SlimFrame]] = msgspec.msgpack.Decoder(SlimFrame)
+_listed: Final[msgspec.msgpack.Decoder[VerdictLists | AnswerRow | TargetFrame | EndFrame | NoteFrame]] = (
+    msgspec.msgpack.Decoder(VerdictLists | AnswerRow | TargetFrame | EndFrame | NoteFrame)
+)
 
 
 def decode(octets: bytes) -> Frame:
@@ -249,3 +293,9 @@ def decode(octets: bytes) -> Frame:
 def decode_slim(octets: bytes) -> SlimFrame:
     """The frame in `octets`, of verdict and answer only the leading fields: a third of the time."""
     return _slim.decode(octets)
+
+
+def decode_lists(octets: bytes) -> VerdictLists | None:
+    """The verdict in `octets` as far as it tells of lists, None for another frame. Raises msgspec.MsgspecError."""
+    found = _listed.decode(octets)
+    return found if isinstance(found, VerdictLists) else None

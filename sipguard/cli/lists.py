@@ -18,6 +18,7 @@ COMMANDS: Final = {
     "history": "sipguard.cli.lists_history:history_command",
     "import": "sipguard.cli.lists_import:import_command",
     "ls": "sipguard.cli.lists_ls:ls_command",
+    "proof": "sipguard.cli.lists_proof:proof_command",
     "show": "sipguard.cli.lists_show:show_command",
     "test": "sipguard.cli.lists_test:test_command",
     "remove": "sipguard.cli.lists_edit:remove_command",

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import config_option, json_option, loaded, print_json
-from sipguard.service.listed import Listed, listed
+from sipguard.service.listed import Listed, listed, whence
 from sipguard.settings.sources import READ
 
 
@@ -32,6 +32,8 @@ def ls_command(config: Path, as_json: bool) -> None:
 def _cells(row: Listed) -> tuple[str, ...]:
     spec = row.spec
     count = "not built yet" if row.entries is None else f"{row.entries:,}"
+    if row.entries is None and spec.imported:
+        count = "nothing yet"
     kind = f"{spec.kind} by trunk" if spec.per_trunk else spec.kind
     age = in_days(row.age_s) + (" STALE" if row.stale else "")
     return (
@@ -41,8 +43,8 @@ def _cells(row: Listed) -> tuple[str, ...]:
         count,
         age,
         spec.owner,
-        spec.version,
-        spec.file or "the configuration",
+        spec.issue,
+        whence(spec),
     )
 
 

@@ -19,7 +19,7 @@ from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.notes import Note
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import meant
-from sipguard.service.listed import Listed, entries_on, listed
+from sipguard.service.listed import Listed, entries_on, listed, whence
 from sipguard.settings.entries import shown
 from sipguard.settings.sources import READ
 
@@ -56,6 +56,15 @@ def _note(spec: ListSpec, entry: str) -> Note | None:
     return next(iter(notes.of(notes.beside(Path(spec.path)), entry)), None) if spec.path else None
 
 
+def _imported(row: Listed) -> str:
+    """When and by whom."""
+    if row.made is None:
+        return ""
+    way = "added to what was there" if row.made.way == "update" else "as the whole list"
+    at = datetime.fromtimestamp(row.made.imported_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ")
+    return f"{at} by {row.made.by}, {way}, format {row.made.form}"
+
+
 def _print(row: Listed, noted: list[tuple[str, Note | None]]) -> None:
     spec = row.spec
     changed = datetime.fromtimestamp(row.changed_at, UTC).strftime("%Y-%m-%d %H:%M:%SZ") if row.changed_at else ""
@@ -67,14 +76,17 @@ def _print(row: Listed, noted: list[tuple[str, Note | None]]) -> None:
         "owner": spec.owner,
         "purpose": spec.purpose,
         "source": spec.source,
-        "version": spec.version,
-        "file": spec.file or "the configuration",
+        "version": spec.issue,
+        "file": whence(spec),
+        "imported": _imported(row),
         "changed": changed and f"{changed} ({in_days(row.age_s)} old{most}{', STALE' if row.stale else ''})",
         "entries": "not built yet" if row.entries is None else f"{row.entries:,}",
     }
     for key, value in lines.items():
         if value:
             click.echo(f"{key:8} {value}")
+    for file, digest in spec.given:
+        click.echo(f"sha256   {digest}  {Path(file).name}")
     for entry, note in noted:
         beside = "" if note is None else "  " + ", ".join(each for each in note[2:] if each)
         click.echo(f"  {shown(entry)}{beside}")

@@ -31,6 +31,8 @@ class ListSpec:
     `imported` list has neither, but a `path` from its first import on.
     `per_trunk`: its numbers are of a trunk each, and asked about calls of that trunk only. `owner`, `purpose`,
     `source` and `version` are words for people. A list that is older than `max_age_s` seconds is stale; 0.0 for none.
+    `given`: (file, SHA-256) of what it was made of; `dated_at`: of when its data is, Unix seconds, 0.0 where nobody
+    knows; `imported_version`: that of its last import.
     """
 
     name: str
@@ -47,3 +49,11 @@ class ListSpec:
     source: str = ""
     version: str = ""
     max_age_s: float = 0.0
+    given: tuple[tuple[str, str], ...] = ()
+    dated_at: float = 0.0
+    imported_version: str = ""
+
+    @property
+    def issue(self) -> str:
+        """Its version: as the configuration names it, else that of its last import."""
+        return self.version or self.imported_version

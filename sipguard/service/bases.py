@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.ruleset import PlainRuleset
-from sipguard.settings.bases import base_in
+from sipguard.settings.bases import with_base
 from sipguard.store.manifest import manifest_path
 
 Stamp = tuple[int, int]  # inode, time of the last write in ns; 0, 0 where there is none
@@ -37,10 +37,10 @@ class Bases:
 
     def _current(self, spec: ListSpec) -> ListSpec:
         self._seen[spec.name] = self._stamp(spec.name)
-        path, why = base_in(self._directory, spec.name)
+        found, why = with_base(self._directory, spec)
         if why:
             self.problems[spec.name] = why
-        return replace(spec, path=path)
+        return found
 
     def _stamp(self, name: str) -> Stamp:
         try:

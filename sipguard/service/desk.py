@@ -25,6 +25,7 @@ from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.cells import DeskSlots, scrape
 from sipguard.service.channel import Channel
 from sipguard.service.door import of_pages
+from sipguard.service.list_tally import keep_days
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import CONTENT_TYPE, render
 from sipguard.service.signatures import Limits, Signatures
@@ -80,10 +81,14 @@ class Desk:
         """Works until told to stop, then loads what is left."""
         runners = [await self._serve(), await self._serve_api()]
         loading = asyncio.create_task(self._loader.run())
+        keeping = asyncio.create_task(
+            keep_days(self._service.journal_directory, self._service.state_directory / "lists")
+        )
         while (message := await channel.receive()) is not None and message[0] != "stop":
             self._told(message)
         loading.cancel()
-        await asyncio.gather(loading, return_exceptions=True)
+        keeping.cancel()
+        await asyncio.gather(loading, keeping, return_exceptions=True)
         try:
             await asyncio.wait_for(self._loader.flush(), FLUSH_WITHIN_S)
         except (StoreError, TimeoutError) as error:

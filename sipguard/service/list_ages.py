@@ -18,14 +18,20 @@ DAY_S: Final = 86_400.0
 
 @dataclass(frozen=True, slots=True)
 class Dated:
-    """A list that stands in a file; it is stale when it is older than `max_age_s`, 0.0 for never."""
+    """A list that has an age; it is stale when it is older than `max_age_s`, 0.0 for never.
+
+    `dated_at`: of an imported list, when its data is of, Unix seconds; else its `file` says it.
+    """
 
     name: str
     file: str
     max_age_s: float
+    dated_at: float = 0.0
 
     def age_s(self, now_at: float) -> float | None:
-        """Seconds since the file was written, None where it is gone."""
+        """Seconds since its data was written, None where the file is gone."""
+        if self.dated_at:
+            return max(0.0, now_at - self.dated_at)
         try:
             return max(0.0, now_at - Path(self.file).stat().st_mtime)
         except OSError:
@@ -39,7 +45,11 @@ class Dated:
 
 def dated(specs: Iterable[ListSpec]) -> tuple[Dated, ...]:
     """The lists that have an age: those in the configuration itself have none."""
-    return tuple(Dated(spec.name, spec.file or spec.path, spec.max_age_s) for spec in specs if spec.file or spec.path)
+    return tuple(
+        Dated(spec.name, spec.file or spec.path, spec.max_age_s, 0.0 if spec.file else spec.dated_at)
+        for spec in specs
+        if spec.file or spec.path
+    )
 
 
 def rows(lists: Iterable[Dated]) -> list[dict[str, Any]]:

@@ -15,7 +15,7 @@ from sipguard.service.list_ages import Dated
 
 def list_metrics(lists: Sequence[Dated], now_at: float) -> Iterator[Metric]:
     """The age of each list that stands in a file, and how many are stale."""
-    age = GaugeMetricFamily("sipguard_list_age_seconds", "time since the file of a list was written", labels=["list"])
+    age = GaugeMetricFamily("sipguard_list_age_seconds", "time since the data of a list was written", labels=["list"])
     for each in lists:
         age_s = each.age_s(now_at)
         if age_s is not None:

@@ -15,16 +15,22 @@ from sipguard.numbers.numberset import NumberSet
 from sipguard.numbers.pairset import PairSet
 from sipguard.numbers.textset import TextSet
 from sipguard.screening.listspec import ListSpec
+from sipguard.store import manifest
+from sipguard.store.manifest import Manifest
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
-    """One list: `entries` None where it was not built yet; `age_s` None where it stands in the configuration."""
+    """One list: `entries` None where it was not built yet; `age_s` None where it stands in the configuration.
+
+    `changed_at`: when its data is of, by the time of its file or by what its import was told. `made`: its last import.
+    """
 
     spec: ListSpec
     entries: int | None
     changed_at: float | None  # Unix seconds
     age_s: float | None
+    made: Manifest | None = None
 
     @property
     def stale(self) -> bool:
@@ -45,7 +51,11 @@ class Listed:
             "owner": spec.owner,
             "purpose": spec.purpose,
             "source": spec.source,
-            "version": spec.version,
+            "version": spec.issue,
+            "imported": spec.imported,
+            "imported_at": self.made.imported_at if self.made is not None else None,
+            "imported_by": self.made.by if self.made is not None else None,
+            "made_of": [{"file": file, "sha256": digest} for file, digest in spec.given],
             "changed_at": self.changed_at,
             "age_s": self.age_s,
             "max_age_s": spec.max_age_s or None,
@@ -55,11 +65,17 @@ class Listed:
 
 def listed(spec: ListSpec, now_at: float) -> Listed:
     """What there is to say of a list. Raises NumberSetError of a damaged file, OSError of a source that is gone."""
-    changed_at = Path(spec.file).stat().st_mtime if spec.file else None
-    return Listed(spec, _entries(spec), changed_at, None if changed_at is None else max(0.0, now_at - changed_at))
+    changed_at = Path(spec.file).stat().st_mtime if spec.file else spec.dated_at or None
+    age_s = None if changed_at is None else max(0.0, now_at - changed_at)
+    return Listed(spec, entry_count(spec), changed_at, age_s, made_by(spec))
 
 
-def _entries(spec: ListSpec) -> int | None:
+def made_by(spec: ListSpec) -> Manifest | None:
+    """The import that its base is of."""
+    return manifest.usable(Path(spec.path).parent, spec.name) if spec.imported and spec.path else None
+
+
+def entry_count(spec: ListSpec) -> int | None:
     """How many entries a list has, prefixes among them."""
     if not spec.path:
         return None if spec.imported else len(spec.members)
@@ -98,3 +114,13 @@ def entries_on(spec: ListSpec) -> Iterator[str]:
 def entries_in(mapped: NumberSet) -> int:
     """Numbers, prefixes and ranges of a set, ranges that touch counted as one."""
     return len(mapped) + len(mapped.prefixes) + sum(1 for _ in mapped.wide.ranges())
+
+
+def whence(spec: ListSpec) -> str:
+    """Where its entries stand, for people."""
+    if spec.file:
+        return spec.file
+    if spec.imported:
+        files = ", ".join(Path(file).name for file, _ in spec.given)
+        return f"imported: {files}" if spec.path else "nothing imported yet"
+    return "the configuration"

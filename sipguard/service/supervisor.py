@@ -34,6 +34,7 @@ from sipguard.service.bases import Bases
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
+from sipguard.service.in_force import states
 from sipguard.service.list_edits import LOOKED_AT_EVERY_S as EDITS_LOOKED_AT_EVERY_S
 from sipguard.service.list_edits import ListEdits, portions
 from sipguard.service.notify import Notify
@@ -55,6 +56,7 @@ from sipguard.settings.service import Service, written
 from sipguard.sip.flow import UDP
 from sipguard.sip.locate import Query
 from sipguard.store.errors import StoreError
+from sipguard.store.in_force import InForce
 
 log: Final = structlog.get_logger("sipguard")
 
@@ -107,6 +109,7 @@ class Supervisor:
         self._edits = ListEdits(service.state_directory)
         await self._look_for_edits()
         self._bases = Bases(service.state_directory)
+        self._in_force = InForce(service.state_directory / "lists")
         self._ruleset = self._bases.current(self._ruleset)
         self._keep(lambda: self._rulesets.add(self._ruleset))
         for name, listener in self._ruleset.listeners.items():
@@ -119,6 +122,7 @@ class Supervisor:
         watching = asyncio.gather(self._watch_worker(), self._watch_signers(), self._watch_edits(), self._prove_first())
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
+            self._note_lists()
             await self._resolutions.heard_of(queries_of(self._ruleset), self._service.dns.deadline_s + 1.0)
             self._say_ready()
             await self._stop_asked.wait()
@@ -133,6 +137,7 @@ class Supervisor:
             )  # its end is looked at, so asyncio says nothing of it
             server.close()
             await self._worker.stop(CHILD_PATIENCE_S)
+            self._keep(lambda: self._in_force.ended(time.time()))
             await self._fetcher.stop(CHILD_PATIENCE_S)
             await self._desk.stop(CHILD_PATIENCE_S)
             for task in children:
@@ -419,8 +424,13 @@ class Supervisor:
             before = {spec.name: spec.path for spec in self._ruleset.lists}
             self._ruleset = ruleset
             self._worker.tell("lists", ruleset.lists)
+            self._note_lists()
             self._desk.tell("lists", list_ages.dated(ruleset.lists))
             log.info("lists_imported", lists=[spec.name for spec in ruleset.lists if spec.path != before[spec.name]])
+
+    def _note_lists(self) -> None:
+        """Keeps which state of each list is in force from now on, for `lists proof`."""
+        self._keep(lambda: self._in_force.note(time.time(), states(self._ruleset.lists)))
 
     async def _look_for_edits(self) -> None:
         """Takes new edits of lists; what cannot be read takes none back."""
@@ -634,6 +644,7 @@ class Supervisor:
         self._want_names(queries_of(ruleset))
         self._desk.tell("trunks", ruleset.trunks)
         self._desk.tell("lists", list_ages.dated(ruleset.lists))
+        self._note_lists()
         problems += self._resolutions.warnings(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:
             self._keep(lambda: self._rulesets.add(ruleset))

@@ -1,17 +1,19 @@
 """Lists that are imported: which they are, and the base that is in force.
 
-Enters: the shape of a list, the directory of bases. Leaves: the path of a base that can be mapped. Must not: import.
+Enters: the shape of a list, the directory of bases. Leaves: ListSpecs with a base that can be mapped. Must not: import.
 """
 
 from __future__ import annotations
 
+from dataclasses import replace
 from pathlib import Path as File
 from typing import Final
 
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.numberset import NumberSet
+from sipguard.screening.listspec import ListSpec
 from sipguard.settings.model import ListShape
-from sipguard.store.manifest import base_of, manifest_path
+from sipguard.store import manifest
 
 IMPORTED: Final = ("numbers",)  # kinds of lists that are imported
 
@@ -21,15 +23,18 @@ def is_imported(shape: ListShape) -> bool:
     return not shape.file and "members" not in shape.model_fields_set
 
 
-def base_in(directory: File, name: str) -> tuple[str, str]:
-    """The path of the base of a list in `directory`, and ""; or "" and why there is none."""
-    path = base_of(directory, name)
-    if not path:
-        if manifest_path(directory, name).exists():
-            return "", "what was imported is gone or damaged"
-        return "", "nothing was imported yet"
+def with_base(directory: File, spec: ListSpec) -> tuple[ListSpec, str]:
+    """A list with the base in `directory` that is in force and what that was made of; and "", or why it has none."""
+    made = manifest.usable(directory, spec.name)
+    without = replace(spec, path="", given=(), dated_at=0.0, imported_version="", imported=True)
+    if made is None:
+        if manifest.manifest_path(directory, spec.name).exists():
+            return without, "what was imported is gone or damaged"
+        return without, "nothing was imported yet"
+    path = directory / made.base
     try:
-        NumberSet.open(File(path))
+        NumberSet.open(path)
     except (NumberSetError, OSError) as error:
-        return "", f"what was imported cannot be used: {error}"
-    return path, ""
+        return without, f"what was imported cannot be used: {error}"
+    given = tuple((each.name, each.sha256) for each in made.files)
+    return replace(without, path=str(path), given=given, dated_at=made.dated_at, imported_version=made.version), ""

@@ -25,7 +25,7 @@ from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import SignRules
 from sipguard.settings import build, numbering, secret, signing
-from sipguard.settings.bases import base_in, is_imported
+from sipguard.settings.bases import is_imported, with_base
 from sipguard.settings.directories import unwritable
 from sipguard.settings.document import Document
 from sipguard.settings.entries import BY_TRUNK
@@ -430,11 +430,11 @@ class _Load:
 
     def _imported(self, spec: ListSpec, path: Path) -> ListSpec:
         """A list with the base that was imported last, without one where that cannot be used."""
-        base, why = base_in(build.at(self.base, self.config.state.directory) / "lists", spec.name)
+        found, why = with_base(build.at(self.base, self.config.state.directory) / "lists", spec)
         if why:
             hint = f"sipguard lists import {spec.name} FILE; until then no condition on it holds, not even under not"
             self._problem(path, why, hint, WARNING)
-        return replace(spec, path=base, imported=True)
+        return found
 
     def _members(self, spec: ListSpec, shape: ListShape, path: Path) -> tuple[str, ...]:
         """Members that stand in the configuration."""

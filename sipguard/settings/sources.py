@@ -67,7 +67,9 @@ class ListBuilder:
                 self._forget_old(spec.name)
             else:
                 self.problems += problems_of(source, self._read_through(source, spec))
-            return replace(spec, path=str(target)), digest
+            stamp = self._stamps[str(source)]
+            given = ((str(source), stamp.digest),)
+            return replace(spec, path=str(target), given=given, dated_at=stamp.mtime_ns / 1e9), digest
         except (OSError, NumberSetError) as error:
             what = error.strerror if isinstance(error, OSError) else str(error)
             where = error.filename if isinstance(error, OSError) and error.filename else source

@@ -71,14 +71,19 @@ def read(directory: Path, name: str) -> Manifest | None:
         raise ListFileError(str(path), f"is no manifest: {error}") from error
 
 
-def base_of(directory: Path, name: str) -> str:
-    """The path of the base in force, "" where there is none that can be read."""
+def usable(directory: Path, name: str) -> Manifest | None:
+    """The manifest in force, None where it cannot be read or its base is gone."""
     try:
         found = read(directory, name)
     except ListFileError:
-        return ""
-    path = directory / found.base if found is not None else None
-    return str(path) if path is not None and path.is_file() else ""
+        return None
+    return found if found is not None and (directory / found.base).is_file() else None
+
+
+def base_of(directory: Path, name: str) -> str:
+    """The path of the base in force, "" where there is none that can be read."""
+    found = usable(directory, name)
+    return str(directory / found.base) if found is not None else ""
 
 
 def put(directory: Path, manifest: Manifest, refusals: Iterable[dict[str, Any]]) -> None:

@@ -224,3 +224,22 @@ def test_show_shows_one_list(many: Ground) -> None:
     assert "and 3 more" in many.run("show", "blocked", "--limit", "1").stdout
     wrong = many.run("show", "bloked")
     assert (wrong.exit_code, wrong.stderr.splitlines()[-1]) == (2, "there is no list bloked; did you mean blocked?")
+
+
+def test_an_imported_list_says_what_it_was_made_of_when_and_by_whom(ground: Ground) -> None:
+    config = json.loads(ground.path.read_text())
+    config["lists"]["dnc"] = {"bind": ["callee"], "max_age": "31d"}
+    ground.path.write_text(json.dumps(config))
+    row = next(each for each in ground.json("ls") if each["list"] == "dnc")
+    assert (row["entries"], row["imported"], row["made_of"]) == (None, True, [])
+    assert "nothing imported yet" in ground.run("ls").stdout
+    given = ground.path.parent / "given.txt"
+    given.write_text("2025550131\n")
+    made = ground.json("import", "dnc", str(given), "--dated", "2026-01-02")
+    row = next(each for each in ground.json("ls") if each["list"] == "dnc")
+    assert (row["entries"], row["version"], row["stale"]) == (1, made["version"], True)
+    assert (row["imported_by"], row["imported_at"]) == (made["by"], made["imported_at"])
+    assert row["made_of"] == [{"file": str(given), "sha256": made["files"][0]["sha256"]}]
+    text = ground.run("show", "dnc").stdout
+    assert "file     imported: given.txt" in text and "imported 2" in text and made["files"][0]["sha256"] in text
+    assert "changed  2026-01-02 00:00:00Z" in text and "the configuration" not in text

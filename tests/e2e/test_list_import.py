@@ -36,6 +36,11 @@ class Imported(Sides):
         assert done.returncode == 0, done.stderr
         time.sleep(IN_FORCE_S)
 
+    def proved(self) -> list[dict[str, Any]]:
+        """The states of the list today that held anything."""
+        told = json.loads(self.product.command("lists", "proof", "--list", "blocked", "--json").stdout)
+        return [state for state in told["lists"] if not state["missing"]]
+
     def missing(self) -> dict[str, Any]:
         """What status says of lists that are missing."""
         return dict(json.loads(self.product.command("status", "--json").stdout)["missing_lists"])
@@ -49,6 +54,12 @@ def test_a_list_is_imported_while_calls_run(make_product: MakeProduct, tmp_path:
     assert sides.missing() == {}
     sides.is_rejected()
     sides.imports("2025550101,D\n", "--update", "--format", "ftc-change")
+    first, second = sides.proved()
+    assert (first["entries"], second["entries"]) == (2, 1)
+    assert first["to_at"] == second["from_at"] and len(first["given"][0]["sha256"]) == 64
+    (done,) = first["calls"]
+    assert (done["trunk"], done["rule"], done["calls"]["rejected"]) == ("carrier", "blocked-caller", 1)
+    assert second["calls"] == []
     sides.passes()
     sides.imports("+12025550101\n", "--update")
     sides.product.stop()

@@ -50,3 +50,10 @@ def test_status_names_those_that_are_stale(file: str) -> None:
     assert line.startswith("dnc is STALE: ") and line.endswith("at most 31 days are allowed")
     (line,) = stale_lines(rows([Dated("dnc", "/nowhere", DAY_S)]))
     assert line == "dnc is STALE: its file is gone, at most 1 days are allowed"
+
+
+def test_an_imported_list_is_as_old_as_its_data(file: str) -> None:
+    (of,) = dated([ListSpec("dnc", path=file, imported=True, dated_at=WRITTEN_AT - 10 * DAY_S, max_age_s=DAY_S)])
+    assert (of.age_s(WRITTEN_AT), of.stale(WRITTEN_AT)) == (10 * DAY_S, True)
+    (built,) = dated([ListSpec("dno", path=file, file=file, dated_at=1.0)])
+    assert built.age_s(WRITTEN_AT) == 0.0

@@ -15,12 +15,15 @@ from cryptography import x509
 
 from sipguard.service.capacity import DAY_S
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
+from sipguard.settings.bases import is_imported
+from sipguard.settings.model import ListShape
 from sipguard.settings.problems import ERROR
 from sipguard.settings.secret import place, secrets_of
 from sipguard.stir.unreadable import UNREADABLE
+from sipguard.store import manifest
 
 EXPIRES_SOON_S: Final = 30 * DAY_S
-REGISTRY: Final = "ftc"  # format of lists that come from the Do-Not-Call registry
+REGISTRY: Final = ("ftc", "ftc-change")  # formats of lists that come from the Do-Not-Call registry
 REGISTRY_DAYS: Final = 31  # no older than this before a call (16 CFR 310.4(b)(3)(iv))
 WARN_SHARE: Final = 0.9  # of the age that is allowed
 
@@ -103,21 +106,32 @@ def _lists(case: Case) -> Iterator[Diagnosis]:
         return
     others: list[tuple[float, str]] = []
     for name, shape in case.config.lists.items():
-        if not shape.file:
+        dated_at, form = _dated_at(case, name, shape)
+        if not dated_at:
             continue
-        try:
-            days = (time.time() - (case.base / shape.file).stat().st_mtime) / DAY_S
-        except OSError:
-            continue  # a problem of the configuration already
+        days = (time.time() - dated_at) / DAY_S
         if shape.max_age:
             yield _aged(name, days, shape.max_age / DAY_S, "max_age")
-        elif shape.format == REGISTRY:
+        elif form in REGISTRY:
             yield _aged(name, days, REGISTRY_DAYS, "16 CFR 310.4")
         else:
             others.append((days, name))
     if others:
         days, name = max(others)
-        yield Diagnosis("lists", OK, f"{len(others)} file(s), the oldest is {name}: {days:.0f} days")
+        yield Diagnosis("lists", OK, f"{len(others)} other(s), the oldest is {name}: {days:.0f} days")
+
+
+def _dated_at(case: Case, name: str, shape: ListShape) -> tuple[float, str]:
+    """Of when the data of a list is, by its file or by its last import, 0.0 where that is not known; its format."""
+    try:
+        if shape.file:
+            return (case.base / shape.file).stat().st_mtime, shape.format
+        if case.service is not None and is_imported(shape):
+            made = manifest.usable(case.service.state_directory / "lists", name)
+            return (made.dated_at, made.form) if made is not None else (0.0, "")
+    except OSError:
+        pass  # a problem of the configuration already
+    return 0.0, ""
 
 
 def _aged(name: str, days: float, most: float, why: str) -> Diagnosis:

@@ -22,6 +22,7 @@ from sipguard.service.capacity import DAY_S
 from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, trust
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
+from sipguard.service.importing import Asked, Import
 from sipguard.sip.locate import Answer, Place, Query
 from sipguard.store.sqlite import SqliteStore
 from tests.e2e.product import configuration, free_port
@@ -322,6 +323,26 @@ def test_a_registry_is_fetched_every_31_days(days: int, level: str, tmp_path: Pa
         "blocked": {"file": "blocked.txt", "bind": ["caller"]},
     }
     assert levels(files._lists(case(tmp_path, lists=lists))) == {"list dnc": level, "lists": OK}
+
+
+@pytest.mark.parametrize(
+    ("days", "max_age", "form", "level"),
+    [
+        (32, "0s", "ftc", PROBLEM),
+        (1, "0s", "ftc", OK),
+        (32, "0s", "plain", OK),
+        (32, "40d", "plain", OK),
+        (50, "40d", "plain", PROBLEM),
+    ],
+)
+def test_an_imported_list_is_as_old_as_its_import_was_told(
+    days: int, max_age: str, form: str, level: str, tmp_path: Path
+) -> None:
+    (tmp_path / "given.txt").write_text("2025550131\n")
+    asked = Asked(tmp_path / "state/lists", "dnc", (tmp_path / "given.txt",), form, dated_at=time.time() - days * DAY_S)
+    Import(asked).run(lambda octets: None, lambda: False)
+    found = files._lists(case(tmp_path, lists={"dnc": {"bind": ["callee"], "max_age": max_age}}))
+    assert [each.level for each in found] == [level]
 
 
 @pytest.mark.parametrize(("mode", "level"), [(0o600, OK), (0o640, OK), (0o644, PROBLEM), (0o660, PROBLEM)])
