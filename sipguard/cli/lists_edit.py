@@ -50,10 +50,11 @@ def _options(function: F) -> F:
 def add_command(
     name: str, entries: tuple[str, ...], reason: str, until: str, by: str, config: Path, as_json: bool
 ) -> None:
-    """Put entries on a list: numbers, prefixes with a trailing *, pairs caller,callee, trunks.
+    """Put entries on a list: numbers, prefixes with a trailing *, ranges first-last, pairs caller,callee, trunks.
 
     In force within 2 seconds where sipguard runs, from its start on where it does not. The file of the list stays as it
-    is. The last change of an entry holds, and one of a number goes before one of its prefix.
+    is. The last change of an entry holds, and one of a number goes before one of a range or prefix over it, of which
+    the narrowest counts.
     """
     _edit(ADD, name, entries, reason, until, by, config, as_json)
 

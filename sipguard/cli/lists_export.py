@@ -1,7 +1,7 @@
-"""The command lists export: all that is on a list now, by its file and by edits.
+"""The command lists export: all that is on a list now, by its base and by edits.
 
-Enters: a list, its edits. Leaves: a text that can be read as the file of a list, or CSV. Must not: hold a large list in
-memory, or build one.
+Enters: a list, its edits. Leaves: a text that can be read as the file of a list, or CSV that can be. Must not: hold a
+large list in memory.
 """
 
 from __future__ import annotations
@@ -9,130 +9,122 @@ from __future__ import annotations
 import csv
 import sys
 import time
-from collections.abc import Collection, Iterator
+from collections.abc import Iterable, Iterator
+from contextlib import ExitStack
+from dataclasses import replace
 from pathlib import Path
-from typing import NamedTuple
+from tempfile import TemporaryDirectory
 
 import click
 
 from sipguard.cli.common import FAILED, config_option, json_option, loaded, stop
 from sipguard.cli.lists_edit import named
 from sipguard.numbers.errors import NumberSetError
-from sipguard.numbers.formats import ListReader
+from sipguard.numbers.formats import compile_list
 from sipguard.numbers.numberset import NumberSet
 from sipguard.numbers.rules import READ_AS_NANP
 from sipguard.screening.listspec import ListSpec
-from sipguard.screening.overlay import ADDED, REMOVED, Edits
-from sipguard.service.listed import entries_on
+from sipguard.screening.overlay import ADDED, REMOVED, span_of
+from sipguard.service.list_answers import edited_in
+from sipguard.service.list_rows import Edited, Row, edits_of, header, rows, said, written
 from sipguard.settings.entries import shown
 from sipguard.settings.sources import READ
-from sipguard.store.edits import NAME, Change, EditStore, Held
+from sipguard.store.edits import NAME, EditStore
 from sipguard.store.errors import StoreError
-
-COLUMNS = ("entry", "from", "by", "at", "until", "reason")
-
-
-class _Edited(NamedTuple):
-    """The edits of a list that are in force, and the changes that they come from."""
-
-    edits: Edits
-    added: dict[str, tuple[Held, Change | None]]
 
 
 @click.command(name="export")
 @click.argument("name", metavar="LIST")
-@click.option("--csv", "as_csv", is_flag=True, help="With a header, and who added an entry, when, until when and why.")
+@click.option("--csv", "as_csv", is_flag=True, help="With a header; until when each entry stands, why, by whom, since.")
 @config_option
 @json_option
 def export_command(name: str, as_csv: bool, config: Path, as_json: bool) -> None:
-    """Print what is on a list now: its file, without what was removed, and what was added."""
+    """Print what is on a list now: its base, without what was removed, and what was added.
+
+    With --csv it is the file of a list that says the same, with ends and reasons; without, entries only.
+    """
     _, service = named(config, name)
     found = loaded(config, READ)
     assert found.ruleset is not None
     spec = next(each for each in found.ruleset.lists if each.name == name)
+    now_at = time.time()
+    ending = 0
     try:
-        edited = _edited(service.state_directory / NAME, name)
-        rows = _rows(spec, edited, found.trunks)
-        if as_csv:
-            written = csv.writer(sys.stdout, lineterminator="\n")
-            written.writerow(COLUMNS)
-            written.writerows(rows)
-        elif as_json:
-            _print_json(rows)
-        else:
-            for row in rows:
-                click.echo(row[0])
+        with ExitStack() as stack:
+            edited = edited_in(EditStore.reading(service.state_directory / NAME), name, now_at)
+            spec = _built(spec, frozenset(found.trunks), stack)
+            found_rows = rows(spec, edited, now_at)
+            if as_csv:
+                csv.writer(sys.stdout, lineterminator="\n").writerow(header(spec))
+                for row in found_rows:
+                    sys.stdout.write(written(spec, row))
+                    ending += bool(row.until) and spec.kind == "trunks"
+            elif as_json:
+                _print_json(found_rows)
+            else:
+                for row in found_rows:
+                    click.echo(shown(row.entry))
+                    ending += bool(row.until)
+            uncut = list(_within_prefixes(spec, edited, now_at))
     except (StoreError, NumberSetError, OSError) as error:
         stop(str(error), FAILED)
-    for entry in _within_prefixes(spec, edited):
-        click.echo(f"{shown(entry)} is removed, though a prefix on the list covers it: a text cannot say so", err=True)
+    for entry in uncut:
+        click.echo(f"{shown(entry)} is removed, though a prefix on the list covers it: a file cannot say so", err=True)
+    if ending:
+        hint = "a file of trunks cannot say so" if as_csv else "--csv says when"
+        click.echo(f"{ending} of these end some day: {hint}", err=True)
 
 
-def _print_json(rows: Iterator[tuple[object, ...]]) -> None:
+def _built(spec: ListSpec, trunks: frozenset[str], stack: ExitStack) -> ListSpec:
+    """The list with a built file: one for this command where its text has changed since it was built."""
+    if not spec.path or Path(spec.path).exists():
+        return spec
+    target = Path(stack.enter_context(TemporaryDirectory())) / "list.set"
+    compile_list(Path(spec.file), target, spec.kind, spec.format, READ_AS_NANP, spec.per_trunk, trunks)
+    return replace(spec, path=str(target))
+
+
+def _print_json(found: Iterator[Row]) -> None:
     """One array, written as it is read."""
     from msgspec import json  # the text needs none of it
 
     between = "["
-    for row in rows:
-        click.echo(f"{between}{json.encode(dict(zip(COLUMNS, row, strict=True))).decode()}", nl=False)
+    for row in found:
+        plain = {
+            "entry": shown(row.entry),
+            "from": row.by,
+            "by": row.added_by,
+            "at": row.added_at,
+            "until": row.until or None,
+            "reason": row.reason,
+        }
+        click.echo(f"{between}{json.encode(plain).decode()}", nl=False)
         between = ",\n"
     click.echo("]" if between != "[" else "[]")
 
 
-def _edited(path: Path, name: str) -> _Edited:
-    edits, added = Edits(), {}
-    store = EditStore.reading(path)
-    if store is not None:
-        with store:
-            for held in store.state(store.sequence(), name):
-                if not held.expires_at or time.time() < held.expires_at:
-                    edits.take(held.entry, held.said, held.expires_at)
-                    if held.said == ADDED:
-                        added[held.entry] = held, store.get(held.origin)
-    return _Edited(edits, added)
-
-
-def _rows(spec: ListSpec, edited: _Edited, trunks: Collection[str]) -> Iterator[tuple[object, ...]]:
-    """What is on the list, the base first; values of COLUMNS."""
-    now_at = time.time()
-    edits, added = edited
-    for entry in _base(spec, trunks):
-        if entry not in added and (not edits.entries or _said(edits, entry, now_at) != REMOVED):
-            yield shown(entry), "file" if spec.file else "configuration", "", "", "", ""
-    for entry, (held, change) in sorted(added.items()):
-        who, at, why = (change.who, change.at, change.why) if change is not None else ("", "", "")
-        yield shown(entry), "edit", who, at, held.expires_at or "", why
-
-
-def _said(edits: Edits, entry: str, at: float) -> int:
-    """What edits say of an entry of the base; a prefix is asked as what begins with it."""
-    if entry[-1] != "*":
-        return edits.says(entry, at)
-    for length in range(len(entry) - 1, 0, -1):
-        found = edits.entries.get(entry[:length] + "*")
-        if found is not None:
-            return found[0]
-    return 0
-
-
-def _base(spec: ListSpec, trunks: Collection[str]) -> Iterator[str]:
-    """The entries of a list without its edits, in canonical form; of its text where it was not built yet."""
-    if spec.path and not Path(spec.path).exists():
-        reader = ListReader(spec.format, READ_AS_NANP, spec.kind, spec.per_trunk, trunks)
-        with Path(spec.file).open(encoding="utf-8", errors="replace") as text:
-            yield from reader.entries(text)
-    else:
-        yield from entries_on(spec)
-
-
-def _within_prefixes(spec: ListSpec, edited: _Edited) -> Iterator[str]:
+def _within_prefixes(spec: ListSpec, edited: Edited, at: float) -> Iterable[str]:
     """What was removed of a prefix that stays on the list."""
-    edits, added = edited
-    prefixes = [entry[:-1] for entry in added if entry[-1] == "*"]
-    if spec.path and spec.kind == "numbers" and not spec.per_trunk and Path(spec.path).exists():
-        prefixes += NumberSet.open(Path(spec.path)).prefixes
-    now_at = time.time()
-    standing = [each for each in prefixes if _said(edits, f"{each}*", now_at) != REMOVED]
-    for entry, (said, _) in sorted(edits.entries.items()):
-        if said == REMOVED and any(entry.startswith(each) for each in standing):
-            yield entry
+    if spec.kind != "numbers":
+        return
+    removed = [entry for entry, (held, _) in sorted(edited.items()) if held.said == REMOVED]
+    prefixes = [entry[:-1] for entry, (held, _) in edited.items() if held.said == ADDED and entry[-1] == "*"]
+    if removed and spec.path:
+        sets = NumberSet.open_by_trunk(Path(spec.path)) if spec.per_trunk else {"": NumberSet.open(Path(spec.path))}
+        prefixes += [f"{trunk}{',' if trunk else ''}{each}" for trunk, own in sets.items() for each in own.prefixes]
+    edits = edits_of(edited)
+    standing = [each for each in prefixes if said(edits, f"{each}*", at) != REMOVED]
+    yield from (entry for entry in removed if any(_overlap(entry, each) for each in standing))
+
+
+def _overlap(entry: str, prefix: str) -> bool:
+    """Whether an entry speaks of numbers that begin with a prefix."""
+    if entry.startswith(prefix):
+        return True
+    span = span_of(entry)
+    head, comma, begin = prefix.rpartition(",")
+    digits = len(entry.rpartition(",")[2]) // 2
+    if span is None or span[0] != f"{head}{comma}{digits}" or len(begin) > digits:
+        return False
+    open_: int = 10 ** (digits - len(begin))
+    return span[1] < (int(begin) + 1) * open_ and int(begin) * open_ <= span[2]

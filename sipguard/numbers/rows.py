@@ -15,6 +15,7 @@ from typing import Final, NamedTuple
 from sipguard.numbers.wide import NEVER
 
 BESIDE: Final = ("reason", "added_by", "added_at", "expires")  # columns that any list may have
+ALSO: Final = {"note": "reason", "until": "expires"}  # what others call these columns
 FIELDS: Final = {  # kind of list -> the columns of its entries
     "numbers": (("number", "entry"),),
     "pairs": (("caller", "brand"), ("callee",)),
@@ -45,6 +46,7 @@ class Rows:
         self._columns = ((("trunk",),) if per_trunk else ()) + FIELDS[kind]
         self._problem = problem
         beside = set(BESIDE) - ({"expires"} if kind == "trunks" else set())
+        beside |= {also for also, name in ALSO.items() if name in beside}
         self._known = {name for names in self._columns for name in names} | beside
 
     def is_header(self, entry: str) -> bool:
@@ -68,7 +70,8 @@ class Rows:
 
     def below(self, entry: str, line: int, rest: Iterator[tuple[int, str]]) -> Iterator[Row]:
         """The rows below a header; `rest` are the numbered lines behind it."""
-        names = [cell.strip().lower() for cell in next(csv.reader([entry]))]
+        written = [cell.strip().lower() for cell in next(csv.reader([entry]))]
+        names = [ALSO.get(name, name) if name in self._known else name for name in written]
         sound = True
         for name in names:
             if name not in self._known:

@@ -6,11 +6,12 @@ where edits are kept.
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterable, Iterator
 from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from sipguard.b2bua.frames import VerdictFrame
+from sipguard.screening.overlay import width_of
 
 PREFIX: Final = "lists."
 
@@ -46,6 +47,12 @@ def asked_of(verdict: VerdictFrame) -> Iterator[tuple[str, str, str]]:
         which = fact.removeprefix(PREFIX)
         if fact.startswith(PREFIX) and isinstance(names, list | tuple) and values.get(which):
             yield from ((which, name, values[which]) for name in names)
+
+
+def speaking(entries: Iterable[str], asked: str) -> list[str]:
+    """Those entries of edits that cover a number, the most specific first, as `overlay` asks them."""
+    widths = ((width_of(entry, asked), entry[-1:] == "*", entry) for entry in entries)
+    return [entry for width, _, entry in sorted(widths) if width]
 
 
 def covering(entry: str) -> Iterator[str]:

@@ -194,7 +194,7 @@ def _is_over(members: Members, tn: str, at: float) -> bool:
 
 def _holds(members: Members, edits: Edits, tn: str, entry: str, at: float) -> bool:
     """Whether a number is on a list: by its edits, where it is `entry`, else by its base."""
-    said = edits.says(entry, at) if edits.entries else SILENT
+    said = edits.says_number(entry, at) if edits.entries else SILENT
     if said == SILENT:
         return tn in members and not _is_over(members, tn, at)
     return said == ADDED

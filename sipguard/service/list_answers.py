@@ -22,7 +22,7 @@ from sipguard.numbers.pairset import PairSet
 from sipguard.numbers.rules import READ_AS_NANP
 from sipguard.numbers.textset import TextSet, folded
 from sipguard.numbers.wide import NEVER
-from sipguard.records.listed import covering
+from sipguard.records.listed import speaking
 from sipguard.screening.checks.lists import names_of
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.overlay import ADDED, REMOVED
@@ -92,7 +92,7 @@ def answers(spec: ListSpec, question: Question, edited: Edited, now_at: float) -
         if not Path(spec.path).exists() if spec.path else spec.imported:
             yield Answer(spec.name, spec.kind, spec.bind, asked, None)
             continue
-        edit = next((edited[entry] for entry in _entries_that_speak(spec, asked) if entry in edited), None)
+        edit = next((edited[entry] for entry in _entries_that_speak(spec, asked, edited) if entry in edited), None)
         if edit is not None:
             yield Answer(spec.name, spec.kind, spec.bind, asked, edit[0].said == ADDED, (_by_edit(*edit),))
             continue
@@ -124,11 +124,10 @@ def _asked(spec: ListSpec, question: Question) -> Iterable[str]:
     return [f"{trunk.name},{tn}" for tn in numbers if tn] if trunk is not None else []
 
 
-def _entries_that_speak(spec: ListSpec, asked: str) -> Iterator[str]:
+def _entries_that_speak(spec: ListSpec, asked: str, edited: Iterable[str]) -> Iterator[str]:
     """Entries of edits that would decide, the most specific first."""
-    trunk, comma, number = asked.rpartition(",")
     if spec.kind == "numbers":
-        yield from (f"{trunk}{comma}{entry}" for entry in covering(number))
+        yield from speaking(edited, asked)
     elif spec.kind == "networks":
         address = address_of(asked)
         for length in range(address.max_prefixlen, -1, -1) if address is not None else ():

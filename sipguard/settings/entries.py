@@ -3,8 +3,8 @@
 Enters: the kind of a list, texts. Leaves: entries in canonical form, as edits have them, and what is wrong with each
 text. Must not: guess.
 
-A number is its TN, a prefix its digits and `*`, a pair caller,callee, a text folded; behind the name of a trunk and a
-comma on a list by trunk.
+A number is its TN, a prefix its digits and `*`, a range first-last, a pair caller,callee, a text folded; numbers stand
+behind the name of a trunk and a comma on a list by trunk.
 """
 
 from __future__ import annotations
@@ -13,6 +13,8 @@ from collections.abc import Collection, Sequence
 from typing import Final
 
 from sipguard.numbers.formats import ListReader
+from sipguard.numbers.wide import SHORTEST_E164
+from sipguard.screening.overlay import span_of
 
 BY_TRUNK: Final = "numbers by trunk"  # the kind of lists with `per_trunk`
 
@@ -38,8 +40,8 @@ def _read_entry(kind: str, text: str, trunks: Collection[str]) -> tuple[list[str
     wrong = [f"{each.what}{f'; did you mean {each.meant}' if each.meant else ''}" for each in reader.problems]
     if not wrong and reader.ending_pairs:
         wrong.append("the last day of an entry is said with --until")
-    if not wrong and any(is_range(entry, kind) for entry in found):
-        wrong.append("a range stands in a file; write its numbers one by one, or a prefix")
+    if not wrong and any(is_range(entry, kind) and span_of(entry) is None for entry in found):
+        wrong.append(f"a range is of complete numbers of at least {SHORTEST_E164} digits")
     if not wrong and any("*" in entry[:-1] for entry in found):
         wrong.append("a * may stand at the end only; other patterns stand in a file")
     return found, wrong

@@ -65,6 +65,7 @@ _LAST_OF_ENTRY: Final = (
     "SELECT said, expires_at, origin FROM edit WHERE list = ? AND entry = ? AND sequence <= ?"
     " ORDER BY sequence DESC LIMIT 1"
 )
+_RANGES: Final = "SELECT DISTINCT entry FROM edit WHERE list = ? AND sequence <= ? AND entry GLOB '*[0-9]-[0-9]*'"
 # SQLite takes the other columns from the row that has the maximum.
 _STATE: Final = (
     "SELECT list, entry, said, expires_at, origin FROM (SELECT list, entry, said, expires_at, origin, max(sequence)"
@@ -269,6 +270,10 @@ class EditStore:
         """What was said of one entry after change `sequence`; None where the base spoke."""
         rows = self._rows(_LAST_OF_ENTRY, (name, entry, sequence))
         return Held(name, entry, *rows[0]) if rows and rows[0][0] != SILENT else None
+
+    def ranges(self, name: str, sequence: int) -> list[str]:
+        """The entries of a list that look like ranges of numbers and were changed up to change `sequence`."""
+        return [str(entry) for (entry,) in self._rows(_RANGES, (name, sequence))]
 
     def get(self, sequence: int) -> Change | None:
         """One change."""

@@ -11,7 +11,7 @@ from typing import NamedTuple
 import msgspec
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode
-from sipguard.records.listed import ListedBy, asked_of, covering_of
+from sipguard.records.listed import ListedBy, asked_of, covering_of, speaking
 from sipguard.records.record import Record, position
 from sipguard.screening.overlay import ADDED
 from sipguard.store.edits import NAME, EditStore, Held
@@ -58,7 +58,12 @@ def listed_by(state_directory: Path, verdict: VerdictFrame) -> tuple[ListedBy, .
 
 def _speaking(store: EditStore, name: str, asked: str, verdict: VerdictFrame) -> Held | None:
     """The edit that spoke of what was asked, None where the list itself did."""
-    for entry in covering_of(asked, verdict):
+    entries = list(covering_of(asked, verdict))
+    ranges = store.ranges(name, verdict.edits) if asked.isdecimal() else []
+    if ranges:
+        numbers = (asked, f"{verdict.trunk},{asked}")  # a list by trunk has the latter only
+        entries = [entry for number in numbers for entry in speaking((*entries, *ranges), number)]
+    for entry in entries:
         held = store.entry(name, entry, verdict.edits)
         if held is not None and (not held.expires_at or verdict.at < held.expires_at):
             return held

@@ -77,12 +77,27 @@ def test_what_a_text_cannot_say_is_told(ground: Ground) -> None:
 def test_csv_says_who_added_an_entry_and_why(ground: Ground) -> None:
     ground.json("add", "dno", A, "--reason", "said, twice", "--by", "ann")
     rows = list(csv.DictReader(io.StringIO(ground.run("export", "dno", "--csv").stdout)))
-    assert [(row["entry"], row["from"], row["by"], row["reason"]) for row in rows] == [
-        ("+12025550100", "file", "", ""),
-        ("+1202555012*", "file", "", ""),
-        (A, "edit", "ann", "said, twice"),
+    assert [(row["number"], row["added_by"], row["reason"]) for row in rows] == [
+        ("+12025550100", "", ""),
+        ("+1202555012*", "", ""),
+        (A, "ann", "said, twice"),
     ]
-    assert [row["entry"] for row in ground.json("export", "dno")] == ["+12025550100", "+1202555012*", A]
+    told = [(row["entry"], row["from"], row["by"]) for row in ground.json("export", "dno")]
+    assert told == [("+12025550100", "file", ""), ("+1202555012*", "file", ""), (A, "edit", "ann")]
+
+
+def test_a_range_is_added_tested_undone_and_cut(ground: Ground) -> None:
+    ground.json("add", "dno", "2025550170-2025550179", "--reason", "order 8", "--by", "ann")
+    ground.json("remove", "dno", "2025550175")
+    assert entries(ground)[2:] == ["+12025550170-+12025550174", "+12025550176-+12025550179"]
+    ground.build()
+    (on,) = ground.json("test", "2025550171")
+    assert on["on"] is True and on["standing"][0]["reason"] == "order 8"
+    assert on["standing"][0]["entry"] == "12025550170-12025550179"
+    assert [each["on"] for each in ground.json("test", "2025550175")] == [False]
+    assert "+12025550170-+12025550179" in ground.run("history", "dno").stdout
+    ground.json("undo", "1")
+    assert entries(ground) == ["+12025550100", "+1202555012*"]
 
 
 def test_pairs_are_edited_as_they_are_written(ground: Ground) -> None:

@@ -43,6 +43,15 @@ def test_remarks_have_their_places(config: Path) -> None:
     assert [each["line"] for each in found] == [5, 2, 3]
 
 
+def test_a_list_that_nobody_imported_is_named(config: Path) -> None:
+    settings = YAML(typ="safe").load(config)
+    settings["lists"]["dno"] = {"bind": ["shown"]}
+    YAML(typ="safe").dump(settings, config)
+    done = CliRunner().invoke(main, ["policy", "lint", "-c", str(config)])
+    assert "rules[0].when: nothing was imported as dno yet" in done.output
+    assert "sipguard lists import dno FILE" in done.output
+
+
 def test_check_warns_of_mistakes_only(config: Path) -> None:
     done = CliRunner().invoke(main, ["check", "-c", str(config)])
     assert done.exit_code == 0

@@ -75,8 +75,12 @@ def test_a_number_is_blocked_and_free_again_without_a_restart(make_product: Make
     sides.is_rejected()
     sides.edits("undo", "1")
     sides.passes()
+    sides.edits("add", "blocked", "2025550100-2025550109")
+    sides.is_rejected()
+    sides.edits("undo", "6")
+    sides.passes()
     assert sides.product.pids() == pids
-    assert sides.product.answer("status")["edits"]["change"] == 5
+    assert sides.product.answer("status")["edits"]["change"] == 7
 
 
 @pytest.fixture

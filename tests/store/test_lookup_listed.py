@@ -36,6 +36,17 @@ def test_it_is_told_as_it_was_at_the_time_of_the_call(tmp_path: Path) -> None:
     assert [by.entry for by in expired] == ["1202555*"]
 
 
+def test_the_narrowest_of_ranges_and_prefixes_is_told(tmp_path: Path) -> None:
+    with EditStore.writing(tmp_path / NAME) as store:
+        store.change(ADD, "blocked", ["1202555*"], who="ann", at=AT)
+        store.change(ADD, "blocked", ["12025550100-12025550149"], who="bob", at=AT)
+        store.change(ADD, "blocked", ["12025550100-12025550109", "12025550200-12025550300"], who="eve", at=AT)
+        store.undo(3, who="ann", at=AT)
+    told = [[(by.entry, by.who) for by in listed_by(tmp_path, verdict(edits))] for edits in range(1, 5)]
+    wide, narrow = ("12025550100-12025550149", "bob"), ("12025550100-12025550109", "eve")
+    assert told == [[("1202555*", "ann")], [wide], [narrow], [wide]]
+
+
 def test_nothing_is_told_where_nobody_edited(tmp_path: Path) -> None:
     assert listed_by(tmp_path, verdict(3)) == ()
 

@@ -32,11 +32,13 @@ class Remark:
 
 @dataclass(frozen=True)
 class Surroundings:
-    """What a policy stands in: kinds of trunks by name, lists without entries, `is:` of other documents, the day."""
+    """What a policy stands in: kinds of trunks by name, lists without entries, lists that nobody has imported yet,
+    `is:` of other documents, the day."""
 
     unix_day: int
     trunks: Mapping[str, str] = field(default_factory=dict)
     empty_lists: frozenset[str] = frozenset()
+    missing_lists: frozenset[str] = frozenset()
     used_elsewhere: frozenset[str] = frozenset()
 
 
@@ -77,6 +79,10 @@ class _Linter:
         empty = [name for name in _lists_in(rule.when) if name in self._around.empty_lists]
         for name in empty:
             yield Remark((*path, "when"), f"list {name} has no entry", f"fill it, or see whether {rule.name} is needed")
+        for name in _lists_in(rule.when):
+            if name in self._around.missing_lists:
+                what = f"nothing was imported as {name} yet: no condition on it holds, not even under not"
+                yield Remark((*path, "when"), what, f"sipguard lists import {name} FILE")
         yield from self._reach(at, rule, path)
 
     def _reach(self, at: int, rule: Rule, path: Path) -> Iterator[Remark]:

@@ -48,6 +48,13 @@ def test_what_is_odd_about_a_rule(rule: str, what: str, mistake: bool) -> None:
     assert found[0].path[:2] == ("rules", 1)
 
 
+def test_a_rule_on_a_list_that_nobody_imported_is_told() -> None:
+    rule = "{name: a, when: {trunk.kind: telemarketing, not: {lists.callee: dnc}}, reject: contract}"
+    around = replace(AROUND, missing_lists=frozenset({"dnc"}))
+    found = [remark.what for remark in remarks(f"rules: [{rule}]", around)]
+    assert any(what.startswith("nothing was imported as dnc yet: no condition on it holds") for what in found)
+
+
 FINE = [
     "{name: a, when: {lists.shown: dno}, mode: report, reject: dno}",
     "{name: a, when: {lists.shown: dno}, rollout: 50%, reject: dno}",
