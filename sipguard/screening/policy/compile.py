@@ -38,12 +38,14 @@ from sipguard.screening.verdict import (
 )
 
 UNSCREENED: Final = "unscreened"  # the basis
+IDENTITY: Final = "identity"  # the check that says what `auto` answers
 
 
 class CompiledRule:
     """One rule as it stands on one trunk. `test` is None where it can never match there."""
 
     __slots__ = (
+        "auto",  # whether its answer is by what verification comes to
         "checks",  # names of the checks it asks, cheapest first
         "continues",
         "facts",  # names of the facts it asks, sorted
@@ -75,6 +77,7 @@ class CompiledRule:
         self.report = rule.report
         self.rollout = rule.rollout
         self.until_day = rule.until_day
+        self.auto = verdict.action == REJECT and not verdict.status
         self.limited = rule.rollout < 10_000 or rule.until_day is not None
         self.position = -1
 
@@ -83,6 +86,7 @@ class CompiledPolicy:
     """The policy of one trunk. Nothing in it changes."""
 
     __slots__ = (
+        "auto",  # whether the answer of the default is by what verification comes to
         "checks",  # names of all checks that its rules may ask, cheapest first
         "default",  # Verdict where no rule stopped the call
         "rules",  # tuple[CompiledRule, ...]: all of the policy, in order
@@ -96,6 +100,7 @@ class CompiledPolicy:
         self.trunk_name = trunk_name
         self.rules = rules
         self.default = default
+        self.auto = default.action == REJECT and not default.status
         self.unscreened = unscreened
         steps: list[CompiledRule] = []
         asked: dict[str, None] = {}

@@ -13,7 +13,7 @@ from dataclasses import dataclass
 from typing import Final
 from zlib import crc32
 
-from sipguard.screening.policy.compile import CompiledPolicy, CompiledRule
+from sipguard.screening.policy.compile import IDENTITY, CompiledPolicy, CompiledRule
 from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Asked, Facts, check_of, compared_times
 from sipguard.screening.verdict import ALLOW, LABEL, REJECT, Label, Verdict
 from sipguard.stir.errors import NO_IDENTITY_STATUS, NO_SUPPORTED_PHRASE, PHRASES
@@ -81,7 +81,11 @@ def decide(
         elif rule.continues:
             gathered = _added(gathered, rule)
         else:
+            if rule.auto and IDENTITY not in asked:
+                return Pending(IDENTITY, n, gathered)
             return _final(rule.verdict, gathered, facts)
+    if compiled.auto and IDENTITY not in asked:
+        return Pending(IDENTITY, len(steps), gathered)
     return _final(compiled.default, gathered, facts)
 
 

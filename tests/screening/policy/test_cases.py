@@ -9,15 +9,13 @@ from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.cases import Space, Unanswered
 from sipguard.screening.policy.model import AllOf, AnyOf, Condition, Not, OneOf
 from tests.screening.policy import naive
-from tests.screening.policy.test_decide import CONDITIONS, FACTS
-from tests.screening.policy.words import COSTS, good
+from tests.screening.policy.drawn import CONDITIONS, FACTS, call_of, written
 from tests.screening.policy.words import FACTS as SPECS
-
-ALL = frozenset(COSTS)
+from tests.screening.policy.words import good
 
 
 def holds(condition: Condition, facts: dict[str, FactValue], failed: frozenset[str] = frozenset()) -> bool:
-    return naive.truth(condition, facts, failed, ALL) == "true"
+    return naive.truth(written(condition), call_of(facts, failed), {}) == "true"
 
 
 @given(CONDITIONS, CONDITIONS, FACTS)

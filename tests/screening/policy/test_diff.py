@@ -16,7 +16,7 @@ from sipguard.screening.policy.model import Condition, Policy
 from sipguard.screening.policy.predicates import FALSE
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
-from tests.screening.policy.test_decide import CONDITIONS, FACTS, RULES, policy_of, told
+from tests.screening.policy.drawn import CONDITIONS, FACTS, RULES, policy_of, told
 from tests.screening.policy.words import CARRIER, COSTS, CUSTOMER, good
 from tests.screening.policy.words import FACTS as SPECS
 

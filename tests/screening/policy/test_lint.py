@@ -11,8 +11,8 @@ from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.lint import Remark, Surroundings, lint
 from sipguard.screening.policy.model import Condition, Redress, Vocabulary
 from tests.screening.policy import naive
-from tests.screening.policy.test_decide import CHECKS, FACTS, RULES, policy_of
-from tests.screening.policy.words import COSTS, WORDS, plain, read
+from tests.screening.policy.drawn import CHECKS, FACTS, RULES, call_of, document_of, policy_of
+from tests.screening.policy.words import WORDS, plain, read
 
 TODAY = 20_783  # 2026-11-26
 AROUND = Surroundings(TODAY, trunks={"carrier-a": "interconnect", "customer-b": "origination", "core": "interconnect"})
@@ -118,5 +118,5 @@ def test_a_rule_that_is_called_unreachable_never_decides(
 ) -> None:
     policy = policy_of(rules)
     mistakes = {remark.path[1] for remark in lint(policy, {}, WORDS, Surroundings(0)) if remark.mistake}
-    decided = naive.first(policy, "t", facts, frozenset(failed), frozenset(COSTS))
+    decided = naive.judge(document_of(policy), call_of(facts, frozenset(failed)))["rule"]
     assert decided not in {policy.rules[int(at)].name for at in mistakes}
