@@ -14,6 +14,7 @@ from sipguard.screening.checks import CHECKS
 from sipguard.screening.ruleset import Ruleset
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.policytext import PolicyText
+from tests.bench import heavy
 from tests.pki import Pki
 
 BENCH = Path(__file__).parent
@@ -35,16 +36,14 @@ BENCH_CALLERS = {
 }
 
 
-@pytest.fixture(scope="module")
-def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
-    """The bench's configuration, rendered as the bench does it; answers its main file."""
-    directory = tmp_path_factory.mktemp("sut")
+def render(sut: dict[str, Any], directory: Path) -> Path:
+    """The configuration of a SUT, rendered as the bench does it; answers its main file."""
     conf = directory / "sipguard"
     root, blocked = directory / "root.pem", directory / "blocked.txt"
     root.write_bytes(Pki().root.pem)
     blocked.write_text("+19005550042\n")
     values = {"SUT_PORT": 15060, "UAS_PORT": 15080, "CONF": conf, "CA": root, "BLOCKLIST": blocked}
-    targets = {"../sipguard.cfg": SUT["template"], **SUT["files"]}
+    targets = {"../sipguard.cfg": sut["template"], **sut["files"]}
     for target, template in targets.items():
         text = (BENCH / template).read_text()
         for name, value in values.items():
@@ -53,6 +52,12 @@ def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
         file.parent.mkdir(parents=True, exist_ok=True)
         file.write_text(text)
     return directory / "sipguard.cfg"
+
+
+@pytest.fixture(scope="module")
+def rendered(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """The bench's configuration."""
+    return render(SUT, tmp_path_factory.mktemp("sut"))
 
 
 @pytest.fixture(scope="module")
@@ -123,3 +128,16 @@ def test_all_checks_the_loader_and_the_metrics_are_on(loaded: Loaded) -> None:
 def test_every_list_of_the_shipped_configuration_is_there(rendered: Path) -> None:
     files = {Path(target).name for target in SUT["files"] if target.startswith("lists/")} | {"blocked.txt"}
     assert files == {file.name for file in (SHIPPED / "lists").iterdir()}
+
+
+def test_the_heavy_one_loads_without_a_problem_and_asks_every_shape(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(heavy, "BLOCKED", 10)
+    sut = json.loads(heavy.write(tmp_path / "heavy", tmp_path / "state").read_text())
+    loaded = load(render(sut, tmp_path))
+    assert [problem.path for problem in loaded.problems] == [("lists", "dnc")], "which is imported first"
+    assert loaded.ruleset is not None
+    assert len(loaded.ruleset.policy.rules) == heavy.RULES
+    asked = str(loaded.ruleset.policy)
+    assert [spec.name for spec in CHECKS["rate"].FACTS if spec.name not in asked] == []
