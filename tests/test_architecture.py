@@ -28,10 +28,9 @@ SIDEWAYS = {  # module or room -> module of a room on the same floor that it may
     "sipguard.records": ("sipguard.b2bua.frames",),  # the frames are what records are made of
     # their settings are part of the configuration
     "sipguard.settings": (
-        "sipguard.net.download",
-        "sipguard.net.fetch",
         "sipguard.net.hep",
         "sipguard.net.nameservers",
+        "sipguard.net.sources",
         "sipguard.store.manifest",  # what was imported is in force with the configuration
     ),
 }
@@ -185,7 +184,7 @@ def test_module_says_what_it_is(module: str) -> None:
         ("worker", {"aiohttp", "pydantic", "prometheus_client", "structlog", "dns", "sqlite3", "ruamel"}),
         ("fetcher", {"prometheus_client", "structlog", "sqlite3", "ruamel", "sipguard.settings.model"}),
         ("desk", {"dns", "ruamel", "sipguard.settings.model"}),
-        ("supervisor", {"prometheus_client", "aiosqlite", "dns"}),
+        ("supervisor", {"prometheus_client", "aiosqlite", "dns", "aiohttp", "uvloop", "sipguard.b2bua.engine"}),
     ],
 )
 def test_a_process_brings_along_only_what_it_uses(process: str, dear: set[str]) -> None:

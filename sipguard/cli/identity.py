@@ -20,8 +20,8 @@ from click.core import ParameterSource
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
 from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.cli.instants import instant
-from sipguard.net.download import SourceSettings
-from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings
+from sipguard.net.fetch import CertificateFetcher, FetchError
+from sipguard.net.sources import FetchSettings, SourceSettings
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings, evaluate

@@ -16,7 +16,8 @@ import click
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop
 from sipguard.proof.prove import prove
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
-from sipguard.service.proof_words import Places, counterexamples, plainly, summary
+from sipguard.service.places import Places
+from sipguard.service.proof_words import counterexamples, plainly, summary
 from sipguard.settings.load import load
 from sipguard.settings.sources import READ
 

@@ -1,24 +1,17 @@
 """Which addresses a fetch may connect to: none that lies inside, whatever name led there (RFC 6890).
 
-Enters: host names and literals. Leaves: addresses that were checked and are the ones connected to.
-Must not: resolve twice; the address checked is the address used.
+Enters: literals, networks. Leaves: whether they may be connected to. Must not: resolve a name.
 """
 
 from __future__ import annotations
 
-import asyncio
-import socket
-from collections.abc import Callable, Sequence
-from concurrent.futures import Executor
+from collections.abc import Sequence
 from ipaddress import IPv4Address, IPv4Network, IPv6Address, IPv6Network, ip_address, ip_network
 from typing import Final
-
-from aiohttp.abc import AbstractResolver, ResolveResult
 
 from sipguard.stir.identity import is_numeric
 
 Networks = Sequence[IPv4Network | IPv6Network]
-_NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 # Special-purpose ranges of the IANA registries that Python's `is_global` lets pass, or did in some of its releases:
 # protocol assignments, AS112, 6to4 relays, AMT, discard, benchmarking, ORCHID, documentation, SRv6 SIDs.
 _SPECIAL: Final[Networks] = tuple(
@@ -29,10 +22,6 @@ _SPECIAL: Final[Networks] = tuple(
     )
 )  # fmt: skip
 _NAT64: Final = IPv6Network("64:ff9b::/96")  # RFC 6052: the last 32 bits are an address of IPv4
-
-
-class AddressRefused(OSError):
-    """Every address of a host is special-purpose."""
 
 
 def allowed(address: str, allow: Networks) -> bool:
@@ -65,37 +54,3 @@ def refused_literal(host: str, allow: Networks) -> bool:
         return not allowed(host, allow)
     except ValueError:
         return is_numeric(host)
-
-
-class CheckedResolver(AbstractResolver):
-    """Resolves by the system and leaves out what may not be connected to.
-
-    `threads` says in which threads a name waits for its answer: whoever has slow name servers must not hold up others.
-    """
-
-    def __init__(self, allow: Networks, threads: Callable[[str], Executor | None] = lambda host: None) -> None:
-        self._allow = allow
-        self._threads = threads
-
-    async def resolve(
-        self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
-        """Addresses of `host` that are allowed. Raises AddressRefused where none is, OSError from DNS."""
-        loop = asyncio.get_running_loop()
-        try:
-            found = await loop.run_in_executor(
-                self._threads(host), socket.getaddrinfo, host, port, family, socket.SOCK_STREAM
-            )
-        except UnicodeError:  # an empty label, or one above 63 octets: no name server is asked
-            raise socket.gaierror(socket.EAI_NONAME, f"{host} is no host name") from None
-        results = [
-            ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=int(_NUMERIC))
-            for kind, _, proto, _, at in found
-            if allowed(str(at[0]), self._allow)
-        ]
-        if not results:
-            raise AddressRefused(f"{host} has no public address")
-        return results
-
-    async def close(self) -> None:
-        """Nothing is held."""

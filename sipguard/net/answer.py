@@ -14,8 +14,8 @@ from typing import Final
 
 import aiohttp
 
-from sipguard.net.address import AddressRefused, CheckedResolver
 from sipguard.net.errors import NetError
+from sipguard.net.resolver import AddressRefused, CheckedResolver
 
 REASONS: Final = (
     "address_refused", "timeout", "dns", "connect", "tls", "http", "http_status", "redirect", "encoding", "too_large",

@@ -8,18 +8,18 @@ Must not: judge what came, put a password or a token into an error.
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Any, Final
 from urllib.parse import urlsplit
 
 import msgspec
 
-from sipguard.net.address import CheckedResolver, Networks, refused_literal
+from sipguard.net.address import refused_literal
 from sipguard.net.answer import NoAnswer, Request, answer_of, client_of
 from sipguard.net.errors import NetError
+from sipguard.net.resolver import CheckedResolver
+from sipguard.net.sources import Guard
 from sipguard.net.tls import trusting
 
-DEADLINE_S: Final = 30.0  # for one answer, name resolution included
 ANSWER_LIMIT: Final = 64 * 1024  # octets of an answer to a login
 
 
@@ -30,53 +30,6 @@ class DownloadError(NetError):
         super().__init__(f"{reason}: {detail}" if detail else reason)
         self.reason = reason
         self.detail = detail
-
-
-@dataclass(frozen=True)
-class Guard:
-    """What the connections of a download may do."""
-
-    allow_networks: Networks = ()  # special-purpose networks that may be asked all the same, for labs
-    ca_file: str = ""  # PEM with further roots for TLS, for labs
-    deadline_s: float = DEADLINE_S
-
-
-@dataclass(frozen=True)
-class Login:
-    """An account at the policy administrator's API."""
-
-    base: str  # https URL before /api
-    user: str
-    password_file: str
-
-
-@dataclass(frozen=True)
-class SourceSettings:
-    """Where a trust list or a CRL comes from, and when it is old. One of `file`, `url`, `login` is set."""
-
-    name: str  # trust_list | crl
-    file: str = ""
-    url: str = ""
-    login: Login | None = None
-    signers: tuple[str, ...] = ()  # PEM files; read at each refresh
-    refresh_s: float = 6 * 3600.0
-    stale_after_s: float = 48 * 3600.0  # since it came, where it does not say itself
-    refuse_stale: bool = False  # nobody is trusted by it while it is stale
-    largest_loss: float = 0.5  # share of authorities that a new list may lack
-
-    @property
-    def place(self) -> str:
-        """The file or URL, for whoever looks."""
-        return self.file or self.url or (f"{self.login.base}/api/v1/ca-list" if self.login is not None else "")
-
-
-@dataclass(frozen=True)
-class TrustSettings:
-    """What the fetcher keeps fresh besides certificates."""
-
-    sources: tuple[SourceSettings, ...] = ()
-    directory: str = ""  # where the last good ones are kept
-    guard: Guard = field(default_factory=Guard)
 
 
 async def download(url: str, limit: int, guard: Guard, accept: str = "*/*") -> bytes:

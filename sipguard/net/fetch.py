@@ -22,10 +22,12 @@ from urllib.parse import urlsplit
 
 import aiohttp
 
-from sipguard.net.address import CheckedResolver, Networks, refused_literal
+from sipguard.net.address import refused_literal
 from sipguard.net.answer import NoAnswer, Request, answer_of, client_of
 from sipguard.net.disk import Copy, Disk
 from sipguard.net.errors import NetError
+from sipguard.net.resolver import CheckedResolver
+from sipguard.net.sources import FetchSettings
 from sipguard.net.tls import trusting
 from sipguard.stir.errors import BadIdentityInfo
 from sipguard.stir.identity import check_x5u
@@ -56,28 +58,6 @@ class FetchError(NetError):
         super().__init__(reason)
         self.reason = reason
         self.hosts_fault = hosts_fault  # counts for the circuit breaker of the host
-
-
-@dataclass(frozen=True)
-class FetchSettings:
-    """Limits of the fetcher. Durations in seconds, sizes in octets."""
-
-    ports: tuple[int, ...] = (443, 8443)
-    schemes: tuple[str, ...] = ("https",)
-    allow_networks: Networks = ()  # special-purpose networks that may be asked all the same, for labs
-    ca_file: str = ""  # PEM with further roots for TLS, for labs
-    directory: str = ""  # where copies are kept; "" keeps none
-    deadline_s: float = 2.0
-    body_limit: int = 64 * 1024
-    per_host: int = 4  # requests at once
-    queue_per_host: int = 64  # requests that wait for their turn
-    breaker_errors: int = 5  # in breaker_window_s, then the host is left alone for breaker_retry_s
-    breaker_window_s: float = 10.0
-    breaker_retry_s: float = 15.0
-    at_once: int = 128  # requests at once to hosts that have served certificates before, and as many to others
-    waiting: int = 512  # requests that are under way or wait, for each of the two
-    keep_unused_s: float = 30 * 24 * 3600.0  # how long what no call needs is renewed
-    background_rate: float = 2.0  # renewals a second from one host
 
 
 @dataclass(frozen=True)

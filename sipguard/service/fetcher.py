@@ -21,15 +21,15 @@ from typing import Any, Final
 import uvloop
 
 from sipguard.net.disk import Copy, Disk
-from sipguard.net.download import TrustSettings
-from sipguard.net.fetch import CertificateFetcher, FetchError, FetchSettings, host_in
+from sipguard.net.fetch import CertificateFetcher, FetchError, host_in
 from sipguard.net.resolve import Resolver
 from sipguard.net.rounds import Rounds
+from sipguard.net.sources import FetchSettings, TrustSettings
 from sipguard.service.cells import FetcherSlots
 from sipguard.service.channel import Channel
 from sipguard.service.names import Names
+from sipguard.service.refreshing import Refreshing
 from sipguard.service.starts import FetcherStart
-from sipguard.service.trust import Refreshing
 
 PRELOADED: Final = 64  # copies in a message
 PRELOAD_EVERY_S: Final = 0.05

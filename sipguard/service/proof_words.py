@@ -6,29 +6,15 @@ Enters: a Proof, the configuration as loaded. Leaves: lines, and the same as pla
 from __future__ import annotations
 
 from collections.abc import Iterator
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
 from sipguard.proof.emergency import Counterexample
 from sipguard.proof.prove import Proof
 from sipguard.proof.unknown import Rejection
-from sipguard.settings.load import Loaded
+from sipguard.service.proving import Harm
 
-
-class Places:
-    """Where settings and rules stand in the files."""
-
-    def __init__(self, loaded: Loaded) -> None:
-        assert loaded.document is not None
-        self._document = loaded.document
-        self._text = loaded.text
-
-    def of(self, path: tuple[str | int, ...]) -> tuple[str, str]:
-        """(file:line:column, path as it is written) of a setting, or of the nearest above it that is written."""
-        if path[:1] == ("policy",) and self._text is not None:
-            problem = self._text.problem(path[1:], "")
-        else:
-            problem = self._document.problem(path, "")
-        return f"{problem.file}:{problem.line}:{problem.column}", ".".join(str(each) for each in path)
+if TYPE_CHECKING:
+    from sipguard.service.places import Places
 
 
 def counterexamples(proof: Proof, places: Places) -> Iterator[str]:
@@ -39,16 +25,14 @@ def counterexamples(proof: Proof, places: Places) -> Iterator[str]:
         yield "\n".join(_rule(rejection, places))
 
 
-def in_short(proof: Proof, places: Places) -> list[str]:
+def in_short(proof: Proof) -> Iterator[Harm]:
     """Each counterexample in one line, as problems of a configuration are told."""
-    lines = []
     for found in proof.emergencies.counterexamples:
-        where, written = places.of(found.path)
-        lines.append(f"{where}: {written}: harms emergency calls: {_told(found)}; {found.mend}")
+        written = ".".join(str(each) for each in found.path)
+        yield Harm(found.path, f"{written}: harms emergency calls: {_told(found)}; {found.mend}")
     for each in proof.rules.rejections:
-        where, _ = places.of(("policy", "rules", each.position))
-        lines.append(f"{where}: rule {each.rule} rejects on a fact that is unknown ({', '.join(each.checks)} failed)")
-    return lines
+        told = f"rule {each.rule} rejects on a fact that is unknown ({', '.join(each.checks)} failed)"
+        yield Harm(("policy", "rules", each.position), told)
 
 
 def _told(found: Counterexample) -> str:

@@ -1,7 +1,7 @@
-"""The proof of a Ruleset in a process of its own, at low priority: whoever asks for it waits for nothing else.
+"""The proof of a Ruleset by a process of its own, at low priority: whoever asks for it waits for nothing else.
 
-Enters: a PlainRuleset, how long it may take. Leaves: a Proof, or why there is none. Must not: keep the one who asks
-from going on; a proof that breaks proves nothing, and says so.
+Enters: a PlainRuleset, how long it may take. Leaves: what is harmful, or why nothing was proved. Must not: keep the one
+who asks from going on; a proof that breaks proves nothing, and says so. Nor bring the prover's parts along.
 """
 
 from __future__ import annotations
@@ -10,23 +10,38 @@ import asyncio
 import os
 import pickle
 import sys
-import time
 from collections.abc import Collection
+from dataclasses import dataclass
 from typing import Final
 
-from sipguard.proof.prove import Proof, prove
-from sipguard.screening.ruleset import PlainRuleset, Ruleset
+from sipguard.screening.ruleset import PlainRuleset
 
 BOUND_S: Final = 5.0  # of the proof
 BESIDES_S: Final = 10.0  # for the start of its process, which has the lowest priority
 NICENESS: Final = 15
 
 
-async def proved(plain: PlainRuleset, bound_s: float = BOUND_S, hidden: Collection[str] = ()) -> Proof | str:
-    """The proof, or why there is none. `hidden`: variables of the environment that the process is not given."""
+@dataclass(frozen=True)
+class Harm:
+    """One thing that does harm: where it stands in the configuration, and what it does in a line."""
+
+    path: tuple[str | int, ...]
+    told: str
+
+
+@dataclass(frozen=True)
+class Proven:
+    """What a proof came to; `not_done` is what no time was left for."""
+
+    harm: tuple[Harm, ...] = ()
+    not_done: tuple[str, ...] = ()
+
+
+async def proved(plain: PlainRuleset, bound_s: float = BOUND_S, hidden: Collection[str] = ()) -> Proven | str:
+    """What the proof came to, or why there is none. `hidden`: variables of the environment that it is not given."""
     try:
         process = await asyncio.create_subprocess_exec(
-            *(sys.executable, "-m", "sipguard.service.proving"),
+            *(sys.executable, "-m", "sipguard.service.prover"),
             stdin=asyncio.subprocess.PIPE,
             stdout=asyncio.subprocess.PIPE,
             stderr=asyncio.subprocess.PIPE,
@@ -48,17 +63,6 @@ async def proved(plain: PlainRuleset, bound_s: float = BOUND_S, hidden: Collecti
     if process.returncode:
         last = said.decode(errors="replace").strip().rpartition("\n")[2]
         return last or f"its process ended with status {process.returncode}"
-    proof = pickle.loads(found)
-    assert isinstance(proof, Proof)
-    return proof
-
-
-def main() -> None:
-    """One proof: what is asked comes on standard input, the answer leaves on standard output."""
-    plain, bound_s = pickle.load(sys.stdin.buffer)
-    proof = prove(Ruleset.open(plain), time.time(), time.monotonic, bound_s)
-    sys.stdout.buffer.write(pickle.dumps(proof, protocol=5))
-
-
-if __name__ == "__main__":
-    main()
+    proven = pickle.loads(found)
+    assert isinstance(proven, Proven)
+    return proven

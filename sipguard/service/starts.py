@@ -1,4 +1,4 @@
-"""What fetcher and desk are started with, as the supervisor hands it over; the worker has its own, which is not dear.
+"""What worker, fetcher and desk are started with, as the supervisor hands it over.
 
 Enters: values of a configuration and of the moment. Leaves: the same, pickled. Must not: bring the parts of a process
 along; the supervisor imports these and not the processes.
@@ -10,15 +10,17 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
 
-from sipguard.net.download import TrustSettings
-from sipguard.net.fetch import FetchSettings
 from sipguard.net.nameservers import DnsSettings
+from sipguard.net.sources import FetchSettings, TrustSettings
+from sipguard.screening.overlay import Edit
+from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.trunk import Trunk
 from sipguard.service.list_ages import Dated
 from sipguard.service.trusting import SourceState, Trusted
 from sipguard.settings.service import Service
-from sipguard.sip.locate import Query
+from sipguard.sip.locate import Answer, Query
+from sipguard.sip.secret import Account
 
 
 @dataclass(frozen=True)
@@ -46,3 +48,22 @@ class DeskStart:
     signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
     trunks: Mapping[str, Trunk] = field(default_factory=dict)
     lists: tuple[Dated, ...] = ()
+
+
+@dataclass(frozen=True)
+class WorkerStart:
+    """What a worker is started with. `sockets`: listener name -> inherited descriptor."""
+
+    number: int
+    ruleset: PlainRuleset
+    sockets: dict[str, int]
+    journal: Path
+    segment_bytes: int
+    slots: Path
+    modes: dict[str, str]
+    draining: bool = False
+    accounts: dict[str, Account] = field(default_factory=dict)  # of trunks, with their passwords
+    signing: tuple[SigningKey, ...] = ()
+    resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
+    trusted: Trusted = field(default_factory=Trusted)
+    edits: tuple[int, list[Edit]] = (0, [])  # of lists: number of the last change, all that is in force

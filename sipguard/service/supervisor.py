@@ -21,15 +21,15 @@ from typing import Any, Final
 import structlog
 
 from sipguard import __version__
-from sipguard.net.download import TrustSettings
 from sipguard.net.errors import CannotListen
+from sipguard.net.sources import TrustSettings
 from sipguard.net.stream import open_listening
 from sipguard.net.udp import open_socket
 from sipguard.screening.policy.times import day_of
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verdict import MODES
-from sipguard.service import control, list_ages, peer_states, proof_words, proving, worker
+from sipguard.service import control, list_ages, peer_states, proving
 from sipguard.service.bases import Bases
 from sipguard.service.child import Child
 from sipguard.service.errors import AlreadyRunning
@@ -39,11 +39,12 @@ from sipguard.service.list_edits import LOOKED_AT_EVERY_S as EDITS_LOOKED_AT_EVE
 from sipguard.service.list_edits import ListEdits, portions
 from sipguard.service.notify import Notify
 from sipguard.service.overview import published
+from sipguard.service.places import Places
 from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.restart import needing_restart
 from sipguard.service.signers import LOOKED_AT_EVERY_S, Signers
-from sipguard.service.starts import DeskStart, FetcherStart
+from sipguard.service.starts import DeskStart, FetcherStart, WorkerStart
 from sipguard.service.traces import Traces
 from sipguard.service.trust import at_start
 from sipguard.service.trusted import Trusts
@@ -190,7 +191,7 @@ class Supervisor:
         """Variables of the environment that no other process is given."""
         return {each.passphrase_env for each in self._ruleset.signers.values()}
 
-    def _worker_start(self) -> worker.Start:
+    def _worker_start(self) -> WorkerStart:
         service = self._service
         found, problems = accounts(self._ruleset.trunks)
         for problem in problems:
@@ -199,7 +200,7 @@ class Supervisor:
             log.error("signing_key_unusable", problem=problem, advice="calls go on unsigned, or signed as before")
             self._note_trouble("supervisor", problem)
         self._desk.tell("signing", self._desk_keys())
-        return worker.Start(
+        return WorkerStart(
             number=0,
             ruleset=self._ruleset,
             sockets={name: sock.fileno() for name, sock in self._sockets.items()},
@@ -577,16 +578,17 @@ class Supervisor:
 
     async def _proved(self, loaded: Loaded, ruleset: PlainRuleset) -> tuple[list[str], list[str]]:
         """What of a configuration harms emergency calls, a line each; and what could not be gone through."""
-        proof = await proving.proved(ruleset, hidden=self._passphrase_names())
-        if isinstance(proof, str):
-            return [], [f"{self._path}: warning: nothing was proved of it: {proof}"]
+        proven = await proving.proved(ruleset, hidden=self._passphrase_names())
+        if isinstance(proven, str):
+            return [], [f"{self._path}: warning: nothing was proved of it: {proven}"]
         notes = []
-        if not proof.whole:
-            undone = ", ".join((*proof.emergencies.not_done, *proof.rules.not_done))
+        if proven.not_done:
+            undone = ", ".join(proven.not_done)
             notes.append(
                 f"{self._path}: warning: no time was left to prove that it harms no emergency call of {undone}"
             )
-        return proof_words.in_short(proof, proof_words.Places(loaded)), notes
+        places = Places(loaded)
+        return [f"{places.of(each.path)[0]}: {each.told}" for each in proven.harm], notes
 
     async def _prove_first(self) -> None:
         """Tells of what harms emergency calls in the configuration it was started with; it runs all the same, since

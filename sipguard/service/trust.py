@@ -1,7 +1,8 @@
-"""The trust list and the CRL, kept fresh: read from disk at the start, then downloaded again and again.
+"""The trust list and the CRL: read from disk at the start, then kept fresh by who can ask for them.
 
-Enters: where they come from. Leaves: what may be used, and how it stands with each source, as either changes. A
-download that fails or must not be used leaves the one before in force. Must not: judge a certificate of a call.
+Enters: where they come from, octets that came. Leaves: what may be used, and how it stands with each source, as either
+changes. What does not come or must not be used leaves the one before in force. Must not: download, which the process
+that starts a worker never does; judge a certificate of a call.
 """
 
 from __future__ import annotations
@@ -10,7 +11,7 @@ import asyncio
 import json
 import random
 import time
-from collections.abc import Callable
+from collections.abc import Awaitable, Callable
 from dataclasses import replace
 from hashlib import sha256
 from math import isfinite
@@ -19,14 +20,14 @@ from typing import Final
 
 from cryptography import x509
 
-from sipguard.net.download import DownloadError, Guard, SourceSettings, TrustSettings, approved_list, download
+from sipguard.net.errors import NetError
+from sipguard.net.sources import SourceSettings, TrustSettings
 from sipguard.service.history import write_atomically
 from sipguard.service.trusting import CRL, Material, SourceState
-from sipguard.settings.secret import read as read_secret
 from sipguard.stir import revocation, trustlist
 from sipguard.stir.errors import TrustError
-from sipguard.stir.revocation import CRL_LIMIT, Crl, read_crl
-from sipguard.stir.trustlist import LIST_LIMIT, TrustList, read_trust_list
+from sipguard.stir.revocation import Crl, read_crl
+from sipguard.stir.trustlist import TrustList, read_trust_list
 from sipguard.stir.unreadable import UNREADABLE
 
 RETRY_S: Final = 60.0  # after a failure, doubled each time
@@ -36,6 +37,7 @@ SPREAD: Final = 0.1  # of a wait, either way, so that not all ask at once
 FORMAT: Final = 1
 
 Tell = Callable[[SourceState, Material | None], None]
+Ask = Callable[[SourceSettings], Awaitable[bytes]]  # what a source holds now; raises NetError, OSError
 
 
 def examine(settings: SourceSettings, octets: bytes, now_at: float) -> Material:
@@ -68,10 +70,9 @@ def wait_s(settings: SourceSettings, state: SourceState, failed: int, now_at: fl
 class Source:
     """One source: what is in force of it, and how it stands."""
 
-    def __init__(self, settings: SourceSettings, directory: Path, guard: Guard) -> None:
+    def __init__(self, settings: SourceSettings, directory: Path) -> None:
         self._settings = settings
         self._kept = directory / settings.name
-        self._guard = guard
         self._comparable = False  # what is in force came from the same place
         self._failed = 0
         self.material: Material | None = None
@@ -99,20 +100,20 @@ class Source:
         except TrustError as error:
             self._note_failure(str(error), now_at)
 
-    async def refresh(self) -> bool:
+    async def refresh(self, ask: Ask) -> bool:
         """One try; answers whether something else, or the same for longer, is in force now."""
         before = (self.state.digest, self.state.stale_at)
         try:
-            octets = await self._octets()
+            octets = await ask(self._settings)
             now_at = time.time()
             self._take(octets, await asyncio.to_thread(examine, self._settings, octets, now_at), now_at)
         except OSError as error:
             self._note_failure(f"{error.filename}: {error.strerror}", time.time())
-        except (DownloadError, TrustError) as error:
+        except (NetError, TrustError) as error:
             self._note_failure(str(error), time.time())
         return (self.state.digest, self.state.stale_at) != before
 
-    async def keep(self, tell: Tell, at_once: bool) -> None:
+    async def keep(self, ask: Ask, tell: Tell, at_once: bool) -> None:
         """Refreshes for ever, and tells how it stands at each change of that."""
         tell(self._planned(0.0 if at_once else None), self.material)
         while True:
@@ -120,7 +121,7 @@ class Source:
             was_stale = state.stale(time.time())
             until_at = state.next_at if was_stale else min(state.next_at, state.stale_at + 1.0)
             await asyncio.sleep(max(until_at - time.time(), 0.0))
-            changed = await self.refresh() if time.time() >= state.next_at else False
+            changed = await self.refresh(ask) if time.time() >= state.next_at else False
             tell(self._planned(), self.material if changed else None)
 
     def _planned(self, wait: float | None = None) -> SourceState:
@@ -131,17 +132,6 @@ class Source:
                 wait = wait_s(self._settings, self.state, self._failed, now_at, random.random())
             self.state = replace(self.state, next_at=now_at + wait)
         return self.state
-
-    async def _octets(self) -> bytes:
-        settings = self._settings
-        limit = CRL_LIMIT if settings.name == CRL else LIST_LIMIT
-        if settings.login is not None:
-            login = settings.login
-            password = read_secret(Path(login.password_file)).reveal().decode("utf-8", "replace")
-            return await approved_list(login.base, login.user, password, limit, self._guard)
-        if settings.url:
-            return await download(settings.url, limit, self._guard)
-        return await asyncio.to_thread(Path(settings.file).read_bytes)
 
     def _take(self, octets: bytes, found: Material, now_at: float, keep: bool = True) -> None:
         """Puts it in force and keeps it on disk. Raises TrustError where it must not replace the one before."""
@@ -198,28 +188,9 @@ class Source:
 
 def at_start(settings: TrustSettings, now_at: float, keep: bool = True) -> list[Source]:
     """Each source with what may be used of it before anything was downloaded. `keep`: files are kept on disk too."""
-    sources = [Source(each, Path(settings.directory), settings.guard) for each in settings.sources]
+    sources = [Source(each, Path(settings.directory)) for each in settings.sources]
     for source, each in zip(sources, settings.sources, strict=True):
         source.load(now_at)
         if each.file:
             source.read_file(now_at, keep)
     return sources
-
-
-class Refreshing:
-    """A task for each source."""
-
-    def __init__(self, tell: Tell) -> None:
-        self._tell = tell
-        self._tasks: list[asyncio.Task[None]] = []
-
-    def use(self, settings: TrustSettings, at_once: bool = False) -> None:
-        """These sources from now on; `at_once` they are all asked again."""
-        for task in self._tasks:
-            task.cancel()
-        now_at = time.time()
-        self._tasks = []
-        for each in settings.sources:
-            source = Source(each, Path(settings.directory), settings.guard)
-            source.load(now_at)
-            self._tasks.append(asyncio.create_task(source.keep(self._tell, at_once or bool(each.file))))

@@ -12,7 +12,7 @@ from typing import Any, Final
 
 import structlog
 
-from sipguard.net.download import TrustSettings
+from sipguard.net.sources import TrustSettings
 from sipguard.service.trust import Source, at_start
 from sipguard.service.trusting import CRL, TRUST_LIST, Material, SourceState, Trusted
 from sipguard.stir.revocation import NO_CRL, Crl

@@ -16,8 +16,9 @@ from dataclasses import replace
 from pathlib import Path
 from typing import Final
 
-from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings, host_in
+from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, host_in
 from sipguard.net.rounds import Rounds
+from sipguard.net.sources import FetchSettings
 from sipguard.stir.certificate import NOT_ASKED, Anchors, read_chain, validate
 from sipguard.stir.errors import StirError
 from sipguard.stir.identity import canonical_x5u

@@ -14,8 +14,7 @@ import socket
 import sys
 import time
 from collections.abc import Iterable
-from dataclasses import dataclass, field, replace
-from pathlib import Path
+from dataclasses import replace
 from typing import Any, Final
 
 import uvloop
@@ -47,17 +46,17 @@ from sipguard.numbers.errors import NumbersError
 from sipguard.screening.finding import Need
 from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import ListSpec
-from sipguard.screening.overlay import Edit, Overlay
-from sipguard.screening.ruleset import PlainRuleset, Ruleset
+from sipguard.screening.overlay import Overlay
+from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.signingkey import SigningKey
 from sipguard.service.cells import WorkerSlots
 from sipguard.service.channel import Channel
 from sipguard.service.remains import Left, left_in
+from sipguard.service.starts import WorkerStart
 from sipguard.service.trusting import Trusted
 from sipguard.service.watch import Trace, Watch
 from sipguard.sip.flow import UDP
-from sipguard.sip.locate import Answer, Query
-from sipguard.sip.secret import Account, Secret
+from sipguard.sip.secret import Secret
 from sipguard.stir.certificate import NO_ANCHORS, Anchors, CertificateStore
 from sipguard.stir.errors import StirError
 from sipguard.stir.signer import Signer
@@ -70,29 +69,10 @@ LIVE_LEAST: Final = 4096  # calls that can be taken up after a crash, however fe
 TRACE_BEHIND_BYTES: Final = 1 << 20  # more is not kept for a trace that is not read
 
 
-@dataclass(frozen=True)
-class Start:
-    """What a worker is started with. `sockets`: listener name -> inherited descriptor."""
-
-    number: int
-    ruleset: PlainRuleset
-    sockets: dict[str, int]
-    journal: Path
-    segment_bytes: int
-    slots: Path
-    modes: dict[str, str]
-    draining: bool = False
-    accounts: dict[str, Account] = field(default_factory=dict)  # of trunks, with their passwords
-    signing: tuple[SigningKey, ...] = ()
-    resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
-    trusted: Trusted = field(default_factory=Trusted)
-    edits: tuple[int, list[Edit]] = (0, [])  # of lists: number of the last change, all that is in force
-
-
 class Worker:
     """The process's parts and their wiring."""
 
-    def __init__(self, start: Start, channel: Channel) -> None:
+    def __init__(self, start: WorkerStart, channel: Channel) -> None:
         self._channel = channel
         self._slots = WorkerSlots.create(start.slots)
         self._journal = Writer(start.journal, start.segment_bytes)
@@ -139,7 +119,7 @@ class Worker:
             self._channel.send("recovered", len(self._engine.calls), len(left.remains))
 
     @staticmethod
-    def _take_sockets(start: Start) -> tuple[Connections | None, list[Port]]:
+    def _take_sockets(start: WorkerStart) -> tuple[Connections | None, list[Port]]:
         """The inherited sockets: connections where there is a listener for them, and ports for datagrams."""
         ports = []
         listening = {}

@@ -11,10 +11,9 @@ from ipaddress import ip_address
 from pathlib import Path as File
 from typing import Any
 
-from sipguard.net.download import Guard, Login, SourceSettings, TrustSettings
-from sipguard.net.fetch import FetchSettings
 from sipguard.net.hep import HepSettings
 from sipguard.net.nameservers import DnsSettings
+from sipguard.net.sources import FetchSettings, Guard, Login, SourceSettings, TrustSettings
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import Redress

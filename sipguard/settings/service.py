@@ -10,10 +10,9 @@ from dataclasses import dataclass
 from pathlib import Path as File
 from typing import Final
 
-from sipguard.net.download import TrustSettings
-from sipguard.net.fetch import FetchSettings
 from sipguard.net.hep import HepSettings
 from sipguard.net.nameservers import DnsSettings
+from sipguard.net.sources import FetchSettings, TrustSettings
 from sipguard.screening.verification.evaluate import Settings as VerificationSettings
 
 

@@ -16,7 +16,7 @@ from click.testing import CliRunner, Result
 from cryptography.x509 import load_pem_x509_certificates
 
 from sipguard.cli.main import main
-from sipguard.net.fetch import FetchSettings
+from sipguard.net.sources import FetchSettings
 from sipguard.service.warming import STATE, Warming, urls_in
 from sipguard.stir.certificate import Anchors
 from tests import pki

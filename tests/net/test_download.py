@@ -11,7 +11,8 @@ from pathlib import Path
 import pytest
 from aiohttp import web
 
-from sipguard.net.download import DownloadError, Guard, approved_list, download
+from sipguard.net.download import DownloadError, approved_list, download
+from sipguard.net.sources import Guard
 from tests.pki import Pki, server_context
 
 PKI = Pki()

@@ -14,8 +14,9 @@ from aiohttp import web
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipguard.net import address, fetch
-from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings
+from sipguard.net import fetch, resolver
+from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError
+from sipguard.net.sources import FetchSettings
 from tests import pki
 
 PKI = pki.Pki()
@@ -402,7 +403,7 @@ async def test_an_address_is_resolved_once_and_connected_to(
         address = "127.0.0.1" if len(asked) == 1 else "127.0.0.2"
         return [(socket.AF_INET, socket.SOCK_STREAM, 6, "", (address, port))]
 
-    monkeypatch.setattr(address.socket, "getaddrinfo", resolve)
+    monkeypatch.setattr(resolver.socket, "getaddrinfo", resolve)
     only = (ip_network("127.0.0.1/32"),)
     async with fetcher(origin, roots, allow_networks=only) as made:
         assert (await made.fetch(origin.url("good", "localhost"))).octets == PEM

@@ -9,7 +9,8 @@ from typing import Any
 import pytest
 from aiohttp.test_utils import TestClient
 
-from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError, FetchSettings
+from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError
+from sipguard.net.sources import FetchSettings
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verification.evaluate import Settings

@@ -10,7 +10,8 @@ import pytest
 from aiohttp import web
 from aiohttp.test_utils import TestClient
 
-from sipguard.net.fetch import CertificateFetcher, FetchSettings
+from sipguard.net.fetch import CertificateFetcher
+from sipguard.net.sources import FetchSettings
 from sipguard.screening.verification.evaluate import Settings
 from sipguard.service import door as doors
 from sipguard.service.api import VERIFICATION, Api

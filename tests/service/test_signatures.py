@@ -12,7 +12,8 @@ import pytest
 from aiohttp.test_utils import TestClient
 from structlog.testing import capture_logs
 
-from sipguard.net.fetch import CertificateFetcher, FetchSettings
+from sipguard.net.fetch import CertificateFetcher
+from sipguard.net.sources import FetchSettings
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.verification.evaluate import Settings
 from sipguard.service.api import BODY_LIMIT, SIGNING, VERIFICATION, Api

@@ -4,14 +4,16 @@ from __future__ import annotations
 
 from dataclasses import replace
 from datetime import timedelta
+from functools import partial
 from pathlib import Path
 
 import pytest
 from cryptography import x509
 from structlog.testing import capture_logs
 
-from sipguard.net.download import SourceSettings, TrustSettings
-from sipguard.service.trust import Refreshing, Source, at_start, wait_s
+from sipguard.net.sources import Guard, SourceSettings, TrustSettings
+from sipguard.service.refreshing import Refreshing, octets_of
+from sipguard.service.trust import Source, at_start, wait_s
 from sipguard.service.trusted import Trusts, advice, row
 from sipguard.service.trusting import CRL, TRUST_LIST, SourceState
 from sipguard.stir.revocation import NO_CRL
@@ -23,6 +25,7 @@ STI_PA = PKI.administrator()
 CAS = [PKI.authority(f"Example SHAKEN CA {n}") for n in range(4)]
 LEAF = PKI.leaf()
 H = 3600.0
+ASK = partial(octets_of, Guard())
 
 
 @pytest.fixture
@@ -123,10 +126,10 @@ async def test_what_must_not_be_used_leaves_the_one_before(settings: TrustSettin
     listed, _ = both(settings)
     write(settings, REFUSED[reason])
     before = listed.material
-    assert await listed.refresh() is False
+    assert await listed.refresh(ASK) is False
     assert listed.material is before and listed.state.version == "7" and reason in listed.state.error
     write(settings, pki.trust_list(STI_PA, CAS[:3], version=8))
-    assert await listed.refresh() is True
+    assert await listed.refresh(ASK) is True
     assert (listed.state.version, listed.state.error, listed.state.failures) == ("8", "", 1)
 
 
@@ -134,7 +137,7 @@ async def test_an_old_crl_is_not_taken_for_a_new_one(settings: TrustSettings) ->
     write(settings, pki.trust_list(STI_PA, CAS), pki.crl(STI_PA, pki.revoked(LEAF)))
     _, crl = both(settings)
     write(settings, crl=pki.crl(STI_PA, issued=PKI.now - timedelta(hours=9), lasts=timedelta(days=9)))
-    assert await crl.refresh() is False
+    assert await crl.refresh(ASK) is False
     assert crl.state.entries == 1 and "crl_older" in crl.state.error
 
 

@@ -13,7 +13,7 @@ import pytest
 
 from sipguard.cli.certs_cache import _waits
 from sipguard.net import rounds
-from sipguard.net.fetch import FetchSettings
+from sipguard.net.sources import FetchSettings
 from sipguard.service.warming import STATE, Warming
 from sipguard.stir.certificate import Anchors
 from tests import pki
