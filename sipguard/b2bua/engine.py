@@ -242,12 +242,22 @@ class Engine:
         return out
 
     def control(self, what: Control, clock: Clock) -> list[Command]:
-        """An operator's wish."""
+        """An operator's wish. One that breaks is told of and changes nothing; a Ruleset is taken as a whole or not."""
         out = self._turn(clock)
         if isinstance(what, Reload):
-            self._use(what.ruleset)
-            out.append(Record(frames.NoteFrame(clock.unix, "reload", "", what.ruleset.revision)))
-        elif isinstance(what, Rekey):
+            before = self.ruleset
+            if self.tried(self._use, what.ruleset):
+                out.append(Record(frames.NoteFrame(clock.unix, "reload", "", what.ruleset.revision)))
+            else:
+                self.tried(self._use, before)
+        else:
+            self.tried(self._do, what, clock)
+        return out
+
+    def _do(self, what: Control, clock: Clock) -> None:
+        """Any wish but a reload."""
+        out = self.layer.out
+        if isinstance(what, Rekey):
             self.signers = what.signers
         elif isinstance(what, Resolved):
             self._resolved(what, clock)
@@ -272,7 +282,6 @@ class Engine:
             for call in calls:
                 if call is not None:
                     self.safely(call, call.hang_up, disposition, clock.now)
-        return out
 
     def recover(self, remains: Iterable[Remains], alive_at: float, clock: Clock) -> list[Command]:
         """What a predecessor left without an end, which was seen alive last at `alive_at` (Unix seconds).

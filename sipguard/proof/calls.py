@@ -20,6 +20,7 @@ from sipguard.sip.flow import Flow, Send
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
+    from sipguard.sip.flow import Address
 
 HOSTS_TRIED: Final = 300  # addresses of a network, until one is found that no narrower network of another trunk holds
 X5U: Final = "https://certificates.example/none.pem"
@@ -39,7 +40,7 @@ class Entry:
 class Outcome:
     """What came of one INVITE. `invites`: (flow, message) of each that left; `answer`: the final one to the caller."""
 
-    __slots__ = ("answer", "invites", "later", "message", "rule", "trouble", "trunk_left", "verdict")
+    __slots__ = ("answer", "awaited", "invites", "later", "message", "rule", "trouble", "trunk_left", "verdict")
 
     def __init__(self, message: str) -> None:
         self.message = message
@@ -50,6 +51,7 @@ class Outcome:
         self.verdict = ""
         self.trunk_left = ""  # name of the trunk that it left by
         self.trouble = ""  # what broke
+        self.awaited: set[Address] = set()  # where it had to be sent to, one after the other, as all refuse
 
     def take(self, commands: list[Command]) -> None:
         """Notes what the engine returned."""
@@ -122,14 +124,30 @@ def place(engine: Engine, entry: Entry, form: Form, clock: Clock, n: int, identi
 
 def answer(engine: Engine, outcome: Outcome, clock: Clock) -> None:
     """The next hop answers the last INVITE; what the caller hears of that is the outcome's `later`."""
+    back = _responded(engine, outcome, clock, "200 OK")
+    outcome.later = back.status
+
+
+def refuse(engine: Engine, outcome: Outcome, clock: Clock, status: str, most: int) -> None:
+    """The next hops refuse INVITEs one after the other, `most` at most; those that follow become the outcome's, too."""
+    for n in range(most):
+        if len(outcome.invites) != n + 1:
+            return
+        back = _responded(engine, outcome, clock, status)
+        outcome.invites += back.invites
+        outcome.later = back.status
+
+
+def _responded(engine: Engine, outcome: Outcome, clock: Clock, status: str) -> Outcome:
+    """The next hop responds to the last INVITE; what the engine did about it."""
     flow, message = outcome.invites[-1]
     kept = [line for line in message.split("\r\n")[1:] if line.partition(":")[0] in ("Via", "From", "Call-ID", "CSeq")]
     to = next(line for line in message.split("\r\n") if line.startswith("To:"))
     host = f"[{flow.remote[0]}]" if ":" in flow.remote[0] else flow.remote[0]
-    lines = ["SIP/2.0 200 OK", *kept, f"{to};tag=psap", f"Contact: <sip:psap@{host}>", "Content-Length: 0", "", ""]
+    lines = [f"SIP/2.0 {status}", *kept, f"{to};tag=psap", f"Contact: <sip:psap@{host}>", "Content-Length: 0", "", ""]
     back = Outcome(message)
     back.take(engine.received(flow, "\r\n".join(lines).encode("latin-1"), clock))
-    outcome.later = back.status
+    return back
 
 
 def invite(entry: Entry, form: Form, n: int, identity: str = "") -> str:

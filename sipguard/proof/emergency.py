@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua.commands import Clock, Resolved
 from sipguard.b2bua.engine import Engine
-from sipguard.proof.calls import Entry, Outcome, answer, entries_of, place, unknown_identity
+from sipguard.proof.calls import Entry, Outcome, answer, entries_of, place, refuse, unknown_identity
 from sipguard.proof.forms import CALLEE, Form, Forms
 from sipguard.proof.judgement import Fault, Path, fault_of
 from sipguard.proof.likeness import alike
-from sipguard.proof.states import NOW, State, states
+from sipguard.proof.states import NOW, State, peers_of, states
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.locate import Answer
@@ -168,6 +168,11 @@ class _Proof:
             state.after(engine, self._ruleset, clock)
         if state.answered and outcome.invites:
             answer(engine, outcome, clock)
+        if state.refusing and outcome.invites:
+            outcome.awaited = peers_of(engine, self._ruleset, entry.trunk)
+            refuse(engine, outcome, clock, state.refusing, len(outcome.awaited) + 1)
+        if state.last is not None:
+            state.last(engine, self._ruleset, clock)
         return outcome
 
     def _number(self) -> int:

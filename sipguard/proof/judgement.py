@@ -27,6 +27,7 @@ STRANGER: Final = "stranger"
 ELSEWHERE: Final = "elsewhere"
 DIGITS: Final = "digits"
 UNANSWERED: Final = "unanswered"
+GIVEN_UP: Final = "given_up"
 _OWN_RULES: Final = (BYPASS_RULE, DEFAULT_RULE, EMERGENCY_RULE, LIMIT_RULE, UNSCREENED_RULE)
 _SEPARATORS: Final = str.maketrans("", "", "-.() ")
 
@@ -64,11 +65,30 @@ def fault_of(
     wrong = _wrong(message.split(" ", 2)[1], entry, form)
     if wrong:
         return Fault(DIGITS, f"the next hop sees {wrong}", *_who_writes(entry, egress, form))
+    if state.refusing:
+        return _given_up(outcome, entry, form, state)
     if outcome.answer:
         return Fault(REFUSED, f"its INVITE left, and it was answered {outcome.status}", *_who(outcome, entry, ruleset))
     if state.answered and not outcome.later.startswith("200"):
         what = f"the next hop answered 200, and the caller was told {outcome.later or 'nothing'}"
         return Fault(UNANSWERED, what, ("trunks", entry.trunk.name), "this is an error of sipguard: please report it")
+    return None
+
+
+def _given_up(outcome: Outcome, entry: Entry, form: Form, state: State) -> Fault | None:
+    """Where every peer refuses, each must have been tried, with the digits that it must see."""
+    left = outcome.awaited - {flow.remote for flow, _ in outcome.invites}
+    path: Path = ("trunks", entry.trunk.name, "route")
+    if left:
+        host, port = sorted(left)[0]
+        what = (
+            f"after {len(outcome.invites)} peers had answered {state.refusing} it was given up; {host}:{port} was left"
+        )
+        return Fault(GIVEN_UP, what, path, "an emergency call must try every peer that it has a way to")
+    for _, message in outcome.invites[1:]:
+        wrong = _wrong(message.split(" ", 2)[1], entry, form)
+        if wrong:
+            return Fault(DIGITS, f"the next peer sees {wrong}", path, "have it written as for the first peer")
     return None
 
 

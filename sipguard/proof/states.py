@@ -11,14 +11,18 @@ from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING, Any, Final
 
 from sipguard.b2bua.commands import Clock, Drain, Mode, Reload
+from sipguard.numbers.textset import TextSet
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import NUMBERS_OF
+from sipguard.screening.overlay import Overlay
 from sipguard.screening.ruleset import CLOSED, Overload, Ruleset
+from sipguard.screening.textlists import TextLists
 from sipguard.screening.trunk import Trunk
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
+    from sipguard.sip.flow import Address
 
 NOW: Final = 1000.0  # monotonic seconds of every call
 SILENT_S: Final = 3600.0  # for how long a next hop has asked to be left alone
@@ -36,11 +40,13 @@ class State:
     enter: Callable[[Engine, Clock], object] | None = None
     before: Callable[[Engine, Trunk, Clock], object] | None = None
     after: Callable[[Engine, Ruleset, Clock], object] | None = None
+    last: Callable[[Engine, Ruleset, Clock], object] | None = None  # done when the call has been answered
     backlog_s: Callable[[Overload], float] = lambda overload: 0.0
     applies: Callable[[Ruleset, Trunk], bool] = lambda ruleset, trunk: True
     stops: bool = False
     signed: bool = False  # its calls carry an Identity whose certificate is not at hand
     answered: bool = False  # the next hop answers, and the answer must reach the caller
+    refusing: str = ""  # status line with which each peer that is tried refuses: all others must be tried
 
 
 def states() -> tuple[State, ...]:
@@ -55,6 +61,14 @@ def states() -> tuple[State, ...]:
         *(_check_breaks(name) for name in CHECKS),
         State("listed", "every number is on every list", ruleset=_all_listed),
         State("reloading", "a reload comes while the call is under way", after=_reload, answered=True),
+        State(
+            "replaced",
+            "a Ruleset without its trunk and peers comes while the call is under way",
+            after=_replace,
+            last=_reload,
+            answered=True,
+        ),
+        State("failover", "the peers that are tried answer 503", refusing="503 Service Unavailable"),
         State("down", "probes find all peers of its first trunk down", before=_down),
         State("silence", "all peers of its first trunk have asked to be left alone", before=_silence),
     )
@@ -108,13 +122,15 @@ def _rate_reached(engine: Engine, trunk: Trunk, clock: Clock) -> None:
 
 
 def _check_breaks(name: str) -> State:
-    """A check without its settings breaks, and whatever has failed must not."""
+    """A check without its settings has failed, and no check may."""
 
     def ruleset(given: Ruleset) -> Ruleset:
         settings: Mapping[str, object] = {key: value for key, value in given.settings.items() if key != name}
         return replace(given, settings=settings, on_failure=dict.fromkeys(CHECKS, CLOSED))
 
-    return State(f"check_{name}", f"check {name} breaks, all checks on_failure: closed", ruleset=ruleset, signed=True)
+    return State(
+        f"check_{name}", f"check {name} has failed, all checks on_failure: closed", ruleset=ruleset, signed=True
+    )
 
 
 class Everything(frozenset[Any]):
@@ -126,13 +142,23 @@ class Everything(frozenset[Any]):
 
 def _all_listed(given: Ruleset) -> Ruleset:
     """Lists that a caller may come onto tomorrow must harm nobody."""
-    names, every = given.lists.names, Everything()
+    names, every, text = given.lists.names, Everything(), TextSet.of(["*"])
     bound = {which: tuple((name, every) for name in names[which]) for which in NUMBERS_OF}
-    return replace(given, lists=Lists(bound, tuple((name, every) for name in names["pair"])))
+    lists = Lists(bound, tuple((name, every) for name in names["pair"]))
+    if names["upstream"]:
+        lists.upstream = TextLists([(name, text) for name in names["upstream"]], (), Overlay())
+    if names["signer"]:
+        lists.signer = TextLists([(name, text) for name in names["signer"]], (), Overlay())
+    return replace(given, lists=lists)
 
 
 def _reload(engine: Engine, ruleset: Ruleset, clock: Clock) -> None:
     engine.control(Reload(ruleset), clock)
+
+
+def _replace(engine: Engine, ruleset: Ruleset, clock: Clock) -> None:
+    """What a reload or a rollback may bring at most: none of what the call was sent by is left."""
+    engine.control(Reload(replace(ruleset, trunks={}, routes={}, ways={}, policies={}, emergency_route="")), clock)
 
 
 def first_trunk(ruleset: Ruleset, trunk: Trunk) -> Trunk | None:
@@ -141,6 +167,14 @@ def first_trunk(ruleset: Ruleset, trunk: Trunk) -> Trunk | None:
         return ruleset.trunks[ruleset.emergency_route]
     every = ruleset.routes[trunk.name].every if trunk.name in ruleset.routes else []
     return every[0] if every else None
+
+
+def peers_of(engine: Engine, ruleset: Ruleset, trunk: Trunk) -> set[Address]:
+    """Where an emergency call from `trunk` may be sent to: by emergency.route, and by all routes of its own."""
+    ways = list(ruleset.routes[trunk.name].every) if trunk.name in ruleset.routes else []
+    if ruleset.emergency_route in ruleset.trunks:
+        ways.append(ruleset.trunks[ruleset.emergency_route])
+    return {(peer.host, peer.port) for way in ways for peer in engine.peers.every(way)}
 
 
 def _down(engine: Engine, trunk: Trunk, clock: Clock) -> None:

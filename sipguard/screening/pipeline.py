@@ -275,12 +275,16 @@ def _run(check: str, screening: Screening, attempt: CallAttempt, ruleset: Rulese
     if check in screening.skipped:
         fail(screening, check, screening.skipped[check])
         return None
+    settings = ruleset.settings.get(check)
+    if settings is None:  # it fails alone, as one that raises
+        fail(screening, check, "no_settings")
+        return None
     stopwatch = screening.stopwatch
     if stopwatch is None:
-        finding = _checked(CHECKS[check].check, attempt, ruleset.settings[check], context)
+        finding = _checked(CHECKS[check].check, attempt, settings, context)
     else:
         began = stopwatch()
-        finding = _checked(CHECKS[check].check, attempt, ruleset.settings[check], context)
+        finding = _checked(CHECKS[check].check, attempt, settings, context)
         screening.runs.append((check, began, stopwatch()))
     if type(finding) is Waiting:
         return finding

@@ -576,8 +576,11 @@ class Supervisor:
         self._desk.tell("verification", self._service.verification, self._service.anchors)
         return await self._swap(loaded.ruleset, "reload", problems)
 
-    async def _proved(self, loaded: Loaded, ruleset: PlainRuleset) -> tuple[list[str], list[str]]:
-        """What of a configuration harms emergency calls, a line each; and what could not be gone through."""
+    async def _proved(self, loaded: Loaded | None, ruleset: PlainRuleset) -> tuple[list[str], list[str]]:
+        """What of a Ruleset harms emergency calls, a line each; and what could not be gone through.
+
+        `loaded` says where things stand; None where it was kept, and the files are no longer what they were.
+        """
         proven = await proving.proved(ruleset, hidden=self._passphrase_names())
         if isinstance(proven, str):
             return [], [f"{self._path}: warning: nothing was proved of it: {proven}"]
@@ -587,6 +590,8 @@ class Supervisor:
             notes.append(
                 f"{self._path}: warning: no time was left to prove that it harms no emergency call of {undone}"
             )
+        if loaded is None:
+            return [f"Ruleset {ruleset.revision}: {each.told}" for each in proven.harm], notes
         places = Places(loaded)
         return [f"{places.of(each.path)[0]}: {each.told}" for each in proven.harm], notes
 
@@ -622,7 +627,15 @@ class Supervisor:
         before = self._rulesets.before(self._ruleset.revision)
         if before is None:
             return {"ok": False, "problems": ["there is no earlier Ruleset"], "revision": self._ruleset.revision}
-        return await self._swap(before, "rollback", [])
+        answer = await self._swap(before, "rollback", [])
+        if answer["ok"]:  # at once, as somebody is in need; what it harms is told
+            harm, notes = await self._proved(None, before)
+            for each in harm:
+                log.error(
+                    "emergency_calls_harmed", problem=each, advice="mend it and reload; see sipguard policy prove"
+                )
+            answer["problems"] = [*answer["problems"], *harm, *notes]
+        return answer
 
     async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
         before = self._ruleset

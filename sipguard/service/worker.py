@@ -263,7 +263,8 @@ class Worker:
                 self._channel.send("did", number, str(error))
                 return
             commands = self._engine.control(Reload(ruleset), clock)
-            self._channel.send("did", number, "")
+            taken = self._engine.ruleset is ruleset
+            self._channel.send("did", number, "" if taken else "an error of the program, see the log of the worker")
         elif what == "resolved":
             query, answer, why = rest
             commands = self._engine.control(Resolved(query, answer, 0.0, why), clock)

@@ -6,15 +6,18 @@ What is given to an engine from outside is made to break: identifiers, the stopw
 from __future__ import annotations
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Any
 
 import pytest
 
-from sipguard.b2bua.commands import Record, Trouble
+from sipguard.b2bua.commands import Mode, Record, Reload, Resolved, Trouble
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, decode, encode
 from sipguard.b2bua.recovery import Remains
 from sipguard.screening.guard import Settings as GuardSettings
+from sipguard.screening.ruleset import Overload
 from sipguard.screening.trunk import SignRules
+from sipguard.sip.locate import Query
 from tests.playbook import ANSWER_SDP, Broken, Faults, Play, Playbook, shown, value
 
 ORDINARY, EMERGENCY = "+12125550123", "911"
@@ -269,3 +272,30 @@ def test_what_breaks_while_a_call_is_taken_up_loses_that_call_only(play: Play) -
     assert [c.what.partition(":")[0] for c in commands if isinstance(c, Trouble)] == ["ValueError"]
     assert list(book.engine.calls) == [frame.decision_id]
     book.bye()
+
+
+class Unreadable(dict[str, Any]):
+    """Listeners of a Ruleset at which its taking up breaks."""
+
+    def items(self) -> Any:
+        raise OSError("gone")
+
+
+def test_a_ruleset_that_breaks_on_being_taken_up_is_not_taken_up(book: Playbook) -> None:
+    before = book.engine.ruleset
+    broken = replace(before, revision="r2", overload=Overload(refuse_after_s=0.0), listeners=Unreadable())
+    commands = book.engine.control(Reload(broken), book.clock)
+    assert [type(each) for each in commands] == [Trouble]
+    assert book.engine.ruleset is before and book.engine.overload is before.overload
+    book.establish()
+    book.bye()
+
+
+def test_one_wish_that_breaks_is_told_of_and_the_next_is_done(play: Play) -> None:
+    faults = Faults()
+    book = play(faults=faults)
+    faults.arm("resolutions_failed")
+    commands = book.engine.control(Resolved(Query("hop.example", 0, ("udp",), ((4,),)), None), book.clock)
+    assert [type(each) for each in commands] == [Trouble]
+    book.control(Mode("bypass"))
+    assert book.engine.modes == {"": "bypass"}

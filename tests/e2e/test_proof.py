@@ -29,6 +29,11 @@ def test_what_harms_emergency_calls_is_taken_up_by_force_only(make_product: Make
     wait_for(lambda: '"event": "emergency_calls_harmed"' in product.log.read_text(), "it is told of", 30)
     told = product.answer("status")["troubles"]
     assert any("harms emergency calls" in each["what"] for each in told)
+    product.write(trunks={**product.config["trunks"], "carrier": {**carrier, "read": {}}})
+    assert product.command("reload").returncode == 0
+    back = product.command("rollback")
+    assert back.returncode == 0, "whoever goes back is in need"
+    assert ": trunks.carrier.read.tech_prefix: harms emergency calls: 91112 from trunk carrier" in back.stderr
     assert product.stop() == 0
 
 
