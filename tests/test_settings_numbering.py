@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import re
 from datetime import date
+from itertools import product
 from pathlib import Path
 
 import pytest
@@ -84,30 +85,49 @@ def test_it_is_compiled_once(plan: Plan, tmp_path: Path, monkeypatch: pytest.Mon
 # ------------------------------------------------------------------------------------------ patterns
 
 
-PIECES = st.sampled_from(["1", "[2-4]", r"\d", "(?:5|6[78])", "(?:9[01])?", "2{2,3}", "[13]{1,2}", "(?:4(?:5|6)|7)"])
+PIECES = [
+    "1",
+    "[2-4]",
+    r"\d",
+    "(?:5|6[78])",
+    "(?:9[01])?",
+    "2{2,3}",
+    "[13]{1,2}",
+    "(?:4(?:5|6)|7)",
+    r"[\d]?",
+    "8{0}",
+    "6?",
+]
+SHORT = ["".join(digits) for length in range(4) for digits in product("0123456789", repeat=length)]
+WORDS = {piece: [text for text in SHORT if re.fullmatch(piece, text)] for piece in PIECES}
 
 
-@given(st.lists(PIECES, min_size=1, max_size=5), st.text("0123456789", min_size=1, max_size=8))
-def test_a_pattern_fits_the_digits_that_the_expression_does(pieces: list[str], digits: str) -> None:
-    """Whatever fits as a whole, each of its beginnings is alive; what is dead never fits."""
-    written = "".join(pieces)
-    pattern, alive = Pattern(written), True
+def alive(pattern: Pattern, digits: str) -> bool:
+    """Whether a number may go on so."""
     states = pattern.start
     for digit in digits:
         states = pattern.after(states, digit)
-        alive = alive and bool(states)
-    if re.fullmatch(written, digits):
-        assert alive
+    return bool(states)
+
+
+@given(st.lists(st.sampled_from(PIECES), min_size=1, max_size=3), st.text("0123456789", min_size=1, max_size=8))
+def test_a_number_may_go_on_where_the_expression_fits_one_that_begins_so(pieces: list[str], digits: str) -> None:
+    fitting = {"".join(words) for words in product(*(WORDS[piece] for piece in pieces))}
+    assert all(re.fullmatch("".join(pieces), each) for each in list(fitting)[:20]), "as the standard library reads it"
+    pattern = Pattern("".join(pieces))
+    assert alive(pattern, digits) == any(each.startswith(digits) for each in fitting)
+    assert all(alive(pattern, each) for each in list(fitting)[:50])
+
+
+@pytest.mark.parametrize("wrong", ["(?!1)2", "1)", "(?:1", "[1", "2{", "2{a}", "[a]", "^1", "(1)", "*", "3{2,x}"])
+def test_what_is_no_such_pattern_is_refused(wrong: str) -> None:
+    with pytest.raises(ValueError, match="in a pattern of numbers: "):
+        Pattern(wrong)
 
 
 def test_prefixes_are_as_short_as_they_can_be() -> None:
     found = prefixes_of({"a": Pattern(r"2\d{3}|31\d\d"), "b": Pattern(r"3[01]\d\d|4\d{3}")}, 3)
     assert found == {"2": {"a"}, "30": {"b"}, "4": {"b"}} | {f"31{n}": {"a", "b"} for n in ""} | {"31": {"a", "b"}}
-
-
-def test_a_pattern_that_is_none_is_refused() -> None:
-    with pytest.raises(ValueError):
-        Pattern("(?!1)2")
 
 
 # ------------------------------------------------------------------------------------------ reports
