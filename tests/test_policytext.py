@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
+from datetime import date
 from pathlib import Path
 
 import pytest
 
+from sipguard.screening.policy.model import Time
 from sipguard.settings.load import load
 from sipguard.settings.policytext import PolicyText
 from sipguard.settings.sources import READ
@@ -88,3 +90,62 @@ def test_a_policy_in_a_file_by_itself(files: Path) -> None:
     assert text.problems == []
     assert len(text.plain["rules"]) == 4
     assert len(text.octets) == 3
+
+
+# ------------------------------------------------------------------------------------------ dates in files
+
+HOLIDAYS = "# when nobody is here\n2027-11-25   # Thanksgiving\n12-25\n\n"
+CLOSED = "rules:\n  - {name: closed, when: {time: {zone: utc, dates: %s}}, reject: contract}\n"
+
+
+def closed(files: Path, dates: str) -> Time:
+    """The time of a rule with these dates."""
+    (files / "policy.yaml").write_text(CLOSED % dates)
+    found = load(files / "sipguard.yaml", READ)
+    assert found.errors == ()
+    time = found.policy.rules[0].when
+    assert isinstance(time, Time)
+    return time
+
+
+def test_dates_may_stand_in_a_file(files: Path) -> None:
+    (files / "holidays.txt").write_text(HOLIDAYS)
+    (files / "more/deeper.yaml").write_text(CLOSED.replace("closed", "third") % "{file: ../holidays.txt}")
+    alone = closed(files, "{file: holidays.txt}")
+    assert alone.dates == closed(files, '[2027-11-25, "12-25"]').dates
+    assert closed(files, "[{file: holidays.txt}, 2027-07-05]").dates == alone.dates | {day(2027, 7, 5)}
+    (files / "policy.yaml").write_text(MAIN)
+    found = load(files / "sipguard.yaml", READ)
+    assert found.errors == ()
+    third = found.policy.rules[2].when
+    assert isinstance(third, Time) and third.dates == alone.dates
+
+
+def test_another_holiday_is_another_revision(files: Path) -> None:
+    (files / "policy.yaml").write_text(CLOSED % "{file: holidays.txt}")
+    (files / "holidays.txt").write_text(HOLIDAYS)
+    before = load(files / "sipguard.yaml", READ).ruleset
+    (files / "holidays.txt").write_text(HOLIDAYS + "2027-12-24\n")
+    after = load(files / "sipguard.yaml", READ).ruleset
+    assert before is not None and after is not None and before.revision != after.revision
+
+
+WRONG_DATES = [
+    ("{file: none.txt}", None, "policy.yaml:2:45: rules[0].when.time.dates: none.txt cannot be read: No such file or"),
+    ("{file: h.txt}", "2027-13-01\n", "h.txt:1:1: 2027-13-01 is no date; write 2027-01-31, or 12-25 for every year"),
+    ("[{file: h.txt}]", "# none\n", "h.txt:1:1: no date stands here; write one in each line"),
+    ("{fil: h.txt}", "", "policy.yaml:2:45: rules[0].when.time.dates: a map is no date; write 2027-01-31, or"),
+]
+
+
+@pytest.mark.parametrize(("dates", "text", "told"), WRONG_DATES, ids=[told[:20] for *_, told in WRONG_DATES])
+def test_what_is_wrong_with_dates_in_a_file(files: Path, dates: str, text: str | None, told: str) -> None:
+    if text is not None:
+        (files / "h.txt").write_text(text)
+    (files / "policy.yaml").write_text(CLOSED % dates)
+    (found,) = errors(files)
+    assert found.startswith(told)
+
+
+def day(*of: int) -> int:
+    return (date(*of) - date(1970, 1, 1)).days

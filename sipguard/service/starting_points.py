@@ -91,7 +91,10 @@ def _files_of(configuration: File) -> Iterator[tuple[str, File]]:
     policy = configuration.parent / plain["policy"]
     yield policy.name, policy
     yield TESTS, policy.with_name(TESTS)
-    for file in PolicyText.of_file(policy).files:
+    text = PolicyText.of_file(policy)
+    for file in text.date_files:
+        yield file.name, file
+    for file in text.files:
         yield file.name, file
         cases = file.with_name(f"{file.stem}_tests.yaml")
         if cases.is_file():

@@ -1,7 +1,8 @@
 """A policy as it was written, in its own file or in the configuration, and where each thing in it stands.
 
 Enters: a Document and the path of the policy in it, or a file. Leaves: plain values with the rules and definitions of
-included files in their places, problems with theirs. Must not: know what a rule says.
+included files in their places, and the dates of files where `dates` of a time names them; problems with their places.
+Must not: know what else a rule says.
 """
 
 from __future__ import annotations
@@ -11,6 +12,7 @@ from typing import Any, Final
 
 from sipguard.screening.policy.errors import ERROR, Path, meant
 from sipguard.screening.policy.errors import Problem as PolicyProblem
+from sipguard.screening.policy.times import days_named
 from sipguard.settings.document import Document
 from sipguard.settings.problems import Problem
 
@@ -32,6 +34,7 @@ class PolicyText:
         self._included: list[Document] = []
         self._rules: list[_Place] = []  # of each rule, as they stand in `plain`
         self._definitions: dict[str, _Place] = {}
+        self._dates: dict[File, tuple[bytes, list[str]]] = {}
         if isinstance(written, dict) and isinstance(written.get("rules"), list):
             rules: list[object] = []
             definitions: dict[object, object] = {}
@@ -57,10 +60,15 @@ class PolicyText:
         return tuple(dict.fromkeys(each.file for each in self._included))
 
     @property
+    def date_files(self) -> tuple[File, ...]:
+        """The files that its dates stand in."""
+        return tuple(self._dates)
+
+    @property
     def octets(self) -> tuple[bytes, ...]:
         """What stands in the files that were read for it, besides the configuration's."""
         own = () if self._at else (self.document.text,)
-        return (*own, *(each.text for each in self._included))
+        return (*own, *(each.text for each in self._included), *(octets for octets, _ in self._dates.values()))
 
     def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
         """A problem of the value at `path` of the policy, in the file where it stands."""
@@ -100,7 +108,7 @@ class PolicyText:
                 self.problems.append(document.problem((*at, "define", name), what, "write it in one of them"))
                 continue
             self._definitions[str(name)] = (document, (*at, "define", name))
-            definitions[name] = condition
+            definitions[name] = self._filled(condition, document, (*at, "define", name))
         listed = written.get("rules")
         if listed is not None and not isinstance(listed, list):
             self.problems.append(document.problem((*at, "rules"), "must be a list of rules", "begin each with a dash"))
@@ -110,7 +118,7 @@ class PolicyText:
                 self._include(document, rule, here, rules, definitions, within)
             else:
                 self._rules.append((document, here))
-                rules.append(rule)
+                rules.append(self._filled(rule, document, here))
 
     def _include(
         self,
@@ -149,3 +157,51 @@ class PolicyText:
                         hint = meant(str(key), INCLUDED_KEYS)
                         self.problems.append(found.problem((key,), f"{key} cannot stand in an included file", hint))
                 self._take(found, found.plain, (), rules, definitions, (*within, file))
+
+    # -------------------------------------------------------------------------------- dates
+
+    def _filled(self, written: Any, document: Document, at: Path) -> Any:
+        """What is written, with the dates of files that a time in it names."""
+        if isinstance(written, list):
+            return [self._filled(each, document, (*at, n)) for n, each in enumerate(written)]
+        if not isinstance(written, dict):
+            return written
+        found = {key: self._filled(each, document, (*at, key)) for key, each in written.items()}
+        time = found.get("time")
+        if isinstance(time, dict) and "dates" in time:
+            found["time"] = {**time, "dates": self._dates_of(time["dates"], document, (*at, "time", "dates"))}
+        return found
+
+    def _dates_of(self, written: Any, document: Document, at: Path) -> Any:
+        """Dates, those of `{file: PATH}` in its place."""
+        listed = isinstance(written, list)
+        found: list[object] = []
+        for n, each in enumerate(written if listed else [written]):
+            if isinstance(each, dict) and list(each) == ["file"] and isinstance(each["file"], str):
+                found += self._dates_in(document.file.parent / each["file"], document, (*at, n) if listed else at)
+            elif not listed:
+                return written
+            else:
+                found.append(each)
+        return found
+
+    def _dates_in(self, file: File, document: Document, at: Path) -> list[str]:
+        """The dates in the lines of a file; what follows # is for people."""
+        if file not in self._dates:
+            try:
+                octets = file.read_bytes()
+            except OSError as error:
+                self.problems.append(document.problem(at, f"{file} cannot be read: {error.strerror}", "write its path"))
+                return ["01-01"]  # one problem is enough
+            dates = []
+            for n, line in enumerate(octets.decode(errors="replace").splitlines(), 1):
+                word = line.partition("#")[0].strip()
+                if word and not days_named(word):
+                    hint = "write 2027-01-31, or 12-25 for every year"
+                    self.problems.append(Problem(str(file), n, 1, (), f"{word[:40]} is no date", hint))
+                elif word:
+                    dates.append(word)
+            if not dates and not any(each.file == str(file) for each in self.problems):
+                self.problems.append(Problem(str(file), 1, 1, (), "no date stands here", "write one in each line"))
+            self._dates[file] = octets, dates or ["01-01"]
+        return self._dates[file][1]

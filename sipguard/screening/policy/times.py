@@ -196,10 +196,11 @@ def _dates(value: object, path: Path, tell: Tell) -> frozenset[int] | None:
     if value is None:
         return frozenset()
     for at, word in enumerate(value if isinstance(value, list) else [value]):
-        days = _on(word)
+        days = days_named(word)
         if not days:
             where = (*path, at) if isinstance(value, list) else path
-            tell(where, f"{word} is no date", 'write 2027-01-31, or "12-25" for every year')
+            hint = 'write 2027-01-31, or "12-25" for every year, or {file: PATH} with a date in each line'
+            tell(where, f"{shown(word)} is no date", hint)
             return None
         found.update(days)
     if not found:
@@ -208,7 +209,7 @@ def _dates(value: object, path: Path, tell: Tell) -> frozenset[int] | None:
     return frozenset(found)
 
 
-def _on(word: object) -> list[int]:
+def days_named(word: object) -> list[int]:
     """The days that a date names, none where it is no date."""
     if isinstance(word, date):
         return [(date(word.year, word.month, word.day) - _EPOCH).days]
