@@ -19,6 +19,7 @@ from sipguard.screening.counters import Counters
 from sipguard.screening.finding import Context
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.overlay import Overlay
+from sipguard.screening.policy.predicates import wants_plan
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.trunk import Trunk
@@ -27,6 +28,7 @@ from sipguard.screening.verification.offline import fitting
 from sipguard.screening.verification.replays import Replays
 from sipguard.service.trusted import trusted_on_disk
 from sipguard.service.trusting import under
+from sipguard.settings import numbering
 from sipguard.settings.service import Service
 from sipguard.stir.certificate import CertificateStore
 from sipguard.store.edits import NAME, EditStore
@@ -45,7 +47,16 @@ def opened(plain: PlainRuleset, state_directory: Path, now_at: float) -> Iterato
             overlay.take(*store.whole(now_at))
     with tempfile.TemporaryDirectory(prefix="sipguard-") as directory:
         lists = tuple(_built(spec, Path(directory), plain.trunks) for spec in plain.lists)
-        yield Ruleset.open(replace(plain, lists=lists), overlay=overlay)
+        plan = _plan(plain, state_directory, Path(directory))
+        yield Ruleset.open(replace(plain, lists=lists, plan_file=plan), overlay=overlay)
+
+
+def _plan(plain: PlainRuleset, state_directory: Path, directory: Path) -> str:
+    """The file of the numbering plan where a rule asks for it, compiled into `directory` where none was kept."""
+    if plain.plan_file or not wants_plan(plain.policy, (trunk.sign for trunk in plain.trunks.values())):
+        return plain.plan_file
+    kept = numbering.kept_in(state_directory)
+    return str(numbering.compiled(kept if numbering.is_there(kept) else directory))
 
 
 def _built(spec: ListSpec, directory: Path, trunks: Collection[str]) -> ListSpec:

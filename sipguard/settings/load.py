@@ -20,7 +20,7 @@ from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
-from sipguard.screening.policy.predicates import asks_plan
+from sipguard.screening.policy.predicates import wants_plan
 from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import SignRules
@@ -276,12 +276,10 @@ class _Load:
                 self.digest.update(",".join(sorted(npas)).encode())
                 if (age := date.today() - report.day).total_seconds() > shape.max_age:
                     self._problem(path, f"{file} is {age.days} days old", "download it again", WARNING)
-        whens = [rule.when for rule in policy.rules]
-        whens += [rule.when for rules in self.sign.values() for rule in rules.rules]
-        if self.mode != BUILD or not any(asks_plan(when) for when in whens):
+        if self.mode != BUILD or not wants_plan(policy, self.sign.values()):
             return "", npas
         try:
-            plan = numbering.compiled(build.at(self.base, self.config.state.directory) / "numbering")
+            plan = numbering.compiled(numbering.kept_in(build.at(self.base, self.config.state.directory)))
         except OSError as error:
             self._problem(("state", "directory"), f"{error.strerror}", "rules ask for it; plan.* is what they ask")
             return "", npas

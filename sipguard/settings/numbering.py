@@ -62,9 +62,23 @@ def library_version() -> str:
     return version("phonenumbers")
 
 
+def _file(directory: Path) -> Path:
+    return directory / f"plan-{FORMAT}-{library_version()}.json"
+
+
+def is_there(directory: Path) -> bool:
+    """Whether the plan of this version was compiled into it."""
+    return _file(directory).is_file()
+
+
+def kept_in(state_directory: Path) -> Path:
+    """The directory that the plan is kept in."""
+    return state_directory / "numbering"
+
+
 def compiled(directory: Path) -> Path:
     """The file of the plan in `directory`, compiled if that of this version is not there. Raises OSError."""
-    file = directory / f"plan-{FORMAT}-{library_version()}.json"
+    file = _file(directory)
     if not file.is_file():
         directory.mkdir(parents=True, exist_ok=True)
         command = [sys.executable, "-m", "sipguard.settings.numbering", str(file)]

@@ -11,7 +11,7 @@ even under `not`.
 
 from __future__ import annotations
 
-from collections.abc import Callable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from operator import ge, gt, le, lt
 from typing import Final
 
@@ -19,8 +19,20 @@ from sipguard.numbers.glob import Glob
 from sipguard.screening.checks import FOUND_BY
 from sipguard.screening.finding import FactValue
 from sipguard.screening.listspec import UNKNOWN
-from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, Offsets, OneOf, Scalar, Time
+from sipguard.screening.policy.model import (
+    AllOf,
+    AnyOf,
+    Compare,
+    Condition,
+    Not,
+    Offsets,
+    OneOf,
+    Policy,
+    Scalar,
+    Time,
+)
 from sipguard.screening.policy.times import AT, OF_NUMBERS, holds_in, local_time, zones_fact
+from sipguard.screening.trunk import SignRules
 
 FALSE: Final = 0
 TRUE: Final = 1
@@ -31,6 +43,7 @@ BASE: Final = frozenset({"trunk", "call"})  # facts of the attempt itself: no ch
 
 Facts = dict[str, FactValue]
 Asked = dict[str, int]
+_UNASSIGNED: Final = "unassigned_npa"
 _NOT_THERE: Final = "<not there>"  # told from every value of a fact by its identity
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
@@ -90,13 +103,20 @@ def facts_of(condition: Condition) -> frozenset[str]:
 
 def asks_plan(condition: Condition) -> bool:
     """Whether a condition needs the numbering plan: for facts of the check plan, or for `unassigned_npa`."""
-    if isinstance(condition, OneOf) and "unassigned_npa" in condition.values:
-        return True
+    if isinstance(condition, OneOf) and condition.fact.endswith(".class"):
+        return _UNASSIGNED in condition.values or any(Glob(each).fits(_UNASSIGNED) for each in condition.patterns)
     if isinstance(condition, Not):
         return asks_plan(condition.part)
     if isinstance(condition, AllOf | AnyOf):
         return any(asks_plan(part) for part in condition.parts)
     return any(check_of(fact) == "plan" for fact in facts_of(condition))
+
+
+def wants_plan(policy: Policy, trunks: Iterable[SignRules | None]) -> bool:
+    """Whether a rule, or one by which calls of a trunk are signed, needs the numbering plan."""
+    whens = [rule.when for rule in policy.rules]
+    whens += [rule.when for rules in trunks if rules is not None for rule in rules.rules]
+    return any(asks_plan(when) for when in whens)
 
 
 def cost_of(condition: Condition, costs: Mapping[str, int]) -> int:
