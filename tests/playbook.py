@@ -51,7 +51,7 @@ from sipguard.b2bua.crossing import EXPOSED
 from sipguard.b2bua.engine import Engine
 from sipguard.b2bua.recovery import Remains
 from sipguard.records.record import ends_call
-from sipguard.screening.checks import CHECKS
+from sipguard.screening.checks import CHECKS, rate
 from sipguard.screening.finding import Need
 from sipguard.screening.overlay import Overlay
 from sipguard.screening.policy.model import Policy, Rule
@@ -65,6 +65,7 @@ from sipguard.stir.signer import Signer
 START_AT = 1_760_000_000.0  # Unix seconds when a book begins; monotonic time begins at 1000
 SDP = "v=0\r\no=- 1 1 IN IP4 203.0.113.9\r\ns=-\r\nc=IN IP4 203.0.113.9\r\nt=0 0\r\nm=audio 20000 RTP/AVP 0\r\n"
 ANSWER_SDP = SDP.replace("20000", "30000")
+COUNTS_ALL = rate.Settings(count_all=True)
 OUTSIDE = Listener("outside", "192.0.2.1", 5060)
 INSIDE = Listener("inside", "198.51.100.1", 5060)
 A_AT, B_AT, C_AT = ("192.0.2.10", 5060), ("198.51.100.20", 5060), ("198.51.100.30", 5060)
@@ -586,6 +587,7 @@ class Playbook:
             "clients": [f"{t.method} {t.state}" for t in engine.layer.clients.values()],
             "timers": len(engine.layer.wheel),
             "loads": sum(load.calls for load in engine._loads.values()),
+            "concurrent": [shape.concurrent for shape in engine.counters.shapes() if shape.concurrent],
         }
         assert not any(left.values()), left
 
@@ -700,7 +702,7 @@ def ruleset(
         "policy": Policy(rules),
         "trunks": {trunk.name: trunk for trunk in every},
         "listeners": {"outside": OUTSIDE, "inside": INSIDE},
-        "settings": {name: check.Settings() for name, check in CHECKS.items()},
+        "settings": {name: check.Settings() for name, check in CHECKS.items()} | {"rate": COUNTS_ALL},
         "on_failure": {},
         **more,
     }

@@ -260,6 +260,8 @@ class Storm:
         assert not any(left), left
         assert len(engine.layer.wheel) == 0
         assert sum(load.calls for load in engine._loads.values()) == 0
+        shapes = engine.counters.shapes()
+        assert shapes and not [shape for shape in shapes if shape.concurrent]
 
     def given_up(self) -> int:
         """How often nobody reacted to a request or an answer, however often it was repeated."""

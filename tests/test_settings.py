@@ -523,6 +523,21 @@ MISTAKES = {
         "records: {zone: America/New_Yorck, ",
         "31:11: records.zone: America/New_Yorck is no time zone of this machine; did you mean America/New_York?",
     ),
+    "a list of numbers not to call that does not exist": (
+        "checks: {identity: {",
+        "checks: {rate: {do_not_call: [dno, dnk]}, identity: {",
+        "25:38: screening.checks.rate.do_not_call[1]: there is no list dnk; did you mean dno?",
+    ),
+    "a list of numbers not to call that is none": (
+        "checks: {identity: {",
+        "checks: {rate: {do_not_call: 7}, identity: {",
+        "25:19: screening.checks.rate.do_not_call: must be a list, not 7; write [7]",
+    ),
+    "no key is counted": (
+        "checks: {identity: {",
+        "checks: {rate: {keys: 0}, identity: {",
+        "25:19: screening.checks.rate.keys: 0 is not between 1 and 1000000; each key takes up to 1.6 kB",
+    ),
     "notice longer than the drain": (
         "run: {",
         "drain: {deadline: 5s, notice: 6s}\nrun: {",

@@ -15,12 +15,12 @@ from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.forwarding import bare_lines, prepare_lines
 from sipguard.b2bua.leg import B
-from sipguard.b2bua.loops import is_loop
+from sipguard.b2bua.loops import is_loop, is_spiral
 from sipguard.b2bua.naming import NAMING, asked_for
 from sipguard.b2bua.redirecting import given_back
 from sipguard.b2bua.setup import Setup
 from sipguard.b2bua.setup_table import SCREENING
-from sipguard.screening import guard
+from sipguard.screening import guard, shapes
 from sipguard.screening.attempt import CallAttempt, bare_attempt, read_attempt
 from sipguard.screening.finding import Waiting
 from sipguard.screening.pipeline import Screening, admit, break_off, screen, skip
@@ -121,7 +121,11 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         counts[_BYPASSED] += 1
         apply(engine, setup, _BYPASS, mode)
         return
-    engine.context.counters.count(trunk.name, attempt.caller.tn, engine.clock.unix)
+    if emergency:
+        engine.counters.count(trunk.name, attempt.caller.tn, engine.clock.now)
+    elif not is_spiral(engine, request):
+        lasting = engine.listeners[call.listener].listener.redirect is None
+        call.tally = shapes.begin(attempt, engine.context, engine.clock.now, lasting)
     if engine.clock.backlog_s > engine.overload.skip_verification_after_s:
         skip(setup.screening, "identity", "overload")
         counts[_SHED_VERIFICATION] += 1

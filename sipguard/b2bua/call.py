@@ -9,7 +9,7 @@ The initial INVITE is `setup`; requests within the dialogs are `exchange`, a 2xx
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
@@ -17,7 +17,13 @@ from sipguard.b2bua.credentials import log_in
 from sipguard.b2bua.leg import A, Leg
 from sipguard.b2bua.privacy import stand
 from sipguard.b2bua.subscription import Lingering
+from sipguard.screening.counters import BY_US, ENDED, GAVE_UP
 from sipguard.sip.message import Message, Request
+
+# of calls that were refused, hung up or lost here
+ENDED_BY_US: Final = frozenset(
+    {frames.UNREACHABLE, frames.ACK_LOST, frames.DRAINED, frames.ADMIN, frames.LOST, frames.BROKEN}
+)
 
 if TYPE_CHECKING:
     from sipguard.b2bua.engine import Engine
@@ -25,6 +31,7 @@ if TYPE_CHECKING:
     from sipguard.b2bua.lifetime import Lifetime
     from sipguard.b2bua.setup import Setup
     from sipguard.screening.ruleset import Ruleset
+    from sipguard.screening.shape import Tally
     from sipguard.screening.trunk import Peer, Trunk
     from sipguard.sip.flow import Flow
 
@@ -57,6 +64,7 @@ class Call:
         "setup",  # Setup | None: until it is answered
         "signed",  # Signed | None: what was signed after the verdict frame
         "source",  # "ip:port" that the INVITE came from
+        "tally",  # Tally | None: what it is counted for
         "transport",  # that the INVITE came by
         "tries",
         "trunk",
@@ -73,6 +81,7 @@ class Call:
         self.decided = self.end_kept = False
         self.lifetime: Lifetime | None = None
         self.signed: frames.Signed | None = None
+        self.tally: Tally | None = None
         self.peer: Peer | None = None
         self.tries: list[tuple[str, int]] = []
         self.marked: Sequence[tuple[str, str]] = ()
@@ -251,3 +260,11 @@ class Call:
             )
         )
         self.end_kept = True
+        if self.tally is not None:
+            self.engine.counters.ended(self.tally, self._how(disposition), self.engine.clock.now)
+
+    def _how(self, disposition: str) -> int:
+        """How it ended, for the counters. What was ended by us, or never sent on, says nothing of who called."""
+        if self.b is None or disposition in ENDED_BY_US:
+            return BY_US
+        return GAVE_UP if disposition == frames.CANCELLED else ENDED

@@ -47,7 +47,8 @@ from sipguard.b2bua.sources import Sources
 from sipguard.b2bua.troubles import Troubles
 from sipguard.b2bua.trunk_load import TrunkLoad
 from sipguard.b2bua.within import ack, cancel, within
-from sipguard.screening.counters import Counters
+from sipguard.screening.checks import rate
+from sipguard.screening.counters import BY_US, KEYS, Counters
 from sipguard.screening.finding import Context, Need
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
@@ -124,7 +125,7 @@ class Engine:
         self.flow = Flow(0, "udp", "", ("", 0))
         self.certificates = certificates
         self._listed = NO_ANCHORS
-        self._counters = Counters()
+        self.counters = Counters()
         self._replays = Replays()
         self._loads: dict[str, TrunkLoad] = {}
         self.listeners: dict[str, Place] = {}
@@ -138,6 +139,8 @@ class Engine:
         self.staying = NOT_CROSSING | ruleset.marks
         self.signers = ruleset.signers
         self._use_anchors()
+        counted = ruleset.settings.get("rate")
+        self.counters.use(ruleset.shapes.wanted, counted.keys if isinstance(counted, rate.Settings) else KEYS)
         self.listeners |= places_of(ruleset.listeners, self.ids.worker)  # calls of before may need one that is gone
         self.peers.names.use(ruleset)
         self._use_peers()
@@ -146,7 +149,9 @@ class Engine:
         """Trusts the anchors of the Ruleset and those listed."""
         self.certificates = self.certificates.with_anchors(self.ruleset.anchors.joined(self._listed))
         ruleset = self.ruleset
-        self.context = Context(ruleset.lists, self._counters, self.certificates, self._replays, ruleset.plan)
+        self.context = Context(
+            ruleset.lists, self.counters, self.certificates, self._replays, ruleset.plan, ruleset.shapes
+        )
 
     def _use_peers(self) -> None:
         """Takes the peers of the Ruleset as they are now, those under names included."""
@@ -484,6 +489,8 @@ class Engine:
         call.a.border = False
         call.a.untold = True
         self.load_of(call.trunk).calls -= 1
+        if call.tally is not None:
+            self.counters.ended(call.tally, BY_US, self.clock.now)
 
     def forget(self, call: Call) -> None:
         """Takes a call out of the tables."""
@@ -495,6 +502,8 @@ class Engine:
         if not call.emergency:
             self.load_of(call.trunk).calls -= 1
         self.counts[ENDED] += 1
+        if call.tally is not None:  # nothing else has told its end
+            self.counters.ended(call.tally, BY_US, self.clock.now)
 
     def send_cancel(self, client: ClientTransaction, octets: bytes, now: float) -> None:
         """A CANCEL of ours for the INVITE of `client`; it has a transaction of its own with the same branch."""

@@ -13,6 +13,7 @@ from __future__ import annotations
 
 from typing import TYPE_CHECKING
 
+from sipguard.b2bua.leg import B
 from sipguard.b2bua.setup import Setup
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.message import Request
@@ -35,6 +36,15 @@ def is_loop(engine: Engine, request: Request, trunk: Trunk) -> bool:
             if isinstance(setup, Setup) and setup.call.trunk.name == trunk.name and _same(setup.request, request):
                 return True
     return False
+
+
+def is_spiral(engine: Engine, request: Request) -> bool:
+    """Whether an INVITE left here and has come back to go elsewhere, by the names that its dialog has behind us.
+
+    Nobody on the calling side knows these. From a B2BUA it has others, and looks like a call of its own.
+    """
+    leg = engine.legs.get(request.from_tag)
+    return leg is not None and leg.name == B and leg.call_id == request.call_id
 
 
 def has_returned(engine: Engine, request: Request) -> bool:

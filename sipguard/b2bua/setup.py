@@ -349,6 +349,8 @@ class Setup:
         call.answer_at = engine.clock.unix
         call.record_answer(a, b)
         engine.counts[_ANSWERED] += 1
+        if call.tally is not None:
+            engine.counters.answered(call.tally, engine.clock.now)
         if call.peer is not None:
             engine.peers.answered(call.peer)
         if self.attempt.noted:

@@ -16,6 +16,7 @@ from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import host_of, name_addr, split_outside, user_of
 
 if TYPE_CHECKING:
+    from sipguard.screening.shape import Tally
     from sipguard.screening.verification.result import Result
 
 ASSERTED_MOST: Final = 10  # values of P-Asserted-Identity that are looked at; the standard has two (RFC 3325 §9.1)
@@ -47,6 +48,7 @@ class CallAttempt:
         "resource_priority",  # raw Resource-Priority values (RFC 4412)
         "shown",  # Number: From
         "source",  # IP address that it came from; "" where nothing asks for it
+        "tally",  # Tally | None: what it is counted for
         "to",  # Number: To
         "to_value",  # raw
         "trunk",
@@ -93,6 +95,7 @@ class CallAttempt:
         self.evaluated: list[Result] | None = None
         self.resource_priority: Sequence[str] = ()
         self.noted: tuple[bytes, ...] = ()
+        self.tally: Tally | None = None
         self.source = self.user_agent = ""
         if trunk.trust_pai and asserted is not None:
             self.caller, self.caller_source = asserted, "pai"

@@ -1,10 +1,15 @@
-"""How often somebody tried: attempts per caller and per trunk in the last minute and the last hour.
+"""What the engine counts of calls: their shapes by caller, called party, trunk and signer.
 
-Enters: one count for each attempt. Leaves: estimates for a sliding window. Must not: read a clock, or
-grow without bound.
+Enters: attempts, signers, answers and ends, each once, with their instant. Leaves: a Tally for each call, the Shapes of
+keys. Must not: read a clock, know SIP, or grow without bound.
 
-A window is two buckets, the running one and the one before; the one before counts with the share of it
-that the window still covers. That is exact for a steady rate and off by one bucket at the worst.
+    tally = counters.begin("carrier", "12025550100", "12125550123", now)   None where no more than attempts is wanted
+    counters.signed(tally, "709J")             once its signature was verified
+    counters.answered(tally, now)              a 2xx
+    counters.ended(tally, ENDED, now)          however it ended; what comes after that counts no more
+
+`now` is in seconds of a clock that does not run backwards. A Tally holds the Shapes of its keys: a key that has made
+room for others meanwhile gets what still comes of its calls, and nobody sees it.
 """
 
 from __future__ import annotations
@@ -12,90 +17,225 @@ from __future__ import annotations
 from collections import OrderedDict
 from typing import Final
 
-MINUTE_S: Final = 60.0
-HOUR_S: Final = 3600.0
-CALLERS: Final = 100_000  # keys kept; about 250 octets each
+from sipguard.screening.distinct import hash_of
+from sipguard.screening.shape import MINUTE_MS, OF_NUMBERS, ONE_RING_MS, Shape, Tally
 
-_MINUTE, _THIS_MINUTE, _LAST_MINUTE, _HOUR, _THIS_HOUR, _LAST_HOUR = range(6)
+KEYS: Final = 60_000  # of each kind; 1 to 1.6 kB each with everything asked, 0.4 kB with attempts only
+KEY_LONGEST: Final = 32  # characters that tell keys apart; whoever calls writes them
+
+# how an attempt ended
+ENDED: Final = 1  # by its parties, or failed beyond us
+GAVE_UP: Final = 2  # by the calling side, before an answer
+BY_US: Final = 3  # refused, hung up or lost here: that says nothing of who called
 
 
-class Attempts:
-    """Attempts by key. Of more than `limit` keys, those go that were quiet for longest (to the minute)."""
+class Wanted:
+    """What is counted: for each kind of key the bits of `shape`, 0 where nothing but attempts is.
 
-    __slots__ = ("_keys", "_limit")
+    `do_not_call`: lists whose numbers the LISTED bit asks about.
+    """
 
-    def __init__(self, limit: int = CALLERS) -> None:
-        self._keys: OrderedDict[str, list[int]] = OrderedDict()
-        self._limit = limit
+    __slots__ = ("callee", "caller", "do_not_call", "looks", "numbers", "signer", "trunk")
+
+    def __init__(
+        self, caller: int = 0, callee: int = 0, trunk: int = 0, signer: int = 0, do_not_call: tuple[str, ...] = ()
+    ) -> None:
+        self.caller = caller
+        self.callee = callee
+        self.trunk = trunk
+        self.signer = signer
+        self.do_not_call = do_not_call
+        self.looks = caller | callee | trunk | signer
+
+
+NOTHING: Final = Wanted()
+
+
+class Keys:
+    """Shapes by key. Of more than `limit`, those go that were quiet for longest (to the minute)."""
+
+    __slots__ = ("_shapes", "bits", "depth", "evicted", "limit")
+
+    def __init__(self, limit: int = KEYS, bits: int = 7, depth: int = 8) -> None:
+        """`bits` of sketches of different numbers, `depth` of remembered ones."""
+        self._shapes: OrderedDict[str, Shape] = OrderedDict()
+        self.limit = limit
+        self.bits = bits
+        self.depth = depth
+        self.evicted = 0
 
     def __len__(self) -> int:
-        return len(self._keys)
+        return len(self._shapes)
 
-    def count(self, key: str, now: float) -> None:
-        """Count one attempt of `key` at `now` (seconds of a clock that does not run backwards)."""
-        minute = int(now // MINUTE_S)
-        buckets = self._keys.get(key)
-        if buckets is None:
-            if len(self._keys) >= self._limit:
-                self._keys.popitem(last=False)
-            self._keys[key] = [minute, 1, 0, minute // 60, 1, 0]
-        elif buckets[_MINUTE] == minute:  # and so the hour is the same
-            buckets[_THIS_MINUTE] += 1
-            buckets[_THIS_HOUR] += 1
-        else:
-            self._turn(key, buckets, minute)
+    def attempted(self, key: str, minute: int) -> Shape:
+        """Counts one attempt of `key`."""
+        if len(key) > KEY_LONGEST:
+            key = key[:KEY_LONGEST]
+        shape = self._shapes.get(key)
+        if shape is None:
+            if len(self._shapes) >= self.limit:
+                self._make_room(self.limit - 1)
+            shape = self._shapes[key] = Shape(minute)
+        elif shape.seen != minute:
+            shape.seen = minute
+            if shape.minute != minute:
+                shape.turn(minute)
+            self._shapes.move_to_end(key)
+        shape.attempted()
+        return shape
 
-    def _turn(self, key: str, buckets: list[int], minute: int) -> None:
-        """Count the first attempt of another minute."""
-        buckets[_LAST_MINUTE] = buckets[_THIS_MINUTE] if buckets[_MINUTE] == minute - 1 else 0
-        buckets[_MINUTE], buckets[_THIS_MINUTE] = minute, 1
-        hour = minute // 60
-        if buckets[_HOUR] == hour:
-            buckets[_THIS_HOUR] += 1
-        else:
-            buckets[_LAST_HOUR] = buckets[_THIS_HOUR] if buckets[_HOUR] == hour - 1 else 0
-            buckets[_HOUR], buckets[_THIS_HOUR] = hour, 1
-        self._keys.move_to_end(key)
+    def of(self, key: str) -> Shape | None:
+        """What is known of a key."""
+        return self._shapes.get(key[:KEY_LONGEST])
 
-    def attempts_1m(self, key: str, now: float) -> int:
-        """Attempts of `key` in the minute before `now`."""
-        buckets = self._keys.get(key)
-        if buckets is None:
-            return 0
-        return _estimate(buckets[_MINUTE], buckets[_THIS_MINUTE], buckets[_LAST_MINUTE], now / MINUTE_S)
+    def shapes(self) -> list[Shape]:
+        """Those of all keys."""
+        return list(self._shapes.values())
 
-    def attempts_1h(self, key: str, now: float) -> int:
-        """Attempts of `key` in the hour before `now`."""
-        buckets = self._keys.get(key)
-        if buckets is None:
-            return 0
-        return _estimate(buckets[_HOUR], buckets[_THIS_HOUR], buckets[_LAST_HOUR], now / HOUR_S)
+    def limit_to(self, limit: int) -> None:
+        """Keeps at most so many from now on."""
+        self.limit = limit
+        self._make_room(limit)
 
-
-def _estimate(bucket: int, running: int, before: int, at: float) -> int:
-    """Attempts in the window that ends `at` (in buckets): all of the running bucket, a share of the other."""
-    age = int(at) - bucket
-    if age == 0:
-        return running + int(before * (1.0 - at % 1.0) + 0.5) if before else running
-    return int(running * (1.0 - at % 1.0) + 0.5) if age == 1 else 0
+    def _make_room(self, most: int) -> None:
+        while len(self._shapes) > most:
+            self._shapes.popitem(last=False)
+            self.evicted += 1
 
 
 class Counters:
-    """What the engine counts, once for each attempt and before its checks; what the checks read.
+    """All of it, for one worker. `at_ms` is the instant of the latest event: checks read at that instant."""
 
-    `now` is the instant of the latest count, on the clock of whoever counts: checks read at that instant.
-    """
+    __slots__ = ("at_ms", "callees", "callers", "signers", "trunks", "wanted")
 
-    __slots__ = ("callers", "now", "trunks")
+    def __init__(self, limit: int = KEYS) -> None:
+        self.callers = Keys(limit)
+        self.callees = Keys(limit)
+        self.trunks = Keys(limit, 10, 16)
+        self.signers = Keys(limit, 10, 16)
+        self.at_ms = 0
+        self.wanted = NOTHING
 
-    def __init__(self, callers: int = CALLERS) -> None:
-        self.callers = Attempts(callers)
-        self.trunks = Attempts()
-        self.now = 0.0
+    def use(self, wanted: Wanted, limit: int) -> None:
+        """Counts something else from now on. What is counted already goes on."""
+        self.wanted = wanted
+        for keys in (self.callers, self.callees, self.trunks, self.signers):
+            keys.limit_to(limit)
 
-    def count(self, trunk_name: str, caller_tn: str, now: float) -> None:
-        """Count one attempt; a caller without a number ("") counts for its trunk only."""
-        self.now = now
-        self.trunks.count(trunk_name, now)
-        if caller_tn:
-            self.callers.count(caller_tn, now)
+    def shapes(self) -> list[Shape]:
+        """Those of all keys of all kinds."""
+        return [shape for keys in (self.callers, self.callees, self.trunks, self.signers) for shape in keys.shapes()]
+
+    def keys(self) -> tuple[int, int]:
+        """How many are held, and how many made room for others so far."""
+        every = (self.callers, self.callees, self.trunks, self.signers)
+        return sum([len(keys) for keys in every]), sum([keys.evicted for keys in every])
+
+    def count(self, trunk: str, caller: str, now: float) -> None:
+        """Counts one attempt and nothing else; a caller without a number ("") counts for its trunk only."""
+        self.at_ms = at_ms = int(now * 1000.0)
+        minute = at_ms // MINUTE_MS
+        self.trunks.attempted(trunk, minute)
+        if caller:
+            self.callers.attempted(caller, minute)
+
+    def begin(
+        self,
+        trunk: str,
+        caller: str,
+        callee: str,
+        now: float,
+        shown: str = "",
+        listed: bool = False,
+        lasting: bool = True,
+    ) -> Tally | None:
+        """Counts one attempt. Numbers are TNs, "" for none.
+
+        `shown`: the number in From; `listed`: the callee is on a list of `wanted.do_not_call`; not `lasting`: its end
+        will not be seen, as that of a call that is given back.
+        """
+        wanted = self.wanted
+        if not wanted.looks:
+            self.count(trunk, caller, now)
+            return None
+        self.at_ms = at_ms = int(now * 1000.0)
+        minute = at_ms // MINUTE_MS
+        tally = Tally(at_ms, lasting)
+        if caller:
+            tally.caller_hash = hash_of(caller[:KEY_LONGEST])
+        if callee:
+            tally.callee_hash = hash_of(callee[:KEY_LONGEST])
+            if len(callee) <= 18 and callee.isdigit():
+                tally.callee_number = int(callee)
+        tally.listed = listed
+        tally.near = _is_near(shown or caller, callee)
+        shape = self.trunks.attempted(trunk, minute)
+        if wanted.trunk:
+            tally.trunk = shape
+            _add(shape, wanted.trunk, tally, self.trunks)
+        if caller:
+            shape = self.callers.attempted(caller, minute)
+            if wanted.caller:
+                tally.caller = shape
+                _add(shape, wanted.caller, tally, self.callers)
+        if callee and wanted.callee:
+            shape = tally.callee = self.callees.attempted(callee, minute)
+            _add(shape, wanted.callee, tally, self.callees)
+        return tally
+
+    def signed(self, tally: Tally, signer: str) -> None:
+        """The call is signed by `signer`. Counts once, and as it began."""
+        wanted = self.wanted.signer
+        if not wanted or not signer or tally.signer is not None or tally.over:
+            return
+        shape = tally.signer = self.signers.attempted(signer, self.at_ms // MINUTE_MS)
+        _add(shape, wanted, tally, self.signers)
+
+    def answered(self, tally: Tally, now: float) -> None:
+        """The call was answered."""
+        if tally.over or not tally.lasting or tally.answered_ms >= 0:
+            return
+        tally.answered_ms = at_ms = int(now * 1000.0)
+        for shape in tally.shapes():
+            turn(shape, at_ms)
+            shape.answered()
+
+    def ended(self, tally: Tally, how: int, now: float) -> None:
+        """The call is over; `how` ENDED, GAVE_UP or BY_US."""
+        if tally.over:
+            return
+        tally.over = True
+        if not tally.lasting:
+            return
+        at_ms = int(now * 1000.0)
+        talked_ms = max(at_ms - tally.answered_ms, 0) if tally.answered_ms >= 0 else -1
+        one_ring = how == GAVE_UP and at_ms - tally.begun_ms <= ONE_RING_MS
+        for shape in tally.shapes():
+            shape.concurrent -= 1
+            if how != BY_US:
+                turn(shape, at_ms)
+                if talked_ms < 0:
+                    shape.failed(one_ring)
+                else:
+                    shape.talked(talked_ms)
+
+
+def _add(shape: Shape, asked: int, tally: Tally, keys: Keys) -> None:
+    """Counts a call that has begun for one of its keys."""
+    if tally.lasting:
+        shape.concurrent += 1
+    asked &= OF_NUMBERS
+    if asked:
+        shape.look(tally, asked, keys.bits, keys.depth)
+
+
+def turn(shape: Shape, at_ms: int) -> None:
+    """Brings the windows of a shape to an instant."""
+    minute = at_ms // MINUTE_MS
+    if shape.minute != minute:
+        shape.turn(minute)
+
+
+def _is_near(one: str, other: str) -> bool:
+    """Whether two numbers of North America have area code and exchange in common."""
+    return one[:7] == other[:7] and len(one) == len(other) == 11 and one[0] == "1"

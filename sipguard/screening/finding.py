@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from typing import TYPE_CHECKING, Final
 
 from sipguard.numbers.plan import NO_PLAN, Plan
+from sipguard.screening.shapesasked import NO_SHAPES, ShapesAsked
 
 if TYPE_CHECKING:
     from sipguard.screening.counters import Counters
@@ -79,7 +80,7 @@ class Waiting:
 class Context:
     """What a check may read besides the attempt. One object for the life of a Ruleset; `unix_at` moves."""
 
-    __slots__ = ("certificates", "counters", "late", "lists", "plan", "replays", "unix_at")
+    __slots__ = ("certificates", "counters", "late", "lists", "plan", "replays", "shapes", "unix_at")
 
     def __init__(
         self,
@@ -88,11 +89,15 @@ class Context:
         certificates: CertificateStore,
         replays: Replays,
         plan: Plan = NO_PLAN,
+        shapes: ShapesAsked = NO_SHAPES,
     ) -> None:
         self.lists = lists
         self.plan = plan
+        self.shapes = shapes  # what to tell of the counters
         self.counters = counters
         self.certificates = certificates
-        self.replays = replays  # the one thing here that a check writes to: it alone knows which token verified
+        self.replays = (
+            replays  # with the counters of signers what a check writes to: it alone knows which token verified
+        )
         self.unix_at = 0.0  # Unix seconds of the receipt of the INVITE
         self.late = ""  # why nothing more will come, as a slug, where a check is asked for the last time

@@ -13,7 +13,7 @@ from typing import Final
 
 from sipguard.numbers.plan import NO_PLAN, Plan
 from sipguard.screening.attestation import Attestation
-from sipguard.screening.checks import CHECKS
+from sipguard.screening.checks import CHECKS, rate
 from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.lists import Lists
 from sipguard.screening.listspec import ListSpec
@@ -21,7 +21,10 @@ from sipguard.screening.marks import ATTESTING, marks_of
 from sipguard.screening.overlay import Overlay
 from sipguard.screening.policy.compile import CompiledPolicy, compile_policy
 from sipguard.screening.policy.model import Policy, Redress
+from sipguard.screening.policy.predicates import facts_of
 from sipguard.screening.route import RouteTable, Way
+from sipguard.screening.shapes import asked_of
+from sipguard.screening.shapesasked import NO_SHAPES, ShapesAsked
 from sipguard.screening.trunk import Listener, SignerFiles, Trunk
 from sipguard.sip.secret import Account
 from sipguard.stir.certificate import Anchors
@@ -89,6 +92,7 @@ class Ruleset(_Snapshot):
     signer_names: frozenset[str] = frozenset()  # of all that are configured, also those whose keys cannot be used
     attestations: Mapping[str, Attestation] = field(default_factory=dict)  # name of a trunk with `sign`
     marks: frozenset[str] = ATTESTING  # headers that only sipguard may write
+    shapes: ShapesAsked = NO_SHAPES  # what its rules ask of counters beyond attempts
 
     def compiled(self, trunk_name: str) -> CompiledPolicy:
         """The policy as it stands for calls from this trunk. KeyError where there is no such trunk."""
@@ -126,5 +130,26 @@ class Ruleset(_Snapshot):
                 if trunk.sign is not None
             },
             marks=marks_of(plain.policy, plain.trunks.values()),
+            shapes=_shapes(plain),
             **common,
         )
+
+
+def _shapes(plain: PlainRuleset) -> ShapesAsked:
+    """The facts of shapes that rules ask for, those by which calls are signed included, and those that labels write."""
+    settings = plain.settings.get("rate")
+    if not isinstance(settings, rate.Settings):
+        return NO_SHAPES
+    names: set[str] = set()
+    for rule in plain.policy.rules:
+        names |= facts_of(rule.when)
+        if rule.label is not None:
+            for text in (rule.label.prefix, *[value for _, value in rule.label.headers]):
+                names.update(piece.partition("}")[0] for piece in text.split("{")[1:])
+    for trunk in plain.trunks.values():
+        if trunk.sign is not None:
+            for each in trunk.sign.rules:
+                names |= facts_of(each.when)
+    known = {spec.name for spec in plain.lists if spec.path or not spec.imported}
+    listed = settings.do_not_call if known.issuperset(settings.do_not_call) else ()
+    return asked_of(names, listed, settings.count_all)

@@ -95,7 +95,7 @@ def context_for(
                 octets = fitting(passport, list(chains)) or kept(directory, passport.x5u, now_at)
                 if octets:
                     store.put(passport.x5u, octets, 0.0, question.at)
-    return Context(ruleset.lists, Counters(), store, Replays(), ruleset.plan)
+    return Context(ruleset.lists, Counters(), store, Replays(), ruleset.plan, ruleset.shapes)
 
 
 def kept(directory: str, url: str, now_at: float) -> bytes:

@@ -363,7 +363,8 @@ def check_settings(config: Config) -> dict[str, object]:
             if key is not None:
                 values[field.name] = elsewhere[key]
             else:
-                values[field.name] = getattr(shape, field.name.removesuffix("_s"))
+                value = getattr(shape, field.name.removesuffix("_s"))
+                values[field.name] = tuple(value) if isinstance(value, list) else value
         settings[name] = check.Settings(**values)
     return settings
 

@@ -19,6 +19,7 @@ from sipguard.settings.document import Document
 from sipguard.settings.model import Config, ListShape, TimerShape, TrunkShape
 from sipguard.settings.problems import Problem
 
+KEYS_MOST: Final = 1_000_000
 SHORTEST_TIMER_S: Final = 90  # RFC 4028 §4, §5
 
 
@@ -40,6 +41,7 @@ def misfits(config: Config, document: Document) -> Iterator[Problem]:
         )
     yield from _kept_too_short(config, document)
     yield from _sources(config, document)
+    yield from _counted(config, document)
     if config.drain.notice > config.drain.deadline:
         yield document.problem(("drain", "notice"), "is longer than deadline", "write a longer deadline")
 
@@ -60,6 +62,23 @@ def _sources(config: Config, document: Document) -> Iterator[Problem]:
         if not crl.signers:
             hint = "write signers: [FILE], the administrator's certificate"
             yield document.problem(path, "has no signers: no signature could be checked", hint)
+
+
+def _counted(config: Config, document: Document) -> Iterator[Problem]:
+    """How many keys are counted, and which lists calls are counted by."""
+    rate = config.screening.checks.rate
+    path: Path = ("screening", "checks", "rate", "keys")
+    if not 1 <= rate.keys <= KEYS_MOST:
+        yield document.problem(path, f"{rate.keys} is not between 1 and {KEYS_MOST}", "each key takes up to 1.6 kB")
+    path = ("screening", "checks", "rate", "do_not_call")
+    for at, name in enumerate(rate.do_not_call):
+        if document.depth((*path, at)) <= len(path):  # not written: the list that is asked by default may be missing
+            return
+        shape = config.lists.get(name)
+        if shape is None:
+            yield document.problem((*path, at), f"there is no list {name}", meant(name, config.lists))
+        elif shape.kind != "numbers" or shape.per_trunk or not shape.bind:
+            yield document.problem((*path, at), f"{name} is no list of numbers", "write one that is bound to callee")
 
 
 def _kept_too_short(config: Config, document: Document) -> Iterator[Problem]:

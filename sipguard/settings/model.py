@@ -552,6 +552,8 @@ def _check_shape(name: str) -> Any:
             continue
         if field.name.endswith("_s"):
             shape[field.name[:-2]] = (Duration, field.default)
+        elif isinstance(field.default, tuple):
+            shape[field.name] = (list[str], list(field.default))
         else:
             shape[field.name] = (type(field.default), field.default)
     return create_model(f"Check_{name}", __base__=Shape, __doc__=f"Settings of the check {name}.", **shape)

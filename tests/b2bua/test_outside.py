@@ -172,6 +172,8 @@ def test_a_spiral_passes(open_book: Playbook) -> None:
     a.invite()
     mine = a.invited
     assert sent_back(book, uri="sip:+12125550177@192.0.2.1") == ["b INVITE"]
+    counted = book.engine.counters.trunks.of("carrier")
+    assert counted is not None and (counted.attempts_1h(1_000_000), counted.concurrent) == (1, 1), "it counts once"
     assert b.reply("486 Busy Here") == ["b ACK", "a 486 Busy Here"]
     a.ack()
     first = next(m for m in b.got if m.startswith("INVITE"))

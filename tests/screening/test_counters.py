@@ -1,12 +1,38 @@
-"""Attempts in sliding windows."""
+"""Calls counted by caller, called number, trunk and signer."""
 
 from __future__ import annotations
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
-from sipguard.screening.counters import Attempts, Counters
+from sipguard.screening.counters import BY_US, ENDED, GAVE_UP, KEY_LONGEST, Counters, Keys, Wanted, turn
+from sipguard.screening.shape import LASTING, Shape, Tally
+from sipguard.screening.shapes import asked_of, shape_of, tell
+from sipguard.screening.shapesasked import KINDS
 
 KEY = "12025550100"
+CALLEE = "12125550123"
+EVERYTHING = asked_of((), ("dnc",), everything=True)
+
+
+def everything(keys: int = 100) -> Counters:
+    counters = Counters()
+    counters.use(EVERYTHING.wanted, keys)
+    return counters
+
+
+def facts(counters: Counters, tally: Tally, at: float) -> dict[str, object]:
+    """All facts of a call at an instant, their names without `rate.`."""
+    found: dict[str, object] = {}
+    for kind in KINDS:
+        shape: Shape | None = getattr(tally, kind)
+        if shape is not None:
+            turn(shape, int(at * 1000))
+            found[f"rate.{kind}.attempts_1m"] = shape.attempts_1m(int(at * 1000))
+            found[f"rate.{kind}.attempts_1h"] = shape.attempts_1h(int(at * 1000))
+            tell(found, getattr(EVERYTHING, kind), shape, tally, int(at * 1000))  # type: ignore[arg-type]
+    return {name.removeprefix("rate."): value for name, value in found.items()}
 
 
 @pytest.mark.parametrize(
@@ -28,52 +54,260 @@ KEY = "12025550100"
     ],
 )
 def test_windows(counted_at: list[float], asked_at: float, minute: int, hour: int) -> None:
-    attempts = Attempts()
+    counters = Counters()
     for at in counted_at:
-        attempts.count(KEY, at)
-    assert attempts.attempts_1m(KEY, asked_at) == minute
-    assert attempts.attempts_1h(KEY, asked_at) == hour
+        counters.count("carrier", KEY, at)
+    at_ms = int(asked_at * 1000)
+    shape = shape_of(None, counters.callers, KEY, at_ms)
+    assert shape.attempts_1m(at_ms) == minute
+    assert shape.attempts_1h(at_ms) == hour
 
 
 def test_a_steady_rate_is_estimated_as_it_is() -> None:
-    attempts = Attempts()
+    counters = Counters()
     for second in range(2 * 3600 + 1234):
-        attempts.count(KEY, float(second))
-    now = 2.0 * 3600 + 1233
-    assert abs(attempts.attempts_1m(KEY, now) - 60) <= 1
-    assert abs(attempts.attempts_1h(KEY, now) - 3600) <= 1
-
-
-def test_keys_do_not_count_for_one_another() -> None:
-    attempts = Attempts()
-    attempts.count("a", 0.0)
-    assert attempts.attempts_1m("b", 0.0) == 0
+        counters.count("carrier", KEY, float(second))
+    shape, at_ms = counters.callers.of(KEY), (2 * 3600 + 1233) * 1000
+    assert shape is not None
+    assert abs(shape.attempts_1m(at_ms) - 60) <= 1
+    assert abs(shape.attempts_1h(at_ms) - 3600) <= 1
 
 
 def test_of_too_many_keys_the_quiet_ones_go() -> None:
-    attempts = Attempts(3)
+    keys = Keys(3)
     for key in "abc":
-        attempts.count(key, 0.0)
-    attempts.count("a", 60.0)
-    attempts.count("d", 61.0)
-    attempts.count("e", 62.0)
-    assert len(attempts) == 3
-    assert [attempts.attempts_1h(key, 62.0) for key in "abcde"] == [2, 0, 0, 1, 1]
+        keys.attempted(key, 0)
+    keys.attempted("a", 1)
+    keys.attempted("d", 1)
+    keys.attempted("e", 1)
+    assert (len(keys), keys.evicted) == (3, 2)
+    assert [keys.of(key) is not None for key in "abcde"] == [True, False, False, True, True]
+    keys.limit_to(1)
+    assert [keys.of(key) is not None for key in "abcde"] == [False, False, False, False, True]
+
+
+def test_who_rotates_callers_does_not_push_out_who_calls_all_the_time() -> None:
+    """Also where ends of calls have brought its windows to the minute before its next attempt."""
+    counters = everything(keys=1000)
+    busy = counters.begin("carrier", "busy", CALLEE, 0.0)
+    for second in range(1, 600):
+        for n in range(10):
+            counters.begin("carrier", f"1202{second:03}{n:04}", CALLEE, float(second))
+        if second % 20 == 0:
+            assert busy is not None
+            counters.ended(busy, ENDED, float(second))
+            busy = counters.begin("carrier", "busy", CALLEE, second + 0.5)
+    assert len(counters.callers) == 1000
+    shape = counters.callers.of("busy")
+    assert shape is not None and shape.attempts_1h(600_000) == 30
+    held, evicted = counters.keys()
+    assert (held, evicted) == (1002, 5991 - 1000)
+
+
+def test_keys_are_as_long_as_numbers_whatever_was_written() -> None:
+    counters = everything()
+    tally = counters.begin("t" * 1000, "1" * 60_000, "2" * 60_000, 0.0)
+    assert tally is not None and tally.callee_number == 0
+    assert all(len(key) == KEY_LONGEST for keys in (counters.callers, counters.trunks) for key in keys._shapes)
 
 
 def test_a_clock_that_steps_back_loses_counts_and_nothing_else() -> None:
-    attempts = Attempts()
-    attempts.count(KEY, 7200.0)
-    assert attempts.attempts_1m(KEY, 0.0) == 0
-    attempts.count(KEY, 0.0)
-    assert (attempts.attempts_1m(KEY, 0.0), attempts.attempts_1h(KEY, 0.0)) == (1, 1)
+    counters = everything()
+    tally = counters.begin("carrier", KEY, CALLEE, 7200.0)
+    assert tally is not None
+    counters.answered(tally, 7100.0)
+    counters.ended(tally, ENDED, 0.0)
+    again = counters.begin("carrier", KEY, CALLEE, 0.0)
+    assert again is not None
+    found = facts(counters, again, 0.0)
+    assert (found["caller.attempts_1m"], found["caller.attempts_1h"], found["caller.concurrent"]) == (1, 1, 1)
 
 
 def test_one_count_is_for_caller_and_trunk() -> None:
     counters = Counters()
-    counters.count("carrier", KEY, 10.0)
+    assert counters.begin("carrier", KEY, CALLEE, 10.0) is None
     counters.count("carrier", "", 11.0)
-    assert counters.now == 11.0
-    assert counters.callers.attempts_1m(KEY, 11.0) == 1
-    assert counters.trunks.attempts_1m("carrier", 11.0) == 2
-    assert len(counters.callers) == 1
+    assert counters.at_ms == 11_000
+    assert [len(keys) for keys in (counters.callers, counters.trunks, counters.callees)] == [1, 1, 0]
+    shape = counters.trunks.of("carrier")
+    assert shape is not None and shape.attempts_1m(11_000) == 2
+
+
+# ---------------------------------------------------------------------- what calls come to
+
+
+def test_how_calls_end() -> None:
+    """Ten answered ones, of which five are short; two given up, one of them after one ring; two that failed."""
+    counters = everything()
+    for n in range(10):
+        tally = counters.begin("carrier", KEY, CALLEE, 100.0 * n)
+        assert tally is not None
+        counters.signed(tally, "709J")
+        counters.answered(tally, 100.0 * n + 5)
+        counters.ended(tally, ENDED, 100.0 * n + 5 + (6 if n % 2 else 60))
+    for after, how in ((5.0, GAVE_UP), (5.5, GAVE_UP), (1.0, ENDED), (30.0, ENDED), (1.0, BY_US), (1.0, BY_US)):
+        tally = counters.begin("carrier", KEY, CALLEE, 1500.0)
+        assert tally is not None
+        counters.signed(tally, "709J")
+        counters.ended(tally, how, 1500.0 + after)
+    last = counters.begin("carrier", KEY, CALLEE, 2000.0)
+    assert last is not None
+    counters.signed(last, "709J")
+    found = facts(counters, last, 2000.0)
+    for kind in KINDS:
+        assert found[f"{kind}.attempts_1h"] == 17
+        assert found[f"{kind}.concurrent"] == 1
+        assert found[f"{kind}.answer_ratio_1h"] == round(10 / 14, 3)
+        assert found[f"{kind}.one_ring_ratio_1h"] == round(1 / 14, 3)
+        assert found[f"{kind}.mean_duration_1h"] == 33.0
+        assert found[f"{kind}.short_ratio_1h"] == 0.5
+
+
+def test_the_hour_before_counts_with_the_share_that_the_window_covers() -> None:
+    counters = everything()
+    for n in range(40):  # 20 answered in the first hour, none of 20 in the second
+        tally = counters.begin("carrier", KEY, CALLEE, 90.0 + 180.0 * n)
+        assert tally is not None
+        if n < 20:
+            counters.answered(tally, 91.0 + 180.0 * n)
+        counters.ended(tally, ENDED, 92.0 + 180.0 * n)
+    shape = counters.callers.of(KEY)
+    assert shape is not None
+    for at, share in ((7199.0, 0.0), (7200.0, 0.0), (3600.0 + 1900, round(850 / 1850, 3))):
+        tally = Tally(0, lasting=True)
+        tally.caller = shape
+        if at > 7000:
+            assert facts(counters, tally, at)["caller.answer_ratio_1h"] == pytest.approx(share, abs=0.001)
+
+
+def test_less_than_ten_say_nothing() -> None:
+    counters = everything()
+    for n in range(10):
+        tally = counters.begin("carrier", KEY, f"1212555{n:04}", 1.0, listed=True)
+        assert tally is not None
+        found = facts(counters, tally, 1.0)
+        assert ("trunk.dnc_ratio_1h" in found) == ("caller.sequential_ratio_1h" in found) == (n == 9)
+        assert "caller.answer_ratio_1h" not in found
+        counters.ended(tally, ENDED, 2.0)
+    assert found["caller.sequential_ratio_1h"] == 0.9
+    assert found["trunk.dnc_ratio_1h"] == 1.0
+    assert found["caller.callees_1h"] == 10
+    assert found["trunk.callers_per_call_1h"] == 0.1
+
+
+SHAPES = {
+    "neighbours": ([(f"1212555{n:04}", CALLEE, "") for n in range(20)], {"trunk.neighbour_ratio_1h": 1.0}),
+    "neighbours shown": ([(KEY, CALLEE, "12125559999")] * 20, {"trunk.neighbour_ratio_1h": 1.0}),
+    "no neighbours": ([(KEY, CALLEE, "")] * 20, {"trunk.neighbour_ratio_1h": 0.0, "trunk.callers_1h": 1}),
+    "abroad": ([("4420712345678", "4420712345679", "")] * 20, {"trunk.neighbour_ratio_1h": 0.0}),
+    "snowshoe": ([(f"1202555{n:04}", CALLEE, "") for n in range(20)], {"trunk.callers_per_call_1h": 1.0}),
+    "withheld": ([("", CALLEE, "")] * 20, {"trunk.callers_per_call_1h": 0.0, "callee.callers_1h": 0}),
+    "a flood": ([(f"1202555{n:04}", CALLEE, "") for n in range(16)], {"callee.callers_1h": 16}),
+    "in threes": (
+        [(KEY, f"{at + n}", "") for n in range(0, 200, 10) for at in (12125550000, 13125550000, 14155550000)],
+        {"trunk.sequential_ratio_1h": round(57 / 60, 3)},
+    ),
+    "steps of 11": ([(KEY, f"{12125550000 + 11 * n}", "") for n in range(20)], {"caller.sequential_ratio_1h": 0.0}),
+    "downwards": ([(KEY, f"{12125559999 - 10 * n}", "") for n in range(20)], {"caller.sequential_ratio_1h": 0.95}),
+    "the same again": ([(KEY, CALLEE, "")] * 20, {"caller.sequential_ratio_1h": 0.0}),
+    "no number": ([(KEY, "", "")] * 20, {"caller.sequential_ratio_1h": 0.0, "caller.callees_1h": 0}),
+    "codes": ([(KEY, f"*{n}", "") for n in range(20)], {"caller.sequential_ratio_1h": 0.0}),
+}
+
+
+@pytest.mark.parametrize(("calls", "wanted"), SHAPES.values(), ids=SHAPES)
+def test_shapes_of_numbers(calls: list[tuple[str, str, str]], wanted: dict[str, object]) -> None:
+    counters = everything()
+    for n, (caller, callee, shown) in enumerate(calls):
+        tally = counters.begin("carrier", caller, callee, float(n), shown)
+        assert tally is not None
+    found = facts(counters, tally, float(n))
+    assert {name: found[name] for name in wanted} == wanted
+
+
+def test_nothing_is_told_of_ends_that_nobody_will_see() -> None:
+    counters = everything()
+    for _ in range(20):
+        tally = counters.begin("carrier", KEY, CALLEE, 1.0, lasting=False)
+        assert tally is not None
+        counters.answered(tally, 1.0)
+        counters.ended(tally, ENDED, 1.0)
+    lasting = {fact.name for kind in KINDS for fact in getattr(EVERYTHING, kind) if fact.asks == LASTING}
+    assert not lasting & {f"rate.{name}" for name in facts(counters, tally, 1.0)}
+    other = counters.begin("carrier", KEY, CALLEE, 1.0)
+    assert other is not None
+    found = facts(counters, other, 1.0)
+    assert (found["caller.concurrent"], "caller.answer_ratio_1h" in found) == (1, False)
+
+
+def test_what_is_asked_from_now_on_is_not_a_share_of_what_was_not_looked_at() -> None:
+    counters = Counters()
+    for _ in range(30):
+        assert counters.begin("carrier", KEY, CALLEE, 1.0) is None
+    counters.use(EVERYTHING.wanted, 100)
+    for n in range(10):
+        tally = counters.begin("carrier", KEY, f"1212555{n:04}", 1.0, listed=True)
+        assert tally is not None
+    found = facts(counters, tally, 1.0)
+    assert (found["caller.attempts_1h"], found["caller.dnc_ratio_1h"]) == (40, 1.0)
+    counters.use(Wanted(caller=EVERYTHING.wanted.caller & ~32), 100)
+    counters.begin("carrier", KEY, CALLEE, 2.0)
+    counters.use(EVERYTHING.wanted, 100)
+    tally = counters.begin("carrier", KEY, CALLEE, 2.0)
+    assert tally is not None
+    assert "caller.dnc_ratio_1h" not in facts(counters, tally, 2.0)
+
+
+# ---------------------------------------------------------------------- in any order
+
+CALLERS = st.sampled_from(["", "12025550100", "12025550101", "12025550102"])
+EVENTS = st.lists(
+    st.tuples(
+        st.sampled_from(["begin", "sign", "answer", "end"]),
+        st.integers(0, 5),  # which call
+        CALLERS,
+        st.sampled_from(["", "12125550123", "12125550124", "12125550199"]),
+        st.sampled_from([ENDED, GAVE_UP, BY_US]),
+        st.sampled_from([-4000.0, -1.0, 0.0, 0.5, 3.0, 70.0, 3600.0, 9000.0]),
+    ),
+    max_size=60,
+)
+
+
+@given(EVENTS, st.sampled_from([1, 2, 100]))
+@settings(max_examples=300, deadline=None)
+def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str, int, float]], keys: int) -> None:
+    """Whatever comes in whatever order, also twice or late, and whoever made room for others."""
+    counters = everything(keys)
+    now = 10_000.0
+    calls: dict[int, Tally] = {}
+    seen: dict[int, Shape] = {}
+    open_calls: list[Tally] = []
+    for what, which, caller, callee, how, later in events:
+        now += later
+        tally = calls.get(which)
+        if what == "begin":
+            if tally is not None:
+                counters.ended(tally, how, now)
+            tally = calls[which] = counters.begin("carrier", caller, callee, now)  # type: ignore[assignment]
+            assert tally is not None
+            open_calls.append(tally)
+        elif tally is None:
+            continue
+        elif what == "sign":
+            counters.signed(tally, "709J" if which % 2 else "=Example")
+        elif what == "answer":
+            counters.answered(tally, now)
+        else:
+            counters.ended(tally, how, now)
+        seen |= {id(shape): shape for shape in tally.shapes()}
+        for shape in seen.values():
+            wanted = sum(1 for one in open_calls if not one.over and shape in one.shapes())
+            assert shape.concurrent == wanted
+        for name, value in facts(counters, tally, now).items():
+            assert isinstance(value, int | float) and value >= 0
+            assert "ratio" not in name or value <= 1
+    for tally in calls.values():
+        counters.ended(tally, BY_US, now)
+    assert {shape.concurrent for shape in seen.values()} <= {0}
+    assert all(len(held) <= max(keys, 1) for held in (counters.callers, counters.callees, counters.signers))

@@ -1,8 +1,8 @@
 """Is the caller who the Identity header says? (RFC 8224 §6.2, RFC 8588)
 
 Enters: an attempt with its Identity values, validated certificates, lists of signers and of pairs. Leaves: a Finding
-with `identity.*` facts, `lists.signer` and `lists.brand`, or Waiting for a certificate. What a token claims becomes a
-fact only where its signature holds.
+with `identity.*` facts, `lists.signer`, `lists.brand` and `rate.signer.*`, or Waiting for a certificate. What a token
+claims becomes a fact only where its signature holds.
 Must not: fetch, reject; a failed verification alone rejects nothing.
 """
 
@@ -15,6 +15,8 @@ from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding, Waiting
 from sipguard.screening.finding import FAILED as CHECK_FAILED
 from sipguard.screening.lists import Lists
+from sipguard.screening.shapes import specs, tell_signer
+from sipguard.screening.shapesasked import SIGNER
 from sipguard.screening.textlists import TextLists
 from sipguard.screening.verification import described
 from sipguard.screening.verification.diversion import unasked
@@ -120,6 +122,7 @@ FACTS: Final[tuple[FactSpec, ...]] = (
     ),
     FactSpec("identity.iat_age_s", "number", "age of the token judged, negative if it lies ahead", unit="s"),
     *described.FACTS,
+    *specs(SIGNER),
 )
 
 
@@ -157,7 +160,7 @@ def _judged(attempt: CallAttempt, settings: Settings, results: list[Result], con
             if hops:  # whether it was sent on depends on them
                 return Waiting(*needs_of(hops, settings.budget_s))
             if not (result.replayed and settings.replay_fails):
-                return _passed(result, results, attempt, context.lists.signer)
+                return _passed(result, results, attempt, context)
             result.outcome, result.reason, result.status = FAILED, "replayed", InvalidIdentity.status
     waiting = [one for one in results if one.outcome == WAITING and not _is_of_guard(one)]
     if waiting:
@@ -187,7 +190,7 @@ def _is_of_guard(result: Result) -> bool:
     return result.passport is not None and result.passport.ppt == RPH
 
 
-def _passed(result: Result, results: list[Result], attempt: CallAttempt, signer: TextLists | None) -> Finding:
+def _passed(result: Result, results: list[Result], attempt: CallAttempt, context: Context) -> Finding:
     passport, credential = result.passport, result.credential
     assert passport is not None and credential is not None
     facts: dict[str, FactValue] = {
@@ -208,9 +211,10 @@ def _passed(result: Result, results: list[Result], attempt: CallAttempt, signer:
     if credential.delegate:
         facts["identity.delegated_by"] = credential.provider
         facts["identity.provider_spc"] = credential.provider_spc
-    return Finding(
-        CLEAR, PASSED, _with_steps(facts, result, results, attempt.received_at, signer), _told(results, attempt)
-    )
+    if context.shapes.signer:
+        tell_signer(facts, attempt, credential.spc, credential.organisation, context)
+    _with_steps(facts, result, results, attempt.received_at, context.lists.signer)
+    return Finding(CLEAR, PASSED, facts, _told(results, attempt))
 
 
 def _with_steps(

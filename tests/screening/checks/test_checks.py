@@ -10,6 +10,7 @@ import pytest
 from sipguard.screening import checks
 from sipguard.screening.checks import ALL_FACTS, CHECKS
 from sipguard.screening.facts import BASE_FACTS
+from sipguard.screening.shapes import specs
 
 HERE = Path(__file__).parent
 TYPES = {"text", "number", "flag", "set", "choice"}
@@ -30,7 +31,8 @@ def test_the_cheap_ones_run_first() -> None:
 def test_a_check_fills_the_subtree_of_its_name_and_has_its_tests(name: str) -> None:
     module = CHECKS[name]
     assert module.FACTS
-    others = {"lists.signer", "lists.brand"} if name == "identity" else set()  # which alone knows who signed for what
+    signers = {"lists.signer", "lists.brand", *(spec.name for spec in specs("signer"))}
+    others = signers if name == "identity" else set()  # which alone knows who signed for what
     assert {spec.name for spec in module.FACTS if spec.name.split(".")[0] != name} == others
     assert (HERE / f"test_{name}.py").exists()
 
