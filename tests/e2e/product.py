@@ -43,6 +43,11 @@ POLICY: Final[dict[str, Any]] = {
             "reject": "identity",
         },
         {
+            "name": "short-calls",
+            "when": {"lists.caller": "watched", "rate.caller.short_ratio_1h": {"over": 0.8}},
+            "reject": "contract",
+        },
+        {
             "name": "moved",
             "when": {"lists.callee": "moved"},
             "redirect": {"contact": "sip:+12025550162@example.com"},
@@ -89,6 +94,7 @@ def configuration(hop_port: int) -> dict[str, Any]:
             "blocked": {"members": ["+12025550121", "+12025550190"], "bind": ["caller"]},
             "moved": {"members": ["+12025550161"], "bind": ["callee"]},
             "complaints": {"members": ["+12025550171"], "bind": ["caller"]},
+            "watched": {"members": ["+12025550188"], "bind": ["caller"]},
             "verified_only": {"members": ["+12025550181"], "bind": ["callee"]},
         },
         "emergency": {"psap_callers": ["+12025550190"]},

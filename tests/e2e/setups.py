@@ -6,6 +6,7 @@ Enters: a Run. Leaves: assertions. Must not: start anything.
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Callable
 from dataclasses import dataclass, field
 from typing import Any, Final
@@ -47,6 +48,16 @@ def _first_peer_was_asked(run: Run) -> None:
     assert not any(each.kind.startswith("503") for each in run.a)
     (first,) = {line for text in run.failover for line in text.split("\r\n") if line.startswith("Call-ID:")}
     assert all(line != first for each in run.b for line in each.lines), "each try has a Call-ID of its own"
+
+
+def _stopped_at_the_eleventh(run: Run) -> None:
+    """The refusal is the last, and its record says what the rule saw."""
+    finals = [each.kind for each in run.a if each.kind in ("200 INVITE", "403 INVITE")]
+    assert finals == ["200 INVITE"] * 10 + ["403 INVITE"]
+    wait_for(lambda: bool(run.product.calls("--rule", "short-calls")), "its record")
+    (call,) = run.product.calls("--rule", "short-calls")
+    said = run.product.command("explain", call["decision_id"]).stdout
+    assert re.search(r"rate\.caller\.short_ratio_1h = 1\.0", said), said
 
 
 def _screened_once(run: Run) -> None:
@@ -210,6 +221,7 @@ SETUPS: Final = {
         identity=True,
         check=_diverted,
     ),
+    "180_short_calls": Setup(uac=("-m", "11", "-l", "1"), uas=("-m", "10"), check=_stopped_at_the_eleventh),
     "005_cancelled_before_any_response": Setup(check=_cancel_waited),
     "006_no_ack_ends_both_legs": Setup(check=_repeated_until_the_end, long=True),
     "014_failover_on_silence": Setup(first_peer="silent", egress={"try_timeout": "1s"}, check=_first_peer_was_asked),
