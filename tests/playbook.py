@@ -587,6 +587,7 @@ class Playbook:
             "clients": [f"{t.method} {t.state}" for t in engine.layer.clients.values()],
             "timers": len(engine.layer.wheel),
             "loads": sum(load.calls for load in engine._loads.values()),
+            "dialogs": list(engine.counters._open),
             "concurrent": [shape.concurrent for shape in engine.counters.shapes() if shape.concurrent],
         }
         assert not any(left.values()), left

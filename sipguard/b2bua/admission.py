@@ -125,7 +125,7 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         engine.counters.count(trunk.name, attempt.caller.tn, engine.clock.now)
     elif not is_spiral(engine, request):
         lasting = engine.listeners[call.listener].listener.redirect is None
-        call.tally = shapes.begin(attempt, engine.context, engine.clock.now, lasting)
+        call.tally = shapes.begin(attempt, engine.context, engine.clock.now, lasting, request.from_tag)
     if engine.clock.backlog_s > engine.overload.skip_verification_after_s:
         skip(setup.screening, "identity", "overload")
         counts[_SHED_VERIFICATION] += 1

@@ -13,11 +13,11 @@ from typing import TYPE_CHECKING, Final
 
 from sipguard.b2bua import frames
 from sipguard.b2bua.commands import Record
-from sipguard.b2bua.credentials import log_in
+from sipguard.b2bua.credentials import CHALLENGED, log_in
 from sipguard.b2bua.leg import A, Leg
 from sipguard.b2bua.privacy import stand
 from sipguard.b2bua.subscription import Lingering
-from sipguard.screening.counters import BY_US, ENDED, GAVE_UP
+from sipguard.screening.counters import ASKED, BY_US, ENDED, GAVE_UP
 from sipguard.sip.message import Message, Request
 
 # of calls that were refused, hung up or lost here
@@ -267,4 +267,6 @@ class Call:
         """How it ended, for the counters. What was ended by us, or never sent on, says nothing of who called."""
         if self.b is None or disposition in ENDED_BY_US:
             return BY_US
+        if self.final[0] in CHALLENGED:
+            return ASKED
         return GAVE_UP if disposition == frames.CANCELLED else ENDED

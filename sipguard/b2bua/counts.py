@@ -24,6 +24,7 @@ NAMES: Final = (
     "unsigned_kept", "unsigned_no_rule", "unsigned_no_number", "unsigned_hidden", "unsigned_stale_date",
     "unsigned_no_signer", "unsigned_expired", "unsigned_out_of_scope", "unsigned_unfit", "unsigned_broken",
     "probes", "probes_failed", "names_unresolved", "names_stale", "resolutions_failed", "addresses_refused",
+    "keys_counted", "keys_evicted",
 )  # fmt: skip
 
 INDEX: Final = {name: n for n, name in enumerate(NAMES)}

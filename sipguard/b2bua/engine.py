@@ -604,3 +604,4 @@ class Engine:
         counts[INDEX["addresses_refused"]] = names.refused
         counts[INDEX["peers_down"]] = self.peers.down(now)
         counts[INDEX["retransmissions"]] = layer.retransmissions
+        counts[INDEX["keys_counted"]], counts[INDEX["keys_evicted"]] = self.counters.keys()

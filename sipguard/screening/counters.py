@@ -27,6 +27,9 @@ KEY_LONGEST: Final = 32  # characters that tell keys apart; whoever calls writes
 ENDED: Final = 1  # by its parties, or failed beyond us
 GAVE_UP: Final = 2  # by the calling side, before an answer
 BY_US: Final = 3  # refused, hung up or lost here: that says nothing of who called
+ASKED: Final = 4  # for credentials, beyond us: it comes again with these
+FORKS: Final = 4  # INVITEs that are taken for branches of one, beside that
+AWAITED: Final = 1_000  # dialogs that were asked for credentials
 
 
 class Wanted:
@@ -106,13 +109,15 @@ class Keys:
 class Counters:
     """All of it, for one worker. `at_ms` is the instant of the latest event: checks read at that instant."""
 
-    __slots__ = ("at_ms", "callees", "callers", "signers", "trunks", "wanted")
+    __slots__ = ("_asked", "_open", "at_ms", "callees", "callers", "signers", "trunks", "wanted")
 
     def __init__(self, limit: int = KEYS) -> None:
         self.callers = Keys(limit)
         self.callees = Keys(limit)
         self.trunks = Keys(limit, 10, 16)
         self.signers = Keys(limit, 10, 16)
+        self._open: dict[str, Tally] = {}  # by dialog: attempts that were not answered yet
+        self._asked: OrderedDict[str, Tally] = OrderedDict()  # by dialog: those that come again
         self.at_ms = 0
         self.wanted = NOTHING
 
@@ -148,11 +153,14 @@ class Counters:
         shown: str = "",
         listed: bool = False,
         lasting: bool = True,
+        dialog: str = "",
     ) -> Tally | None:
-        """Counts one attempt. Numbers are TNs, "" for none.
+        """Counts one attempt; None where no more than that is wanted, or where it has been counted.
 
-        `shown`: the number in From; `listed`: the callee is on a list of `wanted.do_not_call`; not `lasting`: its end
-        will not be seen, as that of a call that is given back.
+        Numbers are TNs, "" for none. `shown`: the number in From; `listed`: the callee is on a list of
+        `wanted.do_not_call`; not `lasting`: its end will not be seen, as that of a call that is given back. `dialog`
+        tells Call-ID and From-tag: the same once more, to the same callee and before an answer, is a branch of a fork
+        that meets the other here, and one that was asked for credentials is the same attempt.
         """
         wanted = self.wanted
         if not wanted.looks:
@@ -160,7 +168,18 @@ class Counters:
             return None
         self.at_ms = at_ms = int(now * 1000.0)
         minute = at_ms // MINUTE_MS
+        if dialog:
+            first = self._open.get(dialog)
+            if first is not None and first.forks < FORKS and first.callee_tn == callee:
+                first.forks += 1
+                return None
         tally = Tally(at_ms, lasting)
+        tally.callee_tn, tally.dialog = callee, dialog
+        if dialog:
+            self._open[dialog] = tally
+            if self._asked and (first := self._asked.pop(dialog, None)) is not None:
+                _go_on(tally, first)
+                return tally
         if caller:
             tally.caller_hash = hash_of(caller[:KEY_LONGEST])
         if callee:
@@ -195,16 +214,23 @@ class Counters:
         """The call was answered."""
         if tally.over or not tally.lasting or tally.answered_ms >= 0:
             return
+        self._open.pop(tally.dialog, None)
         tally.answered_ms = at_ms = int(now * 1000.0)
         for shape in tally.shapes():
             turn(shape, at_ms)
             shape.answered()
 
     def ended(self, tally: Tally, how: int, now: float) -> None:
-        """The call is over; `how` ENDED, GAVE_UP or BY_US."""
+        """The call is over; `how` ENDED, GAVE_UP, BY_US or ASKED."""
         if tally.over:
             return
         tally.over = True
+        if self._open.get(tally.dialog) is tally:
+            del self._open[tally.dialog]
+        if how == ASKED and tally.dialog:
+            self._asked[tally.dialog] = tally
+            if len(self._asked) > AWAITED:
+                self._asked.popitem(last=False)
         if not tally.lasting:
             return
         at_ms = int(now * 1000.0)
@@ -212,7 +238,7 @@ class Counters:
         one_ring = how == GAVE_UP and at_ms - tally.begun_ms <= ONE_RING_MS
         for shape in tally.shapes():
             shape.concurrent -= 1
-            if how != BY_US:
+            if how in (ENDED, GAVE_UP):
                 turn(shape, at_ms)
                 if talked_ms < 0:
                     shape.failed(one_ring)
@@ -227,6 +253,16 @@ def _add(shape: Shape, asked: int, tally: Tally, keys: Keys) -> None:
     asked &= OF_NUMBERS
     if asked:
         shape.look(tally, asked, keys.bits, keys.depth)
+
+
+def _go_on(tally: Tally, first: Tally) -> None:
+    """Has a call that comes again count for the keys that it counts for already."""
+    tally.trunk, tally.caller, tally.callee, tally.signer = first.trunk, first.caller, first.callee, first.signer
+    tally.caller_hash, tally.callee_hash = first.caller_hash, first.callee_hash
+    tally.callee_number, tally.listed, tally.near = first.callee_number, first.listed, first.near
+    if tally.lasting:
+        for shape in tally.shapes():
+            shape.concurrent += 1
 
 
 def turn(shape: Shape, at_ms: int) -> None:

@@ -247,8 +247,11 @@ class Tally:
         "callee",
         "callee_hash",
         "callee_number",
+        "callee_tn",
         "caller",
         "caller_hash",
+        "dialog",
+        "forks",  # INVITEs that were taken for branches of it
         "lasting",  # whether its end will be seen
         "listed",
         "near",
@@ -267,7 +270,8 @@ class Tally:
         self.trunk: Shape | None = None
         self.signer: Shape | None = None
         self.caller_hash = self.callee_hash = -1
-        self.callee_number = 0
+        self.callee_number = self.forks = 0
+        self.callee_tn = self.dialog = ""
         self.listed = self.near = False
 
     def shapes(self) -> list[Shape]:

@@ -210,13 +210,16 @@ def asked_of(names: Iterable[str], do_not_call: tuple[str, ...], everything: boo
     return ShapesAsked(by_kind, do_not_call if looks else ())
 
 
-def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool) -> Tally | None:
+def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool, from_tag: str = "") -> Tally | None:
     """Counts a call that has begun, on the clock of the counters; see `Counters.begin`."""
     counters = context.counters
     callee = attempt.callee.tn
     names = counters.wanted.do_not_call
     listed = bool(names) and context.lists.any_has(names, callee, attempt.received_at)
-    tally = counters.begin(attempt.trunk.name, attempt.caller.tn, callee, now, attempt.shown.tn, listed, lasting)
+    dialog = f"{from_tag} {attempt.call_id}" if from_tag else ""
+    tally = counters.begin(
+        attempt.trunk.name, attempt.caller.tn, callee, now, attempt.shown.tn, listed, lasting, dialog
+    )
     attempt.tally = tally
     return tally
 

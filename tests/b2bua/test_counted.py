@@ -134,6 +134,40 @@ def never_acknowledged(book: Playbook) -> None:
         side.reply("200 OK", to="BYE")
 
 
+def asked_for_credentials(book: Playbook) -> None:
+    """The next hop challenges the caller, who comes again in the same dialog (RFC 3261 §22.2)."""
+    a, b = book.a, book.b
+    a.invite()
+    b.reply("407 Proxy Authentication Required", 'Proxy-Authenticate: Digest realm="hop", nonce="1"')
+    a.ack()
+    a.remote = a.remote.partition(";tag=")[0]
+    a.request("INVITE", 'Proxy-Authorization: Digest username="a"')
+    b.reply("200 OK")
+    a.ack()
+    book.wait(10.0)
+    book.bye()
+
+
+def forked_before_us(book: Playbook) -> None:
+    """A proxy forks, and both branches meet here; one is answered, the other cancelled (RFC 3261 §16.7)."""
+    a, b = book.a, book.b
+    a.invite()
+    first, to_b = a.invited, b.last("INVITE")
+    a.invited = first.replace("branch=z9hG4bK-a", "branch=z9hG4bK-other-a")
+    a.send(a.invited)
+    second = b.last("INVITE")
+    b.reply("180 Ringing", request=second)
+    a.cancel()
+    a.ack()
+    b.reply("487 Request Terminated", request=second)
+    a.invited = first
+    b.reply("200 OK", request=to_b)
+    a.ack()
+    book.wait(10.0)
+    a.request("BYE")
+    b.reply("200 OK", to="BYE")
+
+
 ENDS: dict[str, tuple[Callable[[Playbook], None], dict[str, int]]] = {
     "a talk": (lambda book: answered(book, 60.0), {"finished": 1, "answered": 1, "talked": 1}),
     "a short one": (lambda book: answered(book, 5.0), {"finished": 1, "answered": 1, "talked": 1, "short": 1}),
@@ -142,6 +176,8 @@ ENDS: dict[str, tuple[Callable[[Playbook], None], dict[str, int]]] = {
     "given up later": (lambda book: given_up(book, 6.0), {"finished": 1}),
     "another peer": (failed_over, {"finished": 1, "answered": 1, "talked": 1}),
     "forks": (forked, {"finished": 1, "answered": 1, "talked": 1}),
+    "credentials": (asked_for_credentials, {"finished": 1, "answered": 1, "talked": 1}),
+    "forks before us": (forked_before_us, {"finished": 1, "answered": 1, "talked": 1}),
     "repeats": (repeated, {"finished": 1, "answered": 1, "talked": 1}),
     "nobody rings off": (rang_for_ever, {"finished": 1}),
     "no peer is there": (unreachable, {}),

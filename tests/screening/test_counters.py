@@ -6,7 +6,19 @@ import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from sipguard.screening.counters import BY_US, ENDED, GAVE_UP, KEY_LONGEST, Counters, Keys, Wanted, turn
+from sipguard.screening.counters import (
+    ASKED,
+    AWAITED,
+    BY_US,
+    ENDED,
+    FORKS,
+    GAVE_UP,
+    KEY_LONGEST,
+    Counters,
+    Keys,
+    Wanted,
+    turn,
+)
 from sipguard.screening.shape import LASTING, Shape, Tally
 from sipguard.screening.shapes import asked_of, shape_of, tell
 from sipguard.screening.shapesasked import KINDS
@@ -173,11 +185,26 @@ def test_the_hour_before_counts_with_the_share_that_the_window_covers() -> None:
         counters.ended(tally, ENDED, 92.0 + 180.0 * n)
     shape = counters.callers.of(KEY)
     assert shape is not None
-    for at, share in ((7199.0, 0.0), (7200.0, 0.0), (3600.0 + 1900, round(850 / 1850, 3))):
-        tally = Tally(0, lasting=True)
-        tally.caller = shape
-        if at > 7000:
-            assert facts(counters, tally, at)["caller.answer_ratio_1h"] == pytest.approx(share, abs=0.001)
+    tally = Tally(0, lasting=True)
+    tally.caller = shape
+    assert facts(counters, tally, 7200.0 - 1)["caller.answer_ratio_1h"] == 0.0
+    assert "caller.answer_ratio_1h" not in facts(counters, tally, 7200.0 + 1801), "fewer than ten are left"
+
+
+def test_what_the_window_leaves_behind_fades() -> None:
+    """Twenty answered ones in an hour, then as many that are not, all at once: half an hour on they are two to one."""
+    counters = everything()
+    for n in range(20):
+        tally = counters.begin("carrier", KEY, CALLEE, 90.0 * n)
+        assert tally is not None
+        counters.answered(tally, 90.0 * n)
+    for _ in range(20):
+        tally = counters.begin("carrier", KEY, CALLEE, 3600.0)
+        assert tally is not None
+        counters.ended(tally, ENDED, 3600.0)
+    assert facts(counters, tally, 3600.0)["caller.answer_ratio_1h"] == 0.5
+    assert facts(counters, tally, 5400.0)["caller.answer_ratio_1h"] == 0.333
+    assert facts(counters, tally, 7199.9)["caller.answer_ratio_1h"] == 0.0
 
 
 def test_less_than_ten_say_nothing() -> None:
@@ -267,7 +294,8 @@ EVENTS = st.lists(
         st.integers(0, 5),  # which call
         CALLERS,
         st.sampled_from(["", "12125550123", "12125550124", "12125550199"]),
-        st.sampled_from([ENDED, GAVE_UP, BY_US]),
+        st.sampled_from([ENDED, GAVE_UP, BY_US, ASKED]),
+        st.sampled_from(["", "one", "other"]),  # dialog
         st.sampled_from([-4000.0, -1.0, 0.0, 0.5, 3.0, 70.0, 3600.0, 9000.0]),
     ),
     max_size=60,
@@ -276,24 +304,25 @@ EVENTS = st.lists(
 
 @given(EVENTS, st.sampled_from([1, 2, 100]))
 @settings(max_examples=300, deadline=None)
-def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str, int, float]], keys: int) -> None:
+def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str, int, str, float]], keys: int) -> None:
     """Whatever comes in whatever order, also twice or late, and whoever made room for others."""
     counters = everything(keys)
     now = 10_000.0
     calls: dict[int, Tally] = {}
     seen: dict[int, Shape] = {}
-    open_calls: list[Tally] = []
-    for what, which, caller, callee, how, later in events:
+    begun: list[Tally] = []
+    for what, which, caller, callee, how, dialog, later in events:
         now += later
-        tally = calls.get(which)
+        tally = calls.pop(which, None) if what == "begin" else calls.get(which)
         if what == "begin":
             if tally is not None:
                 counters.ended(tally, how, now)
-            tally = calls[which] = counters.begin("carrier", caller, callee, now)  # type: ignore[assignment]
-            assert tally is not None
-            open_calls.append(tally)
-        elif tally is None:
+            tally = counters.begin("carrier", caller, callee, now, dialog=dialog)
+        if tally is None:
             continue
+        if what == "begin":
+            calls[which] = tally
+            begun.append(tally)
         elif what == "sign":
             counters.signed(tally, "709J" if which % 2 else "=Example")
         elif what == "answer":
@@ -302,12 +331,42 @@ def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str,
             counters.ended(tally, how, now)
         seen |= {id(shape): shape for shape in tally.shapes()}
         for shape in seen.values():
-            wanted = sum(1 for one in open_calls if not one.over and shape in one.shapes())
-            assert shape.concurrent == wanted
+            assert shape.concurrent == sum(1 for one in begun if not one.over and shape in one.shapes())
         for name, value in facts(counters, tally, now).items():
             assert isinstance(value, int | float) and value >= 0
             assert "ratio" not in name or value <= 1
     for tally in calls.values():
         counters.ended(tally, BY_US, now)
     assert {shape.concurrent for shape in seen.values()} <= {0}
-    assert all(len(held) <= max(keys, 1) for held in (counters.callers, counters.callees, counters.signers))
+    assert not counters._open
+    assert all(len(held) <= keys for held in (counters.callers, counters.callees, counters.signers))
+
+
+def test_dialogs_that_wait_for_credentials_are_bounded() -> None:
+    counters = everything()
+    for n in range(AWAITED + 100):
+        tally = counters.begin("carrier", KEY, CALLEE, 1.0, dialog=f"dialog {n}")
+        assert tally is not None
+        counters.ended(tally, ASKED, 1.0)
+    shape = counters.callers.of(KEY)
+    assert shape is not None and (len(counters._asked), shape.concurrent) == (AWAITED, 0)
+    before = shape.attempts_1h(1000)
+    for n, more in ((0, 1), (AWAITED, 0), (AWAITED, 1)):  # forgotten; waited for; a second time
+        tally = counters.begin("carrier", KEY, CALLEE, 1.0, dialog=f"dialog {n}")
+        assert tally is not None and shape.attempts_1h(1000) - before == more
+        counters.ended(tally, BY_US, 1.0)
+        before = shape.attempts_1h(1000)
+
+
+def test_who_repeats_his_dialog_is_counted_all_the_same() -> None:
+    """Some branches of a fork are borne; no more, not to others, and none after an answer."""
+    counters = everything()
+    tally = counters.begin("carrier", KEY, CALLEE, 1.0, dialog="one")
+    assert tally is not None
+    counted = [counters.begin("carrier", KEY, CALLEE, 1.0, dialog="one") is not None for _ in range(FORKS + 2)]
+    assert counted == [False] * FORKS + [True, False]
+    assert counters.begin("carrier", KEY, "12125550199", 1.0, dialog="one") is not None
+    other = counters.begin("carrier", KEY, CALLEE, 1.0, dialog="other")
+    assert other is not None
+    counters.answered(other, 2.0)
+    assert counters.begin("carrier", KEY, CALLEE, 3.0, dialog="other") is not None
