@@ -77,7 +77,7 @@ def of_fact(name: str, wanted: Any, call: Call) -> str:
         value: Any = call.trunk if name == "trunk.name" else call.kind
     else:
         room = name.split(".")[0]
-        check = "identity" if name == "lists.signer" else room  # only that check knows the signer
+        check = "identity" if name.split(".")[1] == "signer" else room  # only that check knows the signer
         if room != "call" and call.of_check(check):
             return call.of_check(check)
         value = call.facts.get(name)

@@ -47,6 +47,7 @@ FACTS: dict[str, st.SearchStrategy[Any]] = {
     "lists.pair": st.sampled_from([(), ("consent",), ("?consent",)]),
     "lists.signer": st.sampled_from([(), ("bad",), None]),
     "rate.caller.attempts_1h": st.sampled_from([None, 0, 5, 301]),
+    "rate.signer.short_ratio_1h": st.sampled_from([None, 0.0, 0.95]),
     "identity.result": st.sampled_from(["passed", "failed", "none"]),
     "identity.attest": st.sampled_from([None, "A", "B", "C"]),
     "identity.status": st.sampled_from([None, 428, 436, 438]),
@@ -96,6 +97,7 @@ VALUES: dict[str, st.SearchStrategy[Any]] = {
             st.sampled_from(["over", "under", "at_least", "at_most"]), st.sampled_from([0, 5, 300]), min_size=1
         ),
     ),
+    "rate.signer.short_ratio_1h": st.sampled_from([{"over": 0.9}, {"under": 0.5}]),
     "identity.result": st.sampled_from(["passed", "failed", ["failed", "none"]]),
     "identity.attest": st.sampled_from(["A", ["A", "B"], "C"]),
     "identity.spc": st.sampled_from(["709J", "8*", ["999X", "709*"]]),
