@@ -150,6 +150,12 @@ def _shapes(plain: PlainRuleset) -> ShapesAsked:
         if trunk.sign is not None:
             for each in trunk.sign.rules:
                 names |= facts_of(each.when)
+    return asked_of(names, do_not_call_of(plain), settings.count_all)
+
+
+def do_not_call_of(plain: PlainRuleset) -> tuple[str, ...]:
+    """The lists whose numbers are not to be called, () where one of them is missing."""
+    settings = plain.settings.get("rate")
+    names = settings.do_not_call if isinstance(settings, rate.Settings) else ()
     known = {spec.name for spec in plain.lists if spec.path or not spec.imported}
-    listed = settings.do_not_call if known.issuperset(settings.do_not_call) else ()
-    return asked_of(names, listed, settings.count_all)
+    return names if known.issuperset(names) else ()

@@ -8,6 +8,7 @@ from __future__ import annotations
 from pathlib import Path as File
 
 from sipguard.screening.policy.lint import Surroundings, lint, names_used
+from sipguard.screening.ruleset import do_not_call_of
 from sipguard.settings.load import Loaded
 from sipguard.settings.problems import WARNING, Problem
 
@@ -27,6 +28,7 @@ def remarks_on(loaded: Loaded, unix_day: int, mistakes_only: bool = False) -> li
         ),
         missing_lists=frozenset(spec.name for spec in lists if spec.imported and not spec.path),
         used_elsewhere=names_used(document.plain) if document is not None else frozenset(),
+        do_not_call=ruleset is None or bool(do_not_call_of(ruleset)),
     )
     return [
         text.problem(each.path, each.what, each.hint, WARNING)

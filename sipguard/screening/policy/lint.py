@@ -15,9 +15,11 @@ from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.cases import Case, Space, Unanswered
 from sipguard.screening.policy.errors import Path
 from sipguard.screening.policy.model import AllOf, Condition, Policy, Rule, Vocabulary
+from sipguard.screening.policy.predicates import facts_of
 from sipguard.screening.policy.wording import written
 
 _EPOCH = date(1970, 1, 1)
+_LISTED = ".dnc_ratio_1h"
 
 
 @dataclass(frozen=True, slots=True)
@@ -33,13 +35,14 @@ class Remark:
 @dataclass(frozen=True)
 class Surroundings:
     """What a policy stands in: kinds of trunks by name, lists without entries, lists that nobody has imported yet,
-    `is:` of other documents, the day."""
+    `is:` of other documents, the day; whether all lists of `checks.rate.do_not_call` are there."""
 
     unix_day: int
     trunks: Mapping[str, str] = field(default_factory=dict)
     empty_lists: frozenset[str] = frozenset()
     missing_lists: frozenset[str] = frozenset()
     used_elsewhere: frozenset[str] = frozenset()
+    do_not_call: bool = True
 
 
 def lint(policy: Policy, document: object, vocabulary: Vocabulary, around: Surroundings) -> list[Remark]:
@@ -83,6 +86,9 @@ class _Linter:
             if name in self._around.missing_lists:
                 what = f"nothing was imported as {name} yet: no condition on it holds, not even under not"
                 yield Remark((*path, "when"), what, f"sipguard lists import {name} FILE")
+        if not self._around.do_not_call and any(fact.endswith(_LISTED) for fact in facts_of(rule.when)):
+            what = "a list of checks.rate.do_not_call is missing, so dnc_ratio_1h is absent and compares with nothing"
+            yield Remark((*path, "when"), what, "name lists of numbers that are there, such as do_not_call: [dnc]")
         yield from self._reach(at, rule, path)
 
     def _reach(self, at: int, rule: Rule, path: Path) -> Iterator[Remark]:

@@ -7,7 +7,7 @@ from dataclasses import replace
 import pytest
 from hypothesis import given, settings
 
-from sipguard.screening.finding import FactValue
+from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.policy.lint import Remark, Surroundings, lint
 from sipguard.screening.policy.model import Condition, Redress, Vocabulary
 from tests.screening.policy import naive
@@ -53,6 +53,15 @@ def test_a_rule_on_a_list_that_nobody_imported_is_told() -> None:
     around = replace(AROUND, missing_lists=frozenset({"dnc"}))
     found = [remark.what for remark in remarks(f"rules: [{rule}]", around)]
     assert any(what.startswith("nothing was imported as dnc yet: no condition on it holds") for what in found)
+
+
+def test_a_rule_on_numbers_not_to_call_wants_lists_of_them() -> None:
+    words = replace(WORDS, facts=(*WORDS.facts, FactSpec("rate.trunk.dnc_ratio_1h", "number", "share")))
+    rules = "rules: [{name: a, when: {rate.trunk.dnc_ratio_1h: {over: 0.2}}, mode: report, reject: analytics}]"
+    assert remarks(rules, words=words) == []
+    (found,) = remarks(rules, replace(AROUND, do_not_call=False), words)
+    assert (found.path, found.mistake) == (("rules", 0, "when"), False)
+    assert found.what.startswith("a list of checks.rate.do_not_call is missing")
 
 
 FINE = [
