@@ -18,16 +18,28 @@ from collections import OrderedDict
 from typing import Final
 
 from sipguard.screening.distinct import hash_of
-from sipguard.screening.shape import MINUTE_MS, OF_NUMBERS, ONE_RING_MS, Shape, Tally
+from sipguard.screening.shape import (
+    CALLEES,
+    CALLERS,
+    IN_SEQUENCE,
+    MINUTE_MS,
+    NEAR,
+    OF_NUMBERS,
+    ONE_RING_MS,
+    Shape,
+    Tally,
+)
 
 KEYS: Final = 60_000  # of each kind; 1 to 1.6 kB each with everything asked, 0.4 kB with attempts only
 KEY_LONGEST: Final = 32  # characters that tell keys apart; whoever calls writes them
+LONGEST_NUMBER: Final = 18  # digits that fit into 64 bits
 
 # how an attempt ended
 ENDED: Final = 1  # by its parties, or failed beyond us
 GAVE_UP: Final = 2  # by the calling side, before an answer
 BY_US: Final = 3  # refused, hung up or lost here: that says nothing of who called
 ASKED: Final = 4  # for credentials, beyond us: it comes again with these
+
 FORKS: Final = 4  # INVITEs that are taken for branches of one, beside that
 AWAITED: Final = 1_000  # dialogs that were asked for credentials
 
@@ -38,7 +50,7 @@ class Wanted:
     `do_not_call`: lists whose numbers the LISTED bit asks about.
     """
 
-    __slots__ = ("callee", "caller", "do_not_call", "looks", "numbers", "signer", "trunk")
+    __slots__ = ("callee", "caller", "do_not_call", "looks", "signer", "trunk")
 
     def __init__(
         self, caller: int = 0, callee: int = 0, trunk: int = 0, signer: int = 0, do_not_call: tuple[str, ...] = ()
@@ -48,7 +60,7 @@ class Wanted:
         self.trunk = trunk
         self.signer = signer
         self.do_not_call = do_not_call
-        self.looks = caller | callee | trunk | signer
+        self.looks = caller | callee | trunk | signer  # all bits: 0 where only attempts are counted
 
 
 NOTHING: Final = Wanted()
@@ -107,7 +119,7 @@ class Keys:
 
 
 class Counters:
-    """All of it, for one worker. `at_ms` is the instant of the latest event: checks read at that instant."""
+    """All of it, for one worker. `at_ms` is the instant of the latest attempt: checks read at that instant."""
 
     __slots__ = ("_asked", "_open", "at_ms", "callees", "callers", "signers", "trunks", "wanted")
 
@@ -167,27 +179,33 @@ class Counters:
             self.count(trunk, caller, now)
             return None
         self.at_ms = at_ms = int(now * 1000.0)
-        minute = at_ms // MINUTE_MS
-        if dialog:
-            first = self._open.get(dialog)
-            if first is not None and first.forks < FORKS and first.callee_tn == callee:
-                first.forks += 1
-                return None
+        if dialog and self._is_branch(dialog, callee):
+            return None
         tally = Tally(at_ms, lasting)
-        tally.callee_tn, tally.dialog = callee, dialog
         if dialog:
+            tally.callee_tn, tally.dialog = callee, dialog
             self._open[dialog] = tally
-            if self._asked and (first := self._asked.pop(dialog, None)) is not None:
-                _go_on(tally, first)
-                return tally
-        if caller:
-            tally.caller_hash = hash_of(caller[:KEY_LONGEST])
-        if callee:
-            tally.callee_hash = hash_of(callee[:KEY_LONGEST])
-            if len(callee) <= 18 and callee.isdigit():
-                tally.callee_number = int(callee)
+            if self._asked:
+                first = self._asked.pop(dialog, None)
+                if first is not None:
+                    _go_on(tally, first)
+                    return tally
         tally.listed = listed
-        tally.near = _is_near(shown or caller, callee)
+        _read(tally, wanted.looks, caller, callee, shown)
+        self._count(tally, trunk, caller, callee)
+        return tally
+
+    def _is_branch(self, dialog: str, callee: str) -> bool:
+        """Whether an attempt is one that is under way, come by another branch."""
+        first = self._open.get(dialog)
+        if first is None or first.forks >= FORKS or first.callee_tn != callee:
+            return False
+        first.forks += 1
+        return True
+
+    def _count(self, tally: Tally, trunk: str, caller: str, callee: str) -> None:
+        """Counts a call that has begun for its keys, but the signer."""
+        wanted, minute = self.wanted, tally.begun_ms // MINUTE_MS
         shape = self.trunks.attempted(trunk, minute)
         if wanted.trunk:
             tally.trunk = shape
@@ -200,7 +218,6 @@ class Counters:
         if callee and wanted.callee:
             shape = tally.callee = self.callees.attempted(callee, minute)
             _add(shape, wanted.callee, tally, self.callees)
-        return tally
 
     def signed(self, tally: Tally, signer: str) -> None:
         """The call is signed by `signer`. Counts once, and as it began."""
@@ -214,7 +231,7 @@ class Counters:
         """The call was answered."""
         if tally.over or not tally.lasting or tally.answered_ms >= 0:
             return
-        self._open.pop(tally.dialog, None)
+        self._close(tally)
         tally.answered_ms = at_ms = int(now * 1000.0)
         for shape in tally.shapes():
             turn(shape, at_ms)
@@ -225,8 +242,7 @@ class Counters:
         if tally.over:
             return
         tally.over = True
-        if self._open.get(tally.dialog) is tally:
-            del self._open[tally.dialog]
+        self._close(tally)
         if how == ASKED and tally.dialog:
             self._asked[tally.dialog] = tally
             if len(self._asked) > AWAITED:
@@ -244,6 +260,24 @@ class Counters:
                     shape.failed(one_ring)
                 else:
                     shape.talked(talked_ms)
+
+    def _close(self, tally: Tally) -> None:
+        """The same dialog is another attempt from now on."""
+        if self._open.get(tally.dialog) is tally:
+            del self._open[tally.dialog]
+
+
+def _read(tally: Tally, asked: int, caller: str, callee: str, shown: str) -> None:
+    """Notes what is asked of the numbers of a call."""
+    if asked & (CALLERS | CALLEES):
+        if caller:
+            tally.caller_hash = hash_of(caller[:KEY_LONGEST])
+        if callee:
+            tally.callee_hash = hash_of(callee[:KEY_LONGEST])
+    if asked & IN_SEQUENCE and len(callee) <= LONGEST_NUMBER and callee.isdigit():
+        tally.callee_number = int(callee)
+    if asked & NEAR:
+        tally.near = _is_near(shown or caller, callee)
 
 
 def _add(shape: Shape, asked: int, tally: Tally, keys: Keys) -> None:

@@ -92,6 +92,7 @@ def _neighbour_ratio(shape: Shape, at_ms: int) -> Value:
     return shape.share(NEIGHBOURS, LOOKED_AT, at_ms)
 
 
+DIALOG_LONGEST: Final = 200  # characters that tell dialogs apart; whoever calls writes them
 _ALL: Final = KINDS
 _CALLING: Final = (CALLER, TRUNK, SIGNER)
 _MANY: Final = (TRUNK, SIGNER)
@@ -216,7 +217,7 @@ def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool, fro
     callee = attempt.callee.tn
     names = counters.wanted.do_not_call
     listed = bool(names) and context.lists.any_has(names, callee, attempt.received_at)
-    dialog = f"{from_tag} {attempt.call_id}" if from_tag else ""
+    dialog = f"{from_tag} {attempt.call_id}"[:DIALOG_LONGEST] if from_tag and counters.wanted.looks else ""
     tally = counters.begin(
         attempt.trunk.name, attempt.caller.tn, callee, now, attempt.shown.tn, listed, lasting, dialog
     )
