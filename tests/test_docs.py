@@ -46,6 +46,7 @@ DOCUMENTS = (
     "CONTRIBUTING.md",
     "CHANGELOG.md",
     "docs/policy.md",
+    "docs/fraud.md",
     "docs/sip.md",
     "docs/stir.md",
     "docs/insert-and-bypass.md",
@@ -100,6 +101,20 @@ def blocks(document: str, language: str) -> list[str]:
 
 
 # ------------------------------------------------------------------------------------------ the policy
+
+
+def test_every_rule_of_fraud_is_documented_with_its_bounds() -> None:
+    files = [ROOT / "config" / f"{name}.yaml" for name in ("fraud", "fraud_upstream", "fraud_customers")]
+    rules = [rule for file in files for rule in YAML(typ="safe").load(file.read_text())["rules"]]
+    rows = table("docs/fraud.md", "shape")
+    named = [name for row in rows for name in re.findall(r"fraud-[a-z-]+", row[1])]
+    assert sorted(named) == sorted(rule["name"] for rule in rules)
+    for rule in rules:
+        (row,) = [row for row in rows if rule["name"] in re.findall(r"fraud-[a-z-]+", row[1])]
+        attempts = [each["over"] for fact, each in rule["when"].items() if ".attempts_1" in fact]
+        assert [f"over {each} attempts" in row[2] for each in attempts] == [True], rule["name"]
+        assert row[4].replace("`", "") == (f"reject {rule['reject']}" if "reject" in rule else "label")
+        assert rule["mode"] == "report"
 
 
 def fact_rows() -> dict[str, list[str]]:

@@ -107,6 +107,11 @@ def test_the_rules_stand_in_the_shipped_order(rendered: Path) -> None:
     assert len(names[0]) >= 20
 
 
+def test_the_shapes_of_fraud_are_asked(loaded: Loaded) -> None:
+    assert loaded.ruleset is not None
+    assert {"fraud-campaign", "fraud-snowshoe", "fraud-pumping"} <= {rule.name for rule in loaded.ruleset.policy.rules}
+
+
 def test_it_loads_without_a_problem_and_opens(loaded: Loaded) -> None:
     assert loaded.problems == ()
     assert loaded.ruleset is not None

@@ -26,9 +26,9 @@ def edited(tmp_path: Path) -> Path:
         shutil.copy(each, tmp_path)
     file = tmp_path / "policy.yaml"
     text = SHIPPED.read_text()
-    rule = "rate.caller.attempts_1m: {over: 60}}\n    mode: report"
+    rule = "rate.caller.attempts_1m: {over: 60}, rate.caller.short_ratio_1h: {over: 0.45}}\n    mode: report"
     assert rule in text
-    file.write_text(text.replace(rule, "rate.caller.attempts_1m: {over: 40}}"))
+    file.write_text(text.replace(rule, rule.replace("60", "40").partition("\n")[0]))
     return file
 
 
@@ -39,7 +39,7 @@ def test_what_changes_is_said_with_a_call(edited: Path) -> None:
     assert lines[0].startswith("rule caller-burst: when: {trunk.kind")
     assert lines[1] == "  mode: report -> enforce"
     assert lines[2:5] == [
-        "  a call from +1 202-555-0100 by carrier-a, rate.caller.attempts_1m: 41",
+        "  a call from +1 202-555-0100 by carrier-a, rate.caller.attempts_1m: 41, rate.caller.short_ratio_1h: 1",
         "    before: allow by the default",
         "    after:  reject by rule caller-burst, basis analytics, answered 603 Network Blocked",
     ]

@@ -36,15 +36,22 @@ def _recorded(
 
 
 def campaign(
-    seed: int, at: float, trunk: str, signer: str = "", calls: int = 600, per_minute: float = 60.0, numbers: int = 1
+    seed: int,
+    at: float,
+    trunk: str,
+    signer: str = "",
+    calls: int = 300,
+    per_minute: float = 60.0,
+    numbers: int = 1,
+    caller: str = "",
 ) -> Iterator[Call]:
-    """A recorded message from one number, or from `numbers` of them in turn."""
-    own = [people.line(Random(f"campaign {seed} {n}")) for n in range(numbers)]
+    """A recorded message from one number, `caller` if that is said, or from `numbers` of them in turn."""
+    own = [caller or people.line(Random(f"campaign {seed} {n}")) for n in range(numbers)]
     return _recorded("campaign", seed, at, calls, per_minute, trunk, signer, lambda chance, callee: chance.choice(own))
 
 
 def snowshoe(
-    seed: int, at: float, trunk: str, signer: str = "", calls: int = 600, per_minute: float = 60.0, uses: float = 1.05
+    seed: int, at: float, trunk: str, signer: str = "", calls: int = 300, per_minute: float = 60.0, uses: float = 1.05
 ) -> Iterator[Call]:
     """A recorded message, each number shown for `uses` calls in the mean."""
     shown: list[str] = []
@@ -58,7 +65,7 @@ def snowshoe(
 
 
 def neighbour(
-    seed: int, at: float, trunk: str, signer: str = "", calls: int = 600, per_minute: float = 60.0, share: float = 0.95
+    seed: int, at: float, trunk: str, signer: str = "", calls: int = 300, per_minute: float = 60.0, share: float = 0.95
 ) -> Iterator[Call]:
     """A recorded message, with a number of the callee's own exchange for a `share` of the calls."""
 
@@ -73,19 +80,19 @@ def sequential(
     at: float,
     trunk: str,
     signer: str = "",
-    calls: int = 400,
+    calls: int = 240,
     per_minute: float = 60.0,
     numbers: int = 1,
     step: int = 1,
     shuffled: bool = False,
 ) -> Iterator[Call]:
-    """The numbers of an exchange one after the other, or in any order; many of them are nobody's."""
+    """The numbers of an exchange one after the other, or `shuffled`; many of them are nobody's."""
     chance = Random(f"sequential {seed}")
     own = [people.line(chance) for _ in range(numbers)]
     within, first = people.exchange(chance), chance.randrange(2000)
     called = [f"{within}{(first + n * step) % 10_000:04}" for n in range(calls)]
     if shuffled:
-        chance.shuffle(called)
+        called = [people.line(chance, within) for _ in range(calls)]
     for moment, callee in zip(_paced(chance, at, calls, per_minute), called, strict=True):
         outcome = people.by_machine(chance, 0.25, 0.6, 20.0)
         yield Call("sequential", trunk, chance.choice(own), callee, signer, moment, *outcome)
@@ -96,7 +103,7 @@ def wangiri(
     at: float,
     trunk: str,
     signer: str = "",
-    calls: int = 300,
+    calls: int = 200,
     per_minute: float = 60.0,
     numbers: int = 1,
     rings_s: float = 3.0,
@@ -119,7 +126,7 @@ def tdos(
     at: float,
     trunk: str,
     signer: str = "",
-    calls: int = 600,
+    calls: int = 300,
     per_minute: float = 240.0,
     lines: int = 8,
     holds_s: float = 60.0,

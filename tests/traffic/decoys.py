@@ -121,3 +121,15 @@ def night_shift(seed: int, at: float, trunk: str, callers: tuple[str, ...], call
         at += chance.expovariate(1.0 / 60.0)
         caller = chance.choice(callers)
         yield Call("night shift", trunk, caller, chance.choice(homes[caller]), "", at, *people.as_usual(chance))
+
+
+def one_block(
+    seed: int, at: float, trunk: str, signer: str = "", calls: int = 300, per_minute: float = 20.0, lines: int = 150
+) -> Iterator[Call]:
+    """People call a company whose numbers are one block, so that most lie beside one another."""
+    chance = Random(f"one block {seed}")
+    block = people.exchange(chance) + "4"
+    for _ in range(calls):
+        at += chance.expovariate(per_minute / 60.0)
+        callee = f"{block}{chance.randrange(lines):03}"
+        yield Call("one block", trunk, people.line(chance), callee, signer, at, *people.as_usual(chance))

@@ -20,6 +20,7 @@ FLOOR: Final = 10
 ONE_RING_S: Final = 5.0
 SHORT_S: Final = 6.0
 NEAR: Final = 10  # so far apart, two numbers stand in sequence
+REMEMBERED: Final = {"caller": 8, "trunk": 16, "signer": 16}  # called numbers that an attempt is compared with
 
 
 class _Kept:
@@ -29,6 +30,7 @@ class _Kept:
         self.attempts: list[tuple[float, Call, bool]] = []  # when, which, whether in sequence
         self.finished: list[tuple[float, Call, str]] = []  # when it was known what came of it, and what
         self.ended: list[tuple[float, Call]] = []  # answered calls
+        self.called: list[int] = []
         self.open = 0
 
 
@@ -39,18 +41,17 @@ def _ratio(part: float, whole: int) -> float | None:
 class Exact:
     """Feed it events in order, ask it about the call whose attempt was fed last."""
 
-    def __init__(self, do_not_call: Collection[str] = (), remembered: int = 8) -> None:
-        """`remembered`: how many called numbers of a key an attempt is compared with."""
+    def __init__(self, do_not_call: Collection[str] = ()) -> None:
         self._kept: dict[tuple[str, str], _Kept] = defaultdict(_Kept)
         self._do_not_call = do_not_call
-        self._remembered = remembered
 
     def feed(self, event: Event) -> None:
         """Takes note of what happens."""
         for key in keys_of(event.call):
             kept = self._kept[key]
             if event.what == ATTEMPT:
-                kept.attempts.append((event.at, event.call, self._in_sequence(kept, event.call)))
+                sequential = _in_sequence(kept.called, int(event.call.callee), REMEMBERED.get(key[0], 0))
+                kept.attempts.append((event.at, event.call, sequential))
                 kept.open += 1
                 continue
             if event.what != ENDED:
@@ -60,10 +61,9 @@ class Exact:
             if event.what != ANSWERED:
                 kept.open -= 1
 
-    def _in_sequence(self, kept: _Kept, call: Call) -> bool:
-        """Whether the number that is called lies beside one of those called last."""
-        last = [int(each.callee) for _, each, _ in kept.attempts[-self._remembered :]]
-        return any(1 <= abs(int(call.callee) - each) <= NEAR for each in last)
+    def attempts(self, which: str, key: str, since: float) -> int:
+        """How many attempts of a key there were from an instant on."""
+        return sum(at >= since for at, _, _ in self._kept[which, key].attempts)
 
     def facts(self, call: Call, now: float) -> dict[str, float]:
         """What is true of the last minute and the last hour before `now`; what is absent is left out."""
@@ -81,11 +81,12 @@ class Exact:
         found[prefix + "attempts_1m"] = sum(1 for at, _, _ in kept.attempts if now - MINUTE_S < at <= now)
         found[prefix + "attempts_1h"] = len(calls)
         found[prefix + "concurrent"] = kept.open
-        found[prefix + "answer_ratio_1h"] = _ratio(sum(what == ANSWERED for _, _, what in finished), len(finished))
+        answers = sum(what == ANSWERED for _, _, what in finished)
+        found[prefix + "answer_ratio_1h"] = _ratio(answers, len(finished))
         rings = sum(what == GIVEN_UP and at - call.at <= ONE_RING_S for at, call, what in finished)
         found[prefix + "one_ring_ratio_1h"] = _ratio(rings, len(finished))
         found[prefix + "mean_duration_1h"] = _ratio(sum(call.talks_s for call in ended), len(ended))
-        found[prefix + "short_ratio_1h"] = _ratio(sum(call.talks_s <= SHORT_S for call in ended), len(ended))
+        found[prefix + "short_ratio_1h"] = _ratio(sum(call.talks_s <= SHORT_S for call in ended), answers)
         if which != "callee":
             found[prefix + "callees_1h"] = len({call.callee for call in calls})
             found[prefix + "sequential_ratio_1h"] = _ratio(sum(near for _, near in made), len(made))
@@ -97,6 +98,15 @@ class Exact:
                 found[prefix + "callers_per_call_1h"] = _ratio(callers, len(calls))
                 near = sum(call.caller[:7] == call.callee[:7] and call.caller[0] == "1" for call in calls)
                 found[prefix + "neighbour_ratio_1h"] = _ratio(near, len(calls))
+
+
+def _in_sequence(called: list[int], number: int, remembered: int) -> bool:
+    """Whether a number lies beside one of the last `remembered` called; the same one once more does not count."""
+    last = called[-remembered:]
+    if number in last:
+        return False
+    called.append(number)
+    return any(abs(number - each) <= NEAR for each in last)
 
 
 def keys_of(call: Call) -> list[tuple[str, str]]:

@@ -31,6 +31,7 @@ STREAMS: dict[str, Callable[[int], Iterator[Call]]] = {
     "call_centre": lambda seed: decoys.call_centre(seed, MORNING, "t"),
     "help_line": lambda seed: decoys.help_line(seed, MORNING, "t"),
     "village": lambda seed: decoys.village(seed, MORNING, "t"),
+    "one_block": lambda seed: decoys.one_block(seed, MORNING, "t"),
     "office_abroad": lambda seed: decoys.office_abroad(seed, MORNING, "t", people.OFFICES[0]),
     "night_shift": lambda seed: decoys.night_shift(seed, MORNING, "t", people.OFFICES[:6]),
 }
