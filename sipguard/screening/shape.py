@@ -213,7 +213,8 @@ class Shape:
         of = self.total(whole, at_ms)
         if of < FLOOR * HOUR_MS:
             return None
-        return (self.total(part, at_ms) * 1000 + of // 2) // of / 1000
+        part_of = min(self.total(part, at_ms), of)  # what began in the hour before may have ended in this one
+        return (part_of * 1000 + of // 2) // of / 1000
 
     def mean_s(self, at_ms: int) -> float | None:
         """Mean duration of calls that were answered and ended, to a tenth of a second; None where there are too few."""

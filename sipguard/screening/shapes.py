@@ -30,7 +30,6 @@ from sipguard.screening.shape import (
     ONE_RING,
     SEQUENTIAL,
     SHORT,
-    TALKED,
     Shape,
     Tally,
 )
@@ -61,7 +60,7 @@ def _mean_duration(shape: Shape, at_ms: int) -> Value:
 
 
 def _short_ratio(shape: Shape, at_ms: int) -> Value:
-    return shape.share(SHORT, TALKED, at_ms)
+    return shape.share(SHORT, ANSWERED, at_ms)  # not of those that ended: short ones do so first
 
 
 def _one_ring_ratio(shape: Shape, at_ms: int) -> Value:
@@ -122,7 +121,7 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...], int, Read, str, str], ...]] = (
         LASTING,
         _short_ratio,
         "",
-        "share of these that ended within 6 s of their answer",
+        "share of the answered calls {of} that ended within 6 s, last hour",
     ),
     (
         "one_ring_ratio_1h",

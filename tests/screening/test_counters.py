@@ -175,6 +175,31 @@ def test_how_calls_end() -> None:
         assert found[f"{kind}.short_ratio_1h"] == 0.5
 
 
+def test_short_calls_do_not_tell_more_because_they_end_first() -> None:
+    counters = everything()
+    for n in range(30):
+        tally = counters.begin("carrier", KEY, CALLEE, 100.0)
+        assert tally is not None
+        counters.answered(tally, 101.0)
+        if n < 12:
+            counters.ended(tally, ENDED, 104.0)
+    last = counters.begin("carrier", KEY, CALLEE, 105.0)
+    assert last is not None
+    assert facts(counters, last, 105.0)["caller.short_ratio_1h"] == 0.4
+
+
+def test_a_share_is_one_at_most_where_calls_go_over_the_hour() -> None:
+    counters = everything()
+    tallies = [tally for _ in range(60) if (tally := counters.begin("carrier", KEY, CALLEE, 3598.0)) is not None]
+    for tally in tallies:
+        counters.answered(tally, 3599.0)
+    for tally in tallies:
+        counters.ended(tally, ENDED, 3601.0)
+    last = counters.begin("carrier", KEY, CALLEE, 6000.0)
+    assert last is not None
+    assert facts(counters, last, 6000.0)["caller.short_ratio_1h"] == 1.0
+
+
 def test_the_hour_before_counts_with_the_share_that_the_window_covers() -> None:
     counters = everything()
     for n in range(40):  # 20 answered in the first hour, none of 20 in the second

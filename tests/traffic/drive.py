@@ -10,8 +10,6 @@ from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass, replace
 from typing import Final
 
-from sipguard.screening.shapes import begin, tell_signer
-
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.counters import ENDED as BY_ITS_PARTIES
 from sipguard.screening.counters import GAVE_UP, Counters, Tally
@@ -21,6 +19,7 @@ from sipguard.screening.pipeline import VERIFICATION, Screening, screen
 from sipguard.screening.policy.predicates import FALSE
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
+from sipguard.screening.shapes import begin, tell_signer
 from sipguard.screening.verdict import Verdict
 from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import CertificateStore

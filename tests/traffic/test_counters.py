@@ -9,10 +9,10 @@ from pathlib import Path
 from random import Random
 
 import pytest
-from sipguard.screening.shapes import asked_of, specs
-from sipguard.screening.shapesasked import KINDS
 
 from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.shapes import asked_of, specs
+from sipguard.screening.shapesasked import KINDS
 from sipguard.settings.load import load
 from tests.traffic import attacks, decoys, people
 from tests.traffic.background import background
