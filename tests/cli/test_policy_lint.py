@@ -64,3 +64,78 @@ def test_errors_end_it(config: Path) -> None:
     done = CliRunner().invoke(main, ["policy", "lint", "-c", str(config)])
     assert done.exit_code == 2
     assert "did you mean lists.shown?" in done.output
+
+
+REDRESS = {"url": "https://provider.example"}
+SAYS = {  # what of a policy -> the policy, redress, where and what
+    "can never match": (
+        "rules: [{name: a, when: {all: [{identity.attest: A}, {identity.attest: B}]}, reject: contract}]",
+        REDRESS,
+        ":1:19: warning: rules[0].when: no call can match: {identity.attest: A} and {identity.attest: B} exclude each",
+    ),
+    "is shadowed": (
+        "rules:\n  - {name: a, when: {lists.shown: dno}, allow: true}\n"
+        "  - {name: b, when: {lists.shown: dno, call.anonymous: false}, reject: dno}",
+        REDRESS,
+        ":3:5: warning: rules[1]: every call that matches has matched above, in a; put b before a, or take it out",
+    ),
+    "is shadowed by two": (
+        "rules:\n  - {name: a, when: {lists.shown: dno, identity.result: passed}, allow: true}\n"
+        "  - {name: b, when: {lists.shown: dno, not: {identity.result: passed}}, allow: true}\n"
+        "  - {name: c, when: {lists.shown: dno, identity.result: none}, reject: dno}",
+        REDRESS,
+        ":4:5: warning: rules[2]: every call that matches has matched above, in b; put c before b, or take it out",
+    ),
+    "names a list that nobody imported": (
+        "rules: [{name: a, when: {lists.callee: dnc}, reject: contract}]",
+        REDRESS,
+        ":1:19: warning: rules[0].when: nothing was imported as dnc yet: no condition on it holds, not even under not",
+    ),
+    "has expired": (
+        "rules: [{name: a, when: {lists.shown: dno}, reject: dno, until: 2026-01-31}]",
+        REDRESS,
+        ":1:58: warning: rules[0].until: the rule acts no more: its last day was 2026-01-31; take it out",
+    ),
+    "has expired on one trunk": (
+        "rules: [{name: a, when: {lists.shown: dno}, reject: dno}]\noverrides: {carrier: {a: {until: 2026-01-31}}}",
+        REDRESS,
+        ":2:27: warning: overrides.carrier.a.until: on trunk carrier rule a acts no more: its last day was 2026-01-31",
+    ),
+    "lacks a contact": (
+        "rules: [{name: a, when: {lists.shown: dno}, reject: dno}]",
+        {},
+        ":1:1: warning: rules: calls are rejected, and nobody is named to complain to; write redress: {url: ..., tel:",
+    ),
+    "lacks a contact for its default": (
+        "rules: []\ndefault: reject contract",
+        {},
+        ":1:1: warning: rules: calls are rejected, and nobody is named to complain to; write redress: {url: ..., tel:",
+    ),
+}
+
+
+@pytest.mark.parametrize(("policy", "redress", "says"), SAYS.values(), ids=SAYS)
+def test_lint_says_of_a_policy(config: Path, policy: str, redress: dict[str, str], says: str) -> None:
+    settings = YAML(typ="safe").load(config)
+    settings["redress"] = redress
+    settings["lists"]["dnc"] = {"bind": ["callee"]}
+    with config.open("w") as file:
+        YAML(typ="safe").dump(settings, file)
+    (config.parent / "policy.yaml").write_text(policy)
+    done = CliRunner().invoke(main, ["policy", "lint", "-c", str(config)])
+    assert done.exit_code == 1
+    assert f"{config.parent}/policy.yaml{says}" in done.output
+
+
+WRONG = {  # what no policy may say: an error of all commands
+    "a list that there is not": ("{lists.shown: dnoo}, reject: dno", "unknown list dnoo; did you mean dno?"),
+    "analytics without a contact": ("{lists.shown: dno}, reject: analytics", "needs a redress contact; write redress:"),
+}
+
+
+@pytest.mark.parametrize(("rule", "says"), WRONG.values(), ids=WRONG)
+def test_what_lint_takes_for_an_error(config: Path, rule: str, says: str) -> None:
+    (config.parent / "policy.yaml").write_text(f"rules: [{{name: a, when: {rule}}}]")
+    done = CliRunner().invoke(main, ["policy", "lint", "-c", str(config)])
+    assert done.exit_code == 2
+    assert says in done.output

@@ -50,7 +50,8 @@ def lint(policy: Policy, document: object, vocabulary: Vocabulary, around: Surro
     linter = _Linter(policy, vocabulary, around)
     remarks = [remark for at, rule in enumerate(policy.rules) for remark in linter.of_rule(at, rule)]
     remarks += _definitions(document, around)
-    if not vocabulary.redress and any(rule.basis for rule in policy.rules):
+    remarks += _overrides(policy, around)
+    if not vocabulary.redress and (policy.default_basis or any(rule.basis for rule in policy.rules)):
         hint = "write redress: {url: ..., tel: ...}; who blocks calls must name a contact (47 CFR 64.1200(k)(8))"
         remarks.append(Remark(("rules",), "calls are rejected, and nobody is named to complain to", hint))
     return remarks
@@ -179,6 +180,15 @@ def _lists_in(condition: Condition) -> list[str]:
         if getattr(each, "fact", "").startswith("lists."):
             found.update(dict.fromkeys(getattr(each, "values", ())))
     return list(found)
+
+
+def _overrides(policy: Policy, around: Surroundings) -> Iterator[Remark]:
+    """What is other on one trunk, and over there."""
+    for each in policy.overrides:
+        if not each.off and each.until_day is not None and each.until_day < around.unix_day:
+            last = _EPOCH + timedelta(days=each.until_day)
+            what = f"on trunk {each.trunk} rule {each.rule} acts no more: its last day was {last}"
+            yield Remark(("overrides", each.trunk, each.rule, "until"), what, "take it out, or write off", True)
 
 
 # ------------------------------------------------------------------------------------------ definitions
