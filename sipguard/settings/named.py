@@ -9,6 +9,8 @@ from pathlib import Path as File
 
 from sipguard.settings.build import at
 from sipguard.settings.merged import Merged
+from sipguard.settings.model import Config
+from sipguard.settings.policytext import PolicyText
 from sipguard.settings.shape import read_shape
 
 _KEY: bytes = b"PRIVATE KEY-----"
@@ -22,9 +24,11 @@ def named_files(path: File) -> tuple[list[File], list[str]]:
     named = [path.resolve(), *document.further]
     if config is not None:
         written = [shape.file for shape in config.lists.values()]
-        written += [config.policy, config.emergency.psap_callers, config.identity.fetch.ca_file]
+        written += [config.identity.fetch.ca_file, config.numbering.npa_report or ""]
+        written += [config.emergency.psap_callers] if isinstance(config.emergency.psap_callers, str) else []
         written += [listener.tls.ca for listener in config.listeners.values() if listener.tls is not None]
-        named += [at(base, name) for name in written if isinstance(name, str) and name]
+        named += [at(base, name) for name in written if name]
+        named += _of_policy(config, document, base)
         for name in config.identity.anchors:
             anchor = at(base, name)
             named += sorted(anchor.glob("*.pem")) if anchor.is_dir() else [anchor]
@@ -37,6 +41,15 @@ def named_files(path: File) -> tuple[list[File], list[str]]:
         else:
             found.append(file)
     return found, left_out
+
+
+def _of_policy(config: Config, document: Merged, base: File) -> list[File]:
+    """The file of the policy, and those that it includes or takes dates from."""
+    if isinstance(config.policy, str):
+        text = PolicyText.of_file(at(base, config.policy))
+        return [text.document.file, *text.files, *text.date_files]
+    text = PolicyText(document, config.policy, ("policy",))
+    return [*text.files, *text.date_files]
 
 
 def named_directories(path: File) -> list[File]:

@@ -43,6 +43,8 @@ state: {directory: lib}
 run: {directory: run}
 """
 
+LAW = b"rules: [{name: closed, when: {time: {zone: utc, dates: {file: days.txt}}}, reject: contract}]\n"
+
 
 @pytest.fixture
 def config(tmp_path: Path) -> Path:
@@ -54,7 +56,8 @@ def config(tmp_path: Path) -> Path:
     web = pki.web()
     for name, octets in (
         ("sipguard.yaml", CONFIG.encode()), ("conf.d/10-more.yaml", b"drain: {deadline: 5s}\n"),
-        ("policy.yaml", b"rules: []\n"), ("dno.txt", b"+12025550111\n"), ("edge.pem", web.pem),
+        ("policy.yaml", b"rules: [{include: law.yaml}]\n"), ("law.yaml", LAW), ("days.txt", b"12-25\n"),
+        ("dno.txt", b"+12025550111\n"), ("edge.pem", web.pem),
         ("secrets/edge.key", web.key_pem), ("anchors/root.pem", pki.root.pem),
         ("anchors/own.pem", web.pem + web.key_pem),
     ):  # fmt: skip
@@ -122,7 +125,7 @@ async def test_what_was_acknowledged_comes_back(config: Path, tmp_path: Path, de
     with edited:
         assert edited.whole(3.0) == (1, [("dno", "12025550112", ADDED, 0.0)])
     assert (there.parent / "conf.d" / "10-more.yaml").read_text() == "drain: {deadline: 5s}\n"
-    assert (there.parent / "dno.txt").exists()
+    assert all((there.parent / name).exists() for name in ("dno.txt", "law.yaml", "days.txt"))
     assert restored.parts == {part: count for part, count in made.parts.items() if part != "manifest.json"}
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o077 == 0
 

@@ -29,6 +29,7 @@ from sipguard.service.doctor.diagnosis import Case, Diagnosis
 from sipguard.service.doctor.masking import mask, mask_labels, mask_values
 from sipguard.settings.document import Document
 from sipguard.settings.merged import Merged
+from sipguard.settings.policytext import PolicyText
 from sipguard.settings.secret import place, read, secrets_of
 from sipguard.settings.values import CREDENTIAL
 
@@ -78,7 +79,10 @@ def _parts(
     yield "configuration.json", _json(_values(Merged(case.path)), secrets)
     policy = case.config.policy if case.config is not None else None
     if isinstance(policy, str):
-        yield "policy.json", _json(_values(Document((case.base / policy).resolve())), secrets)
+        text = PolicyText.of_file((case.base / policy).resolve())
+        yield "policy.json", _json(_values(text.document), secrets)
+        for file in text.files:
+            yield f"policy/{file.stem}.json", _json(_values(Document(file)), secrets)
     yield "files.json", _json(list(_files(case)), secrets)
     yield "status.json", _json(case.status, secrets)
     yield "metrics.txt", mask_labels(_metrics(case), secrets)
