@@ -51,6 +51,7 @@ DOCUMENTS = (
     "docs/stir.md",
     "docs/insert-and-bypass.md",
     "docs/interop.md",
+    "docs/explain.md",
 )
 
 

@@ -1,6 +1,6 @@
-"""Commands about calls that were: calls, explain.
+"""The command calls: calls that were.
 
-Enters: filters as people write them. Leaves: rows, or the steps of one decision. Must not: write anything.
+Enters: filters as people write them. Leaves: rows. Must not: write anything.
 """
 
 from __future__ import annotations
@@ -17,7 +17,6 @@ import msgspec
 from rich.console import Console
 from rich.table import Column, Table
 
-from sipguard.b2bua.frames import VerdictFrame
 from sipguard.cli.common import (
     FAILED,
     WRONG,
@@ -30,23 +29,19 @@ from sipguard.cli.common import (
     zone_of,
 )
 from sipguard.records.errors import BadFilter
-from sipguard.records.explain import explain as explain_call
 from sipguard.records.filter import UP, Filter, instant, number
-from sipguard.records.listed import ListedBy
 from sipguard.records.record import Record
 from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
 from sipguard.settings.load import load
-from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
-from sipguard.store.errors import StoreError, StoreUnavailable
-from sipguard.store.lookup import Kept, frames_of, listed_by
+from sipguard.store.errors import StoreUnavailable
+from sipguard.store.lookup import Kept, frames_of
 from sipguard.store.sqlite import SqliteReading
 
 _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
 _NEEDED: Final = (0, 1, 3, 5, 9, 4, 6, 8, 2, 7, 10)  # columns, those first that are missed most
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
-CANDIDATES: Final = 10
 CALL_ID_WITHIN_S: Final = 86_400.0  # how far back a Call-ID is looked for: no index bears the cost of one for each call
 FRAMES_LOOKED_AT: Final = 20_000  # calls whose journal frames are read for what no index has: origid, rules in report
 UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
@@ -123,19 +118,19 @@ def calls(
             if origid or would:
                 found = _by_frames(store, journal, wanted, origid, would)
             else:
-                found = _found(store, journal, wanted)
+                found = found_by(store, journal, wanted)
             unknown = [] if found else list(_unknown_names(config, store, wanted, would))
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     for what in unknown:
         click.echo(what, err=True)
     if as_json:
-        print_json([_with_frame(record, service.journal_directory) for record in found])
+        print_json([with_frame(record, service.journal_directory) for record in found])
     else:
-        _show(found, zone)
+        show_calls(found, zone)
 
 
-def _found(store: SqliteReading, journal_directory: Path, wanted: Filter) -> list[Record]:
+def found_by(store: SqliteReading, journal_directory: Path, wanted: Filter) -> list[Record]:
     """The calls of a filter; by the Call-ID of a B leg those too that are up, which only the journal knows."""
     if not wanted.call_id:
         return store.find(wanted)
@@ -157,7 +152,7 @@ def _found(store: SqliteReading, journal_directory: Path, wanted: Filter) -> lis
 def _by_frames(store: SqliteReading, journal_directory: Path, wanted: Filter, origid: str, would: str) -> list[Record]:
     """Those of a filter whose frames say more: that the token that passed, or our signature, has this origid; that this
     rule would have acted. "" for whatever it is."""
-    looked_at = _found(store, journal_directory, replace(wanted, limit=FRAMES_LOOKED_AT))
+    looked_at = found_by(store, journal_directory, replace(wanted, limit=FRAMES_LOOKED_AT))
     found = []
     for record in looked_at:
         kept = frames_of(journal_directory, record)
@@ -184,7 +179,7 @@ def _origids(kept: Kept) -> set[str]:
     return {text.lower() for text in texts}
 
 
-def _with_frame(record: Record, journal_directory: Path) -> dict[str, Any]:
+def with_frame(record: Record, journal_directory: Path) -> dict[str, Any]:
     """A record for programs, with the rules in mode report that would have acted, and what was signed of the call, null
     where nothing was to be; both null where the journal is gone."""
     verdict = frames_of(journal_directory, record).verdict
@@ -211,7 +206,7 @@ def _unknown_names(config: Path, store: SqliteReading, wanted: Filter, would: st
         yield f"rule {would} is not in mode report now: --rule {would} finds the calls that it decides"
 
 
-def _show(found: list[Record], zone: tzinfo) -> None:
+def show_calls(found: list[Record], zone: tzinfo) -> None:
     """A table on a terminal, tab-separated lines elsewhere."""
     columns = (f"time ({zone})", "id", "trunk", "caller", "callee", "verdict", "rule", "identity", "status", "end", "s")
     rows = [
@@ -265,60 +260,3 @@ def _shown_at(at: float, zone: tzinfo) -> str:
     """An instant with milliseconds; outside of UTC with its offset, since an hour may come twice."""
     moment = datetime.fromtimestamp(at, zone)
     return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}{'' if zone is UTC else f'{moment:%z}'}"
-
-
-@click.command()
-@click.argument("decision_id", metavar="ID")
-@utc_option
-@config_option
-@json_option
-def explain(decision_id: str, utc: bool, config: Path, as_json: bool) -> None:
-    """Show every step of one decision; the id stands in `sipguard calls` and in the Reason of a 603+.
-
-    As much of the id as no other call has is enough. A Call-ID of either leg finds its call too.
-    """
-    service = service_of(config)
-    try:
-        with SqliteReading(service.database) as store:
-            record = store.get(decision_id) or _only(decision_id, store, service.journal_directory)
-    except StoreUnavailable as error:
-        stop(f"{error}; has sipguard run with this configuration?", FAILED)
-    kept = frames_of(service.journal_directory, record)
-    conditions = {rule.name: rule.when for rule in load(config, SKIP).policy.rules}
-    explanation = explain_call(
-        record, kept.verdict, kept.answer, kept.end, conditions, _listed_by(service, kept.verdict)
-    )
-    if as_json:
-        print_json(explanation.as_json())
-    else:
-        for line in explanation.lines(zone_of(service, utc)):
-            click.echo(line)
-
-
-def _listed_by(service: Service, verdict: VerdictFrame | None) -> tuple[ListedBy, ...]:
-    """The edits that put a call on lists; where these cannot be read that is told, and the rest is explained."""
-    try:
-        return listed_by(service.state_directory, verdict) if verdict is not None else ()
-    except StoreError as error:
-        click.echo(f"who put it on its lists cannot be told: {error}", err=True)
-        return ()
-
-
-def _only(prefix: str, store: SqliteReading, journal_directory: Path) -> Record:
-    """The one call whose id begins so, or that has this Call-ID; ends where there is none, or more than one."""
-    found = store.begins(prefix.rstrip("…."), CANDIDATES + 1) if prefix.rstrip("….") else []
-    if not found and prefix and store.has_call_ids():
-        found = _found(
-            store, journal_directory, Filter(call_id=prefix, after=time.time() - CALL_ID_WITHIN_S, limit=CANDIDATES + 1)
-        )
-    if not found:
-        stop(
-            f"no call has the decision id {prefix}, and none of the last 24 hours the Call-ID; a call is found a second"
-            " after its verdict, an older one by sipguard calls --call-id X --since 7d",
-            FAILED,
-        )
-    if len(found) > 1:
-        more = " ..." if len(found) > CANDIDATES else ""
-        ids = " ".join(record.decision_id for record in found[:CANDIDATES])
-        stop(f"more than one call has an id that begins with {prefix}, or that Call-ID: {ids}{more}", FAILED)
-    return found[0]

@@ -24,7 +24,7 @@ from sipguard.cli.common import (
     zone_of,
 )
 from sipguard.numbers.errors import NumberSetError
-from sipguard.records.explain import tn
+from sipguard.records.step import tn
 from sipguard.screening.policy.errors import meant
 from sipguard.service.list_answers import EDIT, Answer, Question, Standing, answers, edited_in, number_in
 from sipguard.settings.entries import shown

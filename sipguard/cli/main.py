@@ -20,7 +20,7 @@ PLACES: Final = {
     "check": "sipguard.cli.configuration:check",
     "doctor": "sipguard.cli.doctor:doctor",
     "drain": "sipguard.cli.operate:drain",
-    "explain": "sipguard.cli.calls:explain",
+    "explain": "sipguard.cli.explain:explain",
     "hangup": "sipguard.cli.operate:hangup",
     "identity": "sipguard.cli.identity:identity",
     "init": "sipguard.cli.init:init",

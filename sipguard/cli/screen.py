@@ -120,7 +120,8 @@ def _tried(
     try:
         with opened(found.ruleset, found.service.state_directory, time.time()) as ruleset:
             context = context_for(question, trunk, ruleset, found.service, time.time(), chains)
-            return tried(question, trunk, ruleset.compiled(trunk_name), ruleset, context, said)
+            policy = ruleset.compiled(trunk_name)
+            return tried(question, trunk, policy, ruleset, context, said, stopwatch=time.perf_counter)
     except (OSError, NumberSetError, StirError, StoreError) as error:
         stop(str(error), WRONG)
 

@@ -13,25 +13,15 @@ from sipguard.cli.escaping import escaped
 from sipguard.numbers.canonical import show
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.finding import FAILED
+from sipguard.screening.pipeline import Screening
 from sipguard.screening.policy import decide
 from sipguard.screening.policy.model import BASES, Policy, Redress, Rule
 from sipguard.screening.policy.plain import in_english, joined, seen
 from sipguard.screening.policy.predicates import facts_of
-from sipguard.screening.policy.wording import lacking, written
+from sipguard.screening.policy.wording import OUTCOMES, lacking, written
 from sipguard.screening.trial import Tried
 from sipguard.screening.verdict import ALLOW, DEFAULT_RULE, LABEL, REJECT, UNSCREENED_RULE, Verdict
 
-OUTCOMES: Final = {
-    decide.MATCHED: "matched",
-    decide.REPORTED: "would act, only reports",
-    decide.NO_MATCH: "no match",
-    decide.UNKNOWN: "a check failed",
-    decide.NOT_KNOWN_YET: "not known yet",
-    decide.ELSEWHERE: "not on this trunk",
-    decide.EXPIRED: "expired",
-    decide.NOT_ROLLED_OUT: "not for this caller",
-    decide.NOT_REACHED: "not reached",
-}
 _LOOKED_AT: Final = (decide.NO_MATCH, decide.UNKNOWN)
 _SOURCES: Final = {"from": "From", "pai": "P-Asserted-Identity"}
 _SPECS: Final = {spec.name: spec for spec in ALL_FACTS}
@@ -60,13 +50,23 @@ def trial_lines(found: Tried, policy: Policy) -> Iterator[str]:
     if verdict.label is not None:
         told.append(("prefix", f'"{verdict.label.prefix}"' if verdict.label.prefix else ""))
         told += [("header", line) for line in verdict.label.header_lines(found.screening.facts, _TOLD)]
+    took = took_us(found.screening)
     for name, finding in found.screening.findings.items():
-        if finding.status == FAILED:
-            told.append(("check", f"{name} failed: {finding.reason}"))
+        if name in took or finding.status == FAILED:
+            text = f"{name} {finding.status}" + (f": {finding.reason}" if finding.reason else "")
+            told.append(("check", text + (f", {took[name]} us" if name in took else "")))
     for key, text in told:
         if text:
             yield f"  {key:<10} {escaped(text)}"
     yield from rule_lines(found, policy)
+
+
+def took_us(screening: Screening) -> dict[str, int]:
+    """What each check took in microseconds, all its runs together; none where there was no stopwatch."""
+    took: dict[str, float] = {}
+    for name, begin, end in screening.runs:
+        took[name] = took.get(name, 0.0) + end - begin
+    return {name: int(seconds * 1e6) for name, seconds in took.items()}
 
 
 def rule_lines(found: Tried, policy: Policy) -> Iterator[str]:
@@ -92,6 +92,7 @@ def _lacks(found: Tried, rule: Rule) -> Iterator[tuple[Any, dict[str, object]]]:
 def trial_document(found: Tried, policy: Policy) -> dict[str, Any]:
     """The same for programs."""
     verdict, screening = found.verdict, found.screening
+    took = took_us(screening)
     rules = []
     for each, rule in zip(found.rules, policy.rules, strict=True) if found.rules else ():
         lacks = [
@@ -106,7 +107,7 @@ def trial_document(found: Tried, policy: Policy) -> dict[str, Any]:
         "callee": found.attempt.callee.tn,
         "trunk": found.attempt.trunk.name,
         "findings": [
-            {"check": name, "status": finding.status, "reason": finding.reason}
+            {"check": name, "status": finding.status, "reason": finding.reason, "took_us": took.get(name)}
             for name, finding in screening.findings.items()
         ],
         "facts": screening.facts,

@@ -1,14 +1,14 @@
 """One decision, step by step, as an operator reads it.
 
-Enters: the row of a call and the frames that its journal still holds. Leaves: steps in the order of time.
-Must not: decide anything again, or say more than was recorded.
+Enters: the row of a call, the frames that its journal still holds, the rules that were in force. Leaves: steps in the
+order of time. Must not: say more than was recorded, or than follows from it by the rules of then, without saying so.
 """
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import dataclass, field
-from datetime import UTC, datetime, tzinfo
+from collections.abc import Iterable, Iterator, Mapping, Sequence
+from datetime import UTC, datetime
+from typing import Final
 
 from sipguard.b2bua.frames import (
     DISPOSITIONS,
@@ -20,65 +20,28 @@ from sipguard.b2bua.frames import (
     Signed,
     VerdictFrame,
 )
-from sipguard.records.listed import ListedBy
-from sipguard.records.matched import matched_on
+from sipguard.records.inforce import InForce
+from sipguard.records.listed import CONFIGURATION, EDIT, FILE, UNKNOWN, ListedBy
 from sipguard.records.record import Record, ends_call
+from sipguard.records.rules import JudgedAgain, judged_again, was_judged
+from sipguard.records.sent import sent
+from sipguard.records.step import Explanation, Step, tn
 from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
-from sipguard.screening.policy.model import Condition
+from sipguard.screening.listspec import ListSpec
+from sipguard.screening.policy.decide import MATCHED, NOT_REACHED, REPORTED
+from sipguard.screening.policy.decide import UNKNOWN as NOT_TOLD
 from sipguard.screening.policy.predicates import check_of
+from sipguard.screening.policy.wording import OUTCOMES
 from sipguard.screening.verdict import BYPASS, ENFORCE
 
-_MARKED = {  # by the marks of b2bua.peers
+_MARKED: Final = {  # by the marks of b2bua.peers
     "silent": "was silent in a call before",
     "probed": "does not answer OPTIONS",
     "retry_after": "asked for silence by Retry-After",
     "unresolved": "does not resolve",
 }
-_FINDINGS = {CLEAR: "has no objection", HIT: "found something", FAILED: "failed"}
-
-
-@dataclass(frozen=True)
-class Step:
-    """One thing that happened. `kind`: arrival, guard, check, listed, not_asked, rules, verdict, route, marked, try,
-    ringing, answer, end, gap, signed. `at` is Unix seconds, 0.0 where only the order is known."""
-
-    kind: str
-    text: str
-    at: float = 0.0
-    facts: Mapping[str, object] = field(default_factory=dict)
-
-
-@dataclass(frozen=True)
-class Explanation:
-    """The steps of one call."""
-
-    decision_id: str
-    began_at: float
-    steps: tuple[Step, ...]
-    head: bytes = b""  # start line and headers of the INVITE as received
-
-    def lines(self, zone: tzinfo = UTC) -> list[str]:
-        """Text, one step a line, its facts indented below it."""
-        began = datetime.fromtimestamp(self.began_at, zone).isoformat(" ", "milliseconds")
-        lines = [f"Decision {self.decision_id}, {began}"]
-        for number, step in enumerate(self.steps, 1):
-            after = f"+{step.at - self.began_at:.3f} s" if step.at else ""
-            lines.append(f"{number:3}. {after:>10}  {step.text}")
-            lines += [f"{'':17}{name} = {written(value)}" for name, value in step.facts.items()]
-        return lines
-
-    def as_json(self) -> dict[str, object]:
-        """The same for programs."""
-        steps = [
-            {"kind": step.kind, "text": step.text, "at": step.at or None, "facts": dict(step.facts)}
-            for step in self.steps
-        ]
-        return {
-            "decision_id": self.decision_id,
-            "began_at": self.began_at,
-            "steps": steps,
-            "head": self.head.decode("utf-8", "replace"),
-        }
+_BASES: Final = {FILE: "its file, as that is now", CONFIGURATION: "the configuration"}
+_FINDINGS: Final = {CLEAR: "has no objection", HIT: "found something", FAILED: "failed"}
 
 
 def explain(
@@ -86,26 +49,28 @@ def explain(
     verdict: VerdictFrame | None,
     answer: AnswerFrame | None = None,
     end: EndFrame | None = None,
-    conditions: Mapping[str, Condition] | None = None,
+    by: InForce | None = None,
     listed: Sequence[ListedBy] = (),
 ) -> Explanation:
     """What happened to a call; only what the row says where its verdict frame is no longer kept.
 
-    `conditions`: of the rules by name, as the configuration has them now. `listed`: edits that put it on lists.
+    `by`: the rules that were in force, or those of now. `listed`: by whose word it was on lists.
     """
     if verdict is None:
         steps = list(_from_row(record))
     else:
+        again = judged_again(verdict, by) if by is not None else None
         steps = [
             _arrival(verdict),
             _guard(verdict),
             *_checks(verdict),
-            *map(_listed, listed),
-            *_rules(verdict, conditions or {}),
+            *(_listed(each, by.lists if by is not None else {}) for each in listed),
+            *_rules(verdict, by, again),
             _verdict(verdict),
         ]
         if not ends_call(verdict):
-            steps.append(_route(verdict, _was_sent(end, answer)))
+            steps.append(_route(verdict, end, _was_sent(end, answer)))
+        steps += sent(verdict, again, _was_sent(end, answer))
         steps += [_signed(each) for each in (verdict.signed, end.signed if end is not None else None) if each]
     before, last = _tries(record, end, answer)
     steps += before
@@ -129,7 +94,7 @@ def _arrival(verdict: VerdictFrame) -> Step:
         text += f"; P-Asserted-Identity says {tn(verdict.asserted)} and {counts}"
     checks = {name for name, _, _ in verdict.findings}
     facts = {name: value for name, value in verdict.facts.items() if check_of(name) not in checks}
-    return Step("arrival", text, verdict.at, {"Call-ID": verdict.call_id_a, **facts})
+    return Step("arrival", text, verdict.at, {"Call-ID": verdict.call_id_a, **facts}, 0)
 
 
 def _guard(verdict: VerdictFrame) -> Step:
@@ -138,56 +103,109 @@ def _guard(verdict: VerdictFrame) -> Step:
     return Step("guard", "emergency guard: not an emergency call")
 
 
-def _checks(verdict: VerdictFrame) -> Iterable[Step]:
+def _checks(verdict: VerdictFrame) -> Iterator[Step]:
+    """Each check in the order of its finding, with the runs in which it had to wait."""
+    runs: dict[str, list[tuple[float, float]]] = {}
+    for name, begin, over in verdict.runs:
+        runs.setdefault(name, []).append((begin - verdict.received_mono, over - verdict.received_mono))
     for name, status, reason in verdict.findings:
         facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if check_of(fact) == name}
+        times = runs.get(name, [])
+        took_us = int((times[-1][1] - times[-1][0]) * 1e6) if times else None
         text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
+        text += f", in {took_us} us" if took_us is not None else ""
         if status == FAILED:
             text += "; no condition on its facts matches, not even under `not`"
         if facts:
             text += "; what it saw:"
-        yield Step("check", text, facts=facts)
+        for begin, over in times[:-1]:
+            waits = f"check {name} lacks a certificate, and waits"
+            yield Step("wait", waits, after_us=int(over * 1e6), took_us=int((over - begin) * 1e6))
+        after_us = int(times[-1][1] * 1e6) if times else None
+        yield Step("check", text, facts=facts, after_us=after_us, took_us=took_us)
     if verdict.not_asked:
         names = ", ".join(verdict.not_asked)
         yield Step("not_asked", f"not asked, since it could not change the verdict: {names}")
 
 
-def _listed(by: ListedBy) -> Step:
-    """By whose word a number of the call was on a list."""
-    entry = _entry(by.entry) if by.which != "upstream" else by.entry
-    text = f"{by.which} is on {by.name} by an edit, {entry}"
+def _listed(by: ListedBy, lists: Mapping[str, ListSpec]) -> Step:
+    """What put the call on a list: the entry, who, when, why; and whose list it is."""
+    facts: dict[str, object] = {}
+    if by.by == EDIT:
+        text = f"{by.which} is on {by.name} by an edit, {_entry(by)}"
+        facts["change"] = by.change
+    elif by.by == UNKNOWN:
+        text = f"{by.which} is on {by.name}; by which entry cannot be told any more"
+    else:
+        text = f"{by.which} is on {by.name} by {_BASES[by.by]}, {_entry(by)}{f', line {by.line}' if by.line else ''}"
     if by.undone_by:
         text += f"; taken back since, by change {by.undone_by}"
-    facts: dict[str, object] = {"change": by.change, "by": by.who, "at": _instant(by.at)}
-    if by.why:
-        facts["reason"] = by.why
-    if by.expires_at:
-        facts["until"] = _instant(by.expires_at)
+    facts |= {"by": by.who} if by.who else {}
+    facts |= {"at": _instant(by.at)} if by.at else {}
+    facts |= {"reason": by.why} if by.why else {}
+    facts |= {"until": _instant(by.expires_at)} if by.expires_at else {}
+    spec = lists.get(by.name)
+    for word in ("owner", "purpose", "source", "version") if spec is not None else ():
+        if said := getattr(spec, word):
+            facts[f"list {word}"] = said
     return Step("listed", text, facts=facts)
 
 
-def _entry(entry: str) -> str:
+def _entry(by: ListedBy) -> str:
     """An entry of a list as it is written for people."""
-    return ",".join([f"+{part}" if part[-1:] == "*" else tn(part) for part in entry.split(",")])
+    if by.which in ("upstream", "signer"):
+        return by.entry
+    return ",".join([f"+{part}" if part[-1:] == "*" else tn(part) for part in by.entry.split(",")])
 
 
-def _instant(at: float) -> str:
-    return datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
+def _instant(at: float | str) -> str:
+    return at if isinstance(at, str) else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
 
 
-def _rules(verdict: VerdictFrame, conditions: Mapping[str, Condition]) -> Iterable[Step]:
+def _rules(verdict: VerdictFrame, by: InForce | None, again: JudgedAgain | None) -> Iterator[Step]:
+    """What matched as recorded; then each rule with what became of it, and whether that leads to the same verdict."""
     if verdict.matched:
         yield Step("rules", f"rules that matched: {', '.join(verdict.matched)}")
     if verdict.reported:
         yield Step("rules", f"rules in report mode that would have acted: {', '.join(verdict.reported)}")
-    for name in dict.fromkeys((*verdict.matched, *verdict.reported, verdict.rule)):
-        if name in conditions:
-            facts = matched_on(conditions[name], verdict)
-            changed = "; it has another condition in the present configuration, so on what is not known"
-            how = changed if facts is None else " on:" if facts else ": it is for every call"
-            yield Step("rules", f"rule {name} matched{how}", facts=facts or {})
+    if again is not None and by is not None:
+        whose = f"Ruleset {verdict.revision}, as kept" if by.as_then else "the present configuration"
+        lacking = "" if by.as_then else f"; those of Ruleset {verdict.revision} are not kept"
+        yield Step("rules", f"each rule, asked again by the facts above; rules of {whose}{lacking}")
+        yield from _fates(again)
+        yield _agreed(again, by)
+    elif was_judged(verdict) and by is not None:
+        yield Step("rules", f"what became of each rule is not known: trunk {verdict.trunk} is not in its configuration")
     if verdict.tags:
         yield Step("rules", f"tags: {', '.join(verdict.tags)}")
+
+
+def _fates(again: JudgedAgain) -> Iterator[Step]:
+    """A step for each rule that was reached, one for all others."""
+    below = [each.rule for each in again.rules if each.outcome == NOT_REACHED]
+    for each in again.rules:
+        if each.outcome == NOT_REACHED:
+            continue
+        text = f"rule {each.rule}: {OUTCOMES.get(each.outcome, each.outcome)}"
+        if each.outcome in (MATCHED, REPORTED):
+            text = f"rule {each.rule} {'matched' if each.outcome == MATCHED else 'would have acted; it matched'}"
+            text += " on:" if each.facts else ": it is for every call"
+        elif each.lacks:
+            known = "is not known" if each.outcome == NOT_TOLD else "does not hold"
+            text += f", {' and '.join(each.lacks)} {known if len(each.lacks) == 1 else known.replace('does', 'do')}"
+        yield Step("rule", text, facts=each.facts, rule=each.rule, outcome=each.outcome)
+    if below:
+        yield Step("rules", f"not reached: {', '.join(below)}")
+
+
+def _agreed(again: JudgedAgain, by: InForce) -> Step:
+    if again.agrees:
+        return Step("judged", "they lead to the verdict that was recorded")
+    other = f"{again.verdict.action} by {again.verdict.rule}" if again.verdict is not None else "no verdict"
+    why = "this version judges otherwise, or something broke" if by.as_then else "the rules have changed since"
+    if again.verdict is None:
+        why = "they ask a check that did not run"
+    return Step("judged", f"they lead to {other}, which is not what was recorded: {why}")
 
 
 def _verdict(verdict: VerdictFrame) -> Step:
@@ -203,7 +221,7 @@ def _verdict(verdict: VerdictFrame) -> Step:
     elif verdict.mode != ENFORCE:
         text += f"; mode {verdict.mode}: recorded only, the call goes on"
     text += f"; Ruleset {verdict.revision}, {verdict.screen_us} us after receipt"
-    return Step("verdict", text, verdict.at + verdict.screen_us / 1e6)
+    return Step("verdict", text, verdict.at + verdict.screen_us / 1e6, after_us=verdict.screen_us)
 
 
 def _was_sent(end: EndFrame | None, answer: AnswerFrame | None) -> bool:
@@ -211,15 +229,16 @@ def _was_sent(end: EndFrame | None, answer: AnswerFrame | None) -> bool:
     return end is None or answer is not None or bool(end.forward_us or end.tries) or end.disposition == LOST
 
 
-def _route(verdict: VerdictFrame, sent: bool) -> Step:
+def _route(verdict: VerdictFrame, end: EndFrame | None, was_sent: bool) -> Step:
     if not verdict.route:
         return Step("route", "not forwarded: no route, or given back by a redirect listener")
-    if not sent:
+    if not was_sent:
         return Step("route", f"to leave by trunk {verdict.route}; not forwarded: no peer was tried")
     text = f"forwarded by trunk {verdict.route}"
     if verdict.verstat:
         text += f", marked verstat={verdict.verstat}"
-    return Step("route", text)
+    after_us = end.forward_us if end is not None and end.forward_us else None
+    return Step("route", text, verdict.at + after_us / 1e6 if after_us else 0.0, after_us=after_us)
 
 
 def _signed(signed: Signed) -> Step:
@@ -304,17 +323,3 @@ def _from_row(record: Record) -> Iterable[Step]:
     if record.route:
         sent = record.forward_us or record.answer_at or not record.disposition or record.disposition == LOST
         yield Step("route", f"{'forwarded' if sent else 'not forwarded; it was to leave'} by trunk {record.route}")
-
-
-def tn(number: str) -> str:
-    """A TN as it is written for people."""
-    return f"+{number}" if len(number) > 6 and number.isdigit() else number or "no number"
-
-
-def written(value: object) -> str:
-    """A fact as it is written for people; where a policy may write it, as it is written there."""
-    if value is None:
-        return "none"
-    if isinstance(value, tuple | list):
-        return ", ".join(map(str, value)) or "none"
-    return {True: "true", False: "false"}[value] if isinstance(value, bool) else str(value)

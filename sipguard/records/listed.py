@@ -1,7 +1,7 @@
 """Which entries of a list may have put a call on it, and by whose word they stood there.
 
-Enters: a verdict frame. Leaves: numbers as lists were asked for them, and entries that cover these. Must not: know
-where edits are kept.
+Enters: a verdict frame. Leaves: what lists were asked for it, and entries that cover that. Must not: know where edits
+or bases are kept.
 """
 
 from __future__ import annotations
@@ -11,42 +11,110 @@ from ipaddress import ip_address, ip_network
 from typing import Final, NamedTuple
 
 from sipguard.b2bua.frames import VerdictFrame
+from sipguard.numbers.textset import folded
+from sipguard.screening.attempt import CallAttempt, read_attempt
+from sipguard.screening.checks.lists import names_of
 from sipguard.screening.overlay import width_of
+from sipguard.screening.trunk import Trunk
+from sipguard.sip.errors import SipError
+from sipguard.sip.message import Request
+from sipguard.sip.parse import parse
 
 PREFIX: Final = "lists."
+EDIT: Final = "edit"
+FILE: Final = "file"  # or an import
+CONFIGURATION: Final = "configuration"
+UNKNOWN: Final = ""  # the entry cannot be told
+_OF_BODY: Final = (b"content-length", b"l")  # the body is not kept
+ASSUMED: Final = "interconnect"  # kind of a trunk of which nothing is known any more; no list asks for it
 
 
 class ListedBy(NamedTuple):
-    """An edit that put a number of the call on a list, as it was at the time. Instants are Unix seconds."""
+    """What put a call on a list: an edit as it was at the time, or an entry of the base as it is now. Instants are Unix
+    seconds, or texts where a file has them."""
 
-    which: str  # shown | asserted | caller | callee | pair | upstream
+    which: str  # shown | asserted | caller | diverting | callee | pair | brand | upstream | signer
     name: str  # of the list
     entry: str  # in canonical form; a prefix ends with *
-    change: int
+    change: int  # 0 for none
     who: str
-    at: float
+    at: float | str
     why: str
     expires_at: float  # 0.0 for never
     undone_by: int  # change that took it back since, 0 for none
+    by: str = EDIT  # EDIT | FILE | CONFIGURATION | UNKNOWN
+    line: int = 0  # of the file, 0 where that is not known
 
 
-def asked_of(verdict: VerdictFrame) -> Iterator[tuple[str, str, str]]:
-    """(which, name of a list, what was asked of it) for each list that a number of the call was found on.
+class Asked(NamedTuple):
+    """A list that a call was found on, and what it may have been asked for it, the first first."""
 
-    Of several asserted numbers the first is meant; the number in Diversion and the User-Agent are not kept.
-    """
-    values = {
-        "shown": verdict.shown,
-        "asserted": verdict.asserted,
-        "caller": verdict.caller,
-        "callee": verdict.callee,
-        "pair": f"{verdict.caller},{verdict.callee}",
-        "upstream": verdict.trunk,
-    }
+    which: str
+    name: str
+    values: tuple[str, ...]
+
+
+def asked_of(verdict: VerdictFrame, trunk: Trunk | None = None) -> Iterator[Asked]:
+    """What lists were asked that the call was found on. `trunk`: that which it came by, as it was configured."""
+    trunk = trunk or Trunk(verdict.trunk, ASSUMED)
+    values = _values(verdict, trunk)
     for fact, names in verdict.facts.items():
         which = fact.removeprefix(PREFIX)
-        if fact.startswith(PREFIX) and isinstance(names, list | tuple) and values.get(which):
-            yield from ((which, name, values[which]) for name in names)
+        if fact.startswith(PREFIX) and isinstance(names, list | tuple):
+            yield from (Asked(which, name, tuple(filter(None, values.get(which, ())))) for name in names)
+
+
+def _values(verdict: VerdictFrame, trunk: Trunk) -> dict[str, list[str]]:
+    """What was asked by what lists are bound to."""
+    attempt, user_agent = _read_again(verdict, trunk)
+    also = [one.tn for one in attempt.asserted_also] if attempt is not None else []
+    diverting = attempt.diverting.tn if attempt is not None and attempt.diverting is not None else ""
+    facts, callers = verdict.facts, (verdict.caller, *names_of(trunk))
+    codes, brand = facts.get("identity.spc"), facts.get("identity.rcd_name")
+    signer = [facts.get("identity.origid"), facts.get("identity.signer")]
+    signer += codes if isinstance(codes, list | tuple) else ()
+    return {
+        "shown": [verdict.shown],
+        "asserted": [verdict.asserted, *also],
+        "caller": [verdict.caller],
+        "diverting": [diverting],
+        "callee": [verdict.callee],
+        "pair": [f"{caller},{verdict.callee}" for caller in callers if caller],
+        "brand": [f"{folded(str(brand))},{verdict.callee}"] if brand else [],
+        "upstream": [verdict.trunk, folded(verdict.trunk), folded(user_agent), address_of(verdict.source)],
+        "signer": [folded(str(each)) for each in signer if each],
+    }
+
+
+def _read_again(verdict: VerdictFrame, trunk: Trunk) -> tuple[CallAttempt | None, str]:
+    """The attempt and the User-Agent that the INVITE had, None and "" where its head is not kept."""
+    lines = verdict.head.split(b"\r\n")
+    kept = [line for line in lines if line and line.partition(b":")[0].strip().lower() not in _OF_BODY]
+    try:
+        request = parse(b"\r\n".join([*kept, b"", b""]))
+    except SipError:
+        return None, ""
+    if not isinstance(request, Request):
+        return None, ""
+    attempt = read_attempt(
+        trunk,
+        verdict.at,
+        request.uri,
+        request.from_value,
+        request.to_value,
+        request.values("p-asserted-identity"),
+        request.values("diversion"),
+        (),
+        "",
+        "",
+        request.call_id,
+    )
+    return attempt, request.value("user-agent") if "user-agent" in request.at else ""
+
+
+def address_of(source: str) -> str:
+    """The IP address in `ip:port`."""
+    return source.rpartition(":")[0].strip("[]")
 
 
 def speaking(entries: Iterable[str], asked: str) -> list[str]:
@@ -62,13 +130,14 @@ def covering(entry: str) -> Iterator[str]:
         yield from (f"{entry[:length]}*" for length in range(len(entry), 0, -1))
 
 
-def covering_of(asked: str, verdict: VerdictFrame) -> Iterator[str]:
-    """The entries that cover what was asked for a call, on a list of any kind."""
-    yield from covering(asked)
-    if asked.isdecimal():
-        yield from (f"{verdict.trunk},{entry}" for entry in covering(asked))  # a list by trunk has no others
-    elif asked == verdict.trunk:
-        yield from _networks(verdict.source.rpartition(":")[0].strip("[]"))
+def covering_of(asked: Asked, value: str, trunk_name: str) -> Iterator[str]:
+    """The entries that cover one value that was asked, on a list of any kind."""
+    yield from covering(value)
+    if value.isdecimal():
+        yield from (f"{trunk_name},{entry}" for entry in covering(value))  # a list by trunk has no others
+    elif asked.which in ("upstream", "signer"):
+        yield from _networks(value)
+        yield from (f"{value[:length]}*" for length in range(len(value), 0, -1))
 
 
 def _networks(address: str) -> Iterator[str]:

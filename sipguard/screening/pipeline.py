@@ -22,7 +22,7 @@ from sipguard.screening.policy.decide import Pending, decide
 from sipguard.screening.policy.times import day_of
 from sipguard.screening.ruleset import CLOSED, Ruleset
 from sipguard.screening.signed import signed_priority
-from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, UNSCREENED_RULE, Verdict
+from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, UNSCREENED_RULE, Verdict, unscreened
 from sipguard.screening.verification.evaluate import Settings as Verifying
 
 VERIFICATION: Final = "identity"
@@ -200,7 +200,7 @@ def break_off(screening: Screening, compiled: CompiledPolicy, ruleset: Ruleset) 
         if verdict is None:
             verdict = _UNSCREENED
         if verdict.goes_on and _must_not_fail(screening, ruleset):
-            verdict = _unscreened(verdict, compiled.unscreened)
+            verdict = unscreened(verdict, compiled.unscreened)
         screening.verdict, screening.settled = verdict, True
     return verdict
 
@@ -245,7 +245,7 @@ def _settle(
             if waiting is not None:
                 return waiting
         if screening.failed and _must_not_fail(screening, ruleset):
-            screening.verdict = _unscreened(verdict, compiled.unscreened)
+            screening.verdict = unscreened(verdict, compiled.unscreened)
     screening.settled = True
     return None
 
@@ -323,21 +323,6 @@ def _must_not_fail(screening: Screening, ruleset: Ruleset) -> bool:
         if finding.status == FAILED and ruleset.on_failure.get(name) == CLOSED:
             return True
     return False
-
-
-def _unscreened(verdict: Verdict, rejection: Verdict) -> Verdict:
-    """The rejection, with what the rules have added to the verdict that it replaces."""
-    return Verdict(
-        rejection.action,
-        rejection.rule,
-        basis=rejection.basis,
-        status=rejection.status,
-        phrase=rejection.phrase,
-        headers=rejection.headers,
-        tags=verdict.tags,
-        reported=verdict.reported,
-        matched=verdict.matched,
-    )
 
 
 def _complete(screening: Screening, attempt: CallAttempt, ruleset: Ruleset, context: Context) -> Waiting | None:

@@ -6,7 +6,7 @@ to it. Must not: decide by itself (the pipeline does), count the call, or wait f
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Mapping
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass
 from typing import Final
 
@@ -46,16 +46,17 @@ def tried(
     context: Context,
     said: Mapping[str, FactValue] = NOTHING_SAID,
     failed: Iterable[str] = (),
+    stopwatch: Callable[[], float] | None = None,
 ) -> Tried:
     """The verdict on a call that `trunk` brings, under `policy`: that of `ruleset`, or one that is weighed.
 
     `said` stands for what the call and its checks would have found; a check of which one fact is said does not run, and
     its other facts are absent, as is one said to be None. The checks `failed` fail where they are needed. What is not
     in local memory (a certificate that `context` does not hold) does not come: its check answers as at the end of its
-    budget.
+    budget. `stopwatch` says in seconds what each check takes.
     """
     attempt = attempt_of(question, trunk)
-    screening = Screening()
+    screening = Screening(None, stopwatch)
     _say(screening, said, attempt)
     for check in failed:
         skip(screening, check, SAID)

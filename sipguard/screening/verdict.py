@@ -122,6 +122,21 @@ class Verdict:
         return [line.replace(DECISION_ID, decision_id) for line in self.headers]
 
 
+def unscreened(verdict: Verdict, rejection: Verdict) -> Verdict:
+    """The rejection of a call whose check must not fail, with what the rules have added to the verdict it replaces."""
+    return Verdict(
+        rejection.action,
+        rejection.rule,
+        basis=rejection.basis,
+        status=rejection.status,
+        phrase=rejection.phrase,
+        headers=rejection.headers,
+        tags=verdict.tags,
+        reported=verdict.reported,
+        matched=verdict.matched,
+    )
+
+
 def filled(template: str, facts: Mapping[str, FactValue], decision_id: str, header: bool = False) -> str:
     """`template` with each `{fact}` replaced by its value (sets joined by commas), `{id}` by the decision id.
 

@@ -60,18 +60,23 @@ class Rulesets:
 
     def __init__(self, directory: Path) -> None:
         self._directory = directory / "rulesets"
-        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
 
     def _files(self) -> list[Path]:
         return sorted(self._directory.glob("*.ruleset"))
 
     def add(self, ruleset: PlainRuleset) -> None:
         """Keeps a Ruleset as the newest."""
+        self._directory.mkdir(mode=0o700, parents=True, exist_ok=True)
         files = self._files()
         number = int(files[-1].stem) + 1 if files else 1
         write_atomically(self._directory / f"{number:08d}.ruleset", _written(ruleset))
         for old in self._files()[:-KEPT]:
             old.unlink(missing_ok=True)
+
+    def of(self, revision: str) -> PlainRuleset | None:
+        """The newest kept Ruleset of this revision, None where there is none."""
+        found = (_read(path) for path in reversed(self._files()))
+        return next((each for each in found if each is not None and each.revision == revision), None)
 
     def before(self, revision: str) -> PlainRuleset | None:
         """The newest kept Ruleset older than the newest one with `revision`; None where there is none."""

@@ -15,6 +15,7 @@ import time
 from collections import deque
 from collections.abc import Callable
 from dataclasses import fields, replace
+from functools import partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -40,6 +41,7 @@ from sipguard.service.list_edits import ListEdits, portions
 from sipguard.service.notify import Notify
 from sipguard.service.overview import published
 from sipguard.service.places import Places
+from sipguard.service.policies import Policies
 from sipguard.service.refused import Refused
 from sipguard.service.resolutions import Resolutions, queries_of
 from sipguard.service.restart import needing_restart
@@ -49,6 +51,7 @@ from sipguard.service.traces import Traces
 from sipguard.service.trust import at_start
 from sipguard.service.trusted import Trusts
 from sipguard.service.trusting import Material, SourceState
+from sipguard.settings.inforce import octets_of
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.remarks import remarks_on
 from sipguard.settings.secret import accounts
@@ -65,6 +68,7 @@ READY_WITHIN_S: Final = 15.0
 CHILD_PATIENCE_S: Final = 10.0
 TROUBLES_KEPT: Final = 20
 ASKED_EVERY_S: Final = 2.0  # whether the worker lives
+RULES_NOTED_EVERY_S: Final = 3600.0  # which are in force
 
 
 class Supervisor:
@@ -113,6 +117,9 @@ class Supervisor:
         self._in_force = InForce(service.state_directory / "lists")
         self._ruleset = self._bases.current(self._ruleset)
         self._keep(lambda: self._rulesets.add(self._ruleset))
+        self._policies = Policies(service.state_directory)
+        if self._started_with is not None:
+            self._keep_rules(self._started_with)
         for name, listener in self._ruleset.listeners.items():
             self._sockets[name] = open_socket(listener) if listener.transport == UDP else open_listening(listener)
         self._trusts.begin(at_start(self._service.trust, time.time()))
@@ -120,7 +127,9 @@ class Supervisor:
         children = [asyncio.create_task(child.run()) for child in (self._worker, self._fetcher, self._desk)]
         server = await control.serve(service.run_directory / "control.sock", self._asked)
         self._watch_signals()
-        watching = asyncio.gather(self._watch_worker(), self._watch_signers(), self._watch_edits(), self._prove_first())
+        watching = asyncio.gather(
+            self._watch_worker(), self._watch_signers(), self._watch_edits(), self._watch_rules(), self._prove_first()
+        )
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
             self._note_lists()
@@ -167,6 +176,20 @@ class Supervisor:
             write()
         except OSError as error:
             log.error("state_not_kept", why=str(error), advice="it is lost at the next start; make room on the disk")
+
+    def _keep_rules(self, loaded: Loaded) -> None:
+        """Keeps what explanations of its calls need of a configuration that comes into force."""
+        assert loaded.ruleset is not None
+        revision, octets = loaded.ruleset.revision, octets_of(loaded)
+        self._keep(lambda: self._policies.keep(revision, octets))
+
+    async def _watch_rules(self) -> None:
+        """Notes again and again which rules are in force, and forgets those that no record names any more."""
+        while True:
+            now_at, keep_s = time.time(), max(self._service.records_keep_s, self._service.journal_keep_s)
+            self._keep(partial(self._policies.still, self._ruleset.revision, now_at))
+            self._keep(partial(self._policies.forget, now_at - keep_s))
+            await asyncio.sleep(RULES_NOTED_EVERY_S)
 
     def _make_children(self) -> None:
         keep = tuple(sock.fileno() for sock in self._sockets.values())
@@ -574,6 +597,7 @@ class Supervisor:
         )
         self._say_hep()
         self._desk.tell("verification", self._service.verification, self._service.anchors)
+        self._keep_rules(loaded)
         return await self._swap(loaded.ruleset, "reload", problems)
 
     async def _proved(self, loaded: Loaded | None, ruleset: PlainRuleset) -> tuple[list[str], list[str]]:
@@ -639,6 +663,7 @@ class Supervisor:
 
     async def _swap(self, ruleset: PlainRuleset, why: str, problems: list[str]) -> dict[str, Any]:
         before = self._ruleset
+        self._keep(lambda: self._policies.still(before.revision, time.time()))
         ruleset = self._bases.current(ruleset)
         await self._resolve_first(before, ruleset)
         found, unread = accounts(ruleset.trunks)

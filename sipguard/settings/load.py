@@ -15,6 +15,7 @@ from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
 from sipguard.numbers.formats import ListReader
+from sipguard.records.inforce import InForce
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.listspec import ListSpec
@@ -22,7 +23,7 @@ from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, meant
 from sipguard.screening.policy.model import Policy, Redress, Vocabulary
 from sipguard.screening.policy.predicates import wants_plan
 from sipguard.screening.policy.read import read_policy
-from sipguard.screening.ruleset import PlainRuleset
+from sipguard.screening.ruleset import CLOSED, PlainRuleset
 from sipguard.screening.trunk import SignRules
 from sipguard.settings import build, numbering, secret, signing
 from sipguard.settings.bases import is_imported, with_base
@@ -75,6 +76,7 @@ class Loaded:
     vocabulary: Vocabulary | None = None  # the words that it may use
     kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind, or BY_TRUNK
     npas: frozenset[str] = frozenset()  # area codes in service by a report, empty without one
+    in_force: InForce | None = None  # what explanations need of it; None where there is an error
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -145,8 +147,10 @@ class _Load:
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base, anchors)
         self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
-        ruleset = None
-        if self.mode != SKIP and not any(problem.level == ERROR for problem in self.problems):
+        ruleset = in_force = None
+        if not any(problem.level == ERROR for problem in self.problems):
+            in_force = self._in_force(policy)
+        if self.mode != SKIP and in_force is not None:
             ruleset = replace(self._ruleset(policy, lists, anchors, guard), plan_file=plan_file, npas=npas)
         return Loaded(
             ruleset,
@@ -159,7 +163,16 @@ class _Load:
             self._vocabulary(),
             {name: BY_TRUNK if shape.per_trunk else shape.kind for name, shape in self.config.lists.items()},
             npas,
+            in_force,
         )
+
+    def _in_force(self, policy: Policy) -> InForce:
+        """What verdicts are made of, without what is in files."""
+        config = self.config
+        trunks = build.trunks(config, self.base)
+        lists = {name: _spec(name, shape) for name, shape in config.lists.items()}
+        closed = frozenset([name for name, said in build.on_failure(config).items() if said == CLOSED])
+        return InForce(policy, trunks, lists, closed, as_then=False)
 
     def _ruleset(
         self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings
@@ -391,19 +404,7 @@ class _Load:
         builder = ListBuilder(directory, self.mode, frozenset(self.config.trunks))
         specs = []
         for name, shape in self.config.lists.items():
-            spec = ListSpec(
-                name=name,
-                kind=shape.kind,
-                bind=tuple(shape.bind),
-                format=shape.format,
-                per_trunk=shape.per_trunk,
-                owner=shape.owner,
-                purpose=shape.purpose,
-                source=shape.source,
-                version=shape.version,
-                max_age_s=shape.max_age,
-            )
-            specs.append(self._list(spec, shape, builder))
+            specs.append(self._list(_spec(name, shape), shape, builder))
         builder.close()
         self.problems += builder.problems
         return tuple(specs)
@@ -458,6 +459,22 @@ class _Load:
         self.problems += problems_of(source, reader)
         self.digest.update("\n".join(names).encode())
         return names
+
+
+def _spec(name: str, shape: ListShape) -> ListSpec:
+    """A list without what stands on it."""
+    return ListSpec(
+        name=name,
+        kind=shape.kind,
+        bind=tuple(shape.bind),
+        format=shape.format,
+        per_trunk=shape.per_trunk,
+        owner=shape.owner,
+        purpose=shape.purpose,
+        source=shape.source,
+        version=shape.version,
+        max_age_s=shape.max_age,
+    )
 
 
 def _is_single(kind: str, entry: str, reader: ListReader) -> bool:

@@ -6,17 +6,20 @@ Enters: a record. Leaves: its frames, as far as they are still kept. Must not: s
 from __future__ import annotations
 
 from pathlib import Path
-from typing import NamedTuple
+from typing import Final, NamedTuple
 
 import msgspec
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode
-from sipguard.records.listed import ListedBy, asked_of, covering_of, speaking
+from sipguard.records.listed import Asked, ListedBy, asked_of, covering_of, speaking
 from sipguard.records.record import Record, position
 from sipguard.screening.overlay import ADDED
+from sipguard.screening.trunk import Trunk
 from sipguard.store.edits import NAME, EditStore, Held
 from sipguard.store.errors import JournalDamaged
 from sipguard.store.journal import Position, read_frame
+
+_BY_IDENTITY: Final = frozenset({"lists.signer", "lists.brand"})
 
 
 class Kept(NamedTuple):
@@ -40,34 +43,53 @@ def frames_of(journal_dir: Path, record: Record) -> Kept:
     )
 
 
-def listed_by(state_directory: Path, verdict: VerdictFrame) -> tuple[ListedBy, ...]:
-    """The edits that put the call on lists, as they were when these were asked. Raises StoreError."""
-    store = EditStore.reading(state_directory / NAME) if verdict.edits else None
+def listed_by(state_directory: Path, verdict: VerdictFrame, trunk: Trunk | None = None) -> tuple[ListedBy, ...]:
+    """The edits that put the call on lists, as they were when these were asked. Raises StoreError.
+
+    `trunk`: that which it came by, as it was configured.
+    """
+    store = EditStore.reading(state_directory / NAME)
     if store is None:
         return ()
     found = []
     with store:
-        for which, name, asked in asked_of(verdict):
-            held = _speaking(store, name, asked, verdict)
+        sequence = verdict.edits or _before(store, verdict)
+        for asked in asked_of(verdict, trunk) if sequence else ():
+            held = _speaking(store, asked, verdict, sequence)
             change = store.get(held.origin) if held is not None and held.said == ADDED else None
             if held is not None and change is not None:
                 told = (change.who, change.at, change.why, held.expires_at, change.undone_by)
-                found.append(ListedBy(which, name, held.entry, change.sequence, *told))
+                found.append(ListedBy(asked.which, asked.name, held.entry, change.sequence, *told))
     return tuple(found)
 
 
-def _speaking(store: EditStore, name: str, asked: str, verdict: VerdictFrame) -> Held | None:
-    """The edit that spoke of what was asked, None where the list itself did."""
-    entries = list(covering_of(asked, verdict))
-    ranges = store.ranges(name, verdict.edits) if asked.isdecimal() else []
-    if ranges:
-        numbers = (asked, f"{verdict.trunk},{asked}")  # a list by trunk has the latter only
-        entries = [entry for number in numbers for entry in speaking((*entries, *ranges), number)]
-    for entry in entries:
-        held = store.entry(name, entry, verdict.edits)
-        if held is not None and (not held.expires_at or verdict.at < held.expires_at):
-            return held
+def _before(store: EditStore, verdict: VerdictFrame) -> int:
+    """The last change that was in force where only a check that notes none has asked lists: by the clock."""
+    if any(name == "lists" for name, _, _ in verdict.findings) or _BY_IDENTITY.isdisjoint(verdict.facts):
+        return 0
+    return store.last_before(verdict.at)
+
+
+def _speaking(store: EditStore, asked: Asked, verdict: VerdictFrame, sequence: int) -> Held | None:
+    """The edit that put one of the values asked on the list, None where the list itself did."""
+    for value in asked.values:
+        for entry in _covering(store, asked, value, verdict.trunk, sequence):
+            held = store.entry(asked.name, entry, sequence)
+            if held is not None and (not held.expires_at or verdict.at < held.expires_at):
+                if held.said == ADDED:
+                    return held
+                break
     return None
+
+
+def _covering(store: EditStore, asked: Asked, value: str, trunk_name: str, sequence: int) -> list[str]:
+    """Entries of edits that cover a value, the most specific first."""
+    entries = list(covering_of(asked, value, trunk_name))
+    ranges = store.ranges(asked.name, sequence) if value.isdecimal() else []
+    if not ranges:
+        return entries
+    numbers = (value, f"{trunk_name},{value}")  # a list by trunk has the latter only
+    return [entry for number in numbers for entry in speaking((*entries, *ranges), number)]
 
 
 def _frame(directory: Path, place: int, decision_id: str) -> Frame | None:

@@ -115,7 +115,8 @@ def test_a_part_of_an_id_is_enough_where_one_call_has_it(config: Path) -> None:
     assert f"Decision {IDS[1]}," in asked(config, "explain", IDS[1][:-1]).stdout
     several = asked(config, "explain", "1a216…")
     assert several.exit_code == 1
-    assert all(decision_id in several.stderr for decision_id in IDS[:2]) and IDS[2] not in several.stderr
+    assert all(decision_id in several.stdout for decision_id in IDS[:2]) and IDS[2] not in several.stdout
+    assert several.stderr == "2 calls are meant\n"
     assert asked(config, "explain", "3").exit_code == asked(config, "explain", "...").exit_code == 1
 
 

@@ -6,9 +6,10 @@ import msgspec
 import pytest
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
-from sipguard.records.explain import Explanation, explain, tn, written
+from sipguard.records.explain import explain
 from sipguard.records.listed import ListedBy
 from sipguard.records.record import Batch, Record
+from sipguard.records.step import Explanation, tn, written
 from tests.records import samples
 
 

@@ -5,9 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipguard.b2bua.frames import VerdictFrame, decode, encode
-from sipguard.records.explain import explain
-from sipguard.records.matched import matched_on
-from sipguard.records.record import Batch
+from sipguard.records.matched import matched_on, what_held
 from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf
 from tests.records import samples
 
@@ -39,14 +37,17 @@ def test_a_check_that_failed_matches_nothing() -> None:
     assert matched_on(Not(OneOf("lists.pair", ("consent",))), verdict) is None
 
 
-def test_explain_shows_them() -> None:
-    verdict = samples.rejected(reported=["campaign"])
-    batch = Batch()
-    batch.add("0", 1, 64, verdict)
-    record = batch.record("d-1")
-    assert record is not None
-    lines = explain(record, verdict, None, None, {"dno": DNO, "campaign": Not(KIND), "other": KIND}).lines()
-    at = next(n for n, line in enumerate(lines) if line.endswith("rule dno matched on:"))
-    assert lines[at + 1].strip() == "lists.shown = dno"
-    assert any("rule campaign matched; it has another condition in the present" in line for line in lines)
-    assert not any("rule other" in line for line in lines)
+@pytest.mark.parametrize(
+    ("when", "held"),
+    [
+        (AnyOf((OneOf("number.shown.class", ("alpha",)), DNO)), DNO),
+        (AllOf((DNO, AnyOf((KIND, OneOf("lists.pair", ("consent",)))))), AllOf((DNO, KIND))),
+        (OneOf("lists.shown", ("dno", "other")), DNO),
+        (OneOf("trunk.kind", (), ("inter*",)), OneOf("trunk.kind", (), ("inter*",))),
+        (KIND, KIND),
+        (OneOf("lists.shown", ("other",)), None),
+    ],
+    ids=["one of two", "nested", "one of several values", "pattern", "one", "none"],
+)
+def test_what_of_a_condition_held(when: Condition, held: Condition | None) -> None:
+    assert what_held(when, samples.rejected()) == held

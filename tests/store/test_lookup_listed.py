@@ -51,6 +51,47 @@ def test_nothing_is_told_where_nobody_edited(tmp_path: Path) -> None:
     assert listed_by(tmp_path, verdict(3)) == ()
 
 
+HEAD = (
+    b"INVITE sip:+12025550131@example.com SIP/2.0\r\nVia: SIP/2.0/UDP 192.0.2.7;branch=z9hG4bK1\r\n"
+    b"From: <sip:+12025550101@example.com>;tag=1\r\nTo: <sip:+12025550131@example.com>\r\nCall-ID: c\r\n"
+    b"CSeq: 1 INVITE\r\nMax-Forwards: 70\r\nUser-Agent: Friendly-Scanner 1.0\r\n"
+    b"Diversion: <sip:+12025550141@example.com>\r\nContent-Length: 200\r\n\r\n"
+)
+
+
+def test_a_signer_a_user_agent_and_who_diverted_are_told_too(tmp_path: Path) -> None:
+    with EditStore.writing(tmp_path / NAME) as store:
+        store.change(ADD, "bad", ["friendly-scanner*"], who="ann", at=AT - 5)
+        store.change(ADD, "signers", ["709j"], who="bob", why="traceback 7", at=AT - 4)
+        store.change(ADD, "moved", ["12025550141"], who="eve", at=AT - 3)
+        store.change(ADD, "brands", [f"example bank,{CALLEE}"], who="dan", at=AT - 2)
+    facts = {
+        "lists.upstream": ("bad",),
+        "lists.signer": ("signers",),
+        "lists.diverting": ("moved",),
+        "lists.brand": ("brands",),
+        "identity.spc": ("709J",),
+        "identity.rcd_name": "Example Bank",
+    }
+    told = {"callee": CALLEE, "trunk": "carrier", "head": HEAD, "findings": [("lists", "hit", "listed")]}
+    frame = VerdictFrame("d", AT, edits=4, facts=dict(facts), **told)  # type: ignore[arg-type]
+    assert [(by.which, by.entry, by.who) for by in listed_by(tmp_path, frame)] == [
+        ("upstream", "friendly-scanner*", "ann"),
+        ("signer", "709j", "bob"),
+        ("diverting", "12025550141", "eve"),
+        ("brand", f"example bank,{CALLEE}", "dan"),
+    ]
+
+
+def test_where_only_the_signer_was_asked_the_clock_says_which_edits_were_in_force(tmp_path: Path) -> None:
+    with EditStore.writing(tmp_path / NAME) as store:
+        store.change(ADD, "signers", ["709j"], who="bob", at=AT - 4)
+        store.change(REMOVE, "signers", ["709j"], who="ann", at=AT + 4)
+    facts = {"lists.signer": ("signers",), "identity.spc": ("709J",)}
+    frame = VerdictFrame("d", AT, trunk="carrier", facts=dict(facts), findings=[("identity", "clear", "passed")])
+    assert [(by.entry, by.who) for by in listed_by(tmp_path, frame)] == [("709j", "bob")]
+
+
 def test_networks_and_numbers_of_a_trunk_are_told_too(tmp_path: Path) -> None:
     with EditStore.writing(tmp_path / NAME) as store:
         store.change(ADD, "bad", ["192.0.2.0/24"], who="ann", at=AT)

@@ -7,10 +7,24 @@ same tests say what holds as for calls.
 from __future__ import annotations
 
 from collections.abc import Iterator
+from typing import Final
 
+from sipguard.screening.policy import decide
 from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Scalar, Time
 from sipguard.screening.policy.predicates import TRUE, Asked, Facts, truth_of
 from sipguard.screening.policy.times import written_time
+
+OUTCOMES: Final = {
+    decide.MATCHED: "matched",
+    decide.REPORTED: "would act, only reports",
+    decide.NO_MATCH: "no match",
+    decide.UNKNOWN: "a check failed",
+    decide.NOT_KNOWN_YET: "not known yet",
+    decide.ELSEWHERE: "not on this trunk",
+    decide.EXPIRED: "expired",
+    decide.NOT_ROLLED_OUT: "not for this caller",
+    decide.NOT_REACHED: "not reached",
+}
 
 
 def written(condition: Condition) -> str:
