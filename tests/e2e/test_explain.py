@@ -63,6 +63,11 @@ def told(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Told]:
     try:
         product.start()
         records = {name: _call(product, name, hop) for name in CALLS}
+        product.write(policy={"rules": [{**WATCHED, "mode": "enforce"}], "default": "allow"})
+        assert product.command("reload").returncode == 0
+        product.answer("mode", "report")
+        records["mode report"] = _call(product, "195_reported_only", hop)
+        product.answer("mode", "enforce")
         product.write(policy={"rules": [], "default": "allow"})
         assert product.command("reload").returncode == 0
         yield Told(product, records)
@@ -153,9 +158,22 @@ def test_a_rule_that_only_reports(told: Told) -> None:
     assert "A rule that is only on trial would have treated it otherwise" in plain
 
 
+def test_a_call_in_mode_report(told: Told) -> None:
+    steps = told.steps("mode report")
+    (watched,) = of(steps, "rule")
+    assert (watched["rule"], watched["outcome"]) == ("watched", "matched")
+    assert of(steps, "judged")[0]["text"] == "they lead to the verdict that was recorded"
+    assert "would have been answered 403; mode report: recorded only" in of(steps, "verdict")[0]["text"]
+    assert of(steps, "route")[0]["text"].startswith("forwarded by trunk hop")
+    assert of(steps, "sent") == [] or "answered" not in of(steps, "sent")[0]["text"], "nothing was rejected on the wire"
+    plain = told.plain("mode report")
+    assert "was put through. Screening was only on trial at that time; otherwise it would have been rejected." in plain
+    assert "The reason: the caller's number is on the list watched." in plain and "redress" not in plain
+
+
 def test_a_number_of_several_calls_lists_them(told: Told) -> None:
     done = told.product.command("explain", CALLS["023_blocked_caller"])
     assert done.returncode == 1 and "2 calls are meant" in done.stderr
     assert told.records["023_blocked_caller"]["decision_id"] in done.stdout
-    (only,) = [told.product.command("explain", CALLS["195_reported_only"])]
-    assert only.returncode == 0 and told.records["195_reported_only"]["decision_id"] in only.stdout
+    only = told.product.command("explain", CALLS["025_labelled"])
+    assert only.returncode == 0 and told.records["025_labelled"]["decision_id"] in only.stdout

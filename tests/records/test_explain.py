@@ -7,9 +7,12 @@ import pytest
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
 from sipguard.records.explain import explain
-from sipguard.records.listed import ListedBy
+from sipguard.records.inforce import InForce
+from sipguard.records.listed import CONFIGURATION, FILE, UNKNOWN, ListedBy
 from sipguard.records.record import Batch, Record
 from sipguard.records.step import Explanation, tn, written
+from sipguard.screening.listspec import ListSpec
+from sipguard.screening.policy.model import Policy
 from tests.records import samples
 
 
@@ -62,6 +65,45 @@ def test_an_answered_call_has_all_steps() -> None:
         "; BYE by leg a; it lasted 60.0 s",
     ):
         assert part in text, part
+
+
+def test_each_check_has_its_time_and_its_waits() -> None:
+    verdict = samples.verdict(
+        findings=[("lists", "clear", ""), ("identity", "clear", "passed")],
+        received_mono=1000.0,
+        runs=[("lists", 1000.0001, 1000.00012), ("identity", 1000.0002, 1000.0003), ("identity", 1000.05, 1000.0502)],
+    )
+    timed = [step for step in explained(verdict).steps if step.after_us is not None and step.kind in ("check", "wait")]
+    assert [(step.kind, step.after_us, step.took_us) for step in timed] == [
+        ("check", 120, 20), ("wait", 300, 100), ("check", 50_200, 200),
+    ]  # fmt: skip
+    text = text_of(explained(verdict))
+    for part in (
+        "+120 us  check lists has no objection, in 20 us; what it saw:",
+        "+300 us  check identity lacks a certificate, and waits",
+        "+0.050 s  check identity has no objection: passed, in 200 us",
+    ):
+        assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("by", "text"),
+    [
+        (ListedBy("shown", "dno", "1202555*", 0, "", 0.0, "", 0.0, 0, FILE, 3),
+         "its file, as that is now, +1202555*, line 3"),
+        (ListedBy("upstream", "dno", "192.0.2.0/24", 0, "", 0.0, "", 0.0, 0, CONFIGURATION),
+         "the configuration, 192.0.2.0/24"),
+        (ListedBy("signer", "dno", "", 0, "", 0.0, "", 0.0, 0, UNKNOWN), "by which entry cannot be told any more"),
+    ],
+    ids=["file", "configuration", "unknown"],
+)  # fmt: skip
+def test_an_entry_that_nobody_edited(by: ListedBy, text: str) -> None:
+    spec = ListSpec("dno", owner="fraud desk", version="7")
+    force = InForce(Policy(()), {}, {"dno": spec})
+    explanation = explain(record_of(samples.verdict()), samples.verdict(), by=force, listed=(by,))
+    (step,) = [step for step in explanation.steps if step.kind == "listed"]
+    assert step.text.endswith(text)
+    assert step.facts == {"list owner": "fraud desk", "list version": "7"}
 
 
 def test_who_put_a_number_on_a_list_is_told() -> None:
