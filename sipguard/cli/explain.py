@@ -124,7 +124,7 @@ def explain(
         print_json(explanation.as_json())
     else:
         for line in explanation.lines(zone):
-            click.echo(line)
+            click.echo(escaped(line))
 
 
 def _in_force(revision: str, config: Path, service: Service) -> InForce | None:

@@ -29,7 +29,7 @@ def sent(verdict: VerdictFrame, again: JudgedAgain | None, was_sent: bool) -> It
         return
     where = "the INVITE that left" if verdict.route else "the answer that gives it back"
     if verdict.wrote:
-        yield Step("sent", f"written into {where}:", lines=tuple(verdict.wrote))
+        yield Step("sent", f"written into {where}:", lines=tuple(map(_text, verdict.wrote)))
     elif not keeps and verdict.mode == ENFORCE and again is not None and again.agrees and again.verdict is not None:
         label = again.verdict.label
         if label is not None:
@@ -53,6 +53,14 @@ def _answered(verdict: VerdictFrame, again: JudgedAgain | None, keeps: bool) -> 
         lines = tuple(again.verdict.header_lines(verdict.decision_id))
         return Step("sent", f"{_line(verdict.status, again.verdict.phrase)}; {_RENDERED}", lines=lines)
     return Step("sent", f"{_line(verdict.status, '')}; its header lines were not recorded")
+
+
+def _text(line: str) -> str:
+    """A line of the wire as the text that it is; the engine holds an octet of it as a character."""
+    try:
+        return line.encode("latin-1").decode()
+    except UnicodeError:
+        return line
 
 
 def _line(status: int, phrase: str) -> str:

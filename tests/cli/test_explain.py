@@ -112,6 +112,22 @@ def test_a_call_is_named_by_its_number_or_call_id(config: Path, words: tuple[str
         assert all(decision_id in asked(config, *words).stdout for decision_id in found)
 
 
+def test_what_a_caller_wrote_does_not_move_the_terminal(config: Path, tmp_path: Path) -> None:
+    async def fill() -> None:
+        store, batch = SqliteStore(tmp_path / "calls.db"), Batch()
+        writer = Writer(tmp_path / "journal" / "1", MIN_SEGMENT_BYTES)
+        wrote = ['From: "SPAM? \x1b[2J" <sip:x@example.com>']
+        frame = samples.verdict("odd", time.time(), received_mono=1.0, wrote=wrote)
+        batch.add("1", *writer.append(encode(frame)), frame)
+        writer.close()
+        await store.load(batch)
+        await store.close()
+
+    asyncio.run(fill())
+    text = asked(config, "odd").stdout
+    assert "SPAM? " in text and "\x1b" not in text
+
+
 def test_something_must_name_the_call(config: Path) -> None:
     assert asked(config).exit_code == 2
     assert asked(config, "kept", "--since", "yesterday").exit_code == 2

@@ -50,6 +50,10 @@ ROWS = {
         labelled(), LABEL,
         [(f'written into the INVITE that left, the name begins with "SPAM? "; {BY}', ("Alert-Info: <urn:x>",))],
     ),
+    "a label in UTF-8": (
+        labelled(received_mono=1.0, wrote=['From: "R\u00c3\u00bcckruf? " <sip:x@h>']), LABEL,
+        [("written into the INVITE that left:", ('From: "R\u00fcckruf? " <sip:x@h>',))],
+    ),
     "a call without a mark": (samples.verdict(received_mono=1.0), LABEL, []),
     "privacy and what is told back": (
         samples.verdict(received_mono=1.0, removed=["p-asserted-identity"], told="Reason: STIR;cause=436"), LABEL,
