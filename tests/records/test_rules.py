@@ -26,13 +26,14 @@ from sipguard.screening.policy.model import (
     Redress,
     Rule,
 )
-from sipguard.screening.policy.predicates import FAILED
+from sipguard.screening.policy.predicates import FAILED, FALSE
 from sipguard.screening.ruleset import CLOSED
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict, unscreened
 from tests.playbook import Playbook
 from tests.records import samples
-from tests.screening.policy.test_decide import CHECKS, COSTS, FACTS, RULES, policy_of, stated
+from tests.screening.policy.drawn import CHECKS, FACTS, RULES, policy_of
+from tests.screening.policy.words import COSTS
 
 TRUNKS = {"carrier-a": Trunk("carrier-a", "interconnect")}
 DNO = Rule("dno", OneOf("lists.shown", ("dno",)), basis="dno")
@@ -122,6 +123,16 @@ def test_a_recorded_verdict_comes_out_again(
     assert isinstance(back, VerdictFrame)
     again = judged_again(back, InForce(policy, {"t": trunk}, closed=must))
     assert again is not None and again.agrees
+
+
+def stated(facts: dict[str, FactValue], failed: set[str], ran: set[str]) -> tuple[dict[str, FactValue], dict[str, int]]:
+    """(facts, asked) as they stand when `ran` have run and `failed` of those have failed."""
+    known = {
+        name: value
+        for name, value in facts.items()
+        if name.startswith("trunk.") or (name.partition(".")[0] in ran - failed)
+    }
+    return known, {check: FAILED if check in failed else FALSE for check in ran}
 
 
 def frame_of(verdict: Verdict, facts: dict[str, FactValue], asked: dict[str, int], trunk: Trunk) -> VerdictFrame:
