@@ -21,7 +21,7 @@ from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeR
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, stop
 from sipguard.numbers.errors import NumbersError
 from sipguard.service.errors import ImportRefused
-from sipguard.service.importing import FORMS, Asked, Import, Interrupted, form_of
+from sipguard.service.importing import FORMS, LIST, Asked, Import, Interrupted, form_of
 from sipguard.settings.sources import READ
 from sipguard.store.errors import ListFileError
 from sipguard.store.manifest import Manifest
@@ -61,7 +61,7 @@ def import_command(
     config: Path,
     as_json: bool,
 ) -> None:
-    """Make the list NAME, which has no file and no members in the configuration, from FILES.
+    """Make the list NAME, of numbers or pairs, which has no file and no members in the configuration, from FILES.
 
     Files may be .gz or .zip. What is made is in force in a running sipguard within two seconds. Ctrl-C ends it, and the
     same command goes on where it was. A file that is broken, cut off or no list of numbers changes nothing.
@@ -73,14 +73,18 @@ def import_command(
       2    the command line or the configuration is wrong
       130  Ctrl-C; the same command goes on from there
     """
-    directory = _directory_of(config, name)
+    directory, kind = _whose(config, name)
+    if kind != "numbers" and form not in ("auto", LIST):
+        stop(
+            f"{name} is a list of {kind}: its files are as those of a list in the configuration, --format {LIST}", WRONG
+        )
     os.nice(NICENESS)
     try:
         if form == "auto":
-            form = form_of(files[0])
+            form = form_of(files[0]) if kind == "numbers" else LIST
         update = way == "update" or form == "ftc-change"
         dated_at = dated.replace(tzinfo=UTC).timestamp() if dated is not None else None
-        asked = Asked(directory, name, files, form, column, update, accept_loss, version, dated_at, _whoever())
+        asked = Asked(directory, name, files, form, column, update, accept_loss, version, dated_at, _whoever(), kind)
         run = Import(asked)
         made = _under_a_bar(run)
     except Interrupted:
@@ -97,8 +101,8 @@ def import_command(
     _print(made, run, directory)
 
 
-def _directory_of(config: Path, name: str) -> Path:
-    """Where bases lie. Ends where the list is none that is imported."""
+def _whose(config: Path, name: str) -> tuple[Path, str]:
+    """Where bases lie, and the kind of the list. Ends where it is none that is imported."""
     found = loaded(config, READ)
     assert found.ruleset is not None and found.service is not None
     spec = next((spec for spec in found.ruleset.lists if spec.name == name), None)
@@ -107,7 +111,7 @@ def _directory_of(config: Path, name: str) -> Path:
         stop(f"{config}: there is no list {name}, only {known}; declare it under lists:", WRONG)
     if not spec.imported:
         stop(f"{config}: {name} has a file or members; a list that is imported has neither", WRONG)
-    return found.service.state_directory / "lists"
+    return found.service.state_directory / "lists", spec.kind
 
 
 def _whoever() -> str:
@@ -138,8 +142,8 @@ def _print(made: Manifest, run: Import, directory: Path) -> None:
     elif run.was_other:
         click.echo("began anew: an interrupted import was of other files")
     click.echo(
-        f"{made.list}: {counts['members']:,} numbers, {counts['prefixes']:,} prefixes; "
-        f"{counts['added']:,} new, {counts['removed']:,} gone; version {made.version}"
+        f"{made.list}: {counts['members']:,} {made.kind}, {counts['prefixes']:,} prefixes, {counts['ranges']:,} "
+        f"ranges; {counts['added']:,} new, {counts['removed']:,} gone; version {made.version}"
     )
     click.echo(
         f"lines: {counts['accepted']:,} taken, {counts['deleted']:,} deletions, {counts['empty']:,} empty, "

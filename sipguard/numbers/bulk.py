@@ -17,6 +17,7 @@ from typing import Final, Protocol
 from sipguard.numbers.canonical import IMPOSSIBLE, classify, read
 from sipguard.numbers.formats import KEPT_PROBLEMS, ListReader
 from sipguard.numbers.tally import NOBODYS, Tally, class_of, reason_of
+from sipguard.numbers.wide import Range
 
 NANP: Final = 10_000_000_000  # bits: one for each ten digits
 _BIT: Final = bytes(1 << at for at in range(8))
@@ -54,6 +55,7 @@ class Bulk:
         "_strict",
         "_text",
         "prefixes",
+        "ranges",
         "tally",
     )
 
@@ -70,6 +72,7 @@ class Bulk:
         self._at = 0
         self._text = ""
         self.prefixes: set[str] = set()
+        self.ranges: list[Range] = []
         self.tally = tally
 
     def feed(self, chunk: bytes) -> None:
@@ -116,15 +119,21 @@ class Bulk:
         return True
 
     def number(self, text: str, line: int, column: int) -> str:
-        """The TN in a field of a row, "" after it was refused. Prefixes are kept."""
-        reader = ListReader(ranges=False)
+        """The TN in a field of a row, "" after it was refused. Prefixes and ranges are kept."""
+        reader = ListReader(ranges=not self._strict)
         for tn in reader.numbers(("", text)):
             return tn
-        self.prefixes.update(reader.prefixes)
+        self.tally.accepted += self._keep_wide(reader)
         for problem in reader.problems:
             entry = text.strip()
             self.tally.refuse(line, column + problem.column - 1, reason_of(entry), problem.what)
         return ""
+
+    def _keep_wide(self, reader: ListReader) -> int:
+        """Keeps prefixes and ranges; how many there were."""
+        self.prefixes.update(reader.prefixes)
+        self.ranges += reader.ranges
+        return len(reader.prefixes) + len(reader.ranges)
 
     def _uniform(self, chunk: bytes, lines: int) -> bool:
         """Reads a chunk whose lines are all digits in the same writing; whether it is one."""
@@ -201,7 +210,7 @@ class Bulk:
         """Reads lines by ListReader, a part at a time, since it keeps that many problems."""
         for start in range(0, len(lines), KEPT_PROBLEMS):
             part = lines[start : start + KEPT_PROBLEMS]
-            reader = ListReader(self._form, ranges=False)
+            reader = ListReader(self._form, ranges=not self._strict)
             found = refused = 0
             for tn in reader.numbers(self._fed(part)):
                 found += 1
@@ -212,9 +221,9 @@ class Bulk:
                 entry = octets.decode("utf-8", "replace").partition("#")[0].strip()
                 self.tally.refuse(line, problem.column, reason_of(entry), problem.what)
                 refused += 1
-            self.prefixes.update(reader.prefixes)
-            self.tally.accepted += len(reader.prefixes)
-            self.tally.empty += len(part) - found - refused - len(reader.prefixes)
+            wide = self._keep_wide(reader)
+            self.tally.accepted += wide
+            self.tally.empty += len(part) - found - refused - wide
 
     def _fed(self, part: list[tuple[int, bytes]]) -> Iterator[str]:
         """The lines as text, behind an empty one: only the first line of a file may have a BOM."""

@@ -80,14 +80,20 @@ def _found(octets: mmap.mmap, wanted: bytes) -> Iterator[Note]:
         low = end + 1
 
 
-def ranges(path: Path, prefix: str = "") -> Iterator[Note]:
-    """The notes of ranges (behind `prefix`, the trunk and a comma); reads the whole file. Raises OSError."""
+def all_of(path: Path) -> Iterator[Note]:
+    """Every note of a list. Raises OSError."""
     try:
         with path.open(encoding="utf-8", errors="replace") as lines:
             for text in lines:
                 entry, line, added_at, added_by, reason = text.rstrip("\n").split("\t", 4)
-                first, dash, last = entry.removeprefix(prefix).partition("-")
-                if dash and entry.startswith(prefix) and first.isdigit() and last.isdigit():
-                    yield Note(entry, int(line), reason, added_by, added_at)
+                yield Note(entry, int(line), reason, added_by, added_at)
     except FileNotFoundError:
         return
+
+
+def ranges(path: Path, prefix: str = "") -> Iterator[Note]:
+    """The notes of ranges (behind `prefix`, the trunk and a comma); reads the whole file. Raises OSError."""
+    for note in all_of(path):
+        first, dash, last = note.entry.removeprefix(prefix).partition("-")
+        if dash and note.entry.startswith(prefix) and first.isdigit() and last.isdigit():
+            yield note

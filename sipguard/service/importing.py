@@ -18,19 +18,26 @@ from hashlib import sha256
 from pathlib import Path
 from typing import Any, Final
 
+from sipguard.numbers import notes
 from sipguard.numbers.bulk import Bulk
 from sipguard.numbers.columns import COLUMNS, REGISTRIES, Columns, NoSuchColumn
 from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.registryxml import NO_AREA, BrokenXml, RegistryXml
+from sipguard.numbers.rows import ALSO, BESIDE
 from sipguard.numbers.setfile import NUMBERS, write
 from sipguard.numbers.tally import Tally
+from sipguard.numbers.wide import NEVER
 from sipguard.service.errors import ImportRefused
+from sipguard.service.import_rows import RowsImport
 from sipguard.store import manifest
 from sipguard.store.errors import ListFileError
 from sipguard.store.listfile import ListFile, without_bom
 from sipguard.store.manifest import Given, Manifest
-from sipguard.store.staging import BITS, Staging
+from sipguard.store.staging import BITS, Change, Staging
 
-FORMS: Final = ("plain", "ftc", *COLUMNS)
+AREAS: Final = ("ftc", "ftc-xml")  # full files of the registry: with update they replace area codes
+LIST: Final = "list"  # the file of a list: pairs, ends, reasons
+FORMS: Final = ("plain", *AREAS, *COLUMNS, LIST)
 CHECKPOINT_S: Final = 5.0
 CHECKPOINT: Final = ".checkpoint.json"
 ROWS: Final = 4096  # rows between two looks at the clock
@@ -52,6 +59,7 @@ class Asked:
     version: str = ""
     dated_at: float | None = None
     by: str = ""
+    kind: str = "numbers"  # or pairs, in the form LIST
 
 
 class Interrupted(Exception):
@@ -74,6 +82,7 @@ class Import:
         self._directory = asked.directory / f".{asked.name}.import"
         self._at = 0  # file that is read
         self._offset = 0  # in its text
+        self._area = NO_AREA  # that a file in XML is in there
         self._kept_at = 0.0
         before = manifest.base_of(asked.directory, asked.name)
         if not before and manifest.manifest_path(asked.directory, asked.name).exists():
@@ -94,13 +103,17 @@ class Import:
                 file.identify(moved)
                 if enough():
                     raise Interrupted
-            return self._staged(moved, enough)
+            return self._as_list(moved, enough) if self.asked.form == LIST else self._staged(moved, enough)
         finally:
             os.close(lock)
 
     def _staged(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
         """Reads the files into the staging, and makes the base of it."""
         before = NumberSet.open(Path(self._before_path)) if self._before_path else None
+        if before is not None and self.asked.update and (before.ends or notes.beside(Path(self._before_path)).exists()):
+            raise ImportRefused(
+                f"{self.asked.name}: its entries have ends or reasons, which --format {LIST} alone keeps"
+            )
         kept = self._earlier()
         stage = Staging(self._directory)
         try:
@@ -112,6 +125,32 @@ class Import:
         stage.clear()
         return found
 
+    def _as_list(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
+        """Reads files that say more than numbers, and makes the base of them; begun anew where it was interrupted."""
+        moved_to = {file.path: 0 for file in self.files}
+
+        def look(file: ListFile) -> None:
+            moved(file.position - moved_to[file.path])
+            moved_to[file.path] = file.position
+            if enough():
+                raise Interrupted
+
+        asked = self.asked
+        before = Path(self._before_path) if self._before_path else None
+        rows = RowsImport(asked.kind, self.files, before, asked.update, self.tally, look)
+        self._must_be_right()
+        new = asked.directory / f".{asked.name}.new.base"
+        try:
+            members = rows.write(new)
+            self._must_be_right()
+            was, added, removed = rows.compared(new)
+            if not asked.accept_loss:
+                self._must_not_lose(members + len(rows.prefixes) + len(rows.ranges), was, removed)
+            return self._in_force(new, members, (len(rows.prefixes), len(rows.ranges)), Change(was, added, removed))
+        finally:
+            for left in (new, notes.beside(new)):
+                left.unlink(missing_ok=True)
+
     def _read(
         self, stage: Staging, before: NumberSet | None, kept: dict[str, Any], moved: Moved, enough: Callable[[], bool]
     ) -> None:
@@ -120,21 +159,26 @@ class Import:
         if kept:
             self.tally = Tally.of(kept["tally"])
             self._at, self._offset, self.went_on_at = kept["at"], kept["offset"], kept["tally"]["lines"]
-        elif before is not None and asked.update and asked.form != "ftc":
+            self._area = kept["area"]
+        elif before is not None and asked.update and asked.form not in AREAS:
             stage.begin_from(before)
-        form = asked.form if asked.form in ("plain", "ftc") else "plain"
-        self._bulk = bulk = Bulk(form, stage.bits, stage.add, asked.form in REGISTRIES, self.tally)
+        form = "ftc" if asked.form in AREAS else "plain"
+        strict = asked.form in REGISTRIES or asked.form in AREAS
+        self._bulk = bulk = Bulk(form, stage.bits, stage.add, strict, self.tally)
         columns = Columns(asked.form, asked.column, bulk, stage.delete) if asked.form in COLUMNS else None
         if before is not None and asked.update:
             bulk.prefixes.update(before.prefixes)
+            bulk.ranges += [(int("1" + first), int("1" + last), end) for first, last, end in before.wide.ranges()]
         if kept:
             bulk.prefixes.update(kept["prefixes"])
+            bulk.ranges = [(first, last, NEVER) for first, last in kept["ranges"]]
             if columns is not None:
                 columns.resume(kept["place"])
         for file in self.files[self._at :]:
             self.tally.file = str(file.path)
             moved_to = 0
-            for _ in self._lines(file) if columns is None else self._rows(file, columns):
+            turns = self._lines(file) if columns is None else self._rows(file, columns)
+            for _ in turns if asked.form != "ftc-xml" else self._elements(file):
                 moved(file.position - moved_to)
                 moved_to = file.position
                 if enough() or time.monotonic() - self._kept_at > CHECKPOINT_S:
@@ -159,39 +203,68 @@ class Import:
                 raise ListFileError(str(file.path), what)
             yield
 
+    def _elements(self, file: ListFile) -> Iterator[None]:
+        """The same of a file in XML: of each number its position counts as its line."""
+        reader = RegistryXml(self._area if self._offset else NO_AREA)
+        try:
+            for chunk in file.chunks(self._offset, b">"):
+                lines = reader.lines(without_bom(chunk) if not self._offset else chunk)
+                if lines:
+                    self._bulk.feed(lines)
+                self._offset += len(chunk)
+                self._area = reader.area
+                yield
+        except BrokenXml as error:
+            raise ListFileError(str(file.path), f"behind number {self.tally.lines:,}: {error}") from error
+        if not reader.ended or not file.ended:
+            raise ListFileError(
+                str(file.path), f"ends behind number {self.tally.lines:,} without </list>: it is cut off"
+            )
+
     def _rows(self, file: ListFile, columns: Columns) -> Iterator[None]:
-        """The same of a file with rows, some at a time."""
+        """The same of a file with rows: chunks whose rows are simple at once, others row by row."""
         tally = self.tally
         raw: list[str] = []
+        refused = tally.refusals
+        chunks = file.chunks(self._offset)
 
-        def lines() -> Iterator[str]:
-            for chunk in file.chunks(self._offset):
-                plain = without_bom(chunk) if not self._offset else chunk
-                self._offset += len(chunk) - len(plain)
-                for octets in plain.splitlines(keepends=True):
+        def lines(chunk: bytes) -> Iterator[str]:
+            """The lines of a chunk; within a quoted field also those of the next."""
+            while True:
+                for octets in chunk.splitlines(keepends=True):
                     self._offset += len(octets)
                     tally.lines += 1
                     text = octets.decode("utf-8", "replace")
                     raw.append(text)
                     yield text
+                chunk = next(chunks, b"") if raw else b""
+                if not chunk:
+                    return
 
-        first = tally.lines + 1
-        refused = tally.refusals
         try:
-            for count, fields in enumerate(csv.reader(lines(), skipinitialspace=True), 1):
-                columns.feed(fields, first, "".join(raw))
-                raw.clear()
-                first = tally.lines + 1
-                if count % ROWS == 0:
+            for chunk in chunks:
+                plain = without_bom(chunk) if not self._offset else chunk
+                self._offset += len(chunk) - len(plain)
+                refused = tally.refusals
+                if columns.feed_simple(plain):
+                    self._offset += len(plain)
                     yield
-                    refused = tally.refusals
+                    continue
+                first = tally.lines + 1
+                for count, fields in enumerate(csv.reader(lines(plain), skipinitialspace=True), 1):
+                    columns.feed(fields, first, "".join(raw))
+                    raw.clear()
+                    first = tally.lines + 1
+                    if count % ROWS == 0:
+                        yield
+                        refused = tally.refusals
+                yield
         except csv.Error as error:
             raise ListFileError(f"{file.path}:{tally.lines}", f"is no CSV: {error}") from error
         except NoSuchColumn as error:
             raise ListFileError(f"{file.path}:{tally.lines}", str(error)) from error
         if not file.ended and tally.refusals > refused and tally.told and tally.told[-1].line == tally.lines:
             raise ListFileError(str(file.path), f"ends in the middle of line {tally.lines}: it is cut off")
-        yield
 
     # ------------------------------------------------------------------------------------ what was begun before
 
@@ -224,8 +297,9 @@ class Import:
         """Notes how far it is. What is mapped outlives this process; a start of the machine it may not."""
         stage.flush()
         noted = {
-            "identity": self._identity(), "boot": _boot(), "at": self._at, "offset": self._offset,
+            "identity": self._identity(), "boot": _boot(), "at": self._at, "offset": self._offset, "area": self._area,
             "tally": self.tally.plain(), "prefixes": sorted(self._bulk.prefixes),
+            "ranges": [[first, last] for first, last, _ in self._bulk.ranges],
             "place": columns.place if columns is not None else -1,
         }  # fmt: skip
         new = self._directory / f"{CHECKPOINT}.new"
@@ -248,22 +322,34 @@ class Import:
 
     def _finish(self, stage: Staging, before: NumberSet | None) -> Manifest:
         """Makes the base, and puts it in force if it may be."""
-        asked, tally = self.asked, self.tally
+        asked, bulk = self.asked, self._bulk
+        self._must_be_right()
+        new = self._directory / ".base"
+        by_area = asked.update and asked.form in AREAS  # a full file of some area codes
+        members = write(new, NUMBERS, stage.blocks(before, (bulk.prefixes, bulk.ranges), by_area, asked.update))
+        if not asked.accept_loss:
+            wide = len(bulk.prefixes) + len(bulk.ranges)
+            self._must_not_lose(members + wide, stage.change.before, stage.change.removed)
+        return self._in_force(new, members, (len(bulk.prefixes), len(bulk.ranges)), stage.change)
+
+    def _must_be_right(self) -> None:
+        """Raises ImportRefused where most lines were refused: it is another file than was meant."""
+        tally = self.tally
         if tally.refusals > tally.accepted + tally.deleted:
             raise ImportRefused(self._wrong_file())
-        new = self._directory / ".base"
-        by_area = asked.update and asked.form == "ftc"  # a full file of some area codes
-        members = write(new, NUMBERS, stage.blocks(before, self._bulk.prefixes, by_area, asked.update))
-        change = stage.change
-        if not asked.accept_loss:
-            self._must_not_lose(members, change.before, change.removed)
+
+    def _in_force(self, new: Path, members: int, wide: tuple[int, int], change: Change) -> Manifest:
+        """Puts a base in force, with its manifest; `wide`: how many prefixes and ranges it has."""
+        asked, tally = self.asked, self.tally
         base = f"{asked.name}.{sha256(self._identity().encode()).hexdigest()[:16]}.base"
+        if notes.beside(new).exists():
+            notes.beside(new).replace(notes.beside(asked.directory / base))
         new.replace(asked.directory / base)
         os.utime(asked.directory / base)
         dated_at = asked.dated_at if asked.dated_at is not None else min(file.changed_at for file in self.files)
         found = Manifest(
             list=asked.name,
-            kind="numbers",
+            kind=asked.kind,
             base=base,
             version=asked.version or f"{time.strftime('%Y-%m-%d', time.gmtime(dated_at))}.{self.files[0].digest[:8]}",
             form=asked.form,
@@ -275,7 +361,7 @@ class Import:
             counts={
                 "accepted": tally.accepted, "deleted": tally.deleted, "empty": tally.empty,
                 "passed_over": tally.passed_over, "refused": tally.refusals, "odd": tally.odd.total(),
-                "members": members, "prefixes": len(self._bulk.prefixes),
+                "members": members, "prefixes": wide[0], "ranges": wide[1],
                 "before": change.before, "added": change.added, "removed": change.removed,
             },
             refused=dict(tally.refused),
@@ -290,16 +376,18 @@ class Import:
         reasons = ", ".join(f"{count:,} {reason}" for reason, count in tally.refused.most_common(3))
         return (
             f"{self.asked.name}: {tally.refusals:,} lines refused and {tally.accepted:,} taken ({reasons}); the first "
-            f"is {first.file}:{first.line}:{first.column}: {first.what}. Is it a list of numbers, and --format "
-            f"{self.asked.form} its format? Nothing was changed"
+            f"is {first.file}:{first.line}:{first.column}: {first.what}. Is it a list of {self.asked.kind}, and "
+            f"--format {self.asked.form} its format? Nothing was changed"
         )
 
-    def _must_not_lose(self, members: int, before: int, removed: int) -> None:
+    def _must_not_lose(self, entries: int, before: int, removed: int) -> None:
         """Raises ImportRefused where a mistake is more likely than such a change."""
-        if not members and not self._bulk.prefixes:
-            raise ImportRefused(f"{self.asked.name}: there is not one number; --accept-loss makes an empty list")
+        kind = self.asked.kind
+        if not entries:
+            what = "there is not one " + kind.removesuffix("s")
+            raise ImportRefused(f"{self.asked.name}: {what}; --accept-loss makes an empty list")
         if removed * 2 > before:
-            what = f"{removed:,} of its {before:,} numbers would be gone; nothing was changed"
+            what = f"{removed:,} of its {before:,} {kind} would be gone; nothing was changed"
             raise ImportRefused(f"{self.asked.name}: {what}. --accept-loss does it all the same, at once")
 
 
@@ -313,18 +401,20 @@ def _boot() -> str:
 
 def form_of(path: Path) -> str:
     """The format that a file has by its first lines, one of FORMS. Raises ListFileError."""
-    for chunk in ListFile(path).chunks():
-        text = without_bom(chunk[:4096]).decode("utf-8", "replace")
-        for line in text.splitlines():
-            fields = [field.strip(' "') for field in line.split(",")]
-            if not line.strip() or line.startswith("#"):
-                continue
+    text = ListFile(path).head().decode("utf-8", "replace")
+    if text.lstrip()[:1] == "<":
+        return "ftc-xml"
+    for line in text.splitlines():
+        fields = [field.strip(' "') for field in line.split(",")]
+        if line.strip() and not line.startswith("#"):
             return _form_of(fields)
     return "plain"
 
 
 def _form_of(fields: list[str]) -> str:
     """The same by the fields of one line."""
+    if {field.lower() for field in fields} & {*BESIDE, *ALSO} and fields[0].lower() in ("number", "entry"):
+        return LIST
     names = {"".join(c for c in field.lower() if c.isalnum()) for field in fields}
     if names & {"companyphonenumber", "companyphone"}:
         return "complaints"

@@ -11,11 +11,12 @@ from typing import Final
 
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.pairset import PairSet
 from sipguard.screening.listspec import ListSpec
 from sipguard.settings.model import ListShape
 from sipguard.store import manifest
 
-IMPORTED: Final = ("numbers",)  # kinds of lists that are imported
+IMPORTED: Final = ("numbers", "pairs")  # kinds of lists that are imported
 
 
 def is_imported(shape: ListShape) -> bool:
@@ -32,8 +33,10 @@ def with_base(directory: File, spec: ListSpec) -> tuple[ListSpec, str]:
             return without, "what was imported is gone or damaged"
         return without, "nothing was imported yet"
     path = directory / made.base
+    if made.kind != spec.kind:
+        return without, f"what was imported are {made.kind}"
     try:
-        NumberSet.open(path)
+        (PairSet if spec.kind == "pairs" else NumberSet).open(path)
     except (NumberSetError, OSError) as error:
         return without, f"what was imported cannot be used: {error}"
     given = tuple((each.name, each.sha256) for each in made.files)

@@ -17,6 +17,7 @@ from typing import IO, Final
 from sipguard.store.errors import ListFileError
 
 CHUNK: Final = 1 << 20
+HEAD: Final = 4096
 LONGEST_LINE: Final = 1 << 20
 _BROKEN: Final = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError)
 _BOM: Final = b"\xef\xbb\xbf"
@@ -58,21 +59,31 @@ class ListFile:
         self.digest = digest.hexdigest()
         return self.digest
 
-    def chunks(self, offset: int = 0) -> Iterator[bytes]:
+    def head(self) -> bytes:
+        """The first octets of its text. Raises ListFileError."""
+        try:
+            return without_bom(next(self._pieces(0))[:HEAD])
+        except _BROKEN as error:
+            raise ListFileError(str(self.path), f"is truncated or broken: {error}") from error
+        except OSError as error:
+            raise ListFileError(str(self.path), error.strerror or str(error)) from error
+
+    def chunks(self, offset: int = 0, end: bytes = b"\n") -> Iterator[bytes]:
         """Octets of whole lines, a MiB at a time; `offset` of them, in the text, are left out. Raises ListFileError.
 
-        Each chunk ends with a line end; one that lacks at the end of the file is added, and `ended` is False then.
+        Each chunk ends with a line end (`end`); one that lacks at the end of the file is added, and `ended`
+        is False then. Of a file in an archive that ends otherwise only with `end`, white space is let go.
         """
         rest = b""
         try:
             for octets in self._pieces(offset):
                 if not octets:  # a file of an archive is over
-                    if rest:
+                    if rest and (end == b"\n" or rest.strip()):
                         self.ended = False
-                        yield rest + b"\n"
-                        rest = b""
+                        yield rest + end
+                    rest = b""
                     continue
-                at = octets.rfind(b"\n")
+                at = octets.rfind(end)
                 if at < 0:
                     rest += octets
                     if len(rest) > LONGEST_LINE:

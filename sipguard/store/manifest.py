@@ -3,6 +3,7 @@
 Enters: a directory and the name of a list. Leaves: the manifest in force, those before it. Must not: open a base.
 
     NAME.manifest.json   the one in force; it names the file of the base, NAME.<digits>.base
+    NAME.<digits>.notes  reasons of entries, where there are any
     NAME.imports.jsonl   every import that came into force, one to a line, the last one last
     NAME.refused.json    lines that the last import refused
 """
@@ -100,6 +101,7 @@ def put(directory: Path, manifest: Manifest, refusals: Iterable[dict[str, Any]])
     for old in bases[:-KEPT_BASES]:
         if old.name != manifest.base:
             old.unlink(missing_ok=True)
+            old.with_suffix(".notes").unlink(missing_ok=True)
 
 
 def history(directory: Path, name: str) -> list[Manifest]:

@@ -24,7 +24,7 @@ from typing import Final
 from sipguard.numbers.bulk import NANP
 from sipguard.numbers.numberset import BITMAP_OCTETS, SORTED_WORLD, NumberSet, area_block
 from sipguard.numbers.setfile import Block
-from sipguard.numbers.wide import PREFIXES
+from sipguard.numbers.wide import NEVER, Range, wide_blocks
 
 RUN: Final = 500_000  # numbers from elsewhere that are held before they are written: 4 MB, and 20 MB while sorted
 BITS: Final = ".bits"
@@ -85,9 +85,14 @@ class Staging:
             self.bits[start : start + BITMAP_OCTETS] = bytes(before.bitmap(npa))
 
     def blocks(
-        self, before: NumberSet | None, prefixes: Iterable[str], keep_areas: bool, keep_world: bool
+        self,
+        before: NumberSet | None,
+        wide: tuple[Iterable[str], Iterable[Range]],
+        keep_areas: bool,
+        keep_world: bool,
     ) -> Iterator[Block]:
-        """The blocks of the set. Of `before` stay area codes that nothing came of, and other numbers, where asked.
+        """The blocks of the set, with prefixes and ranges. Of `before` stay area codes that nothing came of, and other
+        numbers, where asked.
 
         Sets `change` on its way, which is complete behind the last block.
         """
@@ -97,9 +102,8 @@ class Staging:
         for npa in range(1000):
             yield from self._area(view, npa, before, keep_areas)
         yield from self._elsewhere(before, keep_world)
-        lines = sorted(prefixes)
-        if lines:
-            yield Block(PREFIXES, 0, 0, "\n".join(lines).encode("ascii"))
+        prefixes, ranges = wide
+        yield from wide_blocks(dict.fromkeys(prefixes, NEVER), ranges, {})
 
     def _area(self, view: memoryview, npa: int, before: NumberSet | None, keep: bool) -> Iterator[Block]:
         """The block of an area code, if it has numbers."""

@@ -19,12 +19,13 @@ pytestmark = pytest.mark.e2e
 class Imported(Sides):
     """The list `blocked`, which the caller's number is asked about, has no file."""
 
-    def __init__(self, make_product: MakeProduct, directory: Path) -> None:
+    def __init__(self, make_product: MakeProduct, directory: Path, **more: Any) -> None:
         self.directory = directory
         self.hop = (HOP_HOST, free_port(HOP_HOST))
         self.product: Product = make_product(start=False)
         self.product.config["trunks"]["hop"]["peers"] = [f"{HOP_HOST}:{self.hop[1]}"]
         self.product.config["lists"]["blocked"] = {"bind": ["caller"]}
+        self.product.config.update(more)
         self.product.write()
         self.product.start()
 
@@ -65,3 +66,14 @@ def test_a_list_is_imported_while_calls_run(make_product: MakeProduct, tmp_path:
     sides.product.stop()
     sides.product.start()
     sides.is_rejected()
+
+
+def test_pairs_are_imported_while_calls_run(make_product: MakeProduct, tmp_path: Path) -> None:
+    rule = {"name": "subscriber-block", "when": {"lists.pair": "blocked"}, "reject": "subscriber"}
+    of_pairs = {"blocked": {"kind": "pairs", "bind": ["pair"]}}
+    sides = Imported(make_product, tmp_path, lists=of_pairs, policy={"rules": [rule], "default": "allow"})
+    sides.passes()
+    sides.imports("caller,callee,until,note\n2025550101,2025550131,,asked\n2025550102,2025550131,2026-01-31,\n")
+    sides.is_rejected()
+    sides.imports("+12025550109,+12025550131\n", "--accept-loss")
+    sides.passes()

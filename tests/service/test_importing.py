@@ -5,13 +5,21 @@ from __future__ import annotations
 import gzip
 import json
 import os
+import re
 import zipfile
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
 
+from sipguard.numbers import notes
 from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.pairset import PairSet
+from sipguard.numbers.registryxml import RegistryXml
+from sipguard.numbers.rows import instant
+from sipguard.numbers.wide import NEVER
 from sipguard.service import importing
 from sipguard.service.errors import ImportRefused
 from sipguard.service.importing import Asked, Import, Interrupted, form_of
@@ -105,6 +113,12 @@ def test_a_full_file_of_one_area_code_replaces_that_one(tmp_path: Path, give: Gi
          {"12025550100", "12025550102"}),
         ("dno", "2025550100,inbound only\n2915550100,unallocated\n", "", {"12025550100", "2915550100"}),
         ("dno", "Number,Reason\n2025550100,x\n", "", {"12025550100"}),
+        ("csv", "id,phone\r\n1,2025550100\r\n2,2025550101\r\n", "", {"12025550100", "12025550101"}),
+        ("csv", 'id,phone\n1,2025550100\n2,"2025550101"\n3,\n4,2025550102\n', "",
+         {"12025550100", "12025550101", "12025550102"}),
+        ("ftc-xml", "<?xml version='1.0'?>\n<list type='full' val='DC'><ac val='202'><ph val='5550100' /></ac>"
+         "<ac val=\"203\">\n<ph val='5550101'/><ph  val='5550102'></ph></ac><ac val='204'/></list>\n", "",
+         {"12025550100", "12035550101", "12035550102"}),
     ],
 )  # fmt: skip
 def test_rows(tmp_path: Path, give: Give, form: str, text: str, column: str, expected: set[str]) -> None:
@@ -124,6 +138,203 @@ def test_rows(tmp_path: Path, give: Give, form: str, text: str, column: str, exp
 def test_a_column_that_is_not_there_is_told(tmp_path: Path, give: Give, text: str, column: str, said: str) -> None:
     with pytest.raises(ListFileError, match=said):
         done(asked(tmp_path, give(text, "given.csv"), form="csv", column=column))
+
+
+@pytest.mark.parametrize(
+    ("form", "text"),
+    [
+        ("dno", "number,why\n2025550100-2025550199,unused\n+12025550300-+12025550301,x\n2025550400,y\n"),
+        ("plain", "+12025550100-+12025550199\n2025550300-2025550301\n2025550400\n"),
+        ("list", "number,note,until\n2025550100-2025550199,unused,\n+12025550300-+12025550301,,\n2025550400,,\n"),
+    ],
+)
+def test_ranges_are_imported(tmp_path: Path, give: Give, form: str, text: str) -> None:
+    made = done(asked(tmp_path, give(text), form=form)).tally
+    assert (made.accepted, made.refusals) == (3, 0)
+    found = NumberSet.open(Path(manifest.base_of(tmp_path / "lists", "dnc")))
+    probes = ["12025550099", "12025550100", "12025550199", "12025550200", "12025550300", "12025550302", "12025550400"]
+    assert [tn in found for tn in probes] == [False, True, True, False, True, False, True]
+    if form != "list":
+        done(asked(tmp_path, give("2025550500-2025550501\n"), form=form, update=True))
+        found = NumberSet.open(Path(manifest.base_of(tmp_path / "lists", "dnc")))
+        assert [tn in found for tn in ("12025550150", "12025550501")] == [True, True]
+
+
+def test_a_registry_holds_no_ranges(tmp_path: Path, give: Give) -> None:
+    tally = done(asked(tmp_path, give("201,5550100\n2025550100-2025550199\n202,5550101\n"), form="ftc")).tally
+    assert (tally.accepted, tally.refusals) == (2, 1)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("<list type='full'><ac val='201'><ph val='5550100'/></ac>", "without </list>: it is cut off"),
+        ("<list type='full'><ac val='201'><ph val='5550100'/><ph val='55501", "without </list>: it is cut off"),
+        ("<list type='full'><ac val='20'><ph val='5550100'/></ac></list>", "20 is no area code"),
+        ("<list type='full'><ph val='5550100'/></list>", "stands outside an area code"),
+        ("<list type='full'><ac val='201'><tn val='5550100'/></ac></list>", "there is no element tn"),
+        ("<list type='full'><ac val='201'>5550100</ac></list>", "text between the tags: 5550100"),
+        ("<list type='change'><ac val='201'><ph val='5550100'/></ac></list>", "it is a file of changes"),
+        ("<list type='full'><ac val='201'><ph val='812'/></ac></list>", "1 lines refused and 0 taken"),
+    ],
+)
+def test_xml_that_is_broken_changes_nothing(tmp_path: Path, give: Give, text: str, said: str) -> None:
+    with pytest.raises((ListFileError, ImportRefused), match=re.escape(said)):
+        done(asked(tmp_path, give(text, "given.xml"), form="ftc-xml"))
+    assert on_list(tmp_path) == set()
+
+
+@settings(max_examples=30, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(
+    st.dictionaries(st.sampled_from(("201", "202", "999", "211")), st.lists(st.integers(0, 9_999_999)), max_size=4),
+    st.sampled_from(("", " ", "\n", "\r\n  ")), st.sampled_from("'\""), st.integers(1, 60),
+)  # fmt: skip
+def test_the_xml_form_reads_as_the_text_form(areas: dict[str, list[int]], space: str, quote: str, chunk: int) -> None:
+    text = space.join(
+        [f"<list type={quote}full{quote}>"]
+        + [
+            tag
+            for npa, numbers in areas.items()
+            for tag in (
+                f"<ac val={quote}{npa}{quote}>",
+                *(f"<ph val={quote}{n:07d}{quote} />" for n in numbers),
+                "</ac>",
+            )
+        ]
+        + ["</list>"]
+    )
+    reader, octets, rest, lines = RegistryXml(), text.encode(), b"", b""
+    for at in range(0, len(octets), chunk):
+        whole, end, rest = (rest + octets[at : at + chunk]).rpartition(b">")
+        lines += reader.lines(whole + end)
+    assert reader.ended and not rest
+    assert lines.decode() == "".join(f"{npa},{n:07d}\n" for npa, numbers in areas.items() for n in numbers)
+
+
+# ------------------------------------------------------------------------------------------ pairs
+
+
+PAIRS = (
+    "caller,brand,callee,until,note\n2025550100,,2125550123,2027-01-31,asked on the web\n"
+    ",Example Pharmacy,2125550124,,\n2025550101,,2125550123,,\n"
+)
+
+
+def pairs(tmp_path: Path, *files: Path, **others: object) -> Asked:
+    return Asked(tmp_path / "lists", "consent", files, "list", kind="pairs", **others)  # type: ignore[arg-type]
+
+
+def in_pairs(tmp_path: Path) -> dict[tuple[str, str], int]:
+    path = manifest.base_of(tmp_path / "lists", "consent")
+    found = PairSet.open(Path(path)) if path else ()
+    return {pair: found.until(pair) for pair in found}  # type: ignore[attr-defined]
+
+
+def test_pairs_are_imported_with_ends_names_and_reasons(tmp_path: Path, give: Give) -> None:
+    run = done(pairs(tmp_path, give(PAIRS), by="ann"))
+    end = 1_801_440_000  # behind the last day, UTC
+    assert in_pairs(tmp_path) == {
+        ("12025550100", "12125550123"): end,
+        ("example pharmacy", "12125550124"): NEVER,
+        ("12025550101", "12125550123"): NEVER,
+    }
+    made = manifest.read(tmp_path / "lists", "consent")
+    assert made is not None and (made.kind, made.by, made.counts["members"], run.tally.accepted) == (
+        "pairs",
+        "ann",
+        3,
+        3,
+    )
+    (note,) = notes.of(notes.beside(tmp_path / "lists" / made.base), "12025550100,12125550123")
+    assert note.reason == "asked on the web"
+
+
+def test_pairs_are_added_and_those_of_before_keep_their_reasons(tmp_path: Path, give: Give) -> None:
+    done(pairs(tmp_path, give(PAIRS)))
+    more = "+12025550109,+12125550129\n+12025550101,+12125550123,2027-02-01\n"
+    done(pairs(tmp_path, give(more, "more.txt"), update=True))
+    found = in_pairs(tmp_path)
+    assert len(found) == 4 and found["12025550101", "12125550123"] == NEVER
+    path = Path(manifest.base_of(tmp_path / "lists", "consent"))
+    assert [each.reason for each in notes.all_of(notes.beside(path))] == ["asked on the web"]
+
+
+def test_lines_of_pairs_that_cannot_be_read_are_told(tmp_path: Path, give: Give) -> None:
+    text = PAIRS + "812,,2125550123,,\n2025550102,,2125550123,soon,\n2025550102,,,,\n\n# end\n"
+    tally = done(pairs(tmp_path, give(text))).tally
+    told = [(each.line, each.reason) for each in tally.told]
+    assert told == [(5, "no_number"), (6, "no_date"), (7, "missing")]
+    assert (tally.accepted, tally.empty, len(in_pairs(tmp_path))) == (3, 2, 3)
+
+
+@pytest.mark.parametrize(
+    ("text", "said"),
+    [
+        ("", "there is not one pair"),
+        ("caller,until\n2025550100,2027-01-31\n", "the column callee is missing"),
+        ("caller,callee,agent\n2025550100,2125550123,ann\n", "unknown column agent; known are"),
+        ("2025550100\n2025550101\n", "1 fields instead of caller,callee"),
+        ("caller,callee,until\n2025550100,2125550123,2027-01-31\n2025550101,2125550123", "it is cut off"),
+        ("caller,callee,until\n2025550100,2125550123,2027-01-31\n2025550101,2125550123,2027-0", "it is cut off"),
+        ("caller,callee\n+12025550100,+12125550123\n2025550101,21255", "it is cut off"),
+    ],
+)
+def test_broken_files_of_pairs_change_nothing(tmp_path: Path, give: Give, text: str, said: str) -> None:
+    done(pairs(tmp_path, give("+12025550100,+12125550123\n", "good.txt")))
+    before = {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()}
+    for update in (False, True):
+        if said.startswith("there is not") and update:
+            continue
+        with pytest.raises((ListFileError, ImportRefused), match=re.escape(said)):
+            done(pairs(tmp_path, give(text), update=update))
+    assert {path.name: path.read_bytes() for path in (tmp_path / "lists").iterdir()} == before
+
+
+def test_a_loss_of_pairs_must_be_accepted(tmp_path: Path, give: Give) -> None:
+    done(pairs(tmp_path, give(PAIRS)))
+    few = give("+12025550101,+12125550123\n", "few.txt")
+    with pytest.raises(ImportRefused, match="2 of its 3 pairs would be gone"):
+        done(pairs(tmp_path, few))
+    done(pairs(tmp_path, few, accept_loss=True))
+    assert len(in_pairs(tmp_path)) == 1
+
+
+def test_an_interrupted_import_of_pairs_changes_nothing(tmp_path: Path, give: Give) -> None:
+    answers = iter((False, True))
+    with pytest.raises(Interrupted):
+        Import(pairs(tmp_path, give(PAIRS))).run(lambda octets: None, lambda: next(answers))
+    assert in_pairs(tmp_path) == {}
+
+
+def test_what_has_ends_is_not_updated_in_a_form_that_loses_them(tmp_path: Path, give: Give) -> None:
+    done(asked(tmp_path, give("number,until\n2025550100,2099-01-01\n2025550101,\n"), form="list"))
+    with pytest.raises(ImportRefused, match="which --format list alone keeps"):
+        done(asked(tmp_path, give("2025550102\n"), update=True))
+    done(asked(tmp_path, give("2025550102\n"), form="list", update=True))
+    found = NumberSet.open(Path(manifest.base_of(tmp_path / "lists", "dnc")))
+    assert sorted(found.entries()) == ["12025550100", "12025550101", "12025550102"] and found.ends
+
+
+_TN = st.integers(100, 109).map(lambda n: f"12025550{n}")
+_ENDS = st.sampled_from(("", "2026-01-01", "2099-02-01", "2099-01-15T08:00:01Z"))
+
+
+@settings(max_examples=40, deadline=None, suppress_health_check=[HealthCheck.function_scoped_fixture])
+@given(st.lists(st.tuples(_TN | st.just("Acme, Inc"), _TN, _ENDS), min_size=1, max_size=12))
+def test_an_import_of_pairs_says_what_a_set_says(tmp_path: Path, rows: list[tuple[str, str, str]]) -> None:
+    rows = [(caller.replace(",", ""), callee, end) for caller, callee, end in rows]
+    text = "caller,brand,callee,until\n"
+    expected: dict[tuple[str, str], int] = {}
+    for caller, callee, end in rows:
+        text += f"{caller},,{callee},{end}\n" if caller.isdigit() else f",{caller},{callee},{end}\n"
+        until = instant(end, after=True) if end else NEVER
+        assert until is not None
+        expected[caller.lower(), callee] = max(until, expected.get((caller.lower(), callee), 0))
+    path = tmp_path / "given.csv"
+    path.write_text(text)
+    run = Import(pairs(tmp_path, path, accept_loss=True))
+    run.run(lambda octets: None, never)
+    assert in_pairs(tmp_path) == expected
 
 
 def test_gz_and_zip_are_read(tmp_path: Path, give: Give) -> None:

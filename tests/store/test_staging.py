@@ -29,7 +29,7 @@ def put(stage: Staging, tns: list[str]) -> None:
 
 
 def made(stage: Staging, path: Path, before: NumberSet | None = None, keep: bool = False) -> NumberSet:
-    write(path, NUMBERS, stage.blocks(before, (), keep, keep))
+    write(path, NUMBERS, stage.blocks(before, ((), ()), keep, keep))
     return NumberSet.open(path)
 
 
