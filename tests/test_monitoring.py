@@ -32,6 +32,8 @@ OTHERS = {  # metrics without cells of their own: label -> its values, None wher
     "sipguard_peer_up": {"trunk": None, "peer": None},
     "sipguard_list_age_seconds": {"list": None},
     "sipguard_lists_stale": {},
+    "sipguard_numbering_plan_age_seconds": {"source": None},
+    "sipguard_numbering_plan_stale": {},
     "sipguard_trust_info": {"source": {"trust_list", "crl"}, "version": None},
     **{
         f"sipguard_trust_{name}": {"source": {"trust_list", "crl"}}

@@ -12,7 +12,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from sipguard.numbers.plan import LINES, Place, Plan
+from sipguard.numbers.plan import LINES, Place, Plan, PlanDate
 from sipguard.settings import numbering
 from sipguard.settings.digits import Pattern, prefixes_of
 from sipguard.settings.load import Loaded, load
@@ -205,11 +205,46 @@ def configured(directory: Path, when: str = ASKED[3][0], text: str = "") -> Load
 def test_the_plan_is_compiled_where_a_rule_asks_for_it(
     tmp_path: Path, when: str, asks: bool, monkeypatch: pytest.MonkeyPatch
 ) -> None:
+    (tmp_path / "state/numbering").mkdir(parents=True)
+    (tmp_path / "state/numbering/plan.json").write_text('{"dated_at": 1000000}')
     monkeypatch.setattr(numbering, "compiled", lambda directory: directory / "plan.json")
     plain = configured(tmp_path, when, report(first="File Date,11/02/2199")).ruleset
     assert plain is not None
     assert plain.plan_file == (str(tmp_path / "state/numbering/plan.json") if asks else "")
     assert len(plain.npas) == 349
+    assert [each.source for each in plain.plan_dates] == (["npa_report", "plan"] if asks else ["npa_report"])
+
+
+PLAN = {
+    "format": 1, "version": "99.1", "dated_at": 4_000_000_000, "npas": ["202"],
+    "places": [["US", "DC", "fixed", ["America/New_York"]]], "prefixes": {"1202": 0},
+}  # fmt: skip
+
+
+def test_a_plan_is_updated_by_a_file(tmp_path: Path) -> None:
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN))
+    path = tmp_path / "sipguard.yaml"
+    path.write_text(CONFIG.replace("WHEN", ASKED[0][0]).replace("npa_report: npa.csv", "plan: plan.json"))
+    first = load(path).ruleset
+    assert first is not None and first.plan_dates == (PlanDate("plan", 4_000_000_000.0, 92 * 86_400.0),)
+    opened = Plan.open(first.plan_file, first.npas)
+    assert (opened.version, opened.place("12025550100").region, opened.is_unassigned("203")) == ("99.1", "DC", True)
+    assert not (tmp_path / "state/numbering").exists()
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN | {"version": "99.2", "dated_at": 1_000_000_000}))
+    second = load(path)
+    assert second.ruleset is not None and second.ruleset.revision != first.revision
+    assert any("plan.json is" in each.what and "days old" in each.what for each in second.problems)
+    (tmp_path / "plan.json").write_text(json.dumps(PLAN | {"format": 7}))
+    (problem,) = load(path).errors
+    assert problem.path == ("numbering", "plan") and "format 7, not 1" in problem.what
+
+
+def test_a_compiled_plan_says_when_its_library_was_installed(plan: Plan, tmp_path: Path) -> None:
+    file = tmp_path / "plan.json"
+    numbering.compile_into(file)
+    assert numbering.dated_at(file) == numbering.installed_at() > 0
+    file.write_text("{}")
+    assert numbering.dated_at(file) == file.stat().st_mtime
 
 
 def test_a_report_that_is_old_is_warned_of(tmp_path: Path) -> None:

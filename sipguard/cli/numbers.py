@@ -12,30 +12,44 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import config_option, json_option, print_json
-from sipguard.cli.exits import FAILED, stop
+from sipguard.cli.exits import FAILED, WRONG, stop
 from sipguard.numbers.canonical import E164, classify, npa_of, read, show
 from sipguard.numbers.errors import PlanError
 from sipguard.numbers.plan import NOWHERE, Plan
 from sipguard.screening.policy.times import local_time
 from sipguard.settings.load import load
-from sipguard.settings.numbering import compiled
+from sipguard.settings.numbering import compile_into, compiled
 from sipguard.settings.sources import SKIP
 from sipguard.settings.zones import MachineZones
 
 
 @click.command(name="numbers")
-@click.argument("numbers", nargs=-1, required=True)
+@click.argument("numbers", nargs=-1)
+@click.option(
+    "--compile", "target", type=click.Path(path_type=Path), metavar="FILE",
+    help="Write the plan of the installed library to FILE, for numbering.plan of other machines.",
+)  # fmt: skip
 @config_option
 @json_option
-def numbers_command(numbers: tuple[str, ...], config: Path, as_json: bool) -> None:
+def numbers_command(numbers: tuple[str, ...], target: Path | None, config: Path, as_json: bool) -> None:
     """Show what the numbering plan says of NUMBERS, which are read as dialled in North America."""
+    if target is not None:
+        try:
+            compile_into(target)
+        except OSError as error:
+            stop(str(error.strerror), FAILED)
+        click.echo(f"plan: phonenumbers {Plan.open(str(target)).version}, in {target}")
+    if not numbers:
+        if target is None:
+            stop("which numbers? name some, or --compile FILE", WRONG)
+        return
     loaded = load(config, SKIP)
     if loaded.service is None:
         for problem in loaded.problems:
             click.echo(str(problem), err=True)
         stop(f"{config}: cannot be read", FAILED)
     try:
-        plan = Plan.open(str(compiled(loaded.service.state_directory / "numbering")), loaded.npas)
+        plan = Plan.open(loaded.plan_file or str(compiled(loaded.service.state_directory / "numbering")), loaded.npas)
     except (OSError, PlanError) as error:
         stop(str(error), FAILED)
     found = [_shown(plan, number) for number in numbers]

@@ -9,7 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from pathlib import Path
-from typing import Final
+from typing import Final, NamedTuple
 
 from sipguard.numbers.errors import PlanError
 
@@ -39,6 +39,14 @@ class Place:
         self.region = region  # state or province, as ISO 3166-2 has it behind the country
         self.line = line  # one of LINES
         self.zones = zones  # names of the IANA database, in order
+
+
+class PlanDate(NamedTuple):
+    """Of when something is that is known of numbers; it is stale when it is older than `max_age_s`."""
+
+    source: str  # plan | npa_report
+    dated_at: float  # Unix seconds
+    max_age_s: float
 
 
 NOWHERE: Final = Place("", "", "", ())

@@ -11,7 +11,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field, fields
 from typing import Final
 
-from sipguard.numbers.plan import NO_PLAN, Plan
+from sipguard.numbers.plan import NO_PLAN, Plan, PlanDate
 from sipguard.screening.attestation import Attestation
 from sipguard.screening.checks import CHECKS, rate
 from sipguard.screening.guard import Settings as GuardSettings
@@ -72,6 +72,7 @@ class PlainRuleset(_Snapshot):
     anchors: tuple[bytes, ...] = ()  # PEM
     signers: Mapping[str, SignerFiles] = field(default_factory=dict)
     plan_file: str = ""  # numbering plan, "" where no rule asks for it
+    plan_dates: tuple[PlanDate, ...] = ()  # of when plan and report are
     npas: frozenset[str] = frozenset()  # area codes in service, empty for those of the plan
 
 

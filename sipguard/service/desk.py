@@ -62,6 +62,7 @@ class Desk:
         self._trusted = start.trusted
         self._trunks = start.trunks
         self._lists = start.lists
+        self._plans = start.plans
         self._address, self._port = service.metrics_host, service.metrics_port
         self._service = service
         self._signing = start.signing
@@ -108,6 +109,8 @@ class Desk:
             self._peers = rest[0]
         elif what == "lists":
             self._lists = rest[0]
+        elif what == "plans":
+            self._plans = rest[0]
         elif what == "reported":
             self._reported = rest[0]
         elif what == "trust":
@@ -187,7 +190,16 @@ class Desk:
             )
             if each is not None
         ]
-        body = render(scraped, self._modes, self._peers, self._loader.tries, self._trust, self._reported, self._lists)
+        body = render(
+            scraped,
+            self._modes,
+            self._peers,
+            self._loader.tries,
+            self._trust,
+            self._reported,
+            self._lists,
+            self._plans,
+        )
         return web.Response(body=body, headers={"Content-Type": CONTENT_TYPE})
 
     def _health(self) -> web.Response:

@@ -16,10 +16,11 @@ from prometheus_client import CollectorRegistry, generate_latest
 from prometheus_client.core import CounterMetricFamily, GaugeMetricFamily, HistogramMetricFamily, Metric
 from prometheus_client.registry import Collector
 
+from sipguard.numbers.plan import PlanDate
 from sipguard.screening.verdict import MODES
 from sipguard.service.cells import Scraped
 from sipguard.service.list_ages import Dated
-from sipguard.service.list_metrics import list_metrics
+from sipguard.service.list_metrics import list_metrics, plan_metrics
 from sipguard.service.metric_table import (
     COUNTER,
     FETCH_BUCKETS_S,
@@ -48,6 +49,7 @@ class SlotsCollector(Collector):
         trust: Sequence[SourceState],
         reported: Mapping[tuple[str, str], int],
         lists: Sequence[Dated],
+        plans: Sequence[PlanDate],
     ) -> None:
         self._scraped = scraped
         self._modes = modes
@@ -56,6 +58,7 @@ class SlotsCollector(Collector):
         self._trust = trust
         self._reported = reported
         self._lists = lists
+        self._plans = plans
 
     def collect(self) -> Iterator[Metric]:
         """All metrics, in the order of the table."""
@@ -66,6 +69,7 @@ class SlotsCollector(Collector):
         yield from self._settings()
         yield from trust_metrics(self._trust, time.time())
         yield from list_metrics(self._lists, time.time())
+        yield from plan_metrics(self._plans, time.time())
 
     def _family(self, family: Family) -> Metric:
         labels = ["process", family.label] if family.label else ["process"]
@@ -136,13 +140,15 @@ def render(
     trust: Sequence[SourceState] = (),
     reported: Mapping[tuple[str, str], int] = MappingProxyType({}),
     lists: Sequence[Dated] = (),
+    plans: Sequence[PlanDate] = (),
 ) -> bytes:
     """The text that Prometheus reads.
 
     `modes`: mode by trunk name, "" for all trunks. `peers`: (trunk, peer, why it is passed over or "").
     `tries`: INVITEs by peer and outcome. `trust`: how it stands with trust list and CRL.
     `reported`: calls by rule in mode report and the verdict that it would have given. `lists`: those with an age.
+    `plans`: of when numbering plan and report are.
     """
     registry = CollectorRegistry(auto_describe=False)
-    registry.register(SlotsCollector(scraped, modes, peers, tries, trust, reported, lists))
+    registry.register(SlotsCollector(scraped, modes, peers, tries, trust, reported, lists, plans))
     return generate_latest(registry)

@@ -12,6 +12,7 @@ from pathlib import Path
 
 from sipguard.net.nameservers import DnsSettings
 from sipguard.net.sources import FetchSettings, TrustSettings
+from sipguard.numbers.plan import PlanDate
 from sipguard.screening.overlay import Edit
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.signingkey import SigningKey
@@ -48,6 +49,7 @@ class DeskStart:
     signing: tuple[SigningKey, ...] = ()  # of signers that may sign over HTTP
     trunks: Mapping[str, Trunk] = field(default_factory=dict)
     lists: tuple[Dated, ...] = ()
+    plans: tuple[PlanDate, ...] = ()
 
 
 @dataclass(frozen=True)

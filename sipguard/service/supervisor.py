@@ -255,6 +255,7 @@ class Supervisor:
             signing=self._desk_keys(),
             trunks=self._ruleset.trunks,
             lists=list_ages.dated(self._ruleset.lists),
+            plans=self._ruleset.plan_dates,
         )
 
     def _note_trouble(self, process: str, what: str) -> None:
@@ -684,6 +685,7 @@ class Supervisor:
         self._want_names(queries_of(ruleset))
         self._desk.tell("trunks", ruleset.trunks)
         self._desk.tell("lists", list_ages.dated(ruleset.lists))
+        self._desk.tell("plans", ruleset.plan_dates)
         self._note_lists()
         problems += self._resolutions.warnings(queries_of(ruleset))
         if why == "reload" and ruleset.revision != before.revision:

@@ -6,15 +6,18 @@ give a Ruleset where there is an error.
 
 from __future__ import annotations
 
+import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
-from datetime import date
+from datetime import UTC, datetime
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any, Final
 from zoneinfo import ZoneInfo, available_timezones
 
+from sipguard.numbers.errors import PlanError
 from sipguard.numbers.formats import ListReader
+from sipguard.numbers.plan import Plan, PlanDate
 from sipguard.records.inforce import InForce
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.guard import Settings as GuardSettings
@@ -77,6 +80,7 @@ class Loaded:
     kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind, or BY_TRUNK
     npas: frozenset[str] = frozenset()  # area codes in service by a report, empty without one
     in_force: InForce | None = None  # what explanations need of it; None where there is an error
+    plan_file: str = ""  # that numbering.plan names
 
     @property
     def errors(self) -> tuple[Problem, ...]:
@@ -110,6 +114,7 @@ class _Load:
         self.problems = problems
         self.mode = lists
         self.digest = sha256(document.text)
+        self.plan_dates: list[PlanDate] = []
         self.defined: object = None  # conditions that the policy has names for
         self.text: PolicyText | None = None
         self.sign: dict[str, SignRules] = {}
@@ -142,7 +147,8 @@ class _Load:
             priority_signers=frozenset(emergency.priority_signers),
         )
         lists = () if self.mode == SKIP else self._lists()
-        plan_file, npas = self._numbering(policy)
+        npas = self._npas()
+        plan_file = self._plan(policy)
         service = None
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base, anchors)
@@ -152,6 +158,7 @@ class _Load:
             in_force = self._in_force(policy)
         if self.mode != SKIP and in_force is not None:
             ruleset = replace(self._ruleset(policy, lists, anchors, guard), plan_file=plan_file, npas=npas)
+            ruleset = replace(ruleset, plan_dates=tuple(self.plan_dates))
         return Loaded(
             ruleset,
             service,
@@ -164,6 +171,7 @@ class _Load:
             {name: BY_TRUNK if shape.per_trunk else shape.kind for name, shape in self.config.lists.items()},
             npas,
             in_force,
+            str(build.at(self.base, self.config.numbering.plan)) if self.config.numbering.plan is not None else "",
         )
 
     def _in_force(self, policy: Policy) -> InForce:
@@ -272,32 +280,60 @@ class _Load:
             zones=self.zones,
         )
 
-    def _numbering(self, policy: Policy) -> tuple[str, frozenset[str]]:
-        """(file of the numbering plan, area codes in service); the file is compiled where a rule asks for the plan."""
+    def _npas(self) -> frozenset[str]:
+        """Area codes in service by a report, empty without one."""
         shape = self.config.numbering
-        npas: frozenset[str] = frozenset()
-        if shape.npa_report is not None:
-            path: Path = ("numbering", "npa_report")
-            file = build.at(self.base, shape.npa_report)
-            try:
-                report = numbering.read_report(file)
-            except (OSError, ValueError) as error:
-                why = error.strerror if isinstance(error, OSError) else error
-                self._problem(path, f"{file} cannot be used: {why}", "download the NPA report of NANPA as CSV")
-            else:
-                npas = report.npas
-                self.digest.update(",".join(sorted(npas)).encode())
-                if (age := date.today() - report.day).total_seconds() > shape.max_age:
-                    self._problem(path, f"{file} is {age.days} days old", "download it again", WARNING)
-        if self.mode != BUILD or not wants_plan(policy, self.sign.values()):
-            return "", npas
+        if shape.npa_report is None:
+            return frozenset()
+        path: Path = ("numbering", "npa_report")
+        file = build.at(self.base, shape.npa_report)
         try:
-            plan = numbering.compiled(numbering.kept_in(build.at(self.base, self.config.state.directory)))
-        except OSError as error:
-            self._problem(("state", "directory"), f"{error.strerror}", "rules ask for it; plan.* is what they ask")
-            return "", npas
-        self.digest.update(plan.name.encode())
-        return str(plan), npas
+            report = numbering.read_report(file)
+        except (OSError, ValueError) as error:
+            why = error.strerror if isinstance(error, OSError) else error
+            self._problem(path, f"{file} cannot be used: {why}", "download the NPA report of NANPA as CSV")
+            return frozenset()
+        self.digest.update(",".join(sorted(report.npas)).encode())
+        day_at = datetime(report.day.year, report.day.month, report.day.day, tzinfo=UTC).timestamp()
+        self._dated("npa_report", day_at, path, f"{file} is")
+        return report.npas
+
+    def _plan(self, policy: Policy) -> str:
+        """The file of the numbering plan: compiled where a rule asks for it and none is configured, "" for none."""
+        shape = self.config.numbering
+        is_asked = wants_plan(policy, self.sign.values())
+        try:
+            if shape.plan is not None:
+                file = build.at(self.base, shape.plan)
+                Plan.open(str(file))
+                self.digest.update(sha256(file.read_bytes()).digest())
+                self._dated("plan", numbering.dated_at(file), ("numbering", "plan"), f"{file} is")
+                return str(file) if is_asked else ""
+            if self.mode != BUILD or not is_asked:
+                return ""
+            file = numbering.compiled(numbering.kept_in(build.at(self.base, self.config.state.directory)))
+            self.digest.update(file.name.encode())
+            self._dated("plan", numbering.dated_at(file), ("numbering",), "the library phonenumbers was installed")
+            return str(file)
+        except (OSError, PlanError) as error:
+            why = error.strerror if isinstance(error, OSError) else str(error)
+            if shape.plan is not None:
+                self._problem(
+                    ("numbering", "plan"), f"cannot be used: {why}", "sipguard numbers --compile FILE makes one"
+                )
+            else:
+                self._problem(("state", "directory"), f"{why}", "rules ask for it; plan.* is what they ask")
+            return ""
+
+    def _dated(self, source: str, at: float, path: Path, what: str) -> None:
+        """Keeps of when something is, and warns where it is too old."""
+        max_age_s = self.config.numbering.max_age
+        self.plan_dates.append(PlanDate(source, at, max_age_s))
+        age_s = time.time() - at
+        if age_s > max_age_s:
+            hint = "download it again" if source == "npa_report" else "a newer version of the library is a newer plan"
+            ago = "days ago" if what.endswith("installed") else "days old"
+            self._problem(path, f"{what} {age_s / 86_400:.0f} {ago}", hint, WARNING)
 
     def _anchors(self) -> tuple[bytes, ...]:
         """PEM octets of the trust anchors."""

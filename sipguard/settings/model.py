@@ -711,10 +711,12 @@ class StateShape(Shape):
 class NumberingShape(Shape):
     """What is known of the world's numbers besides the plan that sipguard brings along."""
 
+    plan: str | None = None
+    """A plan that `sipguard numbers --compile FILE` made elsewhere; that of the installed library if left out."""
     npa_report: str | None = None
     """The report of area codes of NANPA (CSV): those in service; those of the plan if left out."""
     max_age: Duration = 92 * 86_400.0
-    """How old the report may be before `sipguard check` and a start warn."""
+    """How old plan and report may be before `sipguard check`, a start and an alert warn."""
 
 
 class Config(Shape):

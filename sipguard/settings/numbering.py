@@ -10,12 +10,14 @@ from __future__ import annotations
 import csv
 import json
 import os
+import re
 import subprocess
 import sys
 from collections.abc import Iterable, Iterator, Mapping
 from dataclasses import dataclass
 from datetime import date, datetime
 from importlib.metadata import version
+from importlib.util import find_spec
 from pathlib import Path
 from typing import Any, Final
 
@@ -23,6 +25,8 @@ from sipguard.numbers.canonical import NON_GEOGRAPHIC
 from sipguard.numbers.plan import FORMAT
 from sipguard.settings.digits import Pattern, prefixes_of
 
+_HEAD: Final = 400  # characters of a compiled plan that say of when it is
+_DATED_AT: Final = re.compile(r'"dated_at": ?([0-9.]+)')
 _NANP: Final = "1"
 _NANP_DIGITS: Final = 3
 _DIGITS_ELSEWHERE: Final = 4
@@ -76,20 +80,38 @@ def kept_in(state_directory: Path) -> Path:
     return state_directory / "numbering"
 
 
+def installed_at() -> float:
+    """When the library was put on this machine, Unix seconds: it does not say of when its numbers are."""
+    found = find_spec("phonenumbers")
+    return Path(found.origin).stat().st_mtime if found is not None and found.origin else 0.0
+
+
+def dated_at(file: Path) -> float:
+    """Of when a compiled plan is, Unix seconds, by the file itself where it does not say. Raises OSError."""
+    with file.open(encoding="utf-8", errors="replace") as text:
+        said = _DATED_AT.search(text.read(_HEAD))
+    return float(said[1]) if said is not None else file.stat().st_mtime
+
+
 def compiled(directory: Path) -> Path:
     """The file of the plan in `directory`, compiled if that of this version is not there. Raises OSError."""
     file = _file(directory)
     if not file.is_file():
         directory.mkdir(parents=True, exist_ok=True)
-        command = [sys.executable, "-m", "sipguard.settings.numbering", str(file)]
-        done = subprocess.run(command, capture_output=True, check=False)
-        if done.returncode:
-            last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
-            raise OSError(done.returncode, f"the numbering plan cannot be compiled: {last}")
+        compile_into(file)
         for old in directory.glob("plan-*.json"):
             if old != file:
                 old.unlink(missing_ok=True)
     return file
+
+
+def compile_into(file: Path) -> None:
+    """Has a process of its own compile the plan of the library into `file`. Raises OSError."""
+    command = [sys.executable, "-m", "sipguard.settings.numbering", str(file)]
+    done = subprocess.run(command, capture_output=True, check=False)
+    if done.returncode:
+        last = done.stderr.decode(errors="replace").strip().rpartition("\n")[2]
+        raise OSError(done.returncode, f"the numbering plan cannot be compiled: {last}")
 
 
 def write(file: Path) -> None:
@@ -127,6 +149,7 @@ def plan_of_library() -> dict[str, object]:
     return {
         "format": FORMAT,
         "version": library_version(),
+        "dated_at": installed_at(),
         "npas": npas,
         "places": list(places),
         "prefixes": prefixes,

@@ -42,3 +42,15 @@ def test_a_configuration_that_cannot_be_read_is_told(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, ["numbers", "-c", str(tmp_path / "none.yaml"), "12125550100"])
     assert done.exit_code == 1
     assert "none.yaml" in done.stderr
+
+
+def test_a_plan_is_written_for_other_machines(tmp_path: Path) -> None:
+    (tmp_path / "sipguard.yaml").write_text(CONFIG)
+    arguments = ["numbers", "-c", str(tmp_path / "sipguard.yaml")]
+    done = CliRunner().invoke(main, [*arguments, "--compile", str(tmp_path / "plan.json")])
+    assert done.exit_code == 0 and "plan: phonenumbers " in done.stdout
+    (tmp_path / "sipguard.yaml").write_text(CONFIG + "numbering: {plan: plan.json}\n")
+    assert json.loads((tmp_path / "plan.json").read_text())["format"] == 1
+    done = CliRunner().invoke(main, [*arguments, "212-555-0100", "--json"])
+    assert json.loads(done.stdout)["numbers"][0]["region"] == "NY"
+    assert CliRunner().invoke(main, arguments).exit_code == 2

@@ -7,9 +7,10 @@ from pathlib import Path
 
 import pytest
 
+from sipguard.numbers.plan import PlanDate
 from sipguard.screening.listspec import ListSpec
 from sipguard.service.list_ages import Dated, dated, rows, stale_lines
-from sipguard.service.list_metrics import list_metrics
+from sipguard.service.list_metrics import list_metrics, plan_metrics
 
 WRITTEN_AT = 1_760_000_000
 DAY_S = 86_400.0
@@ -57,3 +58,10 @@ def test_an_imported_list_is_as_old_as_its_data(file: str) -> None:
     assert (of.age_s(WRITTEN_AT), of.stale(WRITTEN_AT)) == (10 * DAY_S, True)
     (built,) = dated([ListSpec("dno", path=file, file=file, dated_at=1.0)])
     assert built.age_s(WRITTEN_AT) == 0.0
+
+
+def test_metrics_say_how_old_plan_and_report_are() -> None:
+    dates = (PlanDate("plan", WRITTEN_AT, 92 * DAY_S), PlanDate("npa_report", WRITTEN_AT + 60 * DAY_S, 92 * DAY_S))
+    age, stale = plan_metrics(dates, WRITTEN_AT + 93 * DAY_S)
+    assert {each.labels["source"]: each.value for each in age.samples} == {"plan": 93 * DAY_S, "npa_report": 33 * DAY_S}
+    assert [each.value for each in stale.samples] == [1]
