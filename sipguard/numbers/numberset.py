@@ -184,14 +184,14 @@ class NumberSet:
     def __init__(self, file: SetFile) -> None:
         """Of an open file; `open` is the way in. Raises NumberSetError for blocks that cannot be."""
         self._file = file
-        self._areas: dict[str, tuple[int, memoryview]] = {}  # area code -> kind of its block, members
+        self._areas: dict[str, tuple[int, memoryview]] = {}  # `1` and area code -> kind of its block, members
         self._world: dict[str, memoryview] = {}  # first three digits -> members
         for kind, key, count, octets in file.blocks:
             view = memoryview(octets)
             if kind == BITMAP and len(view) == BITMAP_OCTETS:
-                self._areas[f"{key:03d}"] = (kind, view)
+                self._areas[f"1{key:03d}"] = (kind, view)
             elif kind in _INDEXES and len(view) == 4 * (count + _INDEXES[kind]):
-                self._areas[f"{key:03d}"] = (kind, view.cast("I"))
+                self._areas[f"1{key:03d}"] = (kind, view.cast("I"))
             elif kind == SORTED_WORLD and len(view) == 8 * count:
                 self._world[str(key)[1:]] = view.cast("Q")
             elif kind not in _WIDE:
@@ -229,22 +229,21 @@ class NumberSet:
         return self._file.count
 
     def __contains__(self, tn: str) -> bool:
-        if len(tn) == 11 and tn[0] == "1" and tn.isdecimal():
-            area = self._areas.get(tn[1:4])
-            if area is not None:
-                kind, view = area
-                value = int(tn[4:])
-                if kind == BITMAP:
-                    if view[value >> 3] >> (value & 7) & 1:
-                        return True
-                else:
-                    low, high = 0, len(view)
-                    if kind == INDEXED_NANP:
-                        exchange = value // 10_000
-                        low, high = view[exchange], view[exchange + 1]
-                    at = bisect_left(view, value, low, high)
-                    if at < high and view[at] == value:
-                        return True
+        area = self._areas.get(tn[:4])
+        if area is not None and len(tn) == 11 and tn.isdecimal():
+            kind, view = area
+            value = int(tn[4:])
+            if kind == BITMAP:
+                if view[value >> 3] >> (value & 7) & 1:
+                    return True
+            else:
+                low, high = 0, len(view)
+                if kind == INDEXED_NANP:
+                    exchange = value // 10_000
+                    low, high = view[exchange], view[exchange + 1]
+                at = bisect_left(view, value, low, high)
+                if at < high and view[at] == value:
+                    return True
         elif self._world:
             world = self._world.get(tn[:3])
             if world is not None and is_digits(tn):
@@ -280,11 +279,11 @@ class NumberSet:
     @property
     def area_codes(self) -> tuple[str, ...]:
         """Area codes that have a block."""
-        return tuple(self._areas)
+        return tuple(area[1:] for area in self._areas)
 
     def bitmap(self, npa: str) -> bytearray | memoryview:
         """The numbers of an area code as a bitmap of BITMAP_OCTETS."""
-        found = self._areas.get(npa)
+        found = self._areas.get("1" + npa)
         if found is None:
             return bytearray(BITMAP_OCTETS)
         kind, view = found
@@ -307,13 +306,13 @@ class NumberSet:
 
     def __iter__(self) -> Iterator[str]:
         """Every number that never ends, area codes first, in order."""
-        for npa, (kind, view) in self._areas.items():
+        for area, (kind, view) in self._areas.items():
             if kind == BITMAP:
                 values: Iterable[int] = _set_bits(view)
             else:
                 values = view if kind == SORTED_NANP else view[_INDEX:]
             for value in values:
-                yield f"1{npa}{value:07d}"
+                yield f"{area}{value:07d}"
         for world in self._world.values():
             for value in world:
                 yield str(value)[1:]

@@ -57,6 +57,7 @@ class Lists:
         "by_trunk",
         "names",
         "overlay",
+        "pairs",
         "signer",
         "upstream",
     )
@@ -77,6 +78,7 @@ class Lists:
         }
         self._by_name = {name: (members, over.of(name)) for of in bound.values() for name, members in of}
         self._pairs = tuple([(name, members, over.of(name)) for name, members in pairs])
+        self.pairs = bool(pairs)  # whether there are lists of pairs
         self._by_trunk = {
             which: tuple([(name, members, over.of(name)) for name, members in of]) for which, of in by_trunk.items()
         }
@@ -165,7 +167,7 @@ class Lists:
     def of_pair(self, caller: str, callee: str, at: float = 0.0, names: tuple[str, ...] = ()) -> tuple[str, ...]:
         """Names of the lists of pairs that hold (caller, callee), or one of `names`, folded, with the callee."""
         found: tuple[str, ...] = ()
-        if self._pairs and callee:
+        if callee:
             for name, members, edits in self._pairs:
                 if caller and _holds_pair(members, edits, caller, callee, at):
                     found += (name,)

@@ -43,6 +43,7 @@ from sipguard.stir.passport import read as read_passport
 from sipguard.stir.signer import read as read_signer
 from sipguard.stir.signing import shaken
 from sipguard.store.journal import Writer
+from tests.bench.sets import sets
 from tests.inprocess import FROM_A, FROM_B, X5U, Shipped, by_caller, companion, invite
 from tests.standin import SDP, header, reply
 
@@ -267,6 +268,8 @@ def main() -> int:
         asked = bench.asked()
         show("given back, verified", bench.calls_us(signed, refused, asked), bare)
         show("given back, no Identity", bench.calls_us([invite(n) for n in range(CALLS)], refused, asked), bare)
+        for what, us in sets(Path(directory)):
+            print(f"{what:26}{us:9.2f} us", flush=True)
     return 0
 
 

@@ -34,6 +34,9 @@ FACTS: Final = (
 )
 
 
+_NONE: Final[tuple[str, ...]] = ()
+
+
 @dataclass(frozen=True)
 class Settings:
     """There is nothing to set: lists are declared under `lists:`."""
@@ -44,35 +47,36 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     lists = context.lists
     of = lists.of
     at = attempt.received_at
-    attempt.edits = lists.overlay.sequence
-    caller, callee = attempt.caller.tn, attempt.callee.tn
-    asserted, diverting = attempt.asserted, attempt.diverting
-    facts: dict[str, FactValue] = {
-        "lists.shown": of("shown", attempt.shown.tn, at),
-        "lists.asserted": () if asserted is None else of("asserted", asserted.tn, at),
-        "lists.caller": of("caller", caller, at),
-        "lists.diverting": () if diverting is None else of("diverting", diverting.tn, at),
-        "lists.callee": of("callee", callee, at),
-        "lists.pair": lists.of_pair(caller, callee, at),
-        "lists.upstream": of("upstream", attempt.trunk.name, at),
-    }
-    if attempt.asserted_also:
-        listed = of("asserted", asserted.tn if asserted is not None else "", at)
-        for also in attempt.asserted_also:
-            listed += tuple([name for name in of("asserted", also.tn, at) if name not in listed])
-        facts["lists.asserted"] = listed
-    if lists.brands or attempt.edits:
-        facts["lists.pair"] = lists.of_pair(caller, callee, at, names_of(attempt.trunk))
+    trunk = attempt.trunk
+    attempt.edits = edits = lists.overlay.sequence
+    caller_tn, callee_tn = attempt.caller.tn, attempt.callee.tn
+    shown = of("shown", attempt.shown.tn, at)
+    asserted = of("asserted", attempt.asserted.tn, at) if attempt.asserted is not None else _NONE
+    for also in attempt.asserted_also:
+        asserted += tuple([name for name in of("asserted", also.tn, at) if name not in asserted])
+    caller = of("caller", caller_tn, at)
+    diverting = of("diverting", attempt.diverting.tn, at) if attempt.diverting is not None else _NONE
+    callee = of("callee", callee_tn, at)
+    pair = _NONE
+    if lists.pairs:
+        names = names_of(trunk) if lists.brands or edits else _NONE
+        pair = lists.of_pair(caller_tn, callee_tn, at, names)
+    upstream = of("upstream", trunk.name, at)
     if lists.upstream is not None:
-        facts["lists.upstream"] = of("upstream", attempt.trunk.name, at) + lists.upstream.of(
-            (attempt.trunk.name, attempt.user_agent), attempt.source, at
-        )
-    if lists.by_trunk:
-        _ask_by_trunk(lists, attempt, facts)
-    for found in facts.values():
-        if found:
-            return Finding(HIT, "listed", facts)
-    return Finding(CLEAR, "", facts)
+        upstream += lists.upstream.of((trunk.name, attempt.user_agent), attempt.source, at)
+    facts: dict[str, FactValue] = {
+        "lists.shown": shown,
+        "lists.asserted": asserted,
+        "lists.caller": caller,
+        "lists.diverting": diverting,
+        "lists.callee": callee,
+        "lists.pair": pair,
+        "lists.upstream": upstream,
+    }
+    is_on = shown or asserted or caller or diverting or callee or pair or upstream
+    if lists.by_trunk and _ask_by_trunk(lists, attempt, facts):
+        return Finding(HIT, "listed", facts)
+    return Finding(HIT, "listed", facts) if is_on else Finding(CLEAR, "", facts)
 
 
 def names_of(trunk: Trunk) -> tuple[str, ...]:
@@ -81,9 +85,10 @@ def names_of(trunk: Trunk) -> tuple[str, ...]:
     return (folded(trunk.name), folded(legal)) if legal else (folded(trunk.name),)
 
 
-def _ask_by_trunk(lists: Lists, attempt: CallAttempt, facts: dict[str, FactValue]) -> None:
-    """Adds the lists by trunk that hold a number of the call as one of its trunk."""
+def _ask_by_trunk(lists: Lists, attempt: CallAttempt, facts: dict[str, FactValue]) -> bool:
+    """Adds the lists by trunk that hold a number of the call as one of its trunk; whether there is any."""
     trunk, at = attempt.trunk.name, attempt.received_at
+    is_on = False
     for which in lists.by_trunk:
         number = _number(attempt, which)
         if number is None:
@@ -96,6 +101,8 @@ def _ask_by_trunk(lists: Lists, attempt: CallAttempt, facts: dict[str, FactValue
             before = facts[f"lists.{which}"]
             assert isinstance(before, tuple)
             facts[f"lists.{which}"] = before + found
+            is_on = True
+    return is_on
 
 
 def _number(attempt: CallAttempt, which: str) -> Number | None:
