@@ -18,8 +18,10 @@ from sipguard.records.errors import BadFilter
 from sipguard.records.filter import instant
 from sipguard.screening.overlay import ADDED
 from sipguard.settings.entries import read_entries, shown
+from sipguard.store import manifest
 from sipguard.store.edits import NAME, Change, EditStore, Held
 from sipguard.store.errors import StoreError
+from sipguard.store.manifest import Manifest
 
 
 @click.command(name="history")
@@ -31,7 +33,7 @@ from sipguard.store.errors import StoreError
 @config_option
 @json_option
 def history_command(name: str, entry: str, since: str, limit: int, utc: bool, config: Path, as_json: bool) -> None:
-    """Show the changes of a list or of all, newest first; those that were undone too."""
+    """Show the changes of a list or of all, newest first; those that were undone too, and imports."""
     found, service = named(config)
     zone = zone_of(service, utc)
     try:
@@ -47,11 +49,43 @@ def history_command(name: str, entry: str, since: str, limit: int, utc: bool, co
                 rows = [(row, store.entries(row.sequence)) for row in store.history(name, wanted, since_at, limit)]
     except StoreError as error:
         stop(str(error), FAILED)
+    told = [(row.at, _as_json(row, entries), _line(row, entries, zone)) for row, entries in rows]
+    for each in (name,) if name else found.kinds if not wanted else ():
+        imports = manifest.history(service.state_directory / "lists", each) if not wanted else []
+        told += [
+            (made.imported_at, _import_as_json(made), _import_line(made, zone))
+            for made in imports
+            if made.imported_at >= since_at
+        ]
+    told.sort(key=lambda row: row[0], reverse=True)
     if as_json:
-        print_json([_as_json(row, entries) for row, entries in rows])
+        print_json([plain for _, plain, _ in told[:limit]])
         return
-    for row, entries in rows:
-        click.echo(_line(row, entries, zone))
+    for _, _, line in told[:limit]:
+        click.echo(line)
+
+
+def _import_as_json(made: Manifest) -> dict[str, Any]:
+    return {
+        "change": None,
+        "at": made.imported_at,
+        "by": made.by,
+        "action": "import",
+        "list": made.list,
+        "version": made.version,
+        "way": made.way,
+        "files": [{"file": each.name, "sha256": each.sha256} for each in made.files],
+        "counts": made.counts,
+    }
+
+
+def _import_line(made: Manifest, zone: tzinfo) -> str:
+    counts = made.counts
+    what = f"{counts['members']:,} {made.kind}, {counts['added']:,} new, {counts['removed']:,} gone"
+    files = ", ".join(Path(each.name).name for each in made.files)
+    return (
+        f"-  {at_zone(made.imported_at, zone)}  {made.by}  import {made.list}: {what}, version {made.version} ({files})"
+    )
 
 
 def _canonical(kind: str, entry: str, trunks: tuple[str, ...]) -> str:

@@ -240,6 +240,16 @@ def test_an_imported_list_says_what_it_was_made_of_when_and_by_whom(ground: Grou
     assert (row["entries"], row["version"], row["stale"]) == (1, made["version"], True)
     assert (row["imported_by"], row["imported_at"]) == (made["by"], made["imported_at"])
     assert row["made_of"] == [{"file": str(given), "sha256": made["files"][0]["sha256"]}]
+    (told,) = ground.json("history", "dnc")
+    assert (told["action"], told["by"], told["version"], told["counts"]["members"]) == (
+        "import",
+        made["by"],
+        made["version"],
+        1,
+    )
+    ground.json("add", "dnc", "2025550132")
+    assert [each["action"] for each in ground.json("history")] == ["add", "import"]
+    assert "import dnc: 1 numbers, 1 new, 0 gone, version 2026-01-02." in ground.run("history").stdout
     text = ground.run("show", "dnc").stdout
     assert "file     imported: given.txt" in text and "imported 2" in text and made["files"][0]["sha256"] in text
     assert "changed  2026-01-02 00:00:00Z" in text and "the configuration" not in text
