@@ -168,8 +168,13 @@ class Lists:
         """Names of the lists of pairs that hold (caller, callee), or one of `names`, folded, with the callee."""
         found: tuple[str, ...] = ()
         if callee:
+            pair = (caller, callee)
             for name, members, edits in self._pairs:
-                if caller and _holds_pair(members, edits, caller, callee, at):
+                if edits.entries:
+                    is_on = bool(caller) and _holds_pair(members, edits, caller, callee, at)
+                else:
+                    is_on = pair in members and bool(caller) and not _is_past(members, pair, at)
+                if is_on:
                     found += (name,)
                 elif names:
                     for brand in names:
@@ -208,7 +213,12 @@ def _holds_pair(members: Pairs, edits: Edits, caller: str, callee: str, at: floa
     if said != SILENT:
         return said == ADDED
     pair = (caller, callee)
-    return pair in members and not (isinstance(members, PairSet) and members.ends and members.until(pair) <= at)
+    return pair in members and not _is_past(members, pair, at)
+
+
+def _is_past(members: Pairs, pair: tuple[str, str], at: float) -> bool:
+    """Whether a pair that is among the members has gone off by now."""
+    return isinstance(members, PairSet) and members.ends and members.until(pair) <= at
 
 
 def _numbers(spec: ListSpec) -> Members:
