@@ -125,10 +125,9 @@ class Edits:
         grown = len(self.entries) - before
         if grown and "-" in entry:
             span = span_of(entry)
-            if span is not None and grown > 0:
-                self.ranges.put(entry, *span)
-            elif span is not None:
-                self.ranges.drop(entry, *span)
+            if span is not None:
+                kind, first, last = span
+                (self.ranges.put if grown > 0 else self.ranges.drop)(entry, kind, first, last)
         if grown and entry[-1] == "*":
             length = len(entry) - 1
             self._of_length[length] = self._of_length.get(length, 0) + grown
