@@ -29,6 +29,7 @@ rules:
   - {name: dno, when: {lists.shown: dno}, reject: dno}
   - {name: signed, when: {identity.result: passed}, tag: signed, continue: true}
   - {name: burst, when: {rate.caller.attempts_1m: {over: 60}}, reject: contract}
+  - {name: flood, when: {rate.callee.concurrent: {over: 30}}, reject: contract}
 """
 
 
@@ -53,7 +54,7 @@ def ruleset() -> Ruleset:
 
 
 def asked(ruleset: Ruleset, question: Question, **said: FactValue) -> Tried:
-    context = Context(ruleset.lists, Counters(), CertificateStore(), Replays())
+    context = Context(ruleset.lists, Counters(), CertificateStore(), Replays(), shapes=ruleset.shapes)
     facts = {name.replace("__", "."): value for name, value in said.items()}
     return tried(question, CARRIER, ruleset.compiled("carrier"), ruleset, context, facts)
 
@@ -68,6 +69,7 @@ def test_lists_and_numbers_are_asked_as_for_a_call(ruleset: Ruleset) -> None:
         ("dno", "matched"),
         ("signed", "not_reached"),
         ("burst", "not_reached"),
+        ("flood", "not_reached"),
     ]
 
 
@@ -78,6 +80,8 @@ def test_lists_and_numbers_are_asked_as_for_a_call(ruleset: Ruleset) -> None:
         ({"identity__result": "passed"}, "allow", ("signed",)),
         ({"identity__result": None}, "allow", ()),
         ({"rate__caller__attempts_1m": 61}, "reject", ()),
+        ({"rate__callee__concurrent": 31}, "reject", ()),
+        ({"rate__callee__concurrent": 30}, "allow", ()),
         ({"lists__shown": ("dno",)}, "reject", ()),
         ({"lists__shown": ("dno",), "identity__result": "passed"}, "reject", ()),
     ],
@@ -87,6 +91,11 @@ def test_what_is_said_stands_as_what_was_found(
 ) -> None:
     found = asked(ruleset, CALL, **said)
     assert (found.verdict.action, found.verdict.tags) == (action, tags)
+
+
+def test_nobody_has_called_before_where_nothing_is_said(ruleset: Ruleset) -> None:
+    facts = asked(ruleset, CALL).screening.facts
+    assert facts["rate.callee.concurrent"] == facts["rate.trunk.attempts_1h"] == 0
 
 
 def test_facts_that_were_not_said_of_a_check_are_absent(ruleset: Ruleset) -> None:
