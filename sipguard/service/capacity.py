@@ -28,6 +28,7 @@ class Figure:
 _MEASURED: Final = "python -m tests.measure, 2026-11-26"
 _ARCHITECTURE: Final = "ARCHITECTURE.md, Measured, 2026-11-24"
 _TRANSPORTS: Final = "ARCHITECTURE.md, Measured, 2026-11-26, one connection on both sides"
+_LOOP: Final = "ARCHITECTURE.md, Measured, 2026-11-26, 18 partners each in two hours"
 _IDLE: Final = "of the end-to-end tests' product, 2026-11-26"
 _STANDARD: Final = "RFC 9293, RFC 8446: not measured"
 FIGURES: Final[dict[str, Figure]] = {
@@ -41,6 +42,9 @@ FIGURES: Final[dict[str, Figure]] = {
     "line": Figure(13, "B", "line of a list's text file", "a number and its line end"),
     "call": Figure(5000, "B", "memory of a call, from its INVITE until its transactions are gone", _MEASURED),
     "processes": Figure(230 * 2**20, "B", "memory of supervisor, worker, fetcher and desk, without calls", _IDLE),
+    "counted": Figure(
+        171 * 2**20, "B", "at most, 60,000 callers and as many called numbers with all that `rate` counts", _LOOP
+    ),
     "cpu_300": Figure(
         790, "us", "all processes for an answered, verified call, at 300 a second and less", _ARCHITECTURE
     ),
@@ -137,12 +141,13 @@ def _memory(load: Load) -> Iterator[Amount]:
     up = load.cps * (1 - load.rejected) * load.duration_s
     yield Amount("calls.at_once", up, "calls", f"{load.cps:g} calls/s * {1 - load.rejected:g} * {load.duration_s:g} s")
     held = up + load.cps * WAITS_S
-    memory = _figure("processes") + held * _figure("call") + _built(load)
+    memory = _figure("processes") + _figure("counted") + held * _figure("call") + _built(load)
     yield Amount(
         "memory",
         memory,
         "B",
-        f"{_figure('processes') / 2**20:.0f} MiB + ({up:.0f} calls + {load.cps:g} calls/s * {WAITS_S:g} s) * "
+        f"{_figure('processes') / 2**20:.0f} MiB + {_figure('counted') / 2**20:.0f} MiB of counters + "
+        f"({up:.0f} calls + {load.cps:g} calls/s * {WAITS_S:g} s) * "
         f"{_figure('call'):.0f} B + built lists, once for all processes",
     )
 
