@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import subprocess
 import sys
 from pathlib import Path
@@ -40,17 +41,17 @@ CALLS: Final = [
 ]
 
 
-def started(start: str, directory: Path) -> tuple[Product, int]:
-    """The start, running on free ports, and where its next hop is."""
+def prepared(start: str, directory: Path) -> tuple[Product, int]:
+    """The start, on free ports, and where its next hop is."""
     write(start, directory)
     config = YAML(typ="safe").load(directory / "sipguard.yaml")
     hop = free_port(HERE)
     config["listeners"]["main"]["port"] = free_port(HERE)
-    config["metrics"] = {"port": free_port()}
+    config["metrics"] = {"port": free_port(HERE, socket.SOCK_STREAM)}
     for trunk in config["trunks"].values():
         if "127.0.0.1:5070" in trunk.get("peers", ()):
             trunk["peers"] = [f"{HERE}:{hop}"]
-    return Product(directory, config).start(), hop
+    return Product(directory, config), hop
 
 
 def call(product: Product, scenario: str, caller: str, hop: int, directory: Path) -> list[Message]:
@@ -69,9 +70,10 @@ def call(product: Product, scenario: str, caller: str, hop: int, directory: Path
 
 @pytest.mark.parametrize("start", STARTS)
 def test_a_start_does_with_calls_what_it_says(start: str, tmp_path: Path) -> None:
-    product, hop = started(start, tmp_path / start)
+    product, hop = prepared(start, tmp_path / start)
     wanted = [each for each in CALLS if each[0] == start]
     try:
+        product.start()
         for n, (_, caller, shown, _) in enumerate(wanted):
             scenario = "198_start_lets_pass" if shown else "198_start_refuses"
             directory = tmp_path / str(n)
