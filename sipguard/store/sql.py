@@ -71,6 +71,7 @@ MIGRATIONS: Final = (
 )
 # The lowest schema version that a program must know to use the database: that of the last step that is not additive.
 NEEDED_VERSION: Final = "PRAGMA user_version"
+HAS_CALLS: Final = "SELECT 1 FROM sqlite_master WHERE type = 'table' AND name = 'call'"
 CREATE_MIGRATION: Final = (
     "CREATE TABLE IF NOT EXISTS migration (version INTEGER PRIMARY KEY, applied_at REAL NOT NULL, what TEXT NOT NULL)"
 )

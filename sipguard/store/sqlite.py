@@ -222,7 +222,8 @@ def _follows(batch: Batch, rows: Iterable[sqlite3.Row]) -> bool:
 class SqliteReading:
     """A SQLite file of calls for reading only, without a loop. A context manager.
 
-    Raises StoreUnavailable, also where there is no such file yet, and StoreTooNew.
+    One that the desk has only just begun to make holds no calls. Raises StoreUnavailable, also where there is no such
+    file yet, and StoreTooNew.
     """
 
     def __init__(self, path: Path) -> None:
@@ -230,6 +231,7 @@ class SqliteReading:
         with _translated(path):
             self._db = sqlite3.connect(f"{path.absolute().as_uri()}?mode=ro", uri=True, timeout=5.0)
             needed = self._db.execute(sql.NEEDED_VERSION).fetchone()
+            self._is_made = self._db.execute(sql.HAS_CALLS).fetchone() is not None
         _must_know(path, needed)
 
     def __enter__(self) -> SqliteReading:
@@ -239,6 +241,8 @@ class SqliteReading:
         self._db.close()
 
     def _rows(self, query: str, values: Iterable[object] = ()) -> list[Row]:
+        if not self._is_made:
+            return []
         with _translated(self._path):
             rows: list[Row] = self._db.execute(query, tuple(values)).fetchall()
             return rows

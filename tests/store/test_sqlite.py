@@ -141,6 +141,15 @@ async def test_a_reader_sees_what_the_store_sees(store: SqliteStore, tmp_path: P
             reading._rows("DELETE FROM call")
 
 
+def test_a_database_that_is_only_just_being_made_holds_no_calls(tmp_path: Path) -> None:
+    path = tmp_path / "calls.db"
+    path.touch()
+    with SqliteReading(path) as reading:
+        assert reading.find(Filter()) == []
+        assert reading.get("d-1") is None
+        assert not reading.has_trunk("carrier-a")
+
+
 async def test_a_reader_needs_no_running_store(tmp_path: Path) -> None:
     path = tmp_path / "calls.db"
     with pytest.raises(StoreUnavailable):
