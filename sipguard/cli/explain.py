@@ -30,13 +30,13 @@ from sipguard.cli.escaping import escaped
 from sipguard.records.errors import BadFilter
 from sipguard.records.explain import explain as explain_call
 from sipguard.records.filter import Filter, instant, number
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import ListedBy
 from sipguard.records.plainly import in_plain
 from sipguard.records.record import Record
 from sipguard.service.listed_calls import told_of
 from sipguard.service.policies import Policies
-from sipguard.settings.inforce import read
+from sipguard.settings.judged_by import read
 from sipguard.settings.load import load
 from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
@@ -115,7 +115,7 @@ def explain(
         sys.exit(FAILED)
     record = meant[0]
     kept = frames_of(service.journal_directory, record)
-    by, listed = _in_force(record.revision, config, service), _listed_by(service, kept.verdict)
+    by, listed = _judged_by(record.revision, config, service), _listed_by(service, kept.verdict)
     if plain:
         click.echo(escaped(in_plain(record, kept.verdict, kept.end, by, listed, zone)))
         return
@@ -127,11 +127,11 @@ def explain(
             click.echo(escaped(line))
 
 
-def _in_force(revision: str, config: Path, service: Service) -> InForce | None:
+def _judged_by(revision: str, config: Path, service: Service) -> JudgedBy | None:
     """The rules that a Ruleset had; those of the configuration as it is now where they are not kept."""
     octets = Policies(service.state_directory).of(revision)
     found = read(octets) if octets is not None else None
-    return found or load(config, SKIP).in_force
+    return found or load(config, SKIP).judged_by
 
 
 def _listed_by(service: Service, verdict: VerdictFrame | None) -> tuple[ListedBy, ...]:

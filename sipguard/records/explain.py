@@ -20,7 +20,7 @@ from sipguard.b2bua.frames import (
     Signed,
     VerdictFrame,
 )
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import CONFIGURATION, EDIT, FILE, UNKNOWN, ListedBy
 from sipguard.records.record import Record, ends_call
 from sipguard.records.rules import JudgedAgain, judged_again, was_judged
@@ -49,7 +49,7 @@ def explain(
     verdict: VerdictFrame | None,
     answer: AnswerFrame | None = None,
     end: EndFrame | None = None,
-    by: InForce | None = None,
+    by: JudgedBy | None = None,
     listed: Sequence[ListedBy] = (),
 ) -> Explanation:
     """What happened to a call; only what the row says where its verdict frame is no longer kept.
@@ -162,7 +162,7 @@ def _instant(at: float | str) -> str:
     return at if isinstance(at, str) else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
 
 
-def _rules(verdict: VerdictFrame, by: InForce | None, again: JudgedAgain | None) -> Iterator[Step]:
+def _rules(verdict: VerdictFrame, by: JudgedBy | None, again: JudgedAgain | None) -> Iterator[Step]:
     """What matched as recorded; then each rule with what became of it, and whether that leads to the same verdict."""
     if verdict.matched:
         yield Step("rules", f"rules that matched: {', '.join(verdict.matched)}")
@@ -198,7 +198,7 @@ def _fates(again: JudgedAgain) -> Iterator[Step]:
         yield Step("rules", f"not reached: {', '.join(below)}")
 
 
-def _agreed(again: JudgedAgain, by: InForce) -> Step:
+def _agreed(again: JudgedAgain, by: JudgedBy) -> Step:
     if again.agrees:
         return Step("judged", "they lead to the verdict that was recorded")
     other = f"{again.verdict.action} by {again.verdict.rule}" if again.verdict is not None else "no verdict"

@@ -13,7 +13,7 @@ from typing import Final
 from sipguard.b2bua import frames
 from sipguard.b2bua.frames import EndFrame, VerdictFrame
 from sipguard.numbers.canonical import show
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import ListedBy
 from sipguard.records.matched import what_held
 from sipguard.records.record import Record
@@ -56,7 +56,7 @@ def in_plain(
     record: Record,
     verdict: VerdictFrame | None,
     end: EndFrame | None,
-    by: InForce | None,
+    by: JudgedBy | None,
     listed: Sequence[ListedBy],
     zone: tzinfo,
 ) -> str:
@@ -105,7 +105,7 @@ def _fate(record: Record, verdict: VerdictFrame | None) -> str:
     return "was put through"
 
 
-def _reasons(verdict: VerdictFrame, by: InForce | None, listed: Sequence[ListedBy], zone: tzinfo) -> Iterator[str]:
+def _reasons(verdict: VerdictFrame, by: JudgedBy | None, listed: Sequence[ListedBy], zone: tzinfo) -> Iterator[str]:
     """Why, as far as a rule decided."""
     if verdict.rule == UNSCREENED_RULE and verdict.action == REJECT:
         yield "A check that every call must pass could not be made."

@@ -1,6 +1,6 @@
 """What became of each rule, found again from the facts that a call left and the rules that were in force.
 
-Enters: a verdict frame, an InForce. Leaves: what each rule came to, the verdict that follows. Must not: judge by
+Enters: a verdict frame, an JudgedBy. Leaves: what each rule came to, the verdict that follows. Must not: judge by
 anything but what the call was judged by, or hide that another verdict comes out.
 """
 
@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Final
 
 from sipguard.b2bua.frames import VerdictFrame
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.matched import heard_of, matched_on
 from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.compile import compile_policy
@@ -62,7 +62,7 @@ def was_judged(verdict: VerdictFrame) -> bool:
     return verdict.rule != UNSCREENED_RULE or verdict.action == REJECT
 
 
-def judged_again(verdict: VerdictFrame, by: InForce) -> JudgedAgain | None:
+def judged_again(verdict: VerdictFrame, by: JudgedBy) -> JudgedAgain | None:
     """What the rules of `by` make of the facts of a call; None where no rule decided, or its trunk is not there."""
     trunk = by.trunks.get(verdict.trunk)
     if trunk is None or not was_judged(verdict):

@@ -1,7 +1,7 @@
 """The rules of each Ruleset that was in force, for explanations of its calls: `policies/REVISION.json`.
 
-Enters: octets of `settings.inforce`. Leaves: the same, for as long as records name the revision. Must not: know what is
-in them.
+Enters: octets of `settings.judged_by`. Leaves: the same, for as long as records name the revision. Must not: know what
+is in them.
 
 A file's time is when its Ruleset was in force last, so it goes when the last of its calls has gone.
 """

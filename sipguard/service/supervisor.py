@@ -51,7 +51,7 @@ from sipguard.service.traces import Traces
 from sipguard.service.trust import at_start
 from sipguard.service.trusted import Trusts
 from sipguard.service.trusting import Material, SourceState
-from sipguard.settings.inforce import octets_of
+from sipguard.settings.judged_by import octets_of
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.remarks import remarks_on
 from sipguard.settings.secret import accounts

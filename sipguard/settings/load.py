@@ -18,7 +18,7 @@ from zoneinfo import ZoneInfo, available_timezones
 from sipguard.numbers.errors import PlanError
 from sipguard.numbers.formats import ListReader
 from sipguard.numbers.plan import Plan, PlanDate
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.guard import Settings as GuardSettings
 from sipguard.screening.listspec import ListSpec
@@ -79,7 +79,7 @@ class Loaded:
     vocabulary: Vocabulary | None = None  # the words that it may use
     kinds: Mapping[str, str] = field(default_factory=dict)  # name of a list -> its kind, or BY_TRUNK
     npas: frozenset[str] = frozenset()  # area codes in service by a report, empty without one
-    in_force: InForce | None = None  # what explanations need of it; None where there is an error
+    judged_by: JudgedBy | None = None  # what explanations need of it; None where there is an error
     plan_file: str = ""  # that numbering.plan names
 
     @property
@@ -153,10 +153,10 @@ class _Load:
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base, anchors)
         self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
-        ruleset = in_force = None
+        ruleset = judged_by = None
         if not any(problem.level == ERROR for problem in self.problems):
-            in_force = self._in_force(policy)
-        if self.mode != SKIP and in_force is not None:
+            judged_by = self._judged_by(policy)
+        if self.mode != SKIP and judged_by is not None:
             ruleset = replace(self._ruleset(policy, lists, anchors, guard), plan_file=plan_file, npas=npas)
             ruleset = replace(ruleset, plan_dates=tuple(self.plan_dates))
         return Loaded(
@@ -170,17 +170,17 @@ class _Load:
             self._vocabulary(),
             {name: BY_TRUNK if shape.per_trunk else shape.kind for name, shape in self.config.lists.items()},
             npas,
-            in_force,
+            judged_by,
             str(build.at(self.base, self.config.numbering.plan)) if self.config.numbering.plan is not None else "",
         )
 
-    def _in_force(self, policy: Policy) -> InForce:
+    def _judged_by(self, policy: Policy) -> JudgedBy:
         """What verdicts are made of, without what is in files."""
         config = self.config
         trunks = build.trunks(config, self.base)
         lists = {name: _spec(name, shape) for name, shape in config.lists.items()}
         closed = frozenset([name for name, said in build.on_failure(config).items() if said == CLOSED])
-        return InForce(policy, trunks, lists, closed, as_then=False)
+        return JudgedBy(policy, trunks, lists, closed, as_then=False)
 
     def _ruleset(
         self, policy: Policy, lists: tuple[ListSpec, ...], anchors: tuple[bytes, ...], guard: GuardSettings

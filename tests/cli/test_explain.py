@@ -15,7 +15,7 @@ from sipguard.cli.main import main
 from sipguard.records.record import Batch
 from sipguard.records.step import Step
 from sipguard.service.policies import Policies
-from sipguard.settings.inforce import octets_of
+from sipguard.settings.judged_by import octets_of
 from sipguard.settings.load import load
 from sipguard.settings.sources import SKIP
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Writer

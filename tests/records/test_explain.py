@@ -7,7 +7,7 @@ import pytest
 
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
 from sipguard.records.explain import explain
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import CONFIGURATION, FILE, UNKNOWN, ListedBy
 from sipguard.records.record import Batch, Record
 from sipguard.records.step import Explanation, tn, written
@@ -99,7 +99,7 @@ def test_each_check_has_its_time_and_its_waits() -> None:
 )  # fmt: skip
 def test_an_entry_that_nobody_edited(by: ListedBy, text: str) -> None:
     spec = ListSpec("dno", owner="fraud desk", version="7")
-    force = InForce(Policy(()), {}, {"dno": spec})
+    force = JudgedBy(Policy(()), {}, {"dno": spec})
     explanation = explain(record_of(samples.verdict()), samples.verdict(), by=force, listed=(by,))
     (step,) = [step for step in explanation.steps if step.kind == "listed"]
     assert step.text.endswith(text)

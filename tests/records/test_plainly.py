@@ -7,7 +7,7 @@ from datetime import UTC
 import pytest
 
 from sipguard.b2bua.frames import EndFrame, VerdictFrame
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import ListedBy
 from sipguard.records.plainly import in_plain
 from sipguard.records.record import Batch, Record
@@ -22,7 +22,7 @@ DNO = Rule(
     basis="dno",
 )
 LABEL = Rule("dno", OneOf("lists.shown", ("dno",)), label=LabelSpec("SPAM? "))
-BY = InForce(
+BY = JudgedBy(
     Policy((DNO,), redress=Redress(url="https://provider.example/redress", tel="+12025550100")),
     {"carrier-a": Trunk("carrier-a", "interconnect")},
 )
@@ -39,7 +39,7 @@ def record_of(verdict: VerdictFrame, end: EndFrame | None) -> Record:
     return record
 
 
-def said(verdict: VerdictFrame, end: EndFrame | None = None, by: InForce | None = BY, kept: bool = True) -> str:
+def said(verdict: VerdictFrame, end: EndFrame | None = None, by: JudgedBy | None = BY, kept: bool = True) -> str:
     return in_plain(record_of(verdict, end), verdict if kept else None, end, by, (LISTED,), UTC)
 
 
@@ -94,13 +94,13 @@ def test_each_fate_in_words(verdict: VerdictFrame, end: EndFrame | None, part: s
 
 
 def test_a_marked_call_says_why() -> None:
-    by = InForce(Policy((LABEL,)), BY.trunks)
+    by = JudgedBy(Policy((LABEL,)), BY.trunks)
     text = said(samples.verdict(action="label", rule="dno", matched=["dno"]), samples.ended(), by)
     assert "was put through, with a mark for the called party. The reason: the number shown is on the list dno." in text
 
 
 def test_a_rule_that_is_not_kept_is_not_made_up() -> None:
-    other = InForce(Policy((LABEL,)), BY.trunks, as_then=False)
+    other = JudgedBy(Policy((LABEL,)), BY.trunks, as_then=False)
     text = said(REJECTED, None, other)
     assert "The rule that decided it is no longer kept. The ground: a number that never" in text
     assert "The reason" not in text

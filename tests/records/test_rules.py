@@ -7,7 +7,7 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipguard.b2bua.frames import VerdictFrame, decode, encode
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.rules import RuleFate, judged_again
 from sipguard.screening.finding import FactValue
 from sipguard.screening.listspec import ListSpec
@@ -44,7 +44,7 @@ LATE = Rule("late", OneOf("rate.caller", ("x",)), tags=("t",))
 
 
 def of(*rules: Rule, verdict: VerdictFrame | None = None, **more: object) -> dict[str, RuleFate]:
-    again = judged_again(verdict or samples.rejected(), InForce(Policy(rules), TRUNKS, **more))  # type: ignore[arg-type]
+    again = judged_again(verdict or samples.rejected(), JudgedBy(Policy(rules), TRUNKS, **more))  # type: ignore[arg-type]
     assert again is not None
     return {each.rule: each for each in again.rules}
 
@@ -69,8 +69,8 @@ def test_a_condition_whose_check_failed() -> None:
 
 def test_another_policy_is_told_from_the_one_of_then() -> None:
     verdict = samples.rejected(matched=["dno"])
-    agreed = judged_again(verdict, InForce(Policy((DNO,)), TRUNKS))
-    other = judged_again(verdict, InForce(Policy((ODD,)), TRUNKS, as_then=False))
+    agreed = judged_again(verdict, JudgedBy(Policy((DNO,)), TRUNKS))
+    other = judged_again(verdict, JudgedBy(Policy((ODD,)), TRUNKS, as_then=False))
     assert agreed is not None and other is not None
     assert (agreed.agrees, other.agrees) == (True, False)
     assert other.verdict is not None and other.verdict.action == "allow"
@@ -78,7 +78,7 @@ def test_another_policy_is_told_from_the_one_of_then() -> None:
 
 def test_a_check_that_did_not_run_leaves_no_verdict() -> None:
     asks = Rule("asks", Compare("rate.caller.attempts_1m", "over", 5), basis="analytics")
-    again = judged_again(samples.rejected(), InForce(Policy((asks, DNO)), TRUNKS, as_then=False))
+    again = judged_again(samples.rejected(), JudgedBy(Policy((asks, DNO)), TRUNKS, as_then=False))
     assert again is not None
     assert (again.verdict, again.agrees, again.rules[0].outcome) == (None, False, "pending")
 
@@ -95,7 +95,7 @@ def test_a_check_that_did_not_run_leaves_no_verdict() -> None:
     ids=["emergency", "bypass", "limit", "broken", "trunk gone"],
 )
 def test_where_no_rule_decided_none_is_asked(verdict: VerdictFrame) -> None:
-    assert judged_again(verdict, InForce(Policy((DNO,)), TRUNKS)) is None
+    assert judged_again(verdict, JudgedBy(Policy((DNO,)), TRUNKS)) is None
 
 
 # ------------------------------------------------------------------------------------------ properties
@@ -121,7 +121,7 @@ def test_a_recorded_verdict_comes_out_again(
         found = unscreened(found, compiled.unscreened)
     back = decode(encode(frame_of(found, known, asked, trunk)))
     assert isinstance(back, VerdictFrame)
-    again = judged_again(back, InForce(policy, {"t": trunk}, closed=must))
+    again = judged_again(back, JudgedBy(policy, {"t": trunk}, closed=must))
     assert again is not None and again.agrees
 
 
@@ -207,7 +207,7 @@ def test_explain_and_the_engine_agree(
     (frame,) = [frame for frame in book.frames if isinstance(frame, VerdictFrame)]
     back = decode(encode(frame))
     assert isinstance(back, VerdictFrame)
-    again = judged_again(back, InForce(policy, book.plain.trunks, closed=frozenset(["identity"])))
+    again = judged_again(back, JudgedBy(policy, book.plain.trunks, closed=frozenset(["identity"])))
     assert again is not None and again.agrees
     assert again.verdict is not None
     assert again.verdict.phrase == back.phrase

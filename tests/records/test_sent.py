@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from sipguard.b2bua.frames import VerdictFrame
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.records.rules import judged_again
 from sipguard.records.sent import sent
 from sipguard.screening.policy.model import LabelSpec, OneOf, Policy, Redress, Rule
@@ -21,7 +21,7 @@ BY = "as they follow from the rules, since the record does not hold them"
 
 def told(verdict: VerdictFrame, rule: Rule = PLUS, was_sent: bool = True) -> list[tuple[str, tuple[str, ...]]]:
     policy = Policy((rule,), redress=Redress(url="https://provider.example"))
-    again = judged_again(verdict, InForce(policy, {"carrier-a": Trunk("carrier-a", "interconnect")}))
+    again = judged_again(verdict, JudgedBy(policy, {"carrier-a": Trunk("carrier-a", "interconnect")}))
     return [(step.text, step.lines) for step in sent(verdict, again, was_sent)]
 
 

@@ -6,9 +6,9 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.service.policies import AT_LEAST, Policies
-from sipguard.settings.inforce import octets_of, read
+from sipguard.settings.judged_by import octets_of, read
 from sipguard.settings.load import load
 from sipguard.settings.sources import SKIP
 from tests.e2e.product import ROOT
@@ -37,20 +37,20 @@ def test_a_revision_is_kept_once(tmp_path: Path) -> None:
 
 def test_rules_come_back_as_they_were() -> None:
     loaded = load(ROOT / "config/sipguard.yaml", SKIP)
-    assert loaded.in_force is not None and not loaded.in_force.as_then
+    assert loaded.judged_by is not None and not loaded.judged_by.as_then
     back = read(octets_of(loaded))
     assert back is not None and back.as_then
     assert back.policy == loaded.policy
     assert {name: trunk.kind for name, trunk in back.trunks.items()} == {
-        name: trunk.kind for name, trunk in loaded.in_force.trunks.items()
+        name: trunk.kind for name, trunk in loaded.judged_by.trunks.items()
     }
     assert {name: (spec.kind, spec.bind, spec.purpose) for name, spec in back.lists.items()} == {
-        name: (spec.kind, spec.bind, spec.purpose) for name, spec in loaded.in_force.lists.items()
+        name: (spec.kind, spec.bind, spec.purpose) for name, spec in loaded.judged_by.lists.items()
     }
-    assert back.closed == loaded.in_force.closed
+    assert back.closed == loaded.judged_by.closed
 
 
 @pytest.mark.parametrize("octets", [b"", b"{", b"[]", b'{"format": 1}', b'{"format": 2}'])
 def test_what_cannot_be_read_is_none(octets: bytes) -> None:
-    found: InForce | None = read(octets)
+    found: JudgedBy | None = read(octets)
     assert found is None

@@ -1,6 +1,6 @@
 """A configuration as far as verdicts are made of it and can be told: rules, trunks, lists, redress.
 
-Enters: values that `settings` keeps at each reload and reads again. Leaves: an InForce. Must not: hold what a list
+Enters: values that `settings` keeps at each reload and reads again. Leaves: an JudgedBy. Must not: hold what a list
 holds, or a secret.
 """
 
@@ -15,7 +15,7 @@ from sipguard.screening.trunk import Trunk
 
 
 @dataclass(frozen=True, slots=True)
-class InForce:
+class JudgedBy:
     """What was in force when a call came (`as_then`), or else what is now."""
 
     policy: Policy

@@ -1,6 +1,6 @@
 """What verdicts of a configuration are made of, as octets that later versions read too, and back.
 
-Enters: what was loaded, or octets. Leaves: an InForce. Must not: hold a secret, or what stands on a list.
+Enters: what was loaded, or octets. Leaves: an JudgedBy. Must not: hold a secret, or what stands on a list.
 
 Rules stand as they were written, not as objects: a key of the policy keeps its meaning (Compatibility, in
 ARCHITECTURE.md).
@@ -11,7 +11,7 @@ from __future__ import annotations
 import json
 from typing import Any, Final
 
-from sipguard.records.inforce import InForce
+from sipguard.records.judged_by import JudgedBy
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.model import Redress, Vocabulary
@@ -26,7 +26,7 @@ _WORDS: Final = ("kind", "owner", "purpose", "source", "version")
 
 def octets_of(loaded: Loaded) -> bytes:
     """A configuration without errors, as far as explanations need it."""
-    text, words, made = loaded.text, loaded.vocabulary, loaded.in_force
+    text, words, made = loaded.text, loaded.vocabulary, loaded.judged_by
     assert text is not None and words is not None and made is not None
     redress = words.redress
     kept = {
@@ -47,7 +47,7 @@ def octets_of(loaded: Loaded) -> bytes:
     return json.dumps(kept, default=str, ensure_ascii=False).encode()
 
 
-def read(octets: bytes) -> InForce | None:
+def read(octets: bytes) -> JudgedBy | None:
     """What was kept; None where it is damaged, or this version does not understand its rules any more."""
     try:
         kept: dict[str, Any] = json.loads(octets)
@@ -64,7 +64,7 @@ def read(octets: bytes) -> InForce | None:
         policy, problems = read_policy(kept["policy"], words)
         if kept["format"] != FORMAT or errors_of(problems):
             return None
-        return InForce(policy, trunks, lists, frozenset(kept["closed"]))
+        return JudgedBy(policy, trunks, lists, frozenset(kept["closed"]))
     except (ValueError, LookupError, TypeError, AttributeError):
         return None
 
