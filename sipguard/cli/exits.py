@@ -10,12 +10,14 @@ from typing import Final, NoReturn
 
 import click
 
+from sipguard.cli.escaping import escaped
+
 FAILED: Final = 1
 WRONG: Final = 2
 NOT_RUNNING: Final = 3
 
 
 def stop(message: str, status: int) -> NoReturn:
-    """Ends with a message on standard error."""
-    click.echo(message, err=True)
+    """Ends with a message on standard error; it may quote files of strangers."""
+    click.echo("\n".join(escaped(line) for line in message.split("\n")), err=True)
     sys.exit(status)

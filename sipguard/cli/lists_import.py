@@ -19,6 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, stop
+from sipguard.cli.escaping import escaped
 from sipguard.numbers.errors import NumbersError
 from sipguard.service.errors import ImportRefused
 from sipguard.service.importing import FORMS, LIST, Asked, Import, Interrupted, form_of
@@ -152,7 +153,7 @@ def _print(made: Manifest, run: Import, directory: Path) -> None:
     for reason, count in sorted(made.refused.items()):
         click.echo(f"  {count:10,} {reason}")
     for each in run.tally.told[:SHOWN]:
-        click.echo(f"{each.file}:{each.line}:{each.column}: {each.what}")
+        click.echo(escaped(f"{each.file}:{each.line}:{each.column}: {each.what}"))
     if len(run.tally.told) > SHOWN:
         click.echo(f"... the first {len(run.tally.told):,} are in {directory / f'{made.list}.refused.json'}")
     if counts["odd"]:

@@ -16,6 +16,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop, utc_option, zone_of
+from sipguard.cli.escaping import escaped
 from sipguard.cli.lists_edit import named
 from sipguard.cli.lists_ls import in_days
 from sipguard.records.list_tally import PASSED, REPORTED
@@ -52,13 +53,18 @@ def proof_command(day: str, name: str, as_csv: bool, utc: bool, config: Path, as
     if as_json:
         print_json(found.as_json())
     elif as_csv:
-        csv.writer(sys.stdout, lineterminator="\n").writerows(csv_rows(found))
+        csv.writer(sys.stdout, lineterminator="\n").writerows(map(_cells, csv_rows(found)))
     else:
         for line in _lines(found, zone):
-            click.echo(line)
+            click.echo(escaped(line))
         return
     for each in found.untold:
         click.echo(each, err=True)
+
+
+def _cells(row: tuple[object, ...]) -> tuple[object, ...]:
+    """A row that no spreadsheet takes for formulas: names of files and versions may be a stranger's."""
+    return tuple(f"'{cell}" if isinstance(cell, str) and cell[:1] in tuple("=+-@") else cell for cell in row)
 
 
 def _day(written: str, zone: tzinfo) -> date:

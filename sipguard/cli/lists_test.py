@@ -23,6 +23,7 @@ from sipguard.cli.common import (
     utc_option,
     zone_of,
 )
+from sipguard.cli.escaping import escaped
 from sipguard.numbers.errors import NumberSetError
 from sipguard.records.step import tn
 from sipguard.screening.policy.errors import meant
@@ -84,9 +85,9 @@ def test_command(
     zone = zone_of(found.service, utc)
     for answer in said:
         if show_all or answer.on is not False or answer.standing:
-            click.echo(_line(answer))
+            click.echo(escaped(_line(answer)))
             for standing in answer.standing:
-                click.echo(f"  {_words(standing, zone, now_at)}")
+                click.echo(f"  {escaped(_words(standing, zone, now_at))}")
     if not any(answer.on for answer in said):
         click.echo(f"{tn(caller)} is on none of {len(found.ruleset.lists)} lists")
 

@@ -18,7 +18,7 @@ from typing import Final
 
 from sipguard.numbers.errors import NumbersError
 
-_TAG: Final = re.compile(rb"<(/?)([A-Za-z?!][\w.-]*)([^<>]*)>")
+_TAG: Final = re.compile(rb"<(/?)([A-Za-z?!][\w.-]*+)([^<>]*+)>")  # possessive: a name may have a MiB
 _VAL: Final = re.compile(rb"""\bval\s*=\s*["']([^"']*)["']""")
 _PH: Final = re.compile(rb"""<ph val=["']([0-9]{7})["'] ?/>""")
 _AROUND: Final = frozenset((b"list", b"state", b"ac", b"ph", b"?xml", b"!DOCTYPE"))

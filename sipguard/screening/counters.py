@@ -119,7 +119,9 @@ class Keys:
 
 
 class Counters:
-    """All of it, for one worker. `at_ms` is the instant of the latest attempt: checks read at that instant."""
+    """All of it, for one worker. `at_ms` is the instant of what was counted last: checks read at that instant, since a
+    shape that was turned to a later one would begin anew.
+    """
 
     __slots__ = ("_asked", "_open", "at_ms", "callees", "callers", "signers", "trunks", "wanted")
 
@@ -171,8 +173,8 @@ class Counters:
 
         Numbers are TNs, "" for none. `shown`: the number in From; `listed`: the callee is on a list of
         `wanted.do_not_call`; not `lasting`: its end will not be seen, as that of a call that is given back. `dialog`
-        tells Call-ID and From-tag: the same once more, to the same callee and before an answer, is a branch of a fork
-        that meets the other here, and one that was asked for credentials is the same attempt.
+        tells caller, Call-ID and From-tag. The same once more, to the same callee: before an answer it is a branch of a
+        fork that meets the other here, and where credentials were asked for, the same attempt.
         """
         wanted = self.wanted
         if not wanted.looks:
@@ -187,7 +189,7 @@ class Counters:
             self._open[dialog] = tally
             if self._asked:
                 first = self._asked.pop(dialog, None)
-                if first is not None:
+                if first is not None and first.callee_tn == callee:
                     _go_on(tally, first)
                     return tally
         tally.listed = listed
@@ -232,7 +234,7 @@ class Counters:
         if tally.over or not tally.lasting or tally.answered_ms >= 0:
             return
         self._close(tally)
-        tally.answered_ms = at_ms = int(now * 1000.0)
+        tally.answered_ms = self.at_ms = at_ms = int(now * 1000.0)
         for shape in tally.shapes():
             turn(shape, at_ms)
             shape.answered()
@@ -249,7 +251,7 @@ class Counters:
                 self._asked.popitem(last=False)
         if not tally.lasting:
             return
-        at_ms = int(now * 1000.0)
+        self.at_ms = at_ms = int(now * 1000.0)
         talked_ms = max(at_ms - tally.answered_ms, 0) if tally.answered_ms >= 0 else -1
         one_ring = how == GAVE_UP and at_ms - tally.begun_ms <= ONE_RING_MS
         for shape in tally.shapes():

@@ -216,10 +216,10 @@ def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool, fro
     callee = attempt.callee.tn
     names = counters.wanted.do_not_call
     listed = bool(names) and context.lists.any_has(names, callee, attempt.received_at)
-    dialog = f"{from_tag} {attempt.call_id}"[:DIALOG_LONGEST] if from_tag and counters.wanted.looks else ""
-    tally = counters.begin(
-        attempt.trunk.name, attempt.caller.tn, callee, now, attempt.shown.tn, listed, lasting, dialog
-    )
+    caller, dialog = attempt.caller.tn, ""
+    if from_tag and counters.wanted.looks:  # with the caller: whoever calls may write the rest as he likes
+        dialog = f"{caller} {from_tag} {attempt.call_id}"[:DIALOG_LONGEST]
+    tally = counters.begin(attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog)
     attempt.tally = tally
     return tally
 

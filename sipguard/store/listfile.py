@@ -7,6 +7,7 @@ a file for whole that is not.
 from __future__ import annotations
 
 import gzip
+import lzma
 import zipfile
 import zlib
 from collections.abc import Callable, Generator, Iterator
@@ -19,7 +20,10 @@ from sipguard.store.errors import ListFileError
 CHUNK: Final = 1 << 20
 HEAD: Final = 4096
 LONGEST_LINE: Final = 1 << 20
-_BROKEN: Final = (EOFError, zlib.error, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError)
+_BROKEN: Final = (
+    EOFError, zlib.error, lzma.LZMAError, gzip.BadGzipFile, zipfile.BadZipFile, NotImplementedError, RuntimeError,
+    UnicodeDecodeError,  # of a name in an archive
+)  # fmt: skip
 _BOM: Final = b"\xef\xbb\xbf"
 _UTF16: Final = (b"\xff\xfe", b"\xfe\xff")
 
@@ -113,11 +117,11 @@ class ListFile:
             file.seek(0)
             if head[:4] == b"PK\x03\x04":
                 with zipfile.ZipFile(file) as archive:
-                    names = sorted(each.filename for each in archive.infolist() if not each.is_dir())
-                    if not names:
+                    files = [each for each in archive.infolist() if not each.is_dir()]
+                    if not files:
                         raise ListFileError(str(self.path), "the archive holds no file")
-                    for name in names:
-                        with archive.open(name) as text:
+                    for each in sorted(files, key=lambda each: each.filename):  # two may have the same name
+                        with archive.open(each) as text:
                             offset = yield from self._text(text, file, offset)
             elif head[:2] == b"\x1f\x8b":
                 with gzip.open(file) as text:

@@ -88,15 +88,20 @@ def base_of(directory: Path, name: str) -> str:
 
 
 def put(directory: Path, manifest: Manifest, refusals: Iterable[dict[str, Any]]) -> None:
-    """Puts a base in force whose file lies there already. Raises OSError."""
+    """Puts a base in force whose file lies there already.
+
+    Raises OSError, and ListFileError where it is in force and its history could not be written.
+    """
     name = manifest.list
     plain = asdict(manifest)
     _replace(directory / f"{name}.refused.json", json.dumps(list(refusals), indent=1, ensure_ascii=False))
     _replace(manifest_path(directory, name), json.dumps(plain, indent=1, ensure_ascii=False))
-    with (directory / f"{name}.imports.jsonl").open("a", encoding="utf-8") as file:
-        file.write(json.dumps(plain, ensure_ascii=False) + "\n")
-        file.flush()
-        os.fsync(file.fileno())
+    imports = directory / f"{name}.imports.jsonl"
+    try:
+        _append(imports, json.dumps(plain, ensure_ascii=False).encode())
+    except OSError as error:
+        what = f"{name} is in force, but not noted here: {error.strerror or error}"
+        raise ListFileError(str(imports), what) from error
     bases = sorted(directory.glob(f"{name}.{'[0-9a-f]' * 16}.base"), key=lambda path: path.stat().st_mtime_ns)
     for old in bases[:-KEPT_BASES]:
         if old.name != manifest.base:
@@ -117,6 +122,17 @@ def history(directory: Path, name: str) -> list[Manifest]:
         except (ValueError, KeyError, TypeError):
             continue
     return found
+
+
+def _append(path: Path, line: bytes) -> None:
+    """Adds a line, also behind one that was cut."""
+    with path.open("a+b") as file:
+        if file.tell():
+            file.seek(-1, os.SEEK_END)
+            line = line if file.read(1) == b"\n" else b"\n" + line
+        file.write(line + b"\n")
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def _replace(path: Path, text: str) -> None:

@@ -229,6 +229,20 @@ def test_emergency_calls_are_attempts_and_nothing_else(play: Play, callee: str) 
     assert counted(book) == {"attempts": 1}
 
 
+def test_another_caller_in_the_same_dialog_is_no_branch_of_a_fork(book: Playbook) -> None:
+    """Whoever calls may write one Call-ID and tag into all his calls."""
+    book.a.invite()
+    first = book.a.invited
+    book.a.send(first.replace("branch=z9hG4bK-a", "branch=z9hG4bK-other-a").replace(CALLER, "+12025550199"))
+    assert counted(book, "trunks", "carrier")["attempts"] == 2
+    assert counted(book, key="12025550199")["attempts"] == 1
+    for invite in book.b.all("INVITE"):
+        book.b.reply("486 Busy Here", request=invite)
+    book.a.ack()
+    book.a.invited = first
+    book.a.ack()
+
+
 def test_what_a_limit_turns_away_is_not_counted(play: Play) -> None:
     book = play(carrier={"limits": Limits(cps=1.0)})
     refused(book)

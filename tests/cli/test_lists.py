@@ -188,6 +188,16 @@ def test_test_says_who_since_when_until_when_and_why(many: Ground) -> None:
     assert "+12025550110-+12025550119, by file line 4, added by eve: leased to a dialer" in leased
 
 
+def test_text_of_strangers_moves_no_terminal(many: Ground) -> None:
+    many.run("add", "blocked", "+12025550177", "--reason", "\x1b]0;owned\x07", "--by", "e\x1b[2Jve")
+    for arguments in (("test", "+12025550177"), ("history", "blocked"), ("diff", "blocked")):
+        result = many.run(*arguments)
+        assert result.exit_code == 0 and "\x1b" not in result.stdout
+        assert arguments[0] == "diff" or "\\u001b]0;owned" in result.stdout
+    refused = many.run("test", "\x1b[2J")
+    assert refused.exit_code == 2 and "\x1b" not in refused.stderr
+
+
 def test_test_knows_edits(many: Ground) -> None:
     many.run("remove", "blocked", "+12025550100", "--reason", "a mistake", "--by", "dana")
     many.run("add", "blocked", "+12025550177", "--reason", "complaint", "--by", "eve")

@@ -120,6 +120,15 @@ def test_csv_has_a_row_for_each_state_trunk_and_rule(ground: Ground, past: Path)
     assert {row["sha256"] for row in rows} == {"ab" * 32, "cd" * 32}
 
 
+def test_text_of_strangers_moves_no_terminal_and_is_no_formula(ground: Ground, past: Path) -> None:
+    state = replace(OLD, version="=1+1", imported_by="\x1b[2Jann")
+    InForce(past / "state/lists").note(DAY_AT + 19 * H, [state])
+    text = ground.run("proof", "--day", DAY).stdout
+    assert "\x1b" not in text and "by \\u001b[2Jann" in text
+    rows = list(csv.DictReader(io.StringIO(ground.run("proof", "--day", DAY, "--csv").stdout)))
+    assert rows[-1]["version"] == "'=1+1"
+
+
 def test_a_list_that_grew_too_old_says_when(ground: Ground, past: Path) -> None:
     InForce(past / "state/lists").note(DAY_AT + 19 * H, [replace(OLD, dated_at=DAY_AT - 30.5 * 24 * H)])
     (*_, last) = ground.json("proof", "--day", DAY)["lists"]

@@ -395,3 +395,26 @@ def test_who_repeats_his_dialog_is_counted_all_the_same() -> None:
     assert other is not None
     counters.answered(other, 2.0)
     assert counters.begin("carrier", KEY, CALLEE, 3.0, dialog="other") is not None
+
+
+def test_what_was_told_of_a_later_instant_is_not_lost_when_a_call_is_asked_again() -> None:
+    counters = Counters()
+    counters.use(Wanted(trunk=LASTING), 10)
+    first, *others = [counters.begin("carrier", KEY, "", 3590.0) for _ in range(12)]
+    assert first is not None and others[0] is not None
+    counters.answered(first, 3599.0)
+    counters.ended(first, ENDED, 3601.0)  # in the next hour, while another waits for its certificate
+    shape_of(others[0].trunk, counters.trunks, "carrier", counters.at_ms)
+    found = counters.trunks.of("carrier")
+    assert found is not None and found.attempts_1h(3_601_000) == 12
+
+
+def test_who_comes_again_to_another_number_is_another_attempt() -> None:
+    counters = Counters()
+    counters.use(Wanted(trunk=LASTING), 10)
+    for callee in ("12125550123", "12125550124", "12125550124"):
+        tally = counters.begin("carrier", KEY, callee, 1.0, dialog="same")
+        assert tally is not None
+        counters.ended(tally, ASKED, 1.0)
+    found = counters.trunks.of("carrier")
+    assert found is not None and found.attempts_1m(1000) == 2

@@ -522,3 +522,47 @@ def test_few_bases_are_kept(tmp_path: Path, give: Give) -> None:
 )
 def test_the_format_is_told_by_the_first_line(give: Give, text: str, form: str) -> None:
     assert form_of(give(text, "a")) == form
+
+
+def test_a_name_without_end_costs_no_more_than_its_length(give: Give, tmp_path: Path) -> None:
+    text = "<list><ac val='201'><" + "a" * 500_000 + "<ph val='5550100'/></ac></list>"
+    with pytest.raises(ListFileError, match="text between the tags"):
+        done(asked(tmp_path, give(text), form="ftc-xml"))
+
+
+def test_files_of_one_name_in_an_archive_are_both_read(tmp_path: Path) -> None:
+    path = tmp_path / "given.zip"
+    with zipfile.ZipFile(path, "w") as archive:
+        archive.writestr("a.txt", "2025550100\n")
+        with pytest.warns(UserWarning, match="Duplicate"):
+            archive.writestr("a.txt", "2025550101\n")
+    done(asked(tmp_path, path))
+    assert on_list(tmp_path) == {"12025550100", "12025550101"}
+
+
+@pytest.mark.parametrize("damage", [b"\x80", b"lzma"])
+def test_an_archive_that_is_damaged_is_told(tmp_path: Path, damage: bytes) -> None:
+    path = tmp_path / "given.zip"
+    with zipfile.ZipFile(path, "w", zipfile.ZIP_LZMA) as archive:
+        archive.writestr("ä.txt", "2025550100\n" * 500)
+    octets = path.read_bytes()
+    octets = octets[:60] + bytes(20) + octets[80:] if damage == b"lzma" else octets.replace("ä".encode(), b"\x80\x80")
+    path.write_bytes(octets)
+    with pytest.raises(ListFileError, match="truncated or broken"):
+        done(asked(tmp_path, path))
+
+
+def test_an_import_is_noted_behind_a_line_that_was_cut(tmp_path: Path, give: Give) -> None:
+    file = give("2025550100\n")
+    done(asked(tmp_path, file))
+    with (tmp_path / "lists/dnc.imports.jsonl").open("a") as noted:
+        noted.write('{"list": "dn')
+    done(asked(tmp_path, file, version="2"))
+    assert [each.version for each in manifest.history(tmp_path / "lists", "dnc")][1:] == ["2"]
+
+
+def test_what_is_in_force_and_could_not_be_noted_is_told_so(tmp_path: Path, give: Give) -> None:
+    (tmp_path / "lists/dnc.imports.jsonl").mkdir(parents=True)
+    with pytest.raises(ListFileError, match="dnc is in force, but not noted here"):
+        done(asked(tmp_path, give("2025550100\n")))
+    assert on_list(tmp_path) == {"12025550100"}
