@@ -8,6 +8,7 @@ from __future__ import annotations
 import sys
 import time
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any, Final
 
@@ -75,13 +76,19 @@ def _beside(found: Loaded, config: Path) -> tuple[Path, ...]:
 
 def _cases(files: Sequence[Path], found: Loaded) -> list[Case]:
     """All cases; ends where one is wrong, with all problems."""
-    assert found.ruleset is not None
+    assert found.ruleset is not None and found.text is not None
     sending = tuple(name for name, trunk in found.ruleset.trunks.items() if trunk.sources)
-    words = Words(sending, tuple(rule.name for rule in found.ruleset.policy.rules))
+    words = Words(
+        sending,
+        tuple(rule.name for rule in found.ruleset.policy.rules),
+        {spec.name: spec.bind for spec in found.ruleset.lists},
+        tuple(name for name in found.ruleset.trunks if name not in sending),
+    )
+    included = {each.with_name(OF_INCLUDED.format(each.stem)) for each in found.text.files}
     cases: list[Case] = []
     wrong = 0
     for file in files:
-        read, problems = read_cases(file, words, time.time())
+        read, problems = read_cases(file, replace(words, lists=None) if file in included else words, time.time())
         cases += read
         wrong += len(problems)
         for problem in problems:

@@ -7,6 +7,7 @@ Enters: who calls whom, in any writing; facts that are said. Leaves: the verdict
 from __future__ import annotations
 
 import time
+from collections.abc import Collection, Mapping
 from pathlib import Path
 
 import click
@@ -89,10 +90,10 @@ def screen(
         given.priority,
         tuple(given.resource_priority),
     )
-    said = _said(facts)
     found = loaded_as_check(config)
-    tried_call = _tried(found, question, trunk_name, said, [octets_of(each) for each in certificates])
     assert found.ruleset is not None
+    said = _said(facts, {spec.name: spec.bind for spec in found.ruleset.lists})
+    tried_call = _tried(found, question, trunk_name, said, [octets_of(each) for each in certificates])
     policy = found.ruleset.policy
     if as_json:
         print_json(trial_document(tried_call, policy))
@@ -117,6 +118,9 @@ def _tried(
     if trunk is None:
         hint = meant(trunk_name, trunks)
         stop(f"--trunk {trunk_name}: there is none" + (f"; {hint}" if hint else ""), WRONG)
+    if not trunk.sources:
+        others = ", ".join(name for name, each in trunks.items() if each.sources)
+        stop(f"--trunk {trunk_name}: no calls come in by it, as it has no sources; calls come in by {others}", WRONG)
     try:
         with opened(found.ruleset, found.service.state_directory, time.time()) as ruleset:
             context = context_for(question, trunk, ruleset, found.service, time.time(), chains)
@@ -126,7 +130,7 @@ def _tried(
         stop(str(error), WRONG)
 
 
-def _said(written: tuple[str, ...]) -> dict[str, FactValue]:
+def _said(written: tuple[str, ...], lists: Mapping[str, Collection[str]]) -> dict[str, FactValue]:
     """The facts in NAME=VALUE; ends where one is wrong."""
     specs = {spec.name: spec for spec in ALL_FACTS}
     values: dict[str, object] = {}
@@ -136,7 +140,7 @@ def _said(written: tuple[str, ...]) -> dict[str, FactValue]:
             stop(f"--fact {each}: write NAME=VALUE, such as rate.caller.attempts_1m=80", WRONG)
         values[name] = from_text(specs[name], text) if name in specs else text
     problems: list[Problem] = []
-    said = read_said(values, ALL_FACTS, ("--fact",), problems)
+    said = read_said(values, ALL_FACTS, lists, ("--fact",), problems)
     for problem in problems:
         hint = f"; {problem.hint}" if problem.hint else ""
         stop(f"--fact {problem.what}{hint}", WRONG)

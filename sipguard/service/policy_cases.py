@@ -40,10 +40,15 @@ Expected = Mapping[str, object]
 
 @dataclass(frozen=True, slots=True)
 class Words:
-    """What cases may name: trunks that calls come in by, rules."""
+    """What cases may name: trunks that calls come in by, rules, lists with what they are asked about, other trunks.
+
+    `lists` is None for cases of rules that several configurations include, not all of which have each list.
+    """
 
     trunks: tuple[str, ...]
     rules: tuple[str, ...]
+    lists: Mapping[str, tuple[str, ...]] | None = None
+    others: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)
@@ -125,7 +130,7 @@ class _Reader:
         self._names.add(str(name))
         call = {**common, **self._map(written.get("call"), (*path, "call"), CALL_KEYS)}
         found: list[PolicyProblem] = []
-        said = read_said(written.get("facts"), ALL_FACTS, (*path, "facts"), found)
+        said = read_said(written.get("facts"), ALL_FACTS, self.words.lists, (*path, "facts"), found)
         self.problems += [self.document.problem(each.path, each.what, each.hint) for each in found]
         failed = self._failed(written.get("failed"), (*path, "failed"))
         expected = self._expected(written.get("expect"), (*path, "expect"))
@@ -150,6 +155,9 @@ class _Reader:
         if not known:
             what = "none of these is a trunk that calls come in by" if len(names) > 1 else f"{written} is no trunk"
             hint = meant(names[0] if names else "", self.words.trunks)
+            if len(names) == 1 and names[0] in self.words.others:
+                what = f"no calls come in by {names[0]}, which has no sources"
+                hint = f"write one of {', '.join(self.words.trunks)}" if self.words.trunks else ""
             self.problem((*path, "call", "trunk"), what, hint)
         return known
 

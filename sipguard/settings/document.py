@@ -18,7 +18,7 @@ from ruamel.yaml.nodes import MappingNode, SequenceNode
 
 from sipguard.screening.policy.errors import ERROR, Path
 from sipguard.settings.problems import Problem
-from sipguard.settings.syntax import said_of
+from sipguard.settings.syntax import said_of, tagged
 
 _TWICE: Final = "a map has each key once; several conditions are a list: all: [{not: ...}, {not: ...}]"
 
@@ -34,7 +34,11 @@ class Document:
         self._tree: Any = None
         try:
             self.text = file.read_bytes()
-            self._tree = YAML(typ="rt").load(self.text.decode())
+            text = self.text.decode()
+            self.problems += [Problem(str(file), line, column, (), *said) for line, column, *said in tagged(text)]
+            if self.problems:
+                return
+            self._tree = YAML(typ="rt").load(text)
             self.plain = _plain(self._tree)
         except OSError as error:
             self._unreadable(f"cannot be read: {error.strerror}")

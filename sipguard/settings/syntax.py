@@ -6,9 +6,12 @@ Enters: the error of the YAML reader, the text. Leaves: line, column, what, and 
 from __future__ import annotations
 
 import re
+from collections.abc import Iterator
 from typing import Final
 
-from ruamel.yaml.error import MarkedYAMLError
+from ruamel.yaml import YAML
+from ruamel.yaml.error import MarkedYAMLError, YAMLError
+from ruamel.yaml.tokens import TagToken
 
 Said = tuple[int, int, str, str]  # line and column from 1, what, hint
 
@@ -18,6 +21,8 @@ _LEFT: Final = re.compile(r"expected ',' or '(.)'")
 _LAST: Final = re.compile(r"[\w.-]+$")
 _UNFIT: Final = re.compile(r"expected <block end>, but found '(.*)'")
 _QUOTES: Final = "put the value in quotes"
+_DENIED: Final = re.compile(r"([A-Za-z_.-]+[A-Za-z_.0-9-]*):\s*$")  # the key before a value that begins with !
+_SIGN: Final = re.compile(r"!+=?(?:not\b)?")
 
 
 def said_of(error: MarkedYAMLError, text: str) -> Said:
@@ -28,6 +33,8 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
     here = lines[line] if line < len(lines) else ""
     problem = (error.problem or error.context or "no YAML").split("\n")[0]
     began = error.context_mark
+    if "tag" in (error.context or "") and began is not None:
+        return began.line + 1, began.column + 1, *_denied(lines[began.line], began.column)
     place = (line + 1, column + 1)
     if problem == "mapping values are not allowed here":
         return _colon(lines, line, column)
@@ -52,6 +59,36 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
     return *place, *_sign(error, problem, here, column)
 
 
+def tagged(text: str) -> Iterator[Said]:
+    """Each ! that YAML takes for a type, and drops: `trunk.kind: ! gateway` would mean gateway."""
+    if "!" not in text:
+        return
+    lines = text.split("\n")
+    try:
+        for token in YAML(typ="rt").scan(text):
+            if isinstance(token, TagToken):
+                mark = token.start_mark
+                what, hint = _denied(lines[mark.line], mark.column)
+                yield mark.line + 1, mark.column + 1, what, hint
+    except YAMLError:
+        return  # no YAML: told by who reads it
+
+
+def _denied(here: str, column: int) -> tuple[str, str]:
+    """What the ! at `column` of a line is, and how that is said."""
+    key = _DENIED.search(here[:column])
+    found = _SIGN.match(here[column:])
+    sign = found[0] if found is not None else "!"
+    if sign == "!!":  # a type that YAML has itself: !!str 202
+        tag, _, value = re.split(r"[,}\]]", here[column:])[0].partition(" ")
+        return f"{tag} is a type in YAML", f'write "{value.strip()}" in quotes' if value else _QUOTES
+    if key is None or ("." not in key[1] and key[1] != "is"):
+        return "a text that begins with ! is a type in YAML", _QUOTES
+    rest = here[column + len(sign) :].lstrip(" =")
+    value = rest[: rest.find("]") + 1] if rest.startswith("[") else re.split(r"[,}#]", rest)[0].strip()
+    return f"{sign} is no comparison in YAML", f"write not: {{{key[1]}: {value}}}"
+
+
 def _sign(error: MarkedYAMLError, problem: str, here: str, column: int) -> tuple[str, str]:
     """A sign that means something else in YAML, or what the reader says."""
     if r"'\t'" in problem:
@@ -62,8 +99,6 @@ def _sign(error: MarkedYAMLError, problem: str, here: str, column: int) -> tuple
         return f"{compared[1]} is no comparison in YAML", f"write {bound}"
     if problem.startswith("found undefined alias"):
         return f"a text that begins with {here[column : column + 1]} is a reference in YAML", _QUOTES
-    if "tag" in (error.context or ""):
-        return "a text that begins with ! is a type in YAML", "put it in quotes, or write not: {FACT: VALUE}"
     if "cannot start any token" in problem:
         return f"no value can begin with {here[column : column + 1]} in YAML", _QUOTES
     if problem.startswith("found unknown escape character"):

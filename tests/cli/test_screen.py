@@ -100,6 +100,9 @@ def test_an_invite_is_verified_with_a_certificate_from_a_file(config: Path) -> N
     ("arguments", "told"),
     [
         ((*CALL, "--fact", "rate.caler.attempts_1m=1"), "did you mean rate.caller.attempts_1m?"),
+        ((*CALL, "--fact", "lists.shown=dnoo"), "unknown list dnoo; did you mean dno?"),
+        ((*CALL, "--fact", "lists.callee=dno"), "list dno is not asked about callee"),
+        ((*CALL, "--fact", "number.shown.npa=1202"), 'write "202"'),
         ((*CALL, "--fact", "identity.result=pased"), "did you mean passed?"),
         ((*CALL, "--fact", "rate.caller.attempts_1m=many"), "is a number, not many"),
         ((*CALL, "--fact", "call.anonymous"), "write NAME=VALUE"),

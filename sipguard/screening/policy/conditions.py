@@ -211,6 +211,8 @@ class ConditionReader:
             self._expression(spec, value, path)
             self._word(spec, value, path)
             values.append(value)
+        if spec.name.endswith(".npa") and isinstance(value, str) and (what := mistaken.area_code(value)):
+            self.problem(path, *what)
 
     def _expression(self, spec: FactSpec, text: str, path: Path) -> None:
         """A regular expression is understood by none of these; where a text can be one, that is told."""
@@ -222,9 +224,10 @@ class ConditionReader:
 
     def _word(self, spec: FactSpec, word: str, path: Path) -> None:
         """Problems of a text that must be one of known words."""
-        which = spec.name.removeprefix("lists.")
-        if which != spec.name:
-            self._list("pair" if which == "brand" else which, word, path)
+        if spec.name.startswith("lists."):
+            what, hint = mistaken.listed(spec.name, word, self.vocabulary.lists)
+            if what:
+                self.problem(path, what, hint)
             return
         if spec.name == "trunk.name":
             if word not in self.vocabulary.trunks and self.vocabulary.trunks:
@@ -236,19 +239,6 @@ class ConditionReader:
         """A fact with a closed list of values has no other."""
         if spec.choices and word not in spec.choices:
             self.problem(path, f"{spec.name} is never {word}", mistaken.value(spec.name, word, spec.choices))
-
-    def _list(self, which: str, word: str, path: Path) -> None:
-        """A list must exist and be bound to what the fact asks it about."""
-        lists = self.vocabulary.lists
-        if word not in lists:
-            hint = mistaken.value(f"lists.{which}", word, lists)
-            if len(word) > 6 and word.lstrip("+").isdigit():
-                hint = f"write the name of a list; sipguard lists add NAME {word} puts it on one"
-            self.problem(path, f"unknown list {word}", hint)
-        elif which not in lists[word]:
-            bound = ", ".join(lists[word]) or "nothing"
-            hint = f"lists.{word}.bind is {bound}: add {which} there, or ask another fact"
-            self.problem(path, f"list {word} is not asked about {which}", hint)
 
 
 def _quoted(value: object) -> str:
@@ -283,4 +273,6 @@ def _text_hint(spec: FactSpec, value: object) -> str:
         return "write its value behind the colon"
     if spec.name.startswith("lists."):
         return "write the name of a list; sipguard lists add NAME NUMBER puts a number on one"
+    if spec.name.endswith(".npa") and (what := mistaken.area_code(str(value))):
+        return what[1]
     return f'write "{value}" in quotes' if isinstance(value, int | float) else ""

@@ -49,6 +49,7 @@ def lint(policy: Policy, document: object, vocabulary: Vocabulary, around: Surro
     """All remarks, in the order of the rules, then of the definitions."""
     linter = _Linter(policy, vocabulary, around)
     remarks = [remark for at, rule in enumerate(policy.rules) for remark in linter.of_rule(at, rule)]
+    remarks += _traps(document, vocabulary)
     remarks += _definitions(document, around)
     remarks += _overrides(policy, around)
     if not vocabulary.redress and (policy.default_basis or any(rule.basis for rule in policy.rules)):
@@ -180,6 +181,50 @@ def _lists_in(condition: Condition) -> list[str]:
         if getattr(each, "fact", "").startswith("lists."):
             found.update(dict.fromkeys(getattr(each, "values", ())))
     return list(found)
+
+
+# ------------------------------------------------------------------------------------------ traps
+
+
+def _traps(document: object, vocabulary: Vocabulary) -> Iterator[Remark]:
+    """What reads as if it said something else, wherever a condition is written."""
+    if not isinstance(document, dict):
+        return
+    counts = frozenset(each.name for each in vocabulary.facts if each.type == "number" and each.name[:5] == "rate.")
+    rules, defined = document.get("rules"), document.get("define")
+    for at, rule in enumerate(rules if isinstance(rules, list) else ()):
+        if isinstance(rule, dict):
+            yield from _trap(rule.get("when"), ("rules", at, "when"), counts)
+            label = rule.get("label")
+            prefix = label.get("prefix") if isinstance(label, dict) else None
+            if isinstance(prefix, str) and (prefix[-1:].isalnum() or prefix[-1:] in tuple("?!:.-")):
+                what = f"the prefix {prefix} runs into the name behind it"
+                yield Remark(("rules", at, "label", "prefix"), what, f'write "{prefix} " in quotes')
+    for name, condition in defined.items() if isinstance(defined, dict) else ():
+        yield from _trap(condition, ("define", str(name)), counts)
+
+
+def _trap(condition: object, path: Path, counts: frozenset[str]) -> Iterator[Remark]:
+    """`not` of a map, which is not all of it instead of none of it; a count that must be exactly so many."""
+    if isinstance(condition, list):
+        for at, part in enumerate(condition):
+            yield from _trap(part, (*path, at), counts)
+    if not isinstance(condition, dict):
+        return
+    for key, wanted in condition.items():
+        here: Path = (*path, str(key))
+        if key == "not" and isinstance(wanted, dict) and len(wanted) > 1:
+            parts = ", ".join(f"{{{each}: ...}}" for each in wanted)
+            what = f"this holds where only one of {' and '.join(map(str, wanted))} is not so"
+            yield Remark(
+                here, what, f"write not: {{any: [{parts}]}} for none of them, or not: {{all: [{parts}]}}", True
+            )
+        if key in counts and isinstance(wanted, int | float) and not isinstance(wanted, bool):
+            what = f"this holds at exactly {wanted:g} only"
+            yield Remark(
+                here, what, f"write {{over: {wanted:g}}}, or {{at_least: {wanted:g}, at_most: {wanted:g}}}", True
+            )
+        yield from _trap(wanted, here, counts)
 
 
 def _overrides(policy: Policy, around: Surroundings) -> Iterator[Remark]:

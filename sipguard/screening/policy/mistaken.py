@@ -6,9 +6,10 @@ Must not: take it for ours by itself.
 
 from __future__ import annotations
 
-from collections.abc import Collection
+from collections.abc import Collection, Mapping
 from typing import Final
 
+from sipguard.numbers.glob import Glob
 from sipguard.screening.policy.errors import meant
 
 _ACTION: Final = "write reject: BASIS, allow: true, redirect:, label: or tag:"
@@ -81,6 +82,18 @@ _COMPARISONS: Final = {
     "max": "at_most",
 }
 _EQUAL: Final = ("=", "==", "eq", "is", "equals")
+NO_SUMMER: Final = {  # zones by letters are without summer time in zone files, or are not there -> what is meant
+    "EST": "America/New_York",
+    "EDT": "America/New_York",
+    "CST": "America/Chicago",
+    "CDT": "America/Chicago",
+    "MST": "America/Denver, or America/Phoenix",
+    "MDT": "America/Denver",
+    "PST": "America/Los_Angeles",
+    "PDT": "America/Los_Angeles",
+    "AKST": "America/Anchorage",
+    "HST": "Pacific/Honolulu",
+}
 ZONES: Final = {"called": "callee", "to": "callee", "from": "caller", "local": "callee"}
 
 
@@ -154,6 +167,39 @@ def value(name: str, text: str, choices: Collection[str]) -> str:
     if len(words) > 1:
         return f"write a list: [{', '.join(words)}]"
     return meant(text, choices)
+
+
+def listed(fact: str, word: str, lists: Mapping[str, Collection[str]]) -> tuple[str, str]:
+    """(what is wrong with the name of a list that a fact of lists is asked for, hint); ("", "") where nothing is."""
+    which = fact.removeprefix("lists.")
+    which = "pair" if which == "brand" else which
+    if word not in lists:
+        if len(word) > 6 and word.lstrip("+").isdigit():
+            return f"unknown list {word}", f"write the name of a list; sipguard lists add NAME {word} puts it on one"
+        return f"unknown list {word}", value(fact, word, lists)
+    if which in lists[word]:
+        return "", ""
+    bound = ", ".join(lists[word]) or "nothing"
+    others = " or ".join(f"lists.{each}" for each in lists[word])
+    if "pair" in (which, *lists[word]) or {"upstream", "signer"} & {which, *lists[word]}:  # never asked of one number
+        return f"list {word} is not asked about {which}, but about {bound}", f"ask {others}"
+    hint = f"ask {others}, or add {which} to lists.{word}.bind"
+    return f"list {word} is not asked about {which}, but about {bound}", hint
+
+
+def area_code(text: str) -> tuple[str, str] | None:
+    """(what is wrong, hint) of a text that is no area code, or of a pattern that fits none; None where nothing is."""
+    digits = "".join(each for each in text if each.isdigit() or each == "*").removeprefix("1")
+    code = digits[:3] if digits[:3].isdigit() and len(digits) >= 3 else digits.rstrip("*")[:2] + "*"
+    hint = f'write "{code}"' if len(code) > 1 else 'such as "202", or "20*"'
+    if "*" in text:
+        glob = Glob(text)
+        if any(glob.fits(f"{number:03d}") for number in range(1000)):
+            return None
+        return f"no area code fits {text}, since each has three digits", hint
+    if len(text) == 3 and text.isascii() and text.isdigit():
+        return None
+    return f"an area code has three digits, not {text}", hint
 
 
 def _with_value(text: str) -> str:

@@ -6,19 +6,27 @@ not: know of a call.
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from sipguard.screening.finding import FactSpec, FactValue
+from sipguard.screening.policy import mistaken
 from sipguard.screening.policy.errors import Path, Problem, meant
 
 ABSENT: Final = "absent"  # a fact that the call does not have, as YAML's null
 
 
 def read_said(
-    written: object, facts: tuple[FactSpec, ...], path: Path, problems: list[Problem]
+    written: object,
+    facts: tuple[FactSpec, ...],
+    lists: Mapping[str, Collection[str]] | None,
+    path: Path,
+    problems: list[Problem],
 ) -> dict[str, FactValue]:
-    """The facts in a map. One that is `absent` is None. Of a set one member may stand by itself."""
+    """The facts in a map. One that is `absent` is None. Of a set one member may stand by itself.
+
+    `lists` are those that there are, with what they are asked about; None where any name may stand.
+    """
     if written is None:
         return {}
     if not isinstance(written, Mapping):
@@ -32,6 +40,8 @@ def read_said(
             problems.append(Problem(at, f"unknown fact {name}", meant(str(name), specs)))
         else:
             _put(spec, value, at, said, problems)
+            for each in value if isinstance(value, list) else [value]:
+                _named(spec, each, lists, at, problems)
     return said
 
 
@@ -73,6 +83,21 @@ def _put(spec: FactSpec, value: object, path: Path, said: dict[str, FactValue], 
     else:
         _chosen(spec, value, path, problems)
         said[spec.name] = str(value)
+
+
+def _named(
+    spec: FactSpec, value: object, lists: Mapping[str, Collection[str]] | None, path: Path, problems: list[Problem]
+) -> None:
+    """A text that names a list, or an area code, and none of those that there can be."""
+    if not isinstance(value, str) or value == ABSENT:
+        return
+    what: tuple[str, str] | None = None
+    if spec.name.startswith("lists."):
+        what = mistaken.listed(spec.name, value, lists) if lists is not None else None
+    elif spec.name.endswith(".npa"):
+        what = mistaken.area_code(value)
+    if what is not None and what[0]:
+        problems.append(Problem(path, *what))
 
 
 def _chosen(spec: FactSpec, value: object, path: Path, problems: list[Problem]) -> None:

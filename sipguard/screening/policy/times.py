@@ -12,7 +12,7 @@ from datetime import date
 from typing import Final
 
 from sipguard.screening.policy.errors import Path, meant, shown
-from sipguard.screening.policy.mistaken import ZONES
+from sipguard.screening.policy.mistaken import NO_SUMMER, ZONES
 from sipguard.screening.policy.model import Offsets, Time, Zones
 
 OF_NUMBERS: Final = ("callee", "caller")  # zones that are those of a number of the call
@@ -122,6 +122,9 @@ def _zone(zone: object, path: Path, zones: Zones | None, tell: Tell) -> tuple[tu
         return () if zones is None else zones.of_numbers()
     if isinstance(zone, str) and zone.lower() == "utc":
         return ((zone, Offsets((), (0,))),)
+    if str(zone).upper() in NO_SUMMER:
+        tell(at, f"{zone} says nothing of summer time", f"write {NO_SUMMER[str(zone).upper()]}")
+        return None
     found = zones.named(zone) if zones is not None and isinstance(zone, str) else None
     if found is None:
         names = () if zones is None else zones.names()

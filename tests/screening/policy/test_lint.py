@@ -35,6 +35,9 @@ ODD = [
     ("{name: b, when: {identity.attest: A}, reject: analytics}", "every caller that analytics finds", False),
     ("{name: b, when: {trunk.kind: gateway}, allow: true}", "no trunk of this configuration", False),
     ("{name: b, when: {trunk.kind: origination}, on: carrier-a, allow: true}", "no trunk of this", False),
+    ("{name: b, when: {rate.caller.attempts_1h: 60}, mode: report, reject: analytics}", "at exactly 60 only", True),
+    ("{name: b, when: {any: [{not: {trunk.kind: gateway, identity.attest: A}}]}, allow: true}", "only one of", True),
+    ('{name: b, when: {identity.attest: A}, label: {prefix: "SPAM?"}}', "runs into the name", False),
     ("{name: b, when: {lists.callee: dnc}, reject: contract}", "list dnc has no entry", False),
 ]
 
@@ -46,6 +49,30 @@ def test_what_is_odd_about_a_rule(rule: str, what: str, mistake: bool) -> None:
     assert [remark.mistake for remark in found] == [mistake]
     assert what in found[0].what
     assert found[0].path[:2] == ("rules", 1)
+
+
+@pytest.mark.parametrize(
+    "rule",
+    [
+        "{name: a, when: {rate.caller.attempts_1h: {at_least: 60, at_most: 60}}, mode: report, reject: analytics}",
+        "{name: a, when: {not: {all: [{trunk.kind: interconnect}, {identity.attest: A}]}}, allow: true}",
+        "{name: a, when: {not: {any: [{trunk.kind: interconnect}, {identity.attest: A}]}}, allow: true}",
+        "{name: a, when: {identity.status: 403}, allow: true}",
+        '{name: a, when: {identity.attest: A}, label: {prefix: "SPAM? "}}',
+    ],
+)
+def test_nothing_is_said_of_what_says_what_it_means(rule: str) -> None:
+    assert remarks(f"rules: [{rule}]") == []
+
+
+def test_a_definition_that_reads_otherwise_is_told_with_the_cure() -> None:
+    policy = """
+define: {theirs: {not: {lists.caller: trunk_numbers, lists.diverting: trunk_numbers}}}
+rules: [{name: a, when: {is: theirs}, reject: contract}]
+"""
+    (found,) = remarks(policy)
+    assert found.path == ("define", "theirs", "not")
+    assert found.hint.startswith("write not: {any: [{lists.caller: ...}, {lists.diverting: ...}]} for none of them")
 
 
 def test_a_rule_on_a_list_that_nobody_imported_is_told() -> None:
