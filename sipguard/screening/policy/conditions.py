@@ -86,7 +86,7 @@ class ConditionReader:
             if isinstance(value, list):
                 hint = "take the dashes out where all of it must hold, else write any: before them"
             elif isinstance(value, str):
-                hint = mistaken.condition(value, self._written)
+                hint = mistaken.condition(value, self._facts, self._written)
             elif value is None:
                 hint = "write it behind the colon, or below and indented deeper"
             self.problem(path, f"a condition is a map of facts, not {shown(value)}", hint)
@@ -94,11 +94,13 @@ class ConditionReader:
         if not value:
             self.problem(path, "an empty condition", "leave out the rule or name a fact")
             return _NEVER
-        parts = [self._entry(str(key), wanted, (*path, str(key))) for key, wanted in value.items()]
+        beside = {str(key): wanted for key, wanted in value.items()}
+        parts = [self._entry(key, beside, (*path, key)) for key in beside]
         return parts[0] if len(parts) == 1 else AllOf(tuple(parts))
 
-    def _entry(self, key: str, wanted: object, path: Path) -> Condition:
-        """One `key: wanted` of a condition."""
+    def _entry(self, key: str, beside: Mapping[str, object], path: Path) -> Condition:
+        """One key of the map `beside`, a condition."""
+        wanted = beside[key]
         if key == "all" or key == "any":
             return self._joined(key, wanted, path)
         if key == "not":
@@ -116,7 +118,8 @@ class ConditionReader:
             return read_time(wanted, path, self.vocabulary.zones, self.problem) or _NEVER
         spec = self._facts.get(key)
         if spec is None:
-            hint = mistaken.fact(key, wanted, (*self._facts, *_JOINERS), RULE_KEYS)
+            choices = {name: each.choices for name, each in self._facts.items()}
+            hint = mistaken.fact(key, beside, choices, RULE_KEYS, self.vocabulary.lists, self._written)
             self.problem(path, f"unknown fact {key}", hint)
             return _NEVER
         return self._fact(spec, wanted, path)
@@ -133,7 +136,7 @@ class ConditionReader:
     def _named(self, name: object, path: Path) -> Condition:
         """The condition defined as `name`; a circle is a problem and never holds."""
         if not isinstance(name, str) or name not in self._written:
-            hint = meant(str(name), self._written) or f"write define: {{{shown(name)}: {{FACT: VALUE}}}}"
+            hint = mistaken.definition(shown(name), self._written)
             self.problem(path, f"nothing is defined as {shown(name)}", hint)
             return _NEVER
         if name in self._defined:

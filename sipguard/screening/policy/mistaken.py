@@ -10,6 +10,7 @@ from collections.abc import Collection, Mapping
 from typing import Final
 
 from sipguard.numbers.glob import Glob
+from sipguard.screening.policy import spoken
 from sipguard.screening.policy.errors import meant
 
 _ACTION: Final = "write reject: BASIS, allow: true, redirect:, label: or tag:"
@@ -62,6 +63,17 @@ _FACTS: Final = {  # what is asked of a party is asked by several facts
     "callee": "lists.callee, number.callee.class",
     "trunk": "trunk.name, trunk.kind",
 }
+_PARTS: Final = {  # parts of the names of facts elsewhere -> ours
+    "from": "shown",
+    "pai": "asserted",
+    "to": "callee",
+    "called": "callee",
+    "calling": "caller",
+    "diversion": "diverting",
+    "type": "kind",
+    "area_code": "npa",
+}
+_NOT_IS: Final = ("isnot", "is_not", "not_is", "isn't", "notis")
 _COMPARISONS: Final = {
     ">": "over",
     "gt": "over",
@@ -106,31 +118,96 @@ def rule_key(word: str, known: Collection[str]) -> tuple[str, str]:
     return "", _RULE_HINTS.get(lower) or meant(word, known)
 
 
-def fact(word: str, wanted: object, known: Collection[str], rule_keys: Collection[str]) -> str:
-    """A hint for a word that is no fact."""
-    if wanted is None and (written := _with_value(word)):
-        return f"write {written}"
+def fact(
+    word: str,
+    beside: Mapping[str, object],
+    facts: Mapping[str, Collection[str]],
+    rule_keys: Collection[str],
+    lists: Mapping[str, Collection[str]],
+    defined: Collection[str],
+) -> str:
+    """A hint for a word that is no fact, in a map `beside`; `facts` with their choices."""
+    wanted, lower = beside[word], word.lower()
+    said = word if wanted is None else f"{word}: {wanted}" if isinstance(wanted, str | int | float) else ""
+    if said and (written := spoken.condition(said, facts, defined) or (_with_value(word) if wanted is None else "")):
+        colon = ", with a space after the colon" if wanted is None and ":" in word and " " not in word else ""
+        return f"write {written}" + (colon if not written.endswith(colon) else "")
     if word in rule_keys:
         return f"{word} belongs to the rule: begin it in the column of when"
-    if word.lower() in _CONDITION_HINTS:
-        return _CONDITION_HINTS[word.lower()]
+    if lower in _NOT_IS and isinstance(wanted, str):
+        return f"write not: {{is: {wanted}}}"
+    if spoken.denied(word) in facts:
+        return f"write not: {{{spoken.denied(word)}: ...}}"
+    if word in defined:
+        return f"{word} is a definition; write " + (f"not: {{is: {word}}}" if wanted is False else f"is: {word}")
+    if lower in _CONDITION_HINTS:
+        return _CONDITION_HINTS[lower]
+    if wanted is None and (left := _left_alone(word, beside, facts, lists)):
+        return left
     if isinstance(wanted, dict):
         for below in wanted:
-            if f"{word}.{below}" in known:
+            if f"{word}.{below}" in facts:
                 return f"write it as one key: {word}.{below}"
-    if word.lower() in _FACTS:
-        return f"facts of it are {_FACTS[word.lower()]}"
-    return meant(word, known)
+    if listed_so := _of_list(word, wanted, lists):
+        return listed_so
+    if lower in _FACTS:
+        return f"facts of it are {_FACTS[lower]}"
+    if lower.startswith("number.") and lower.count(".") == 1:
+        return "no fact holds the number itself: put it on a list, and ask lists.shown, lists.caller or lists.callee"
+    for parts in (lower.split("."),):
+        ours = ".".join(_PARTS.get(part, part) if at or len(parts) == 1 else part for at, part in enumerate(parts))
+        if ours == "lists.trunk":
+            ours = "lists.upstream"
+        if ours in facts:
+            return f"did you mean {ours}?"
+    return meant(word, (*facts, "all", "any", "not", "is", "time"))
 
 
-def condition(text: str, defined: Collection[str]) -> str:
+def _left_alone(
+    word: str, beside: Mapping[str, object], facts: Mapping[str, Collection[str]], lists: Mapping[str, Collection[str]]
+) -> str:
+    """A hint for a word without value, where it is one of the values of the key before: `trunk.kind: a, b`."""
+    keys = list(beside)
+    at = keys.index(word) - 1
+    while at >= 0 and beside[keys[at]] is None:
+        at -= 1
+    if at < 0 or not isinstance(beside[keys[at]], str):
+        return ""
+    name, first = keys[at], beside[keys[at]]
+    if word in facts.get(name, ()) or (name.startswith("lists.") and word in lists):
+        rest = [key for key in keys[at + 1 :] if beside[key] is None]
+        return f"write {name}: [{', '.join([str(first), *rest])}]"
+    return ""
+
+
+def _of_list(word: str, wanted: object, lists: Mapping[str, Collection[str]]) -> str:
+    """A hint where the name of a list stands for a fact: `dno: true`, `lists.dno: true`, `lists: dno`."""
+    name = word.removeprefix("lists.")
+    if word == "lists" and isinstance(wanted, str):
+        name = wanted
+    if name not in lists:
+        return ""
+    asked = " or ".join(f"lists.{each}: {name}" for each in lists[name])
+    return f"{name} is a list; write not: {{{asked}}}" if wanted is False else f"{name} is a list; write {asked}"
+
+
+def condition(text: str, facts: Collection[str], defined: Collection[str]) -> str:
     """A hint for a text in the place of a condition: `lists.shown = dno`, or the name of a definition."""
-    if text in defined:
-        return f"write {{is: {text}}}"
     if text.lstrip().startswith("{"):
         return "take the quotes off"
-    written = _with_value(text)
+    written = spoken.condition(text, facts, defined) or ("" if " " in text.strip(" ") else _with_value(text))
     return f"write {{{written}}}" if written else "such as {lists.shown: dno}"
+
+
+def definition(name: str, defined: Collection[str]) -> str:
+    """A hint for a name under `is` that is not defined."""
+    inner = spoken.denied(name)
+    if inner in defined:
+        return f"write not: {{is: {inner}}}"
+    words = spoken.several(name)
+    if words and all(word in defined for word in words):
+        return f"write is: [{', '.join(words)}]"
+    return meant(name, defined) or f"write define: {{{name}: {{FACT: VALUE}}}}"
 
 
 def comparison(word: str, known: Collection[str]) -> str:
@@ -160,12 +237,13 @@ def number(text: str) -> str:
 
 def value(name: str, text: str, choices: Collection[str]) -> str:
     """A hint for a text that a fact never is: with a sign for not, or several in one."""
-    for sign in ("!=", "!", "not "):
-        if text.startswith(sign):
-            return f"write not: {{{name}: {text[len(sign) :].strip()}}}"
-    words = [word.strip() for word in text.replace("|", ",").split(",")]
-    if len(words) > 1:
-        return f"write a list: [{', '.join(words)}]"
+    inner = spoken.denied(text)
+    if inner:
+        words = spoken.several(inner)
+        return f"write not: {{{name}: {_list_of(words) if words else inner}}}"
+    words = spoken.several(text)
+    if words:
+        return f"write a list: {_list_of(words)}"
     return meant(text, choices)
 
 
@@ -214,6 +292,10 @@ def _with_value(text: str) -> str:
                 return f"not: {{{name}: {written}}}"
             return f"{name}: {written}" + (", with a space after the colon" if sign == ":" else "")
     return ""
+
+
+def _list_of(words: list[str]) -> str:
+    return f"[{', '.join(words)}]"
 
 
 def _is_number(text: str) -> bool:
