@@ -849,8 +849,8 @@ policy:
     text = (tmp_path / "sipguard.yaml").read_text().splitlines()
     first, second = (n for n, line in enumerate(text, 1) if line.startswith("        not:"))
     assert [str(each).replace(f"{tmp_path}/", "") for each in loaded.errors] == [
-        f"sipguard.yaml:{second}:9: not stands here again; first in line {first}, column 9; a map has each key once;"
-        " several conditions are a list: all: [{not: ...}, {not: ...}]",
+        f"sipguard.yaml:{second}:9: not stands here again; first in line {first}, column 9;"
+        " write all: [{not: ...}, {not: ...}]",
         f"sipguard.yaml:{second + 2}:7: reject stands here again; first in line {second + 1}, column 7;"
         " take one of them out",
     ]

@@ -33,7 +33,7 @@ def prove_command(bound_s: float, config: Path, as_json: bool) -> None:
     every state it may be in; each must reach a peer that sees the digits dialled. For each rule that rejects, all
     values of its facts are gone through with those of each check unknown. A counterexample is printed as a call.
 
-    \\b
+    \b
     Exit status:
       0  it holds
       1  there is a counterexample, or no time was left to go through everything

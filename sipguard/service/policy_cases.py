@@ -230,7 +230,8 @@ class _Reader:
             self.problem((*path, "verdict"), f"{verdict} is no verdict", meant(str(verdict), VERDICTS))
         self._rule(rule, (*path, "rule"), (*self.words.rules, *RESERVED_RULES))
         if isinstance(status, bool) or not isinstance(status, int):
-            self.problem((*path, "status"), f"{status} is no SIP status", "such as 403")
+            hint = f"write {status} without quotes" if isinstance(status, str) and status.isdigit() else "such as 403"
+            self.problem((*path, "status"), f"{status} is no SIP status", hint)
         for name in _several(expected.get("reported")):
             self._rule(name, (*path, "reported"), self.words.rules)
         label = expected.get("label", "")

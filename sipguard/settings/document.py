@@ -14,13 +14,18 @@ from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
 from ruamel.yaml.constructor import DuplicateKeyError
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.nodes import MappingNode, SequenceNode
+from ruamel.yaml.nodes import CollectionNode, MappingNode, SequenceNode
 
 from sipguard.screening.policy.errors import ERROR, Path
 from sipguard.settings.problems import Problem
 from sipguard.settings.syntax import said_of, tagged
 
-_TWICE: Final = "a map has each key once; several conditions are a list: all: [{not: ...}, {not: ...}]"
+_TWICE: Final = {  # key of a policy -> how two of it are written
+    "when": "write one: when: {all: [{...}, {...}]}",
+    "not": "write all: [{not: ...}, {not: ...}]",
+    "any": "write all: [{any: ...}, {any: ...}]",
+    "is": "write all: [{is: ...}, {is: ...}] for both, is: [..., ...] for any of them",
+}
 
 
 class Document:
@@ -99,6 +104,13 @@ def _repeated(file: File, text: str) -> Iterator[Problem]:
             before = first.setdefault(str(key.value), key.start_mark)
             if before is not key.start_mark:
                 here = key.start_mark
+                if key.value == "name" and not node.flow_style:  # all that follows is another rule's
+                    what, hint = (
+                        "a second name: a new rule begins here",
+                        f"write - before it, in column {here.column - 1}",
+                    )
+                    yield Problem(str(file), here.line + 1, here.column + 1, (), what, hint)
+                    break
                 what = f"{key.value} stands here again; first in line {before.line + 1}, column {before.column + 1}"
                 yield Problem(
                     str(file),
@@ -106,8 +118,17 @@ def _repeated(file: File, text: str) -> Iterator[Problem]:
                     here.column + 1,
                     (),
                     what,
-                    _TWICE if isinstance(value, MappingNode) else "take one of them out",
+                    _twice(str(key.value), value),
                 )
+
+
+def _twice(key: str, value: object) -> str:
+    """How to write what was written under one key twice."""
+    if key in _TWICE:
+        return _TWICE[key]
+    if "." in key and not isinstance(value, MappingNode):
+        return f"write all: [{{{key}: ...}}, {{{key}: ...}}] for both, {key}: [..., ...] for any of them"
+    return "put what stands under both under one" if isinstance(value, CollectionNode) else "take one of them out"
 
 
 def _place(node: Any, part: str | int) -> tuple[int, int] | None:

@@ -22,6 +22,9 @@ _LAST: Final = re.compile(r"[\w.-]+$")
 _UNFIT: Final = re.compile(r"expected <block end>, but found '(.*)'")
 _QUOTES: Final = "put the value in quotes"
 _DENIED: Final = re.compile(r"([A-Za-z_.-]+[A-Za-z_.0-9-]*):\s*$")  # the key before a value that begins with !
+_GLUED: Final = re.compile(r"( *)-([A-Za-z][\w.]*):")
+_RULE: Final = re.compile(r" *- +name:")
+_TOP: Final = re.compile(r"( *)(define|rules|default|responses|overrides):")  # keys of a policy
 _SIGN: Final = re.compile(r"!+=?(?:not\b)?")
 
 
@@ -32,6 +35,8 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
     lines = text.split("\n")
     here = lines[line] if line < len(lines) else ""
     problem = (error.problem or error.context or "no YAML").split("\n")[0]
+    if (dash := _dash(lines, line, problem)) is not None:
+        return dash
     began = error.context_mark
     if "tag" in (error.context or "") and began is not None:
         return began.line + 1, began.column + 1, *_denied(lines[began.line], began.column)
@@ -39,8 +44,11 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
     if problem == "mapping values are not allowed here":
         return _colon(lines, line, column)
     if (unfit := _UNFIT.match(problem)) is not None:
-        return _unfit(here, place, unfit[1], error)
+        return _unfit(lines, here, place, unfit[1], error)
     key = _LAST.search(here[:column]) if problem.endswith("but got ':'") else None
+    if key is not None and key[0].isdigit():
+        value = re.split(r"[,}]", here[column:])[0].strip(" :")
+        return line + 1, column + 1, f"a second colon behind {key[0]}", f"write {key[0]} {value}, or put it in quotes"
     if key is not None and here[: key.start()].strip():  # else the map ends with the line before
         return line + 1, key.start() + 1, f"a comma is missing before {key[0]}", "write , before it"
     if (left := _LEFT.match(problem)) is not None and began is not None:
@@ -108,6 +116,29 @@ def _sign(error: MarkedYAMLError, problem: str, here: str, column: int) -> tuple
     return problem, ""
 
 
+def _dash(lines: list[str], line: int, problem: str) -> Said | None:
+    """A dash without a space, or one in another column than those of its list; None where it is something else."""
+    if problem != "mapping values are not allowed here" and not _UNFIT.match(problem):
+        return None
+    for at in (line, line - 1):
+        glued = _GLUED.match(lines[at]) if 0 <= at < len(lines) else None
+        if glued is not None:
+            column = len(glued[1]) + 1
+            return at + 1, column, f"a dash and {glued[2]} without a space", f"write - {glued[2]}: ..."
+    here = lines[line] if line < len(lines) else ""
+    indent = len(here) - len(here.lstrip(" "))
+    if not _RULE.match(here):
+        return None
+    for at in range(line - 1, -1, -1):
+        if _RULE.match(lines[at]):
+            above = len(lines[at]) - len(lines[at].lstrip(" "))
+            if above == indent:
+                return None
+            what = f"a rule begins here in column {indent + 1}, the one in line {at + 1} in column {above + 1}"
+            return line + 1, indent + 1, what, f"move this dash, and what belongs to it, to column {above + 1}"
+    return None
+
+
 def _colon(lines: list[str], line: int, column: int) -> Said:
     """A colon behind what cannot be a key: the key before it is wrong, or indented otherwise, or a value has colons."""
     here = lines[line]
@@ -127,7 +158,7 @@ def _colon(lines: list[str], line: int, column: int) -> Said:
     return line + 1, column + 1, "a colon where none can stand", _QUOTES
 
 
-def _unfit(here: str, place: tuple[int, int], found: str, error: MarkedYAMLError) -> Said:
+def _unfit(lines: list[str], here: str, place: tuple[int, int], found: str, error: MarkedYAMLError) -> Said:
     """A line that belongs to nothing above it, or something behind a value that is complete."""
     line, column = place
     if column != len(here) - len(here.lstrip(" ")) + 1:
@@ -136,6 +167,11 @@ def _unfit(here: str, place: tuple[int, int], found: str, error: MarkedYAMLError
     if found == "-":
         return line, column, "a dash in the place of a key", "take it out, or indent it deeper than the key above"
     begins = error.context_mark.column + 1 if error.context_mark is not None else 1
+    top = _TOP.match(here)
+    first = next((each for each in map(_TOP.match, lines[: line - 1]) if each is not None), None)
+    if top is not None and first is not None and len(first[1]) + 1 < column:
+        what = f"{top[2]} is indented deeper than {first[2]}, and belongs beside it"
+        return line, column, what, f"begin it in column {len(first[1]) + 1}"
     what = f"{_name(here)} is indented as nothing that it could belong to"
     if "collection" in (error.context or ""):  # a list: the keys of its entries stand behind a dash
         hint = f"begin it in column {begins + 2}" + (", or write a dash before it" if column == begins else "")

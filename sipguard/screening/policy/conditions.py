@@ -8,7 +8,7 @@ A map means and; a list of values means any of; `all`, `any`, `not`, `is`, `time
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Collection, Mapping
 from typing import Final
 
 from sipguard.numbers.glob import Glob
@@ -27,6 +27,7 @@ from sipguard.screening.policy.model import (
     Vocabulary,
 )
 from sipguard.screening.policy.times import read_time
+from sipguard.screening.trunk import KINDS as TRUNK_KINDS
 
 RULE_KEYS: Final = (
     "name",
@@ -63,6 +64,11 @@ class ConditionReader:
         self._written: Mapping[str, object] = {}
         self._defined: dict[str, Condition] = {}
         self._open: list[str] = []
+
+    @property
+    def words(self) -> Collection[str]:
+        """What a condition may begin with: facts, all, any, not, is, time."""
+        return {*self._facts, *_JOINERS}
 
     def problem(self, path: Path, what: str, hint: str = "") -> None:
         """Notes a problem."""
@@ -234,7 +240,13 @@ class ConditionReader:
             return
         if spec.name == "trunk.name":
             if word not in self.vocabulary.trunks and self.vocabulary.trunks:
-                self.problem(path, f"{spec.name} is never {word}", meant(word, self.vocabulary.trunks))
+                hint = mistaken.value(spec.name, word, self.vocabulary.trunks)
+                if word in TRUNK_KINDS:
+                    hint = f"{word} is a kind of trunk; write trunk.kind: {word}"
+                self.problem(path, f"{spec.name} is never {word}", hint)
+            return
+        if spec.name == "trunk.kind" and word not in spec.choices and word in self.vocabulary.trunks:
+            self.problem(path, f"{spec.name} is never {word}", f"{word} is a trunk; write trunk.name: {word}")
             return
         self._chosen(spec, word, path)
 

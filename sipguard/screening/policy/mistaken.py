@@ -6,6 +6,7 @@ Must not: take it for ours by itself.
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Mapping
 from typing import Final
 
@@ -112,6 +113,11 @@ ZONES: Final = {"called": "callee", "to": "callee", "from": "caller", "local": "
 def rule_key(word: str, known: Collection[str]) -> tuple[str, str]:
     """(the key that was meant, "" where that is not certain; hint) for a word that is no key of a rule."""
     lower = word.lower()
+    begun = re.split(r"[\s:{]", word)[0]
+    if begun != word and begun in known:
+        if "\xa0" in word:
+            return "", f"a no-break space stands behind {begun}: type a plain space"
+        return "", f"{begun} has no colon: write {begun}: " + ("{...}" if "{" in word else "VALUE")
     ours = lower if lower in known else RULE_WORDS.get(lower, "")
     if ours:
         return ours, f"did you mean {ours}?"

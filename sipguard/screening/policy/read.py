@@ -16,6 +16,7 @@ from sipguard.screening.policy.errors import ERROR, Path, Problem, flag_meant, m
 from sipguard.screening.policy.labels import read_label, read_words
 from sipguard.screening.policy.model import BASES, AllOf, Condition, Override, Policy, Rule, Vocabulary
 from sipguard.screening.policy.responses import read_responses
+from sipguard.screening.trunk import KINDS
 from sipguard.screening.verdict import RESERVED_RULES
 
 POLICY_KEYS: Final = ("define", "rules", "default", "responses", "overrides")
@@ -34,6 +35,8 @@ def read_policy(document: object, vocabulary: Vocabulary) -> tuple[Policy, list[
     for key in document:
         if key not in POLICY_KEYS:
             hint = meant(str(key), POLICY_KEYS)
+            if isinstance(document[key], dict) and document.get("define", ()) is None:
+                hint = "define above is empty: indent this below it by two columns"
             if key in strayed:
                 hint = "it belongs to a rule: begin it in the column of that rule's name"
             problems.append(Problem((str(key),), f"unknown key {key}", hint))
@@ -62,7 +65,7 @@ class _RuleReader:
         self.vocabulary = vocabulary
         self.conditions = conditions
         self.problems = problems
-        self._names: set[str] = set()
+        self._names: dict[str, int] = {}  # name -> index of the first rule that has it
         self._strayed = strayed  # keys of a rule stand elsewhere: what a rule lacks is not told
 
     def problem(self, path: Path, what: str, hint: str = "") -> None:
@@ -169,6 +172,14 @@ class _RuleReader:
                 found[key] = each
                 continue
             ours, hint = mistaken.rule_key(str(key), RULE_KEYS)
+            if str(key) in self.conditions.words:
+                ours, hint = "", f"it belongs to the condition: write it into when: {{...}}, as {key}: ..."
+            elif key in POLICY_KEYS:
+                ours, hint = "", "it stands beside rules: begin it in the column of rules"
+            elif key in ("status", "response", "answer", "code"):
+                basis = value.get("reject")
+                basis = basis if isinstance(basis, str) and basis in BASES else "BASIS"
+                ours, hint = "", f"the answer stands beside rules, in responses: {{{basis}: {shown(each)}}}"
             self.problem((*path, str(key)), f"unknown key {key}", hint)
             if ours and ours not in value:
                 found[ours] = each
@@ -195,8 +206,9 @@ class _RuleReader:
         if name in RESERVED_RULES:
             self.problem(at, f"{name} names what sipguard decides by itself", "choose another name")
         if name in self._names:
-            self.problem(at, f"a second rule with the name {name}", "give one of them another name")
-        self._names.add(name)
+            what = f"a second rule with the name {name}; the first is rule {self._names[name] + 1}"
+            self.problem(at, what, "give one of them another name")
+        self._names.setdefault(name, int(path[1]))
         return name
 
     def _when(self, value: dict[str, object], path: Path, whole: bool) -> Condition:
@@ -295,7 +307,10 @@ class _RuleReader:
         for at, name in enumerate(names):
             if name not in self.vocabulary.trunks:
                 where = (*path, at) if isinstance(value, list) else path
-                self.problem(where, f"{name} is no trunk", meant(name, self.vocabulary.trunks))
+                hint = meant(name, self.vocabulary.trunks)
+                if name in KINDS:
+                    hint = f"it is a kind of trunk; write when: {{trunk.kind: {name}}}"
+                self.problem(where, f"{name} is no trunk", hint)
         return names
 
     def _one_action(self, value: dict[str, object], rule: Rule, path: Path, whole: bool) -> None:

@@ -98,7 +98,7 @@ PROBLEMS = {
     "list bound elsewhere": (
         RULE % "{lists.shown: dnc}",
         "rules[0].when.lists.shown",
-        "lists.dnc.bind is callee: add shown there, or ask another fact",
+        "ask lists.callee, or add shown to lists.dnc.bind",
     ),
     "unknown kind of trunk": (
         RULE % "{trunk.kind: gatway}",
