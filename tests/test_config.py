@@ -13,7 +13,10 @@ import pytest
 from pydantic import BaseModel
 from ruamel.yaml import YAML
 
+from sipguard.screening.question import Question
 from sipguard.screening.ruleset import Ruleset
+from sipguard.screening.trial import tried
+from sipguard.service.trials import context_for
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.model import Config
 
@@ -42,6 +45,29 @@ def test_another_listener_breaks_no_trunk(tmp_path: Path) -> None:
     second = "\n  second: {address: 127.0.0.1, port: 5064}\n\ntrunks:\n"
     path.write_text(path.read_text().replace("\ntrunks:\n", second, 1))
     assert load(path).errors == ()
+
+
+def test_a_file_of_consent_that_is_gone_rejects_no_call_of_a_telemarketer(tmp_path: Path) -> None:
+    """A start goes on without it, since nothing else runs that could; a reload has something that works."""
+    directory = tmp_path / "config"
+    shutil.copytree(SHIPPED, directory)
+    at_noon = 1_780_329_600.0  # 2026-06-01, 12:00 in New York
+    asked = Question("+12025550199", "+12025550131", (), at_noon)
+
+    def rule_of(loaded: Loaded) -> str:
+        assert loaded.ruleset is not None
+        ruleset = Ruleset.open(loaded.ruleset)
+        trunk = ruleset.trunks["dialer-c"]
+        context = context_for(asked, trunk, ruleset, None, at_noon)
+        return tried(asked, trunk, ruleset.compiled(trunk.name), ruleset, context).verdict.rule
+
+    assert rule_of(load(directory / "sipguard.yaml")) == "telemarketing-dnc"
+    (directory / "lists" / "consent.txt").unlink()
+    assert len(load(directory / "sipguard.yaml").errors) == 1
+    loaded = load(directory / "sipguard.yaml", at_start=True)
+    assert loaded.errors == ()
+    assert ("lists", "consent", "file") in [problem.path for problem in loaded.problems]
+    assert rule_of(loaded) == "default"
 
 
 def test_it_is_closed_to_strangers(loaded: Loaded) -> None:

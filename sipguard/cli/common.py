@@ -62,9 +62,9 @@ def json_option(function: F) -> F:
     return click.option("--json", "as_json", is_flag=True, help="Print JSON instead of text.")(function)
 
 
-def loaded(path: Path, lists: str = BUILD) -> Loaded:
-    """The configuration, its problems shown; ends where it has errors. `lists` as `load` takes it."""
-    result = load(path, lists)
+def loaded(path: Path, lists: str = BUILD, at_start: bool = False) -> Loaded:
+    """The configuration, its problems shown; ends where it has errors. `lists` and `at_start` as `load` takes them."""
+    result = load(path, lists, at_start)
     for problem in result.problems:
         click.echo(str(problem), err=True)
     if result.errors or result.ruleset is None or result.service is None:

@@ -28,7 +28,7 @@ def run(config: Path) -> None:
     from sipguard.service import supervisor  # the other commands start faster without it
     from sipguard.service.logs import configure
 
-    result = loaded(config)
+    result = loaded(config, at_start=True)
     configure()
     sys.exit(supervisor.run(config, result))
 

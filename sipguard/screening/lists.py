@@ -106,7 +106,7 @@ class Lists:
             if spec.kind == "pairs":
                 if spec.bind:
                     pairs += ((spec.name, _pairs(spec)),)
-                    if _is_missing(spec):
+                    if spec.missing:
                         pairs += ((UNKNOWN + spec.name, Everything()),)
             elif spec.per_trunk:
                 own = _by_trunk(spec)
@@ -116,7 +116,7 @@ class Lists:
                 members = _numbers(spec)
                 for which in spec.bind:
                     bound[which] = (*bound.get(which, ()), (spec.name, members))
-                    if _is_missing(spec):
+                    if spec.missing:
                         bound[which] += ((UNKNOWN + spec.name, Everything()),)
         lists = cls(bound, pairs, overlay, by_trunk)
         lists._open_texts([spec for spec in specs if spec.kind in ("texts", "networks")])
@@ -188,10 +188,6 @@ def _has_brands(members: Pairs) -> bool:
     if isinstance(members, PairSet):
         return bool(members.brands)
     return isinstance(members, frozenset) and any(is_brand(caller) for caller, _ in members)
-
-
-def _is_missing(spec: ListSpec) -> bool:
-    return spec.imported and not spec.path
 
 
 def _is_over(members: Members, tn: str, at: float) -> bool:

@@ -28,7 +28,7 @@ class ListSpec:
 
     `kind` one of KINDS; `bind` names of BINDINGS[kind]; `path` the built set file; `file` the text it was built from,
     in `format`. A short list has `members`, canonical entries, instead of a file, and a list of trunks has both; an
-    `imported` list has neither, but a `path` from its first import on.
+    `imported` list has neither, but a `path` from its first import on. `absent`: its file was not there at the start.
     `per_trunk`: its numbers are of a trunk each, and asked about calls of that trunk only. `owner`, `purpose`,
     `source` and `version` are words for people. A list that is older than `max_age_s` seconds is stale; 0.0 for none.
     `given`: (file, SHA-256) of what it was made of; `dated_at`: of when its data is, Unix seconds, 0.0 where nobody
@@ -43,6 +43,7 @@ class ListSpec:
     format: str = "plain"
     members: tuple[str, ...] = ()
     imported: bool = False
+    absent: bool = False
     per_trunk: bool = False
     owner: str = ""
     purpose: str = ""
@@ -52,6 +53,11 @@ class ListSpec:
     given: tuple[tuple[str, str], ...] = ()
     dated_at: float = 0.0
     imported_version: str = ""
+
+    @property
+    def missing(self) -> bool:
+        """Whether nobody knows what it holds: no condition on it is true, not even under `not`."""
+        return self.absent or (self.imported and not self.path)
 
     @property
     def issue(self) -> str:

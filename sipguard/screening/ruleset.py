@@ -158,5 +158,5 @@ def do_not_call_of(plain: PlainRuleset) -> tuple[str, ...]:
     """The lists whose numbers are not to be called, () where one of them is missing."""
     settings = plain.settings.get("rate")
     names = settings.do_not_call if isinstance(settings, rate.Settings) else ()
-    known = {spec.name for spec in plain.lists if spec.path or not spec.imported}
+    known = {spec.name for spec in plain.lists if not spec.missing}
     return names if known.issuperset(names) else ()

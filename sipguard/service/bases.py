@@ -8,11 +8,14 @@ from __future__ import annotations
 
 from dataclasses import replace
 from pathlib import Path
+from typing import Final
 
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.settings.bases import with_base
 from sipguard.store.manifest import manifest_path
+
+ABSENT: Final = "its file was not there at the start; put it there and reload"
 
 Stamp = tuple[int, int]  # inode, time of the last write in ns; 0, 0 where there is none
 
@@ -31,7 +34,7 @@ class Bases:
 
     def current(self, ruleset: PlainRuleset) -> PlainRuleset:
         """The Ruleset with the bases that are in force now; the same one where it has them."""
-        self.problems = {}
+        self.problems = {spec.name: ABSENT for spec in ruleset.lists if spec.absent}
         lists = tuple(self._current(spec) if spec.imported else spec for spec in ruleset.lists)
         return ruleset if lists == ruleset.lists else replace(ruleset, lists=lists)
 

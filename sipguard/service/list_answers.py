@@ -89,7 +89,7 @@ def edited_in(store: EditStore | None, name: str, now_at: float) -> Edited:
 def answers(spec: ListSpec, question: Question, edited: Edited, now_at: float) -> Iterator[Answer]:
     """What one list says of all that was asked and that it can be asked about. Raises NumberSetError, OSError."""
     for asked in _asked(spec, question):
-        if not Path(spec.path).exists() if spec.path else spec.imported:
+        if not Path(spec.path).exists() if spec.path else spec.missing:
             yield Answer(spec.name, spec.kind, spec.bind, asked, None)
             continue
         edit = next((edited[entry] for entry in _entries_that_speak(spec, asked, edited) if entry in edited), None)

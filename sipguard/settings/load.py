@@ -88,8 +88,10 @@ class Loaded:
         return tuple(problem for problem in self.problems if problem.level == ERROR)
 
 
-def load(path: File, lists: str = BUILD) -> Loaded:
+def load(path: File, lists: str = BUILD, at_start: bool = False) -> Loaded:
     """The configuration in `path` and in `conf.d` beside it, and everything that is wrong with it.
+
+    A list whose file is not there is an error, `at_start` a warning: nothing else runs that could go on without it.
 
     `lists`: build those that changed into the state directory, read them for their problems only, or skip
     them; without building there is no Ruleset that can be opened, and with skip there is none.
@@ -101,18 +103,21 @@ def load(path: File, lists: str = BUILD) -> Loaded:
     problems += document.problems
     if config is None:
         return Loaded(None, None, tuple(problems))
-    return _Load(path, document, config, problems, lists).run()
+    return _Load(path, document, config, problems, lists, at_start).run()
 
 
 class _Load:
     """One loading. `problems` grows."""
 
-    def __init__(self, path: File, document: Document, config: Config, problems: list[Problem], lists: str) -> None:
+    def __init__(
+        self, path: File, document: Document, config: Config, problems: list[Problem], lists: str, at_start: bool
+    ) -> None:
         self.base = path.resolve().parent
         self.document = document
         self.config = config
         self.problems = problems
         self.mode = lists
+        self.at_start = at_start
         self.digest = sha256(document.text)
         self.plan_dates: list[PlanDate] = []
         self.defined: object = None  # conditions that the policy has names for
@@ -454,8 +459,10 @@ class _Load:
             return replace(spec, members=self._members(spec, shape, (*path, "members")))
         source = build.at(self.base, shape.file)
         if not source.is_file():
-            self._problem((*path, "file"), f"there is no file {source}")
-            return spec
+            hint = "until it is there and sipguard reloads, no condition on it holds, not even under not"
+            self._problem((*path, "file"), f"there is no file {source}", *((hint, WARNING) if self.at_start else ()))
+            self.digest.update(f"{spec.name} absent".encode())
+            return replace(spec, absent=True)
         spec = replace(spec, file=str(source))
         if spec.kind != "trunks":
             spec, digest = builder.build(spec)

@@ -26,7 +26,7 @@ def remarks_on(loaded: Loaded, unix_day: int, mistakes_only: bool = False) -> li
         empty_lists=frozenset(  # that no order names a trunk is as it should be
             spec.name for spec in lists if spec.file and spec.kind != "trunks" and _is_empty(spec.file)
         ),
-        missing_lists=frozenset(spec.name for spec in lists if spec.imported and not spec.path),
+        missing_lists=frozenset(spec.name for spec in lists if spec.missing),
         used_elsewhere=names_used(document.plain) if document is not None else frozenset(),
         do_not_call=ruleset is None or bool(do_not_call_of(ruleset)),
     )
