@@ -10,7 +10,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable, Sequence
-from datetime import datetime, tzinfo
+from datetime import UTC, datetime, tzinfo
 from pathlib import Path
 from typing import Any, TypeVar
 
@@ -85,7 +85,7 @@ def undo_command(change: int, reason: str, by: str, config: Path, as_json: bool)
     _, service = named(config)
     try:
         with EditStore.writing(service.state_directory / NAME) as store:
-            sequence = store.undo(change, who=by or login(), why=reason, at=time.time())
+            sequence = store.undo(change, who=_text(by or login()), why=_text(reason), at=time.time())
             entries = store.entries(sequence)
             made = store.get(sequence)
     except StoreError as error:
@@ -109,10 +109,10 @@ def _edit(
         stop(f"{len(problems)} of {len(written)} entries cannot be read; nothing was changed", WRONG)
     now_at = time.time()
     expires_at = _end(until, now_at, zone_of(service, False)) if until else 0.0
-    who = by or login()
+    who, why = _text(by or login()), _text(reason)
     try:
         with EditStore.writing(service.state_directory / NAME) as store:
-            change = store.change(action, name, entries, who=who, why=reason, expires_at=expires_at, at=now_at)
+            change = store.change(action, name, entries, who=who, why=why, expires_at=expires_at, at=now_at)
     except StoreError as error:
         stop(str(error), FAILED)
     if as_json:
@@ -124,7 +124,7 @@ def _edit(
                 "entries": entries,
                 "by": who,
                 "at": now_at,
-                "reason": reason,
+                "reason": why,
                 "until": expires_at or None,
             }
         )
@@ -152,6 +152,11 @@ def login() -> str:
     return os.environ.get("SUDO_USER") or getpass.getuser()
 
 
+def _text(given: str) -> str:
+    """What was given on the command line, as UTF-8 can hold it."""
+    return given.encode("utf-8", "replace").decode()
+
+
 def _end(until: str, now_at: float, zone: tzinfo) -> float:
     """Unix seconds of an end; ends where it is none, or past."""
     try:
@@ -160,6 +165,10 @@ def _end(until: str, now_at: float, zone: tzinfo) -> float:
         stop(str(error), WRONG)
     if until.strip()[-1].isalpha() and not until.strip().startswith("@"):
         end_at = 2 * now_at - end_at  # a span, which is read as one back from now
+    try:
+        datetime.fromtimestamp(end_at, zone), datetime.fromtimestamp(end_at, UTC)
+    except (ValueError, OverflowError, OSError):
+        stop(f"--until {until}: no calendar has that time", WRONG)
     if end_at <= now_at:
         stop(f"--until {until}: that is past", WRONG)
     return end_at

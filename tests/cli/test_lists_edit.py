@@ -117,6 +117,7 @@ def test_pairs_are_edited_as_they_are_written(ground: Ground) -> None:
         (("add", "dnc", A), "no list dnc in"),
         (("add", "dno", A, "--until", "2020-01-01"), "that is past"),
         (("add", "dno", A, "--until", "soon"), "'soon' is no span"),
+        (("add", "dno", A, "--until", "99999999999d"), "no calendar has that time"),
         (("history", "--since", "soon"), "'soon' is no span"),
         (("diff", "dnc"), "no list dnc in"),
     ],
@@ -126,6 +127,12 @@ def test_what_cannot_be_is_told_and_changes_nothing(ground: Ground, arguments: t
     assert result.exit_code == 2
     assert what in result.stderr
     assert ground.json("history") == []
+
+
+def test_a_reason_that_is_no_utf_8_is_kept_as_far_as_it_is(ground: Ground) -> None:
+    assert ground.json("add", "dno", A, "--reason", "caf\udce9", "--by", "ren\udce9")["reason"] == "caf?"
+    ground.run("undo", "1", "--reason", "\udce9", "--by", "\udce9")
+    assert [(each["by"], each["reason"]) for each in ground.json("history")] == [("?", "?"), ("ren?", "caf?")]
 
 
 def test_undo_says_why_not(ground: Ground) -> None:
