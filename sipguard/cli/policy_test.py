@@ -104,7 +104,7 @@ def _print(ran: Sequence[Ran], counts: dict[str, int], policy: Policy) -> None:
     for each in failed:
         click.echo(f"FAILED  {each.case.name}  ({each.case.place})")
         for one in each.differs:
-            click.echo(f"  {one.key}: expected {seen(one.expected)}, got {seen(one.got)}")
+            click.echo(f"  {one.key}: expected {seen(one.expected)}, got {seen(one.got) or 'none'}")
         click.echo(f"  {verdict_line(each.found.verdict)}")
         for line in rule_lines(each.found, policy):
             click.echo(f"  {line}")

@@ -22,6 +22,7 @@ from sipguard.screening.checks import ALL_FACTS, CHECKS
 from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.errors import Path, meant
 from sipguard.screening.policy.errors import Problem as PolicyProblem
+from sipguard.screening.policy.model import BASES
 from sipguard.screening.policy.said import read_said
 from sipguard.screening.question import Question
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
@@ -229,6 +230,9 @@ class _Reader:
         if "verdict" in expected and verdict not in VERDICTS:
             self.problem((*path, "verdict"), f"{verdict} is no verdict", meant(str(verdict), VERDICTS))
         self._rule(rule, (*path, "rule"), (*self.words.rules, *RESERVED_RULES))
+        basis = expected.get("basis") or None
+        if basis is not None and basis not in BASES:
+            self.problem((*path, "basis"), f"{basis} is no basis", meant(str(basis), BASES))
         if isinstance(status, bool) or not isinstance(status, int):
             hint = f"write {status} without quotes" if isinstance(status, str) and status.isdigit() else "such as 403"
             self.problem((*path, "status"), f"{status} is no SIP status", hint)

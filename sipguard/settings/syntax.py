@@ -174,7 +174,8 @@ def _unfit(lines: list[str], here: str, place: tuple[int, int], found: str, erro
         return line, column, what, f"begin it in column {len(first[1]) + 1}"
     what = f"{_name(here)} is indented as nothing that it could belong to"
     if "collection" in (error.context or ""):  # a list: the keys of its entries stand behind a dash
-        hint = f"begin it in column {begins + 2}" + (", or write a dash before it" if column == begins else "")
+        begun = column == begins and _name(here) == "name"
+        hint = "write a dash before it" if begun else f"begin it in column {begins + 2}"
         return line, column, what, hint
     return line, column, what, f"begin it in column {begins}, or in that of the key above it"
 

@@ -107,6 +107,7 @@ def test_an_invite_is_verified_with_a_certificate_from_a_file(config: Path) -> N
         ((*CALL, "--fact", "rate.caller.attempts_1m=many"), "is a number, not many"),
         ((*CALL, "--fact", "call.anonymous"), "write NAME=VALUE"),
         ((*CALL[:4], "--trunk", "carier"), "did you mean carrier?"),
+        ((*CALL[:4], "--trunk", "hop"), "no calls come in by it, as it has no sources; calls come in by carrier"),
         (("--from", "+12025550101"), "--from and --to are needed"),
     ],
 )
