@@ -158,7 +158,7 @@ def fact(
         return listed_so
     if lower in _FACTS:
         return f"facts of it are {_FACTS[lower]}"
-    if lower.startswith("number.") and lower.count(".") == 1:
+    if lower.startswith("number.") and lower.count(".") == 1 and lower not in ("number.class", "number.npa"):
         return "no fact holds the number itself: put it on a list, and ask lists.shown, lists.caller or lists.callee"
     for parts in (lower.split("."),):
         ours = ".".join(_PARTS.get(part, part) if at or len(parts) == 1 else part for at, part in enumerate(parts))
