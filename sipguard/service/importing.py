@@ -31,7 +31,7 @@ from sipguard.service.errors import ImportRefused
 from sipguard.service.import_rows import RowsImport
 from sipguard.store import manifest
 from sipguard.store.errors import ListFileError
-from sipguard.store.listfile import ListFile, without_bom
+from sipguard.store.listfile import CHUNK, ListFile, without_bom
 from sipguard.store.manifest import Given, Manifest
 from sipguard.store.staging import BITS, Change, Staging
 
@@ -39,6 +39,7 @@ AREAS: Final = ("ftc", "ftc-xml")  # full files of the registry: with update the
 LIST: Final = "list"  # the file of a list: pairs, ends, reasons
 FORMS: Final = ("plain", *AREAS, *COLUMNS, LIST)
 CHECKPOINT_S: Final = 5.0
+PACKED: Final = 32  # octets that one of an archive stands for; of text that says something new, there are fewer
 CHECKPOINT: Final = ".checkpoint.json"
 ROWS: Final = 4096  # rows between two looks at the clock
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
@@ -177,10 +178,13 @@ class Import:
         for file in self.files[self._at :]:
             self.tally.file = str(file.path)
             moved_to = 0
+            chunk = min(CHUNK, PACKED * file.size)
+            stage.require_room(chunk)
             turns = self._lines(file) if columns is None else self._rows(file, columns)
             for _ in turns if asked.form != "ftc-xml" else self._elements(file):
                 moved(file.position - moved_to)
                 moved_to = file.position
+                stage.require_room(chunk)
                 if enough() or time.monotonic() - self._kept_at > CHECKPOINT_S:
                     self._keep(stage, columns)
                     if enough():

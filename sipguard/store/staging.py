@@ -10,6 +10,7 @@ place that lies behind what is already here. Names begin with a dot: a backup le
 
 from __future__ import annotations
 
+import errno
 import heapq
 import mmap
 import os
@@ -28,6 +29,8 @@ from sipguard.numbers.wide import NEVER, Range, wide_blocks
 
 RUN: Final = 500_000  # numbers from elsewhere that are held before they are written: 4 MB, and 20 MB while sorted
 BITS: Final = ".bits"
+PAGE: Final = 4096  # octets that the disk gives for the first bit in them
+SHORTEST: Final = 11  # octets of a line with a number of ten digits
 _WORLD: Final = ".world"
 
 
@@ -56,6 +59,15 @@ class Staging:
         self._runs = sum(1 for _ in directory.glob(".run-*"))
         self.change = Change()
 
+    def require_room(self, octets: int) -> None:
+        """Raises OSError where a list of so many octets might fill the disk; each number may take a page for itself.
+
+        The process that writes to a mapped file on a disk that is full is ended by the system, without a word.
+        """
+        disk = os.statvfs(self._directory)
+        if disk.f_bavail * disk.f_frsize < (octets // SHORTEST + 1) * PAGE:
+            raise OSError(errno.ENOSPC, os.strerror(errno.ENOSPC), str(self._directory))
+
     def add(self, tn: str) -> None:
         """A number that is not of the NANP."""
         self._world.append(int("1" + tn))
@@ -80,6 +92,7 @@ class Staging:
 
     def begin_from(self, before: NumberSet) -> None:
         """All NANP numbers of an earlier set; those from elsewhere come in with `blocks`."""
+        self.require_room(len(before.area_codes) * BITMAP_OCTETS // PAGE * SHORTEST)
         for npa in before.area_codes:
             start = int(npa) * BITMAP_OCTETS
             self.bits[start : start + BITMAP_OCTETS] = bytes(before.bitmap(npa))

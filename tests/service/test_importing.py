@@ -58,6 +58,23 @@ def on_list(tmp_path: Path) -> set[str]:
     return set(NumberSet.open(Path(path))) if path else set()
 
 
+def test_a_disk_that_would_be_full_refuses_an_import(
+    tmp_path: Path, give: Give, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    """Writing to its mapped file would end the process with SIGBUS."""
+    done(asked(tmp_path, give("2025550100\n")))
+    disk = os.statvfs(tmp_path)
+    few = os.statvfs_result([disk.f_bsize, 4096, disk.f_blocks, 100, 100, *list(disk)[5:]])
+    monkeypatch.setattr(os, "statvfs", lambda path: few)
+    with pytest.raises(OSError, match="No space left on device"):
+        done(asked(tmp_path, give("".join(f"20255501{n:02}\n" for n in range(100)))))
+    with pytest.raises(OSError, match="No space left on device"):
+        done(asked(tmp_path, give("2025550101\n"), update=True))
+    assert on_list(tmp_path) == {"12025550100"}
+    done(asked(tmp_path, give("2025550101\n"), accept_loss=True))
+    assert on_list(tmp_path) == {"12025550101"}
+
+
 def test_a_plain_list_comes_into_force_with_its_manifest(tmp_path: Path, give: Give) -> None:
     file = give("\ufeff2025550100\r\n+1 202 555 0101\r\n+442079460000\r\n2025550100\r\n812\r\n", "given.txt")
     made = Import(asked(tmp_path, file, version="7", by="ann")).run(lambda octets: None, never)
