@@ -173,6 +173,7 @@ class _Proof:
             refuse(engine, outcome, clock, state.refusing, len(outcome.awaited) + 1)
         if state.last is not None:
             state.last(engine, self._ruleset, clock)
+            _resolve(engine, self._ruleset, clock)  # names of peers that were gone are asked for before they are used
         return outcome
 
     def _number(self) -> int:

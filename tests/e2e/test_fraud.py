@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 import pytest
 
 from tests.e2e.calls import Calls, own_rows
@@ -30,7 +32,9 @@ def test_a_flood_is_reported_and_then_rejected(make_product: MakeProduct) -> Non
     told = product.command("explain", found[0]["decision_id"]).stdout
     assert "fraud-tdos" in told
     assert "rate.callee.answer_ratio_1h" in told
-    wait_for(lambda: product.metric("sipguard_reported_rules_total", rule="fraud-tdos") == len(found), "its metric")
+    wait_for(lambda: 'rule="fraud-tdos"' in product.get("/metrics")[1], "its metric")
+    reported = partial(product.metric, "sipguard_reported_rules_total", rule="fraud-tdos")
+    wait_for(lambda: reported() == len(found), "all reports are counted")
 
     product.write(policy={"rules": [SHIPPED], "overrides": {"carrier": {"fraud-tdos": "enforce"}}})
     assert product.command("reload").returncode == 0

@@ -16,7 +16,8 @@ from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.model import OneOf, Rule
 from sipguard.screening.policy.predicates import check_of
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
-from sipguard.screening.trunk import Peer, Trunk
+from sipguard.screening.trunk import NamedPeer, Peer, Trunk
+from sipguard.sip.locate import Query
 from tests.playbook import B_AT, C_AT
 from tests.playbook import ruleset as two_trunks
 from tests.proof.build import AT, Between, Forgetful
@@ -70,6 +71,13 @@ def test_all_peers_are_awaited_that_a_call_has_a_way_to() -> None:
     ruleset = Ruleset.open(third())
     assert peers_of(new_engine(ruleset), ruleset, ruleset.trunks["carrier"]) == {B_AT, C_AT, ("192.0.2.99", 5060)}
     assert prove_emergencies(ruleset, AT).counterexamples == []
+
+
+def test_peers_under_names_are_there_again_behind_a_ruleset_without_them() -> None:
+    named = NamedPeer(Query("sip.carrier.example", 0, ("udp",), ((4,),)), (((4, "inside"),),))
+    ruleset = Ruleset.open(two_trunks(hop={"peers": (), "named": (named,)}))
+    harmed = {each.state for each in prove_emergencies(ruleset, AT).counterexamples if each.trunk == "carrier"}
+    assert harmed == set()
 
 
 def ending(text: str) -> str:
