@@ -177,6 +177,7 @@ def ground(tmp_path_factory: pytest.TempPathFactory) -> Iterator[tuple[Product, 
         servers = Servers(leaf, made.web((GOOD, EVIL, DEAD)))
         stack.callback(servers.close)
         config: dict[str, Any] = configuration(hop_port)
+        config["screening"] = {"checks": {"identity": {"budget": f"{1000 * BUDGET_S:.0f}ms"}}}
         config["identity"] = {
             "anchors": [str(directory / "root.pem")],
             "fetch": {
