@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import shutil
+import socket
 import subprocess
 import time
 import urllib.error
@@ -52,7 +53,7 @@ def signed(port: int, attest: str = "A") -> str:
 
 def signing_product(make_product: MakeProduct, certified: Certified, signer: Signer) -> tuple[Product, int]:
     """A product that signs over HTTP by the certificate that `signer` serves, or by what the directory comes to."""
-    port = free_port()
+    port = free_port(kind=socket.SOCK_STREAM)
     certified.install(signer.leaf)
     product = make_product(
         start=False,
@@ -69,7 +70,7 @@ def signing_product(make_product: MakeProduct, certified: Certified, signer: Sig
 
 
 def test_an_sbc_asks_off_the_call_path(make_product: MakeProduct, signer: Signer) -> None:
-    port = free_port()
+    port = free_port(kind=socket.SOCK_STREAM)
     product = make_product(
         start=False,
         api={"token": "api.token", "port": port},
@@ -132,7 +133,7 @@ def test_keys_that_change_are_taken_up_over_http(make_product: MakeProduct, sign
 
 
 def test_a_reload_names_what_of_the_api_waits_for_a_restart(make_product: MakeProduct, signer: Signer) -> None:
-    port, other = free_port(), free_port()
+    port, other = free_port(kind=socket.SOCK_STREAM), free_port(kind=socket.SOCK_STREAM)
     product = make_product(start=False, api={"token": "api.token", "port": port}, identity=signer.identity())
     secret = product.directory / "api.token"
     secret.write_text("open sesame\n")

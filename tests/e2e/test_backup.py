@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import socket
 import threading
 from pathlib import Path
 
@@ -54,7 +55,7 @@ def test_backup_while_calls_run(make_product: MakeProduct, tmp_path: Path) -> No
     assert restored.returncode == 0, restored.stderr
     assert "then start sipguard" in restored.stdout
     assert other.path.read_text() == product.path.read_text()
-    other.write(metrics={"address": "127.0.0.1", "port": free_port()})
+    other.write(metrics={"address": "127.0.0.1", "port": free_port(kind=socket.SOCK_STREAM)})
     other.start()
     try:
         wait_for(lambda: len(other.calls()) >= before, "the journal is loaded")
