@@ -80,7 +80,7 @@ class Desk:
 
     async def run(self, channel: Channel) -> None:
         """Works until told to stop, then loads what is left."""
-        runners = [await self._serve(), await self._serve_api()]
+        runners = [await self._serve_api(), await self._serve()]  # in this order: who finds it healthy finds all of it
         loading = asyncio.create_task(self._loader.run())
         keeping = asyncio.create_task(
             keep_days(self._service.journal_directory, self._service.state_directory / "lists")
