@@ -16,6 +16,8 @@ from ruamel.yaml import YAML
 from sipguard.screening.question import Question
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trial import tried
+from sipguard.service.in_force import states
+from sipguard.service.list_ages import dated
 from sipguard.service.trials import context_for
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.model import Config
@@ -68,6 +70,11 @@ def test_a_file_of_consent_that_is_gone_rejects_no_call_of_a_telemarketer(tmp_pa
     assert loaded.errors == ()
     assert ("lists", "consent", "file") in [problem.path for problem in loaded.problems]
     assert rule_of(loaded) == "default"
+    (consent,) = [spec for spec in loaded.ruleset.lists if spec.name == "consent"] if loaded.ruleset else []
+    (said,) = states([consent])
+    assert (said.missing, said.given, said.entries) == (True, (), None), "and proof does not take it for empty"
+    (aged,) = dated([consent])
+    assert aged.age_s(at_noon) is None
 
 
 def test_it_is_closed_to_strangers(loaded: Loaded) -> None:

@@ -24,7 +24,9 @@ def _state(spec: ListSpec) -> ListState:
     made = made_by(spec)
     given = spec.given
     dated_at = spec.dated_at
-    if not given and spec.file:  # a list of trunks, which is not built
+    if spec.missing:
+        given = ()
+    elif not given and spec.file:  # a list of trunks, which is not built
         given, dated_at = ((spec.file, sha256("\n".join(spec.members).encode()).hexdigest()),), _written_at(spec.file)
     elif not given and not spec.imported:
         given = (("the configuration", sha256("\n".join(spec.members).encode()).hexdigest()),)
@@ -41,7 +43,7 @@ def _state(spec: ListSpec) -> ListState:
         entries=_count(spec),
         imported_at=made.imported_at if made is not None else 0.0,
         imported_by=made.by if made is not None else "",
-        missing=spec.imported and not spec.path,
+        missing=spec.missing,
     )
 
 

@@ -78,7 +78,7 @@ def made_by(spec: ListSpec) -> Manifest | None:
 def entry_count(spec: ListSpec) -> int | None:
     """How many entries a list has, prefixes among them."""
     if not spec.path:
-        return None if spec.imported else len(spec.members)
+        return None if spec.missing else len(spec.members)
     built = Path(spec.path)
     if not built.exists():
         return None

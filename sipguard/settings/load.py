@@ -462,7 +462,7 @@ class _Load:
             hint = "until it is there and sipguard reloads, no condition on it holds, not even under not"
             self._problem((*path, "file"), f"there is no file {source}", *((hint, WARNING) if self.at_start else ()))
             self.digest.update(f"{spec.name} absent".encode())
-            return replace(spec, absent=True)
+            return replace(spec, file=str(source), absent=True)
         spec = replace(spec, file=str(source))
         if spec.kind != "trunks":
             spec, digest = builder.build(spec)
