@@ -34,14 +34,14 @@ class PolicyText:
         self._included: list[Document] = []
         self._rules: list[_Place] = []  # of each rule, as they stand in `plain`
         self._definitions: dict[str, _Place] = {}
+        self._rules_taken: list[object] = []
+        self._definitions_taken: dict[object, object] = {}
         self._dates: dict[File, tuple[bytes, list[str]]] = {}
         if isinstance(written, dict) and isinstance(written.get("rules"), list):
-            rules: list[object] = []
-            definitions: dict[object, object] = {}
-            self._take(document, written, at, rules, definitions, (document.file,))
-            self.plain = {**written, "rules": rules}
-            if definitions:
-                self.plain["define"] = definitions
+            self._take(document, written, at, (document.file,))
+            self.plain = {**written, "rules": self._rules_taken}
+            if self._definitions_taken:
+                self.plain["define"] = self._definitions_taken
 
     @classmethod
     def of_file(cls, file: File) -> PolicyText:
@@ -89,16 +89,8 @@ class PolicyText:
 
     # -------------------------------------------------------------------------------- includes
 
-    def _take(
-        self,
-        document: Document,
-        written: dict[Any, Any],
-        at: Path,
-        rules: list[object],
-        definitions: dict[object, object],
-        within: tuple[File, ...],
-    ) -> None:
-        """Puts the rules and definitions of one file where they belong; `within`: the files that include it."""
+    def _take(self, document: Document, written: dict[Any, Any], at: Path, within: tuple[File, ...]) -> None:
+        """Takes the rules and definitions of one file in; `within`: the files that include it."""
         defined = written.get("define")
         for name, condition in defined.items() if isinstance(defined, dict) else ():
             before = self._definitions.get(str(name))
@@ -108,27 +100,19 @@ class PolicyText:
                 self.problems.append(document.problem((*at, "define", name), what, "write it in one of them"))
                 continue
             self._definitions[str(name)] = (document, (*at, "define", name))
-            definitions[name] = self._filled(condition, document, (*at, "define", name))
+            self._definitions_taken[name] = self._filled(condition, document, (*at, "define", name))
         listed = written.get("rules")
         if listed is not None and not isinstance(listed, list):
             self.problems.append(document.problem((*at, "rules"), "must be a list of rules", "begin each with a dash"))
         for n, rule in enumerate(listed if isinstance(listed, list) else ()):
             here = (*at, "rules", n)
             if isinstance(rule, dict) and INCLUDE in rule:
-                self._include(document, rule, here, rules, definitions, within)
+                self._include(document, rule, here, within)
             else:
                 self._rules.append((document, here))
-                rules.append(self._filled(rule, document, here))
+                self._rules_taken.append(self._filled(rule, document, here))
 
-    def _include(
-        self,
-        document: Document,
-        entry: dict[Any, Any],
-        here: Path,
-        rules: list[object],
-        definitions: dict[object, object],
-        within: tuple[File, ...],
-    ) -> None:
+    def _include(self, document: Document, entry: dict[Any, Any], here: Path, within: tuple[File, ...]) -> None:
         """The files that an `include` names, one after the other."""
         for key in entry:
             if key != INCLUDE:
@@ -156,7 +140,7 @@ class PolicyText:
                     if key not in INCLUDED_KEYS:
                         hint = meant(str(key), INCLUDED_KEYS)
                         self.problems.append(found.problem((key,), f"{key} cannot stand in an included file", hint))
-                self._take(found, found.plain, (), rules, definitions, (*within, file))
+                self._take(found, found.plain, (), (*within, file))
 
     # -------------------------------------------------------------------------------- dates
 
