@@ -21,6 +21,14 @@ if TYPE_CHECKING:
 
 ASSERTED_MOST: Final = 10  # values of P-Asserted-Identity that are looked at; the standard has two (RFC 3325 §9.1)
 
+NUMBERS: Final = {  # the numbers of a call -> where each stands
+    "shown": "From",
+    "asserted": "P-Asserted-Identity",
+    "caller": "the number that counts as caller",
+    "diverting": "the top Diversion value",
+    "callee": "the Request-URI",
+}
+
 
 class CallAttempt:
     """One INVITE before its verdict. Numbers are canonical; raw header values stand beside them."""

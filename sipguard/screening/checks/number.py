@@ -11,26 +11,19 @@ from typing import Final
 
 from sipguard.numbers.canonical import CLASSES, IMPOSSIBLE, Number, classify, npa_of
 from sipguard.numbers.plan import Plan
-from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.attempt import NUMBERS, CallAttempt
 from sipguard.screening.finding import CLEAR, HIT, Context, FactSpec, FactValue, Finding
 
 COST: Final = 1
 
 _ASSIGNABLE: Final = ("ok", "fictional_555")
 
-_WHICH: Final = {
-    "shown": "From",
-    "asserted": "P-Asserted-Identity",
-    "caller": "the number that counts as caller",
-    "diverting": "the top Diversion value",
-    "callee": "the Request-URI",
-}
 _CLASS_OF: Final = "class of the number in {} (NANPA rules); absent if there is none"
 _NPA_OF: Final = "area code of the number in {}; absent if it is no complete NANP number"
 
 FACTS: Final = tuple(
     FactSpec(f"number.{which}.{fact}", type_, what.format(where), choices=choices)
-    for which, where in _WHICH.items()
+    for which, where in NUMBERS.items()
     for fact, type_, what, choices in (("class", "choice", _CLASS_OF, CLASSES), ("npa", "text", _NPA_OF, ()))
 )
 

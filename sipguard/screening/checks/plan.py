@@ -11,18 +11,11 @@ from typing import Final
 
 from sipguard.numbers.canonical import E164, Number
 from sipguard.numbers.plan import LINES, Plan
-from sipguard.screening.attempt import CallAttempt
+from sipguard.screening.attempt import NUMBERS, CallAttempt
 from sipguard.screening.finding import CLEAR, Context, FactSpec, FactValue, Finding
 
 COST: Final = 2
 
-_WHICH: Final = {
-    "shown": "From",
-    "asserted": "P-Asserted-Identity",
-    "caller": "the number that counts as caller",
-    "diverting": "the top Diversion value",
-    "callee": "the Request-URI",
-}
 _FACTS: Final = (
     ("country", "text", "country of the number in {} (ISO 3166-1); absent where several share the number range", ()),
     ("region", "text", "US state or Canadian province of the number in {}; absent elsewhere", ()),
@@ -33,7 +26,7 @@ _FACTS: Final = (
 FACTS: Final = (
     *(
         FactSpec(f"plan.{which}.{fact}", type_, what.format(where), choices=choices)
-        for which, where in _WHICH.items()
+        for which, where in NUMBERS.items()
         for fact, type_, what, choices in _FACTS
     ),
     FactSpec(
