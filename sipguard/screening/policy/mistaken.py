@@ -265,7 +265,7 @@ def listed(fact: str, word: str, lists: Mapping[str, Collection[str]]) -> tuple[
         return "", ""
     bound = ", ".join(lists[word]) or "nothing"
     others = " or ".join(f"lists.{each}" for each in lists[word])
-    if "pair" in (which, *lists[word]) or {"upstream", "signer"} & {which, *lists[word]}:  # never asked of one number
+    if {"pair", "upstream", "signer"} & {which, *lists[word]}:  # never asked of one number
         return f"list {word} is not asked about {which}, but about {bound}", f"ask {others}"
     hint = f"ask {others}, or add {which} to lists.{word}.bind"
     return f"list {word} is not asked about {which}, but about {bound}", hint
