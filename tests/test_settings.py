@@ -455,7 +455,7 @@ MISTAKES = {
     "no such policy": (
         "policy: policy.yaml",
         "policy: polcy.yaml",
-        "21:1: policy: polcy.yaml cannot be used",
+        "21:1: policy: polcy.yaml cannot be read: No such file or directory; write the path of a YAML file",
     ),
     "peer without its transport": (
         "192.0.2.9]",
@@ -566,7 +566,6 @@ def test_a_mistake_is_shown_at_its_place(tmp_path: Path, name: str) -> None:
 SINGLE = sorted(
     set(MISTAKES)
     - {
-        "no such policy",
         "route without peers",
         "same socket twice",
         "missing list",
@@ -580,6 +579,23 @@ def test_a_mistake_makes_no_other_problems(tmp_path: Path, name: str) -> None:
     assert len(load(write(tmp_path, broken(name))).errors) == 1
 
 
+NO_YAML = {  # a policy that is none -> what is said of it
+    "a tab": (b"rules:\n\t- {name: dno}\n", "policy.yaml:2:1: a tab stands here; indent with spaces, as YAML wants it"),
+    "a quote": (b'rules: "\n', "policy.yaml:1:8: a quote that begins here has no end; write the same quote behind it"),
+    "Latin-1": (b"rules: []\n# d\xe9j\xe0\n", "policy.yaml:2:4: the octet 0xe9 is not UTF-8; save the file as UTF-8"),
+}
+
+
+@pytest.mark.parametrize(("policy", "said"), NO_YAML.values(), ids=NO_YAML)
+def test_a_policy_that_is_no_yaml_is_one_problem(tmp_path: Path, policy: bytes, said: str) -> None:
+    config = write(tmp_path, GOOD)
+    (tmp_path / "policy.yaml").write_bytes(policy)
+    assert [str(each).replace(f"{tmp_path}/", "") for each in load(config).errors] == [said]
+    (tmp_path / "policy.yaml").write_text("rules: [{include: other.yaml}]")
+    (tmp_path / "other.yaml").write_bytes(policy)
+    assert [each.file for each in load(config).errors] == [str(tmp_path / "other.yaml")]
+
+
 def test_all_mistakes_are_shown_at_once(tmp_path: Path) -> None:
     config = GOOD.replace("800ms", "4").replace("route: core", "route: croe").replace("2.5%", "x")
     policy = POLICY + "  - {name: dno, when: {lists.shwon: dno}, reject: dnoo}\n"
@@ -590,9 +606,9 @@ def test_all_mistakes_are_shown_at_once(tmp_path: Path) -> None:
         "sipguard.yaml:15:5: trunks.carrier-a.try_timeout: 4 is no duration",
         "sipguard.yaml:24:3: screening.complete: x is no share",
         "dno.txt:2:3: 202555 has 6 digits, a number without + has 10, or 11 with a 1",
-        "policy.yaml:3:6: rules[1].name: a second rule with the name dno",
-        "policy.yaml:3:24: rules[1].when.lists.shwon: unknown fact lists.shwon",
-        "policy.yaml:3:43: rules[1].reject: unknown basis dnoo",
+        "policy.yaml:3:6: rules[1] (dno).name: a second rule with the name dno",
+        "policy.yaml:3:24: rules[1] (dno).when.lists.shwon: unknown fact lists.shwon",
+        "policy.yaml:3:43: rules[1] (dno).reject: unknown basis dnoo",
     ]
     assert loaded.service is not None, "what the service needs is right"
 
@@ -600,7 +616,7 @@ def test_all_mistakes_are_shown_at_once(tmp_path: Path) -> None:
 def test_a_policy_may_stand_in_the_configuration(tmp_path: Path) -> None:
     inline = "policy:\n  rules:\n    - name: dno\n      when: {lists.shwon: dno}\n      reject: dno\n"
     loaded = load(write(tmp_path, GOOD.replace("policy: policy.yaml\n", inline)))
-    place = "sipguard.yaml:24:14: policy.rules[0].when.lists.shwon: unknown fact lists.shwon; did you mean"
+    place = "sipguard.yaml:24:14: policy.rules[0] (dno).when.lists.shwon: unknown fact lists.shwon; did you mean"
     assert problems(loaded, tmp_path)[0].startswith(place)
 
 
@@ -645,7 +661,7 @@ def test_what_is_no_configuration_says_where(tmp_path: Path, text: str, begins: 
 def test_files_that_cannot_be_read_are_named(tmp_path: Path) -> None:
     assert "none.yaml: cannot be read: No such file" in str(load(tmp_path / "none.yaml").problems[0])
     (tmp_path / "latin.yaml").write_bytes(b"site: \xff\n")
-    assert "octet 6 is not UTF-8" in str(load(tmp_path / "latin.yaml").problems[0])
+    assert ":1:7: the octet 0xff is not UTF-8" in str(load(tmp_path / "latin.yaml").problems[0])
 
 
 def test_anchors_that_are_none_are_named(tmp_path: Path) -> None:

@@ -5,6 +5,7 @@ Enters: a configuration as loaded, paths in it. Leaves: file, line and column. M
 
 from __future__ import annotations
 
+from sipguard.screening.policy.errors import dotted
 from sipguard.settings.load import Loaded
 
 
@@ -17,9 +18,9 @@ class Places:
         self._text = loaded.text
 
     def of(self, path: tuple[str | int, ...]) -> tuple[str, str]:
-        """(file:line:column, path as it is written) of a setting, or of the nearest above it that is written."""
+        """(file:line:column, path in that file) of a setting, or of the nearest above it that is written."""
         if path[:1] == ("policy",) and self._text is not None:
             problem = self._text.problem(path[1:], "")
         else:
             problem = self._document.problem(path, "")
-        return f"{problem.file}:{problem.line}:{problem.column}", ".".join(str(each) for each in path)
+        return f"{problem.file}:{problem.line}:{problem.column}", dotted(problem.path, problem.names)

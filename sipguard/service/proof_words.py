@@ -11,6 +11,7 @@ from typing import TYPE_CHECKING, Any
 from sipguard.proof.emergency import Counterexample
 from sipguard.proof.prove import Proof
 from sipguard.proof.unknown import Rejection
+from sipguard.screening.policy.errors import dotted
 from sipguard.service.proving import Harm
 
 if TYPE_CHECKING:
@@ -28,8 +29,7 @@ def counterexamples(proof: Proof, places: Places) -> Iterator[str]:
 def in_short(proof: Proof) -> Iterator[Harm]:
     """Each counterexample in one line, as problems of a configuration are told."""
     for found in proof.emergencies.counterexamples:
-        written = ".".join(str(each) for each in found.path)
-        yield Harm(found.path, f"{written}: harms emergency calls: {_told(found)}; {found.mend}")
+        yield Harm(found.path, f"{dotted(found.path)}: harms emergency calls: {_told(found)}; {found.mend}")
     for each in proof.rules.rejections:
         told = f"rule {each.rule} rejects on a fact that is unknown ({', '.join(each.checks)} failed)"
         yield Harm(("policy", "rules", each.position), told)

@@ -27,6 +27,8 @@ _TWICE: Final = {  # key of a policy -> how two of it are written
     "is": "write all: [{is: ...}, {is: ...}] for both, is: [..., ...] for any of them",
 }
 
+_LONGEST_NAME: Final = 64  # that is repeated in a message
+
 
 class Document:
     """One file. `plain` is None, and `problems` says why, where it cannot be read."""
@@ -40,7 +42,7 @@ class Document:
         try:
             self.text = file.read_bytes()
             text = self.text.decode()
-            self.problems += [Problem(str(file), line, column, (), *said) for line, column, *said in tagged(text)]
+            self.problems += [Problem(str(file), line, at, (), what, hint) for line, at, what, hint in tagged(text)]
             if self.problems:
                 return
             self._tree = YAML(typ="rt").load(text)
@@ -48,7 +50,10 @@ class Document:
         except OSError as error:
             self._unreadable(f"cannot be read: {error.strerror}")
         except UnicodeDecodeError as error:
-            self._unreadable(f"octet {error.start} is not UTF-8")
+            before = self.text[: error.start].decode(errors="replace")
+            line, column = before.count("\n") + 1, len(before) - before.rfind("\n")
+            what, hint = f"the octet 0x{self.text[error.start]:02x} is not UTF-8", "save the file as UTF-8"
+            self.problems.append(Problem(str(file), line, column, (), what, hint))
         except DuplicateKeyError:
             self.problems += sorted(_repeated(file, self.text.decode()), key=lambda each: (each.line, each.column))
         except MarkedYAMLError as error:
@@ -63,7 +68,30 @@ class Document:
     def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
         """A problem of the value at `path`."""
         line, column = self.position(path)
-        return Problem(str(self.file), line, column, path, what, hint, level)
+        return Problem(str(self.file), line, column, path, what, hint, level, self._names(path))
+
+    def problems_for(self, document: Document, path: Path) -> Iterator[Problem]:
+        """Why this file cannot be used: where it says so itself, else at the `path` of `document` that names it."""
+        for each in self.problems:
+            if each.line:
+                yield each
+            else:
+                yield document.problem(path, f"{self.file} {each.what}", "write the path of a YAML file")
+
+    def _names(self, path: Path) -> dict[int, str]:
+        """Names of the entries of lists that `path` leads through, by their places in it."""
+        node, names = self.plain, {}
+        for at, part in enumerate(path):
+            if isinstance(node, dict):
+                node = node.get(part)
+            elif isinstance(node, list) and isinstance(part, int) and part < len(node):
+                node = node[part]
+                name = node.get("name") if isinstance(node, dict) else None
+                if isinstance(name, str) and name.isprintable() and 0 < len(name) <= _LONGEST_NAME:
+                    names[at] = name
+            else:
+                break
+        return names
 
     def position(self, path: Path) -> tuple[int, int]:
         """(line, column), from 1, of the key or list item at `path`, or of what of it is there."""

@@ -247,8 +247,7 @@ class _Load:
         if isinstance(self.config.policy, str):
             text = PolicyText.of_file(build.at(self.base, self.config.policy))
             if text.document.problems:
-                self._problem(("policy",), f"{text.document.file} cannot be used")
-                self.problems += text.problems
+                self.problems += text.document.problems_for(self.document, ("policy",))
                 return Policy()
         else:
             text = PolicyText(self.document, self.config.policy, ("policy",))

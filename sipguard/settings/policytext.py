@@ -72,6 +72,11 @@ class PolicyText:
 
     def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
         """A problem of the value at `path` of the policy, in the file where it stands."""
+        document, here = self._where(path)
+        return document.problem(here, what, hint, level)
+
+    def _where(self, path: Path) -> _Place:
+        """The file in which the value at `path` of the policy stands, and its path there."""
         document, here = self.document, (*self._at, *path)
         if len(path) > 1:
             place: _Place | None = None
@@ -81,11 +86,16 @@ class PolicyText:
                 place = self._definitions.get(str(path[1]))
             if place is not None:
                 document, here = place[0], (*place[1], *path[2:])
-        return document.problem(here, what, hint, level)
+        return document, here
 
     def placed(self, problem: PolicyProblem) -> Problem:
-        """The same problem with its place in a file."""
-        return self.problem(problem.path, problem.what, problem.hint, problem.level)
+        """The same problem with its place in a file, and that of the first where it is a second one."""
+        what = problem.what
+        if problem.first:
+            document, here = self._where(problem.first)
+            line, column = document.position(here)
+            what += f"; the first stands in {document.file}:{line}:{column}"
+        return self.problem(problem.path, what, problem.hint, problem.level)
 
     # -------------------------------------------------------------------------------- includes
 
@@ -130,8 +140,7 @@ class PolicyText:
             found = Document(file)
             self._included.append(found)
             if found.problems:
-                self.problems.append(document.problem(place, f"{file} cannot be used"))
-                self.problems += found.problems
+                self.problems += found.problems_for(document, place)
             elif not isinstance(found.plain, dict):
                 what = "an included file is a map"
                 self.problems.append(found.problem((), what, f"of {' and '.join(INCLUDED_KEYS)}"))

@@ -8,8 +8,8 @@ from __future__ import annotations
 
 import re
 import typing
-from collections.abc import Iterable
-from dataclasses import dataclass
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass, field
 from typing import Annotated, Any, Final
 
 from pydantic import BaseModel, ValidationError
@@ -34,7 +34,10 @@ _WANTED: Final = {
 
 @dataclass(frozen=True)
 class Problem:
-    """One problem; `line` and `column` count from 1, 0 where the file has no such place."""
+    """One problem; `line` and `column` count from 1, 0 where the file has no such place.
+
+    `names`: place of an index in `path` -> name of the entry of a list that it leads to.
+    """
 
     file: str
     line: int
@@ -43,11 +46,12 @@ class Problem:
     what: str
     hint: str = ""
     level: str = ERROR
+    names: Mapping[int, str] = field(default_factory=dict, compare=False)
 
     def __str__(self) -> str:
         """`file:line:column: path: what; hint`, warnings marked as such."""
         place = f"{self.file}:{self.line}:{self.column}: " if self.line else f"{self.file}: "
-        path = f"{dotted(self.path)}: " if self.path else ""
+        path = f"{dotted(self.path, self.names)}: " if self.path else ""
         mark = "warning: " if self.level == WARNING else ""
         return f"{place}{mark}{path}{self.what}" + (f"; {self.hint}" if self.hint else "")
 

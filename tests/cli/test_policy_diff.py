@@ -57,7 +57,7 @@ def test_a_policy_with_an_error_is_not_compared(edited: Path) -> None:
     edited.write_text("rules: [{name: a, when: {lists.shwn: dno}, reject: dno}]")
     done = diff(str(edited))
     assert done.exit_code == 2
-    assert f"{edited}:1:26: rules[0].when.lists.shwn: unknown fact lists.shwn; did you mean" in done.output
+    assert f"{edited}:1:26: rules[0] (a).when.lists.shwn: unknown fact lists.shwn; did you" in done.output
 
 
 def configuration(directory: Path, **changed: object) -> Path:

@@ -37,7 +37,7 @@ def test_remarks_have_their_places(config: Path) -> None:
     assert done.exit_code == 1
     lines = done.output.splitlines()
     here = f"{config.parent}/policy.yaml"
-    assert lines[0].startswith(f"{here}:5:5: warning: rules[1]: every call that matches has matched above")
+    assert lines[0].startswith(f"{here}:5:5: warning: rules[1] (b): every call that matches has matched above")
     assert lines[1].startswith(f"{here}:2:3: warning: define.idle: nothing uses idle")
     found = json.loads(CliRunner().invoke(main, ["policy", "lint", "--json", "-c", str(config)]).output)
     assert [each["line"] for each in found] == [5, 2, 3]
@@ -48,7 +48,7 @@ def test_a_list_that_nobody_imported_is_named(config: Path) -> None:
     settings["lists"]["dno"] = {"bind": ["shown"]}
     YAML(typ="safe").dump(settings, config)
     done = CliRunner().invoke(main, ["policy", "lint", "-c", str(config)])
-    assert "rules[0].when: nothing was imported as dno yet" in done.output
+    assert "rules[0] (a).when: nothing was imported as dno yet" in done.output
     assert "sipguard lists import dno FILE" in done.output
 
 
@@ -71,30 +71,30 @@ SAYS = {  # what of a policy -> the policy, redress, where and what
     "can never match": (
         "rules: [{name: a, when: {all: [{identity.attest: A}, {identity.attest: B}]}, reject: contract}]",
         REDRESS,
-        ":1:19: warning: rules[0].when: no call can match: {identity.attest: A} and {identity.attest: B} exclude each",
+        ":1:19: warning: rules[0] (a).when: no call can match: {identity.attest: A} and {identity.attest: B} exclude",
     ),
     "is shadowed": (
         "rules:\n  - {name: a, when: {lists.shown: dno}, allow: true}\n"
         "  - {name: b, when: {lists.shown: dno, call.anonymous: false}, reject: dno}",
         REDRESS,
-        ":3:5: warning: rules[1]: every call that matches has matched above, in a; put b before a, or take it out",
+        ":3:5: warning: rules[1] (b): every call that matches has matched above, in a; put b before a, or take it out",
     ),
     "is shadowed by two": (
         "rules:\n  - {name: a, when: {lists.shown: dno, identity.result: passed}, allow: true}\n"
         "  - {name: b, when: {lists.shown: dno, not: {identity.result: passed}}, allow: true}\n"
         "  - {name: c, when: {lists.shown: dno, identity.result: none}, reject: dno}",
         REDRESS,
-        ":4:5: warning: rules[2]: every call that matches has matched above, in b; put c before b, or take it out",
+        ":4:5: warning: rules[2] (c): every call that matches has matched above, in b; put c before b, or take it out",
     ),
     "names a list that nobody imported": (
         "rules: [{name: a, when: {lists.callee: dnc}, reject: contract}]",
         REDRESS,
-        ":1:19: warning: rules[0].when: nothing was imported as dnc yet: no condition on it holds, not even under not",
+        ":1:19: warning: rules[0] (a).when: nothing was imported as dnc yet: no condition on it holds, not even under",
     ),
     "has expired": (
         "rules: [{name: a, when: {lists.shown: dno}, reject: dno, until: 2026-01-31}]",
         REDRESS,
-        ":1:58: warning: rules[0].until: the rule acts no more: its last day was 2026-01-31; take it out",
+        ":1:58: warning: rules[0] (a).until: the rule acts no more: its last day was 2026-01-31; take it out",
     ),
     "has expired on one trunk": (
         "rules: [{name: a, when: {lists.shown: dno}, reject: dno}]\noverrides: {carrier: {a: {until: 2026-01-31}}}",

@@ -110,7 +110,7 @@ tests:
         "on some, by carrier",
     ]
     cases.write_text("tests: [{name: a, call: {trunk: [x, y], from: '1', to: '2'}, expect: {rule: dno}}]")
-    assert "tests[0].call.trunk: none of these is a trunk that calls come in by" in run(config, str(cases)).output
+    assert "tests[0] (a).call.trunk: none of these is a trunk that calls come in" in run(config, str(cases)).output
 
 
 def test_cases_stand_beside_the_files_that_a_policy_includes(config: Path) -> None:
@@ -135,21 +135,25 @@ def test_cases_stand_beside_the_files_that_a_policy_includes(config: Path) -> No
 
 
 WRONG = [
-    ("listed\n", "listed\n    fact: {}\n", ":4:5: tests[0].fact: unknown key fact; did you mean facts?"),
-    ("trunk: carrier", "trunk: carier", "tests[0].call.trunk: carier is no trunk; did you mean carrier?"),
-    ("rule: dno,", "rule: dnoo,", "tests[0].expect.rule: dnoo is no rule; did you mean dno?"),
+    ("listed\n", "listed\n    fact: {}\n", ":4:5: tests[0] (listed).fact: unknown key fact; did you mean facts?"),
+    ("trunk: carrier", "trunk: carier", "tests[0] (listed).call.trunk: carier is no trunk; did you mean carrier?"),
+    ("rule: dno,", "rule: dnoo,", "tests[0] (listed).expect.rule: dnoo is no rule; did you mean dno?"),
     ("verdict: reject", "verdict: rejected", "did you mean reject?"),
-    ("lists.shown: dno", "lists.shwn: dno", ":4:13: tests[0].facts.lists.shwn: unknown fact"),
-    ("failed: lists", "failed: list", "tests[3].failed: list is no check; did you mean lists?"),
-    ("name: emergency", "name: listed", "tests[2].name: a second case with the name listed"),
-    ("status: 403", 'status: "403"', "tests[0].expect.status: 403 is no SIP status; write 403 without quotes"),
-    ("basis: dno", "basis: default", "tests[0].expect.basis: default is no basis; known are"),
-    ("lists.shown: dno", "lists.shown: dnoo", "tests[0].facts.lists.shown: unknown list dnoo; did you mean dno?"),
-    ("trunk: carrier", "trunk: hop", "tests[0].call.trunk: no calls come in by hop, which has no sources"),
-    ("expect: {rule: dno}", "expect: {}", "tests[1].expect: expects nothing"),
+    ("lists.shown: dno", "lists.shwn: dno", ":4:13: tests[0] (listed).facts.lists.shwn: unknown fact"),
+    ("failed: lists", "failed: list", "tests[3] (lists missing).failed: list is no check; did you mean lists?"),
+    ("name: emergency", "name: listed", "tests[2] (listed).name: a second case with the name listed"),
+    ("status: 403", 'status: "403"', "tests[0] (listed).expect.status: 403 is no SIP status; write 403 without quotes"),
+    ("basis: dno", "basis: default", "tests[0] (listed).expect.basis: default is no basis; known are"),
+    (
+        "lists.shown: dno",
+        "lists.shown: dnoo",
+        "tests[0] (listed).facts.lists.shown: unknown list dnoo; did you mean dno?",
+    ),
+    ("trunk: carrier", "trunk: hop", "tests[0] (listed).call.trunk: no calls come in by hop, which has no sources"),
+    ("expect: {rule: dno}", "expect: {}", "tests[1] (held, not listed).expect: expects nothing"),
     ("expect: {rule: dno}", "invite: none.txt\n    expect: {rule: dno}", "none.txt cannot be read"),
-    ('call: {from: "+12025550111"}', "call: {at: noon}", "tests[1].call.at: noon is no time"),
-    ('from: "+12025550101", ', "", "tests[0]: does not say from whom"),
+    ('call: {from: "+12025550111"}', "call: {at: noon}", "tests[1] (held, not listed).call.at: noon is no time"),
+    ('from: "+12025550101", ', "", "tests[0] (listed): does not say from whom"),
 ]
 
 

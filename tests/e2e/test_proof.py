@@ -56,5 +56,5 @@ def test_a_reload_shows_mistakes_that_lint_finds(make_product: MakeProduct) -> N
     product.write(policy={**product.config["policy"], "rules": [odd]})
     done = product.command("reload")
     assert done.returncode == 0
-    assert "warning: policy.rules[0].when: no call can match" in done.stderr
+    assert "warning: policy.rules[0] (odd).when: no call can match" in done.stderr
     assert product.stop() == 0

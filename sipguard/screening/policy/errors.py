@@ -8,7 +8,7 @@ adds positions.
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from difflib import get_close_matches
 from typing import Final
@@ -17,6 +17,8 @@ ERROR: Final = "error"
 WARNING: Final = "warning"
 
 Path = tuple[str | int, ...]
+
+_NAMELESS: Final[Mapping[int, str]] = {}
 
 
 @dataclass(frozen=True)
@@ -27,6 +29,7 @@ class Problem:
     what: str
     hint: str = ""
     level: str = ERROR
+    first: Path = ()  # the one that stood there before, where it is a second one
 
     def __str__(self) -> str:
         """`rules[3].when: what; hint`."""
@@ -42,12 +45,12 @@ class PolicyError(Exception):
         super().__init__("\n".join(str(problem) for problem in self.problems))
 
 
-def dotted(path: Path) -> str:
-    """A path as people read it: `rules[3].when`."""
+def dotted(path: Path, names: Mapping[int, str] = _NAMELESS) -> str:
+    """A path as people read it: `rules[3] (dno).when`; `names`: place in `path` of an index -> the name there."""
     text = ""
-    for part in path:
+    for at, part in enumerate(path):
         if isinstance(part, int):
-            text += f"[{part}]"
+            text += f"[{part}]" + (f" ({names[at]})" if at in names else "")
         else:
             text += f".{part}" if text else part
     return text

@@ -206,8 +206,8 @@ class _RuleReader:
         if name in RESERVED_RULES:
             self.problem(at, f"{name} names what sipguard decides by itself", "choose another name")
         if name in self._names:
-            what = f"a second rule with the name {name}; the first is rule {self._names[name] + 1}"
-            self.problem(at, what, "give one of them another name")
+            what, first = f"a second rule with the name {name}", ("rules", self._names[name], "name")
+            self.problems.append(Problem(at, what, "give one of them another name", first=first))
         self._names.setdefault(name, int(path[1]))
         return name
 
