@@ -6,15 +6,17 @@ Enters: filters as people write them. Leaves: rows. Must not: write anything.
 from __future__ import annotations
 
 import time
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
 from datetime import UTC, datetime, tzinfo
+from itertools import islice
 from pathlib import Path
 from typing import Any, Final
 
 import click
 import msgspec
 from rich.console import Console
+from rich.status import Status
 from rich.table import Column, Table
 
 from sipguard.cli.common import (
@@ -36,15 +38,14 @@ from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_
 from sipguard.settings.load import load
 from sipguard.settings.sources import SKIP
 from sipguard.store.errors import StoreUnavailable
-from sipguard.store.lookup import Kept, frames_of
-from sipguard.store.sqlite import SqliteReading
+from sipguard.store.lookup import frames_of
+from sipguard.store.search import Search
+from sipguard.store.sqlite import PORTION, SqliteReading
 
 _ALWAYS: Final = (0, 1)  # columns of `calls`: time and id
 _NEEDED: Final = (0, 1, 3, 5, 9, 4, 6, 8, 2, 7, 10)  # columns, those first that are missed most
 _NO: Final = "no {} {!r} in the configuration, nor in any call that is kept"
-CALL_ID_WITHIN_S: Final = 86_400.0  # how far back a Call-ID is looked for: no index bears the cost of one for each call
-FRAMES_LOOKED_AT: Final = 20_000  # calls whose journal frames are read for what no index has: origid, rules in report
-UP_LOOKED_AT: Final = 5_000  # calls without an end whose journal frames are read for a Call-ID
+CALL_ID_WITHIN_S: Final = 86_400.0  # how far back is looked for what has no index: Call-ID, origid, rules in report
 
 
 @click.command()
@@ -91,16 +92,17 @@ def calls(
     service = service_of(config)
     zone = zone_of(service, utc)
     try:
+        before = instant(until, now_at, zone, late=True) if until else None
         wanted = Filter(
             number=number(any_number) if any_number else "",
             caller=number(caller) if caller else "",
             callee=number(callee) if callee else "",
             after=instant(since, now_at, zone)
             if since
-            else now_at - CALL_ID_WITHIN_S
+            else (now_at if before is None else before) - CALL_ID_WITHIN_S
             if call_id or origid or would
             else None,
-            before=instant(until, now_at, zone, late=True) if until else None,
+            before=before,
             action=verdict or "",
             rule=rule,
             basis=basis,
@@ -116,7 +118,8 @@ def calls(
         with SqliteReading(service.database) as store:
             journal = service.journal_directory
             if origid or would:
-                found = _by_frames(store, journal, wanted, origid, would)
+                with Search(journal, would, origid) as search:
+                    found = _by_frames(store, wanted, search, zone)
             else:
                 found = found_by(store, journal, wanted)
             unknown = [] if found else list(_unknown_names(config, store, wanted, would))
@@ -140,43 +143,46 @@ def found_by(store: SqliteReading, journal_directory: Path, wanted: Filter) -> l
         return found
     if wanted.disposition not in ("", UP):
         return []
-    up = store.find(replace(wanted, call_id="", disposition=UP, limit=UP_LOOKED_AT))
-    answers = ((record, frames_of(journal_directory, record).answer) for record in up if record.answer_place)
-    return [
-        record
-        for record, answer in answers
-        if answer is not None and wanted.call_id in (leg.call_id for leg in answer.legs)
-    ]
+    with Search(journal_directory, call_id_b=wanted.call_id) as search:
+        up = store.each(replace(wanted, call_id="", disposition=UP))
+        return list(islice(search.found(call for call in up if call.answer_place), wanted.limit))
 
 
-def _by_frames(store: SqliteReading, journal_directory: Path, wanted: Filter, origid: str, would: str) -> list[Record]:
-    """Those of a filter whose frames say more: that the token that passed, or our signature, has this origid; that this
-    rule would have acted. "" for whatever it is."""
-    looked_at = found_by(store, journal_directory, replace(wanted, limit=FRAMES_LOOKED_AT))
-    found = []
-    for record in looked_at:
-        kept = frames_of(journal_directory, record)
-        if (not origid or origid.lower() in _origids(kept)) and (not would or would in _reported(kept)):
-            found.append(record)
-    if len(looked_at) == FRAMES_LOOKED_AT:
-        click.echo(
-            f"only the last {FRAMES_LOOKED_AT} calls were looked through; narrow them by --until or --trunk", err=True
+def _by_frames(store: SqliteReading, wanted: Filter, search: Search, zone: tzinfo) -> list[Record]:
+    """Those calls of a filter whose frames say what is looked for; what was looked at is told on standard error."""
+    console = Console(stderr=True)
+    found: list[Record] = []
+    looking = found_by(store, search.directory, wanted) if wanted.call_id else store.each(wanted)
+    with console.status("") as status:
+        for call in search.found(_shown_on(looking, status, zone) if console.is_terminal else looking):
+            found.append(call)
+            if len(found) == wanted.limit:
+                break
+    click.echo(_looked_at(search, wanted, len(found), zone), err=True)
+    return found
+
+
+def _shown_on(calls: Iterable[Record], status: Status, zone: tzinfo) -> Iterator[Record]:
+    """The same calls; a line on the terminal says how far they are."""
+    for n, call in enumerate(calls):
+        if n % PORTION == 0:
+            status.update(f"{n:,} calls looked at, back to {_shown_at(call.at, zone)}")
+        yield call
+
+
+def _looked_at(search: Search, wanted: Filter, found: int, zone: tzinfo) -> str:
+    """What was looked through."""
+    since = f"since {_shown_at(wanted.after, zone)}" if wanted.after is not None else "that are kept"
+    until = f" until {_shown_at(wanted.before, zone)}" if wanted.before is not None else ""
+    calls = f"{search.looked_at:,} call{'' if search.looked_at == 1 else 's'}"
+    told = f"looked at all {calls} {since}{until}"
+    if found == wanted.limit:
+        told = f"looked at {calls}, back to {_shown_at(search.oldest_at, zone)}, where --limit {found} was reached"
+    if search.unread:
+        told += (
+            f"; of {search.unread:,} the journal cannot be read (any more), and they may be some that are looked for"
         )
-    return found[: wanted.limit]
-
-
-def _reported(kept: Kept) -> Sequence[str]:
-    """The rules in mode report that would have acted, as far as the journal still has the frames of the call."""
-    return kept.verdict.reported if kept.verdict is not None else ()
-
-
-def _origids(kept: Kept) -> set[str]:
-    """The origination identifiers of a call, as far as the journal still has its frames."""
-    texts = {str(kept.verdict.facts.get("identity.origid") or "")} if kept.verdict is not None else set()
-    texts |= {
-        frame.signed.origid for frame in (kept.verdict, kept.end) if frame is not None and frame.signed is not None
-    }
-    return {text.lower() for text in texts}
+    return told
 
 
 def with_frame(record: Record, journal_directory: Path) -> dict[str, Any]:

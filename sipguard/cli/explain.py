@@ -55,7 +55,9 @@ _NONE: Final = (
 @click.argument("call", metavar="[CALL]", default="")
 @click.option("--caller", help="The caller that counted, in any form.")
 @click.option("--callee", help="The called number, in any form.")
-@click.option("--since", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000; 24 hours ago if left out.")
+@click.option(
+    "--since", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000; 24 hours before --until if left out."
+)
 @click.option("--until", help="As --since.")
 @click.option("--plain", is_flag=True, help="Say it in plain English, for the person at the phone.")
 @utc_option
@@ -86,11 +88,12 @@ def explain(
     service = service_of(config)
     zone, now_at = zone_of(service, utc), time.time()
     try:
+        before = instant(until, now_at, zone, late=True) if until else None
         wanted = Filter(
             caller=number(caller) if caller else "",
             callee=number(callee) if callee else "",
-            after=instant(since, now_at, zone) if since else now_at - CALL_ID_WITHIN_S,
-            before=instant(until, now_at, zone, late=True) if until else None,
+            after=instant(since, now_at, zone) if since else (now_at if before is None else before) - CALL_ID_WITHIN_S,
+            before=before,
             limit=CANDIDATES + 1,
         )
     except BadFilter as error:

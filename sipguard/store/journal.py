@@ -32,6 +32,8 @@ MIN_SEGMENT_BYTES: Final = 64 << 10
 HEADER_BYTES: Final = 64
 FRAME_HEAD_BYTES: Final = 8
 RETRY_EVERY: Final = 1024  # lost frames between two attempts to make a segment on a full disk
+OPEN_SEGMENTS: Final = 4  # of one journal; a call that lasts has its frames in several
+USUAL_FRAME_BYTES: Final = 8192  # read at once; most frames are shorter
 
 _NO_ROOM: Final = (errno.ENOSPC, errno.EDQUOT, errno.EFBIG, errno.EROFS)  # the last: of a disk that has failed
 _HEADER: Final = struct.Struct("=8sIIQd")  # magic, version, page of zeros, segment number, created_at
@@ -339,16 +341,60 @@ def map_segment(path: Path) -> mmap.mmap:
 
 
 def read_frame(directory: Path, position: Position) -> bytes:
-    """The payload of one frame. Raises JournalDamaged where none stands there, FileNotFoundError where its
-    segment is no longer kept."""
-    with segment_path(directory, position.segment).open("rb") as file:
-        read_header(file.read(HEADER_BYTES))
-        file.seek(position.offset)
-        head = file.read(FRAME_HEAD_BYTES)
-        if len(head) == FRAME_HEAD_BYTES:
-            length, checksum = struct.unpack("=II", head)
-            size = os.fstat(file.fileno()).st_size
-            payload = file.read(length) if length <= size else b""
-            if length and len(payload) == length and crc32(payload) == checksum:
-                return payload
+    """The payload of one frame. Raises JournalDamaged where none stands there, OSError where its segment is no longer
+    kept or cannot be read."""
+    fd = _opened(directory, position.segment)
+    try:
+        return _payload_at(fd, position)
+    finally:
+        os.close(fd)
+
+
+class FrameReader:
+    """Single frames of one journal in any order, for who reads many: the segments read last stay open."""
+
+    __slots__ = ("_directory", "_open")
+
+    def __init__(self, directory: Path) -> None:
+        self._directory = directory
+        self._open: dict[int, int] = {}  # segment -> its descriptor, the oldest first
+
+    def read(self, position: Position) -> bytes:
+        """As `read_frame`."""
+        fd = self._open.get(position.segment)
+        if fd is None:
+            fd = _opened(self._directory, position.segment)
+            self._open[position.segment] = fd
+            if len(self._open) > OPEN_SEGMENTS:
+                os.close(self._open.pop(next(iter(self._open))))
+        return _payload_at(fd, position)
+
+    def close(self) -> None:
+        """Closes them."""
+        while self._open:
+            os.close(self._open.popitem()[1])
+
+
+def _opened(directory: Path, segment: int) -> int:
+    """A descriptor of a segment. Raises OSError, JournalDamaged."""
+    fd = os.open(segment_path(directory, segment), os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        read_header(os.pread(fd, HEADER_BYTES, 0))
+    except BaseException:
+        os.close(fd)
+        raise
+    return fd
+
+
+def _payload_at(fd: int, position: Position) -> bytes:
+    """The payload of the frame there. Raises JournalDamaged."""
+    octets = os.pread(fd, USUAL_FRAME_BYTES, position.offset)
+    if len(octets) >= FRAME_HEAD_BYTES:
+        length, checksum = struct.unpack_from("=II", octets)
+        end = FRAME_HEAD_BYTES + length
+        if len(octets) < end <= os.fstat(fd).st_size - position.offset:
+            octets = os.pread(fd, end, position.offset)
+        payload = octets[FRAME_HEAD_BYTES:end]
+        if length and len(payload) == length and crc32(payload) == checksum:
+            return payload
     raise JournalDamaged(f"no frame at {position.segment}:{position.offset}")

@@ -98,6 +98,6 @@ def _frame(directory: Path, place: int, decision_id: str) -> Frame | None:
         return None
     try:
         frame = decode(read_frame(directory, Position(*position(place))))
-    except (FileNotFoundError, JournalDamaged, msgspec.MsgspecError):
+    except (OSError, JournalDamaged, msgspec.MsgspecError):
         return None
     return frame if getattr(frame, "decision_id", "") == decision_id else None

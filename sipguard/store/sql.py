@@ -115,6 +115,16 @@ def find(wanted: Filter) -> Query:
     return f"{_SELECT}{where} ORDER BY at DESC LIMIT ?", [*values, wanted.limit]
 
 
+def page(wanted: Filter, after: tuple[float, int] | None, rows: int) -> Query:
+    """The id and the columns of the next `rows` calls of a filter, newest first, behind the one with (at, id)."""
+    where, values = _conditions(wanted)
+    if after is not None:
+        where = f"{where} AND " if where else " WHERE "
+        where += "(at, id) < (?, ?)"
+        values += after
+    return f"SELECT id, {', '.join(COLUMNS)} FROM call{where} ORDER BY at DESC, id DESC LIMIT ?", [*values, rows]
+
+
 def counts(wanted: Filter) -> Query:
     """How often each (action, basis, disposition) occurs among the calls of a filter."""
     where, values = _conditions(wanted)

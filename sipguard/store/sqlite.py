@@ -17,7 +17,7 @@ from typing import Any, Final
 import aiosqlite
 
 from sipguard.records.filter import Filter
-from sipguard.records.record import Batch, Note, Record
+from sipguard.records.record import COLUMNS, Batch, Note, Record
 from sipguard.store import sql
 from sipguard.store.errors import PositionMoved, StoreTooNew, StoreUnavailable
 from sipguard.store.interface import Count
@@ -25,7 +25,10 @@ from sipguard.store.journal import START, Position
 
 Row = tuple[Any, ...]
 
+PORTION: Final = 1000  # calls that are read at once by who reads all
+
 _IDS_AT_ONCE: Final = 500
+_AT: Final = COLUMNS.index("at")
 
 
 @contextmanager
@@ -250,6 +253,17 @@ class SqliteReading:
     def find(self, wanted: Filter) -> list[Record]:
         """The calls that agree with the filter, newest first."""
         return _records(self._rows(*sql.find(wanted)))
+
+    def each(self, wanted: Filter) -> Iterator[Record]:
+        """All calls that agree with the filter, newest first; its limit does not count.
+
+        Read in portions: little is held at once, and no reading lasts so long that the desk's log cannot be cut.
+        """
+        after: tuple[float, int] | None = None
+        while rows := self._rows(*sql.page(wanted, after, PORTION)):
+            yield from (Record(*row[1:]) for row in rows)
+            last = rows[-1]
+            after = last[1 + _AT], last[0]
 
     def get(self, decision_id: str) -> Record | None:
         """One call."""

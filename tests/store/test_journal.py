@@ -45,6 +45,20 @@ def test_frames_come_back_in_order_with_their_positions(payloads: list[bytes]) -
             (*place, payload) for place, payload in zip(places, payloads, strict=True)
         ]
         assert [journal.read_frame(directory, Position(*place)) for place in places] == payloads
+        reader = journal.FrameReader(directory)
+        assert [reader.read(Position(*place)) for place in reversed(places)] == payloads[::-1]
+        reader.close()
+
+
+@pytest.mark.parametrize("octets", [1, 8184, 8185, 60_000])
+def test_single_frames_of_any_length_are_read(tmp_path: Path, octets: int) -> None:
+    payloads = [bytes([n]) * octets for n in range(6)]
+    places = written(tmp_path, payloads)
+    reader = journal.FrameReader(tmp_path)
+    assert [reader.read(Position(*place)) for place in [*places, *places]] == payloads * 2
+    reader.close()
+    with pytest.raises(JournalDamaged):
+        journal.read_frame(tmp_path, Position(places[0][0], places[0][1] + 4))
 
 
 @settings(max_examples=60, deadline=None)

@@ -11,7 +11,7 @@ import pytest
 from sipguard.b2bua.frames import Frame, NoteFrame
 from sipguard.records.filter import Filter
 from sipguard.records.record import Batch, Span
-from sipguard.store import sql
+from sipguard.store import sql, sqlite
 from sipguard.store.errors import PositionMoved, StoreTooNew, StoreUnavailable
 from sipguard.store.interface import Count, RecordStore
 from sipguard.store.journal import Position
@@ -139,6 +139,24 @@ async def test_a_reader_sees_what_the_store_sees(store: SqliteStore, tmp_path: P
         assert reading.notes(AT, 5) == await store.notes(AT, 5)
         with pytest.raises(StoreUnavailable):
             reading._rows("DELETE FROM call")
+
+
+async def test_all_calls_are_read_in_portions(
+    store: SqliteStore, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(sqlite, "PORTION", 2)
+    calls = [samples.verdict(f"d-{n}", AT + n // 5, trunk="odd" if n % 2 else "even") for n in range(13)]
+    await store.load(batch_of((0, 0), (1, 900), *calls))
+    with SqliteReading(tmp_path / "calls.db") as reading:
+        newest = [f"d-{n}" for n in range(12, -1, -1)]
+        assert [each.decision_id for each in reading.each(Filter(limit=1))] == newest
+        assert [each.decision_id for each in reading.each(Filter(trunk="odd", after=AT + 1))] == [
+            "d-11",
+            "d-9",
+            "d-7",
+            "d-5",
+        ]
+        assert list(reading.each(Filter(before=AT))) == []
 
 
 def test_a_database_that_is_only_just_being_made_holds_no_calls(tmp_path: Path) -> None:
