@@ -52,6 +52,7 @@ class Call:
         "farewell",  # (disposition, Reason value) | None: it is hung up as soon as the caller's ACK has come
         "final",  # status, phrase and Reason of the final response to the caller
         "forward_us",
+        "further",  # Written of each trunk that it was tried by after that of the verdict
         "id",
         "lifetime",  # Lifetime | None: once it is answered
         "listener",  # that the INVITE came by
@@ -85,6 +86,7 @@ class Call:
         self.peer: Peer | None = None
         self.tries: list[tuple[str, int]] = []
         self.marked: Sequence[tuple[str, str]] = ()
+        self.further: Sequence[frames.Written] = ()
         self.final: tuple[int, str, str] = (0, "", "")
         self.received_at = engine.clock.unix
         self.received_mono = engine.clock.now
@@ -256,6 +258,7 @@ class Call:
                     self.egress,
                     self.marked,
                     self.signed,
+                    self.further,
                 )
             )
         )

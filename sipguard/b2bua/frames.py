@@ -117,6 +117,16 @@ class Signed(msgspec.Struct, array_like=True, gc=False):
     why: str = ""  # of WHY_UNSIGNED; or, where something was signed, of WHY_LOWERED
 
 
+class Written(msgspec.Struct, array_like=True, gc=False):
+    """What of ours the INVITE carried that left by a further trunk, after peers of the ones before had failed."""
+
+    trunk: str
+    tries: int = 0  # how many peers had been tried before
+    verstat: str = ""
+    wrote: Sequence[str] = ()  # as in the verdict
+    removed: Sequence[str] = ()  # the same
+
+
 class VerdictFrame(VerdictRow, array_like=True, tag="verdict", gc=False):
     """One decision with everything that it was made of."""
 
@@ -222,6 +232,7 @@ class EndFrame(msgspec.Struct, array_like=True, tag="end", gc=False):
     route: str = ""  # name of the trunk that it left by at last, "" where that is not known
     marked: Sequence[tuple[str, str]] = ()  # (peer, why): those that had a mark when the call began
     signed: Signed | None = None  # what was signed after the verdict: for another trunk, or a redirection
+    further: Sequence[Written] = ()  # trunks that it was tried by after that of the verdict, in order
 
 
 class NoteFrame(msgspec.Struct, array_like=True, tag="note", gc=False):

@@ -212,7 +212,7 @@ class Setup:
             self.target = self.followed.uris.pop(0) if self.followed.uris else ""
         if egress is not self.egress:
             if self.egress is not None:
-                prepare_lines(self, egress)  # another trunk wants numbers, verstat and attestation in its own way
+                self._prepare_again(egress)
             self.egress = egress
             call.egress = egress.name
         call.peer = peer
@@ -228,6 +228,13 @@ class Setup:
             self.server.expect(engine.clock.now)
             call.forward_us = int((engine.stopwatch() - call.received_mono) * 1e6)
         self._send(leg, branch, octets, egress)
+
+    def _prepare_again(self, egress: Trunk) -> None:
+        """Another trunk wants numbers, verstat and attestation in its own way; what it is sent is kept for the end."""
+        self.wrote = self.removed = ()
+        prepare_lines(self, egress)
+        written = frames.Written(egress.name, len(self.call.tries), self.verstat, self.wrote, self.removed)
+        self.call.further = [*self.call.further, written]
 
     def _send(self, leg: Leg, branch: str, octets: bytes, egress: Trunk) -> None:
         engine = self.call.engine

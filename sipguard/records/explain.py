@@ -6,7 +6,7 @@ order of time. Must not: say more than was recorded, or than follows from it by 
 
 from __future__ import annotations
 
-from collections.abc import Iterable, Iterator, Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from datetime import UTC, datetime
 from typing import Final
 
@@ -20,18 +20,16 @@ from sipguard.b2bua.frames import (
     Signed,
     VerdictFrame,
 )
+from sipguard.records.checked import checks, guard
 from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import CONFIGURATION, EDIT, FILE, UNKNOWN, ListedBy
 from sipguard.records.record import Record, ends_call
-from sipguard.records.rules import JudgedAgain, judged_again, was_judged
+from sipguard.records.ruled import rules
+from sipguard.records.rules import judged_again
 from sipguard.records.sent import sent
 from sipguard.records.step import Explanation, Step, tn
-from sipguard.screening.finding import CLEAR, FAILED, HIT, FactValue
 from sipguard.screening.listspec import ListSpec
-from sipguard.screening.policy.decide import MATCHED, NOT_REACHED, REPORTED
-from sipguard.screening.policy.decide import UNKNOWN as NOT_TOLD
 from sipguard.screening.policy.predicates import check_of
-from sipguard.screening.policy.wording import OUTCOMES
 from sipguard.screening.verdict import BYPASS, ENFORCE
 
 _MARKED: Final = {  # by the marks of b2bua.peers
@@ -41,7 +39,6 @@ _MARKED: Final = {  # by the marks of b2bua.peers
     "unresolved": "does not resolve",
 }
 _BASES: Final = {FILE: "its file, as that is now", CONFIGURATION: "the configuration"}
-_FINDINGS: Final = {CLEAR: "has no objection", HIT: "found something", FAILED: "failed"}
 
 
 def explain(
@@ -62,15 +59,15 @@ def explain(
         again = judged_again(verdict, by) if by is not None else None
         steps = [
             _arrival(verdict),
-            _guard(verdict),
-            *_checks(verdict),
+            guard(verdict),
+            *checks(verdict),
             *(_listed(each, by.lists if by is not None else {}) for each in listed),
-            *_rules(verdict, by, again),
+            *rules(verdict, by, again),
             _verdict(verdict),
         ]
         if not ends_call(verdict):
             steps.append(_route(verdict, end, _was_sent(end, answer)))
-        steps += sent(verdict, again, _was_sent(end, answer))
+        steps += sent(verdict, again, _was_sent(end, answer), end.further if end is not None else ())
         steps += [_signed(each) for each in (verdict.signed, end.signed if end is not None else None) if each]
     before, last = _tries(record, end, answer)
     steps += before
@@ -95,37 +92,6 @@ def _arrival(verdict: VerdictFrame) -> Step:
     checks = {name for name, _, _ in verdict.findings}
     facts = {name: value for name, value in verdict.facts.items() if check_of(name) not in checks}
     return Step("arrival", text, verdict.at, {"Call-ID": verdict.call_id_a, **facts}, 0)
-
-
-def _guard(verdict: VerdictFrame) -> Step:
-    if verdict.emergency:
-        return Step("guard", f"emergency guard: admitted ({verdict.emergency}); nothing else may stop it")
-    return Step("guard", "emergency guard: not an emergency call")
-
-
-def _checks(verdict: VerdictFrame) -> Iterator[Step]:
-    """Each check in the order of its finding, with the runs in which it had to wait."""
-    runs: dict[str, list[tuple[float, float]]] = {}
-    for name, begin, over in verdict.runs:
-        runs.setdefault(name, []).append((begin - verdict.received_mono, over - verdict.received_mono))
-    for name, status, reason in verdict.findings:
-        facts: dict[str, FactValue] = {fact: value for fact, value in verdict.facts.items() if check_of(fact) == name}
-        times = runs.get(name, [])
-        took_us = int((times[-1][1] - times[-1][0]) * 1e6) if times else None
-        text = f"check {name} {_FINDINGS.get(status, status)}" + (f": {reason}" if reason else "")
-        text += f", in {took_us} us" if took_us is not None else ""
-        if status == FAILED:
-            text += "; no condition on its facts matches, not even under `not`"
-        if facts:
-            text += "; what it saw:"
-        for begin, over in times[:-1]:
-            waits = f"check {name} lacks a certificate, and waits"
-            yield Step("wait", waits, after_us=int(over * 1e6), took_us=int((over - begin) * 1e6))
-        after_us = int(times[-1][1] * 1e6) if times else None
-        yield Step("check", text, facts=facts, after_us=after_us, took_us=took_us)
-    if verdict.not_asked:
-        names = ", ".join(verdict.not_asked)
-        yield Step("not_asked", f"not asked, since it could not change the verdict: {names}")
 
 
 def _listed(by: ListedBy, lists: Mapping[str, ListSpec]) -> Step:
@@ -160,52 +126,6 @@ def _entry(by: ListedBy) -> str:
 
 def _instant(at: float | str) -> str:
     return at if isinstance(at, str) else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
-
-
-def _rules(verdict: VerdictFrame, by: JudgedBy | None, again: JudgedAgain | None) -> Iterator[Step]:
-    """What matched as recorded; then each rule with what became of it, and whether that leads to the same verdict."""
-    if verdict.matched:
-        yield Step("rules", f"rules that matched: {', '.join(verdict.matched)}")
-    if verdict.reported:
-        yield Step("rules", f"rules in report mode that would have acted: {', '.join(verdict.reported)}")
-    if again is not None and by is not None:
-        whose = f"Ruleset {verdict.revision}, as kept" if by.as_then else "the present configuration"
-        lacking = "" if by.as_then else f"; those of Ruleset {verdict.revision} are not kept"
-        yield Step("rules", f"each rule, asked again by the facts above; rules of {whose}{lacking}")
-        yield from _fates(again)
-        yield _agreed(again, by)
-    elif was_judged(verdict) and by is not None:
-        yield Step("rules", f"what became of each rule is not known: trunk {verdict.trunk} is not in its configuration")
-    if verdict.tags:
-        yield Step("rules", f"tags: {', '.join(verdict.tags)}")
-
-
-def _fates(again: JudgedAgain) -> Iterator[Step]:
-    """A step for each rule that was reached, one for all others."""
-    below = [each.rule for each in again.rules if each.outcome == NOT_REACHED]
-    for each in again.rules:
-        if each.outcome == NOT_REACHED:
-            continue
-        text = f"rule {each.rule}: {OUTCOMES.get(each.outcome, each.outcome)}"
-        if each.outcome in (MATCHED, REPORTED):
-            text = f"rule {each.rule} {'matched' if each.outcome == MATCHED else 'would have acted; it matched'}"
-            text += " on:" if each.facts else ": it is for every call"
-        elif each.lacks:
-            known = "is not known" if each.outcome == NOT_TOLD else "does not hold"
-            text += f", {' and '.join(each.lacks)} {known if len(each.lacks) == 1 else known.replace('does', 'do')}"
-        yield Step("rule", text, facts=each.facts, rule=each.rule, outcome=each.outcome)
-    if below:
-        yield Step("rules", f"not reached: {', '.join(below)}")
-
-
-def _agreed(again: JudgedAgain, by: JudgedBy) -> Step:
-    if again.agrees:
-        return Step("judged", "they lead to the verdict that was recorded")
-    other = f"{again.verdict.action} by {again.verdict.rule}" if again.verdict is not None else "no verdict"
-    why = "this version judges otherwise, or something broke" if by.as_then else "the rules have changed since"
-    if again.verdict is None:
-        why = "they ask a check that did not run"
-    return Step("judged", f"they lead to {other}, which is not what was recorded: {why}")
 
 
 def _verdict(verdict: VerdictFrame) -> Step:
@@ -294,7 +214,7 @@ def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> 
     if end is not None:
         text += f"; Reason: {end.reason}" if end.reason else ""
         text += f"; BYE by leg {end.bye_by}" if end.bye_by else ""
-        text += f"; it left by trunk {end.route} at last" if end.route else ""
+        text += f"; it left by trunk {end.route} at last" if end.route and end.further else ""
         if answer is not None:
             text += f"; it lasted {end.at - answer.at:.1f} s"
     elif record.duration_s:

@@ -2,13 +2,17 @@
 
 from __future__ import annotations
 
-from sipguard.b2bua.frames import VerdictFrame, decode, encode
+from typing import Any
+
+from sipguard.b2bua.frames import EndFrame, VerdictFrame, decode, encode
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.model import LabelSpec, OneOf, Policy, Redress, Rule
-from tests.playbook import Play, Playbook, values
+from sipguard.screening.trunk import Peer, Route, Trunk
+from tests.playbook import B_AT, C_AT, Play, Playbook, values
 
 SHOWN = "12025550101"
 LISTED = ListSpec("listed", "numbers", ("shown",), members=(SHOWN,))
+ONE = {"peers": (Peer(*B_AT),), "verstat": "from"}
 ON_LIST = OneOf("lists.shown", ("listed",))
 
 
@@ -73,3 +77,40 @@ def test_what_privacy_kept_from_crossing_is_named(play: Play) -> None:
     book.a.invite("P-Asserted-Identity: <sip:+12025550103@carrier.example>")
     refused(book)
     assert noted(book).removed == ["p-asserted-identity"]
+
+
+def test_what_each_further_trunk_is_sent_stands_in_the_end(play: Play) -> None:
+    peers: dict[str, Any] = {"carrier": {"route": "", "routes": (Route(("hop", "east", "west")),)}, "hop": ONE}
+    label = Rule("listed", ON_LIST, label=LabelSpec("SPAM? "))
+    trunks = (
+        Trunk("east", "interconnect", listeners=("inside",), peers=(Peer(*C_AT),), send_pai="never", verstat="off"),
+        Trunk("west", "interconnect", listeners=("inside",), peers=(Peer(*B_AT),), send_pai="always"),
+    )
+    book = play(label, lists=(LISTED,), trunks=trunks, **peers)
+    book.a.invite("P-Asserted-Identity: <sip:+12025550103@carrier.example>")
+    book.b.reply("503 Service Unavailable")
+    book.c.reply("500 Server Internal Error")
+    refused(book)
+    east, west = _ended(book).further
+    assert (east.trunk, east.tries, east.verstat, east.removed) == ("east", 1, "", ["p-asserted-identity"])
+    assert (west.trunk, west.tries, west.verstat, west.removed) == ("west", 2, "No-TN-Validation", [])
+    assert "verstat" not in east.wrote[0] and [line.partition(":")[0] for line in east.wrote] == ["From"]
+    assert [line.partition(":")[0] for line in west.wrote] == ["From", "P-Asserted-Identity"]
+    assert west.wrote[1] in book.b.last("INVITE")
+
+
+def test_a_call_that_stays_on_its_trunk_has_no_further_one(play: Play) -> None:
+    book = play()
+    book.a.invite()
+    book.b.reply("503 Service Unavailable")
+    book.c.reply("486 Busy Here")
+    book.a.ack()
+    assert _ended(book).further == []
+
+
+def _ended(book: Playbook) -> EndFrame:
+    """The end frame, as it comes back from disk."""
+    (frame,) = book.of(EndFrame)
+    back = decode(encode(frame))
+    assert isinstance(back, EndFrame)
+    return back

@@ -72,6 +72,7 @@ def test_each_check_has_its_time_and_its_waits() -> None:
         findings=[("lists", "clear", ""), ("identity", "clear", "passed")],
         received_mono=1000.0,
         runs=[("lists", 1000.0001, 1000.00012), ("identity", 1000.0002, 1000.0003), ("identity", 1000.05, 1000.0502)],
+        screen_us=50_290,
     )
     timed = [step for step in explained(verdict).steps if step.after_us is not None and step.kind in ("check", "wait")]
     assert [(step.kind, step.after_us, step.took_us) for step in timed] == [
@@ -79,11 +80,30 @@ def test_each_check_has_its_time_and_its_waits() -> None:
     ]  # fmt: skip
     text = text_of(explained(verdict))
     for part in (
+        "+100 us  emergency guard: not an emergency call; read, admitted and guarded within 100 us",
         "+120 us  check lists has no objection, in 20 us; what it saw:",
         "+300 us  check identity lacks a certificate, and waits",
         "+0.050 s  check identity has no objection: passed, in 200 us",
+        "rules were asked for 80 us between the checks, and decided within 90 us after the last one, with routing and",
     ):
         assert part in text, part
+
+
+@pytest.mark.parametrize(
+    ("changes", "guard", "asked"),
+    [
+        ({"received_mono": 0.0}, None, False),
+        ({"emergency": "dialled 911", "rule": "emergency"}, 250, False),
+        ({"emergency": "dialled 911", "rule": "emergency", "runs": [("identity", 5.00004, 5.0001)]}, 40, False),
+        ({"runs": [("lists", 5.00005, 5.0001)]}, 50, True),
+        ({}, 250, False),
+    ],
+    ids=["a frame of before", "emergency", "emergency, verified", "one check", "no check"],
+)
+def test_times_stand_only_where_they_were_read(changes: dict[str, object], guard: int | None, asked: bool) -> None:
+    steps = explained(samples.verdict(**({"received_mono": 5.0} | changes))).steps
+    assert [step.after_us for step in steps if step.kind == "guard"] == [guard]
+    assert any(step.text.startswith("rules were asked, and decided within") for step in steps) == asked
 
 
 @pytest.mark.parametrize(
