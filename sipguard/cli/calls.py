@@ -8,7 +8,7 @@ from __future__ import annotations
 import time
 from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import asdict, replace
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, tzinfo
 from itertools import islice
 from pathlib import Path
 from typing import Any, Final
@@ -18,6 +18,7 @@ import msgspec
 from rich.console import Console
 from rich.status import Status
 from rich.table import Column, Table
+from rich.text import Text
 
 from sipguard.cli.common import (
     FAILED,
@@ -30,14 +31,16 @@ from sipguard.cli.common import (
     utc_option,
     zone_of,
 )
+from sipguard.cli.escaping import escaped
 from sipguard.records.errors import BadFilter
 from sipguard.records.filter import UP, Filter, instant, number
 from sipguard.records.record import Record
+from sipguard.records.step import moment
 from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
 from sipguard.settings.load import load
 from sipguard.settings.sources import SKIP
-from sipguard.store.errors import StoreUnavailable
+from sipguard.store.errors import StoreError, StoreUnavailable
 from sipguard.store.lookup import frames_of
 from sipguard.store.search import Search
 from sipguard.store.sqlite import PORTION, SqliteReading
@@ -125,6 +128,8 @@ def calls(
             unknown = [] if found else list(_unknown_names(config, store, wanted, would))
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
+    except StoreError as error:
+        stop(str(error), FAILED)
     for what in unknown:
         click.echo(what, err=True)
     if as_json:
@@ -215,22 +220,7 @@ def _unknown_names(config: Path, store: SqliteReading, wanted: Filter, would: st
 def show_calls(found: list[Record], zone: tzinfo) -> None:
     """A table on a terminal, tab-separated lines elsewhere."""
     columns = (f"time ({zone})", "id", "trunk", "caller", "callee", "verdict", "rule", "identity", "status", "end", "s")
-    rows = [
-        (
-            _shown_at(record.at, zone),
-            record.decision_id,
-            record.trunk,
-            record.caller or "-",
-            record.callee or "-",
-            record.action if record.mode == "enforce" else f"{record.action} ({record.mode})",
-            record.rule or "default",
-            f"{record.identity or '-'} {record.attest}".strip(),
-            str(record.final_status or record.status or "-"),
-            record.disposition or "up",
-            f"{record.duration_s:.1f}" if record.duration_s else "-",
-        )
-        for record in found
-    ]
+    rows = [_cells(record, zone) for record in found]
     console = Console()
     if not console.is_terminal:
         click.echo("\t".join(columns))
@@ -242,12 +232,30 @@ def show_calls(found: list[Record], zone: tzinfo) -> None:
         *(Column(columns[n], no_wrap=True) for n in shown), box=None, header_style="bold", padding=(0, 1, 0, 0)
     )
     for row in rows:
-        table.add_row(*(row[n] for n in shown))
+        table.add_row(*(Text(row[n]) for n in shown))
     console.width = max(console.width, sum(1 + max(len(row[n]) for row in (columns, *rows)) for n in shown))
     console.print(table)
     if left_out:
         names = ", ".join(columns[n] for n in left_out)
         click.echo(f"no room for {names}: make the terminal wider, or use --json", err=True)
+
+
+def _cells(record: Record, zone: tzinfo) -> tuple[str, ...]:
+    """A call as a row."""
+    cells = (
+        _shown_at(record.at, zone),
+        record.decision_id,
+        record.trunk,
+        record.caller or "-",
+        record.callee or "-",
+        record.action if record.mode == "enforce" else f"{record.action} ({record.mode})",
+        record.rule or "default",
+        f"{record.identity or '-'} {record.attest}".strip(),
+        str(record.final_status or record.status or "-"),
+        record.disposition or "up",
+        f"{record.duration_s:.1f}" if record.duration_s else "-",
+    )
+    return tuple(map(escaped, cells))
 
 
 def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) -> tuple[list[int], list[int]]:
@@ -264,5 +272,5 @@ def _fitting(columns: Sequence[str], rows: Sequence[Sequence[str]], width: int) 
 
 def _shown_at(at: float, zone: tzinfo) -> str:
     """An instant with milliseconds; outside of UTC with its offset, since an hour may come twice."""
-    moment = datetime.fromtimestamp(at, zone)
-    return f"{moment:%Y-%m-%d %H:%M:%S}.{moment.microsecond // 1000:03}{'' if zone is UTC else f'{moment:%z}'}"
+    then = moment(at, zone)
+    return f"{then:%Y-%m-%d %H:%M:%S}.{then.microsecond // 1000:03}{'' if zone is UTC else f'{then:%z}'}"

@@ -105,6 +105,8 @@ def explain(
             meant = _meant(call, wanted, store, service.journal_directory)
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
+    except StoreError as error:
+        stop(str(error), FAILED)
     if not meant:
         stop(_NONE.format(call) if call else "no such call; an older one is found with --since 7d", FAILED)
     if len(meant) > 1:
@@ -122,7 +124,7 @@ def explain(
     if plain:
         click.echo(escaped(in_plain(record, kept.verdict, kept.end, by, listed, zone)))
         return
-    explanation = explain_call(record, kept.verdict, kept.answer, kept.end, by, listed)
+    explanation = explain_call(record, kept.verdict, kept.answer, kept.end, by, listed, kept.lacks)
     if as_json:
         print_json(explanation.as_json())
     else:
@@ -132,7 +134,11 @@ def explain(
 
 def _judged_by(revision: str, config: Path, service: Service) -> JudgedBy | None:
     """The rules that a Ruleset had; those of the configuration as it is now where they are not kept."""
-    octets = Policies(service.state_directory).of(revision)
+    try:
+        octets = Policies(service.state_directory).of(revision)
+    except OSError as error:
+        click.echo(f"the rules of Ruleset {escaped(revision)} cannot be read: {error}", err=True)
+        octets = None
     found = read(octets) if octets is not None else None
     return found or load(config, SKIP).judged_by
 
@@ -141,7 +147,7 @@ def _listed_by(service: Service, verdict: VerdictFrame | None) -> tuple[ListedBy
     """What put a call on lists; where these cannot be read that is told, and the rest is explained."""
     try:
         return told_of(service.state_directory, verdict) if verdict is not None else ()
-    except StoreError as error:
+    except (StoreError, OSError) as error:
         click.echo(f"who put it on its lists cannot be told: {error}", err=True)
         return ()
 

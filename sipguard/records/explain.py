@@ -7,7 +7,7 @@ order of time. Must not: say more than was recorded, or than follows from it by 
 from __future__ import annotations
 
 from collections.abc import Iterable, Mapping, Sequence
-from datetime import UTC, datetime
+from datetime import UTC
 from typing import Final
 
 from sipguard.b2bua.frames import (
@@ -27,7 +27,7 @@ from sipguard.records.record import Record, ends_call
 from sipguard.records.ruled import rules
 from sipguard.records.rules import judged_again
 from sipguard.records.sent import sent
-from sipguard.records.step import Explanation, Step, tn
+from sipguard.records.step import Explanation, Step, moment, tn
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.predicates import check_of
 from sipguard.screening.verdict import BYPASS, ENFORCE
@@ -38,6 +38,8 @@ _MARKED: Final = {  # by the marks of b2bua.peers
     "retry_after": "asked for silence by Retry-After",
     "unresolved": "does not resolve",
 }
+DELETED: Final = "findings and facts are no longer kept: the journal segment of this call was deleted"
+_SIGNED_IN: Final = {"from": "From", "pai": "P-Asserted-Identity", "both": "From and P-Asserted-Identity"}
 _BASES: Final = {FILE: "its file, as that is now", CONFIGURATION: "the configuration"}
 
 
@@ -48,13 +50,15 @@ def explain(
     end: EndFrame | None = None,
     by: JudgedBy | None = None,
     listed: Sequence[ListedBy] = (),
+    lacks: Sequence[str] = (DELETED,),
 ) -> Explanation:
     """What happened to a call; only what the row says where its verdict frame is no longer kept.
 
-    `by`: the rules that were in force, or those of now. `listed`: by whose word it was on lists.
+    `by`: the rules that were in force, or those of now. `listed`: by whose word it was on lists. `lacks`: why frames
+    are not here that the row points to.
     """
     if verdict is None:
-        steps = list(_from_row(record))
+        steps = list(_from_row(record, lacks))
     else:
         again = judged_again(verdict, by) if by is not None else None
         steps = [
@@ -69,6 +73,7 @@ def explain(
             steps.append(_route(verdict, end, _was_sent(end, answer)))
         steps += sent(verdict, again, _was_sent(end, answer), end.further if end is not None else ())
         steps += [_signed(each) for each in (verdict.signed, end.signed if end is not None else None) if each]
+        steps += [Step("gap", each) for each in lacks if each != DELETED]
     before, last = _tries(record, end, answer)
     steps += before
     ring_at = end.ring_at if end is not None else record.ring_at
@@ -125,7 +130,7 @@ def _entry(by: ListedBy) -> str:
 
 
 def _instant(at: float | str) -> str:
-    return at if isinstance(at, str) else datetime.fromtimestamp(at, UTC).isoformat(" ", "seconds")
+    return at if isinstance(at, str) else moment(at, UTC).isoformat(" ", "seconds")
 
 
 def _verdict(verdict: VerdictFrame) -> Step:
@@ -165,7 +170,7 @@ def _signed(signed: Signed) -> Step:
     """What was signed of it, and by whom; or why nothing was."""
     facts: dict[str, object] = {}
     if signed.attest:
-        where = {"from": "From", "pai": "P-Asserted-Identity", "both": "From and P-Asserted-Identity"}[signed.source]
+        where = _SIGNED_IN.get(signed.source, signed.source)
         text = f"signed by {signed.signer}, attestation {signed.attest}, for {tn(signed.orig)} in {where}"
         if signed.why:
             text += f"; not A, since {WHY_LOWERED.get(signed.why, signed.why)}"
@@ -222,14 +227,14 @@ def _ended(record: Record, end: EndFrame | None, answer: AnswerFrame | None) -> 
     return Step("end", text, end.at if end is not None else record.end_at)
 
 
-def _from_row(record: Record) -> Iterable[Step]:
+def _from_row(record: Record, lacks: Sequence[str]) -> Iterable[Step]:
     yield Step(
         "arrival",
         f"INVITE from {tn(record.shown)} to {tn(record.callee)} on trunk {record.trunk}; caller that counts: "
         f"{tn(record.caller)}",
         record.at,
     )
-    yield Step("gap", "findings and facts are no longer kept: the journal segment of this call was deleted")
+    yield from (Step("gap", each) for each in lacks)
     if record.emergency:
         yield Step("guard", f"emergency guard: admitted ({record.emergency})")
     by = f"by rule {record.rule}" if record.rule else "by the default"

@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections.abc import Collection
 from dataclasses import dataclass
 from datetime import UTC, datetime, tzinfo
+from math import isfinite
 from typing import Final
 
 from sipguard.b2bua.frames import DISPOSITIONS
@@ -69,6 +70,13 @@ def number(text: str, rules: NumberRules = READ_AS_NANP) -> str:
     return tn
 
 
+def _finite(at: float) -> float:
+    """`at`. Raises ValueError where it is none."""
+    if not isfinite(at):
+        raise ValueError(at)
+    return at
+
+
 def instant(text: str, now_at: float, zone: tzinfo = UTC, late: bool = False) -> float:
     """Unix seconds of `text`: a span back from `now_at` (90s, 15m, 2h, 7d, 1w), Unix seconds with `@` before
     them, or an ISO 8601 date or time, in `zone` where it names none. Raises BadFilter.
@@ -79,15 +87,15 @@ def instant(text: str, now_at: float, zone: tzinfo = UTC, late: bool = False) ->
     word = text.strip()
     try:
         if word.startswith("@"):
-            return float(word[1:])
+            return _finite(float(word[1:]))
         if word and word[-1] in _UNITS:
-            return now_at - float(word[:-1]) * _UNITS[word[-1]]
+            return _finite(now_at - float(word[:-1]) * _UNITS[word[-1]])
         moment = datetime.fromisoformat(word)
-    except ValueError as error:
+        if moment.tzinfo is not None:
+            return moment.timestamp()
+        local = moment.replace(tzinfo=zone, fold=late)
+        if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) == moment:
+            return local.timestamp()
+    except (ValueError, OverflowError) as error:
         raise BadFilter(f"time: {text!r} is no span (2h) and no date (2026-03-01T10:00)") from error
-    if moment.tzinfo is not None:
-        return moment.timestamp()
-    local = moment.replace(tzinfo=zone, fold=late)
-    if local.astimezone(UTC).astimezone(zone).replace(tzinfo=None) != moment:
-        raise BadFilter(f"time: {text!r} never came in {zone}: clocks were set forward over it")
-    return local.timestamp()
+    raise BadFilter(f"time: {text!r} never came in {zone}: clocks were set forward over it")

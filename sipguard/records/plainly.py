@@ -7,7 +7,7 @@ provider's own (who put a number on a list, and why), or a number that the calle
 from __future__ import annotations
 
 from collections.abc import Iterator, Sequence
-from datetime import datetime, tzinfo
+from datetime import tzinfo
 from typing import Final
 
 from sipguard.b2bua import frames
@@ -18,6 +18,7 @@ from sipguard.records.listed import ListedBy
 from sipguard.records.matched import what_held
 from sipguard.records.record import Record
 from sipguard.records.rules import judged_again
+from sipguard.records.step import moment
 from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.policy.model import BASES, Redress
 from sipguard.screening.policy.plain import in_english, joined
@@ -65,7 +66,7 @@ def in_plain(
     if record.emergency:
         sentences.append("It counts as an emergency call; nothing may stop those, and no rule was asked.")
     elif verdict is None:
-        sentences.append("The details of so old a call are no longer kept.")
+        sentences.append("Its details are no longer kept, or cannot be read.")
     else:
         sentences += _reasons(verdict, by, listed, zone)
     if record.action == REJECT and record.mode == ENFORCE:
@@ -87,8 +88,8 @@ def _called(record: Record) -> str:
 
 
 def _day(at: float, zone: tzinfo) -> str:
-    moment = datetime.fromtimestamp(at, zone)
-    return f"{moment.day} {moment:%B %Y} at {moment:%H:%M} ({moment.tzname()})"
+    then = moment(at, zone)
+    return f"{then.day} {then:%B %Y} at {then:%H:%M} ({then.tzname()})"
 
 
 def _fate(record: Record, verdict: VerdictFrame | None) -> str:

@@ -8,8 +8,10 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from datetime import UTC, datetime, tzinfo
+from math import isfinite
 from typing import Final
 
+LAST_AT: Final = 253_370_764_800.0  # begin of the year 9999
 _IN_US: Final = 10_000  # from so many microseconds on an instant is told in seconds
 
 
@@ -58,7 +60,7 @@ class Explanation:
 
     def lines(self, zone: tzinfo = UTC) -> list[str]:
         """Text, one step a line, its facts and header lines indented below it."""
-        began = datetime.fromtimestamp(self.began_at, zone).isoformat(" ", "milliseconds")
+        began = moment(self.began_at, zone).isoformat(" ", "milliseconds")
         lines = [f"Decision {self.decision_id}, {began}"]
         for number, step in enumerate(self.steps, 1):
             lines.append(f"{number:3}. {self._after(step):>10}  {step.text}")
@@ -72,7 +74,10 @@ class Explanation:
         if after_us is None and not step.at:
             return ""
         if after_us is None:
-            after_us = round((step.at - self.began_at) * 1e6)
+            after_s = step.at - self.began_at
+            if not isfinite(after_s):
+                return ""
+            after_us = round(after_s * 1e6)
         return f"+{after_us} us" if after_us < _IN_US else f"+{after_us / 1e6:.3f} s"
 
     def as_json(self) -> dict[str, object]:
@@ -83,6 +88,11 @@ class Explanation:
             "steps": [step.as_json() for step in self.steps],
             "head": self.head.decode("utf-8", "replace"),
         }
+
+
+def moment(at: float, zone: tzinfo) -> datetime:
+    """An instant as a date; one that no calendar has, as a record may hold that nobody wrote so, is the nearest."""
+    return datetime.fromtimestamp(min(max(0.0, at), LAST_AT), zone)
 
 
 def tn(number: str) -> str:

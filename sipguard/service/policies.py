@@ -45,10 +45,10 @@ class Policies:
                 path.unlink(missing_ok=True)
 
     def of(self, revision: str) -> bytes | None:
-        """What was kept of a Ruleset, None where there is nothing."""
+        """What was kept of a Ruleset, None where there is nothing. Raises OSError where that cannot be read."""
         try:
             return self._path(revision).read_bytes() if revision.isalnum() else None
-        except OSError:
+        except FileNotFoundError:
             return None
 
     def _path(self, revision: str) -> Path:

@@ -5,21 +5,28 @@ Enters: a record. Leaves: its frames, as far as they are still kept. Must not: s
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from pathlib import Path
-from typing import Final, NamedTuple
+from typing import Final, NamedTuple, TypeVar
 
 import msgspec
 
-from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode
+from sipguard.b2bua.frames import AnswerFrame, EndFrame, VerdictFrame, decode
+from sipguard.records.explain import DELETED
 from sipguard.records.listed import Asked, ListedBy, asked_of, covering_of, speaking
 from sipguard.records.record import Record, position
+from sipguard.records.step import LAST_AT
 from sipguard.screening.overlay import ADDED
 from sipguard.screening.trunk import Trunk
 from sipguard.store.edits import NAME, EditStore, Held
 from sipguard.store.errors import JournalDamaged
 from sipguard.store.journal import Position, read_frame
 
+_FACTS: Final = "what was found of it"
 _BY_IDENTITY: Final = frozenset({"lists.signer", "lists.brand"})
+
+
+OneFrame = TypeVar("OneFrame", VerdictFrame, AnswerFrame, EndFrame)
 
 
 class Kept(NamedTuple):
@@ -28,19 +35,16 @@ class Kept(NamedTuple):
     verdict: VerdictFrame | None
     answer: AnswerFrame | None
     end: EndFrame | None
+    lacks: Sequence[str] = ()  # what there is to say of those that the row points to and that are not here
 
 
 def frames_of(journal_dir: Path, record: Record) -> Kept:
-    """The frames of a call; None for one that did not happen, or whose segment was deleted or damaged."""
-    directory = journal_dir / record.journal
-    verdict = _frame(directory, record.verdict_place, record.decision_id)
-    answer = _frame(directory, record.answer_place, record.decision_id)
-    end = _frame(directory, record.end_place, record.decision_id)
-    return Kept(
-        verdict if isinstance(verdict, VerdictFrame) else None,
-        answer if isinstance(answer, AnswerFrame) else None,
-        end if isinstance(end, EndFrame) else None,
-    )
+    """The frames of a call; None for one that did not happen, or whose segment was deleted, damaged or kept from us."""
+    directory, lacks = journal_dir / record.journal, list[str]()
+    verdict = _frame(directory, record.verdict_place, record, VerdictFrame, _FACTS, lacks)
+    answer = _frame(directory, record.answer_place, record, AnswerFrame, "what was kept of its answer", lacks)
+    end = _frame(directory, record.end_place, record, EndFrame, "what was kept of its end", lacks)
+    return Kept(verdict, answer, end, tuple(lacks))
 
 
 def listed_by(state_directory: Path, verdict: VerdictFrame, trunk: Trunk | None = None) -> tuple[ListedBy, ...]:
@@ -92,12 +96,34 @@ def _covering(store: EditStore, asked: Asked, value: str, trunk_name: str, seque
     return [entry for number in numbers for entry in speaking((*entries, *ranges), number)]
 
 
-def _frame(directory: Path, place: int, decision_id: str) -> Frame | None:
-    """The frame at a place, None where it is not one of this call."""
+def _frame(
+    directory: Path, place: int, record: Record, kind: type[OneFrame], what: str, lacks: list[str]
+) -> OneFrame | None:
+    """The frame at a place; None where it is not one of this call, and then `lacks` says why."""
     if not place:
         return None
     try:
         frame = decode(read_frame(directory, Position(*position(place))))
-    except (OSError, JournalDamaged, msgspec.MsgspecError):
+    except FileNotFoundError:
+        lacks.append(DELETED if kind is VerdictFrame else f"{what} is gone: its journal segment was deleted")
         return None
-    return frame if getattr(frame, "decision_id", "") == decision_id else None
+    except OSError as error:
+        lacks.append(f"{what} cannot be read: {error.strerror}")
+        return None
+    except (JournalDamaged, msgspec.MsgspecError):
+        lacks.append(f"{what} cannot be read: the journal is damaged there")
+        return None
+    if isinstance(frame, kind) and frame.decision_id == record.decision_id and _is_sound(frame):
+        return frame
+    lacks.append(f"{what} cannot be read: the journal holds something else there")
+    return None
+
+
+def _is_sound(frame: VerdictFrame | AnswerFrame | EndFrame) -> bool:
+    """Whether its times are such as a clock has."""
+    times = [frame.at]
+    if isinstance(frame, VerdictFrame):
+        times += [frame.received_mono, *(at for _, begin, over in frame.runs for at in (begin, over))]
+    else:
+        times += [frame.ring_at]
+    return all(0.0 <= at <= LAST_AT for at in times)

@@ -229,3 +229,27 @@ def test_calls_are_found_by_rules_that_would_have_acted(config: Path, tmp_path: 
     rows = {row["decision_id"]: row["reported"] for row in json.loads(asked(config, "calls", "--json").stdout)}
     assert (rows["one"], rows["two"], rows["none"]) == (["quiet"], ["gone", "quiet"], [])
     assert rows["over"] is None, "its journal is gone"
+
+
+def test_what_a_damaged_database_holds_moves_no_terminal(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    with sqlite3.connect(tmp_path / "calls.db") as database:
+        database.execute("UPDATE call SET at = 1e300, trunk = ?", ("\x1b[31m[red]x",))
+    database.close()
+    monkeypatch.setattr(calls, "Console", lambda **of: Console(width=200, force_terminal=True, color_system=None, **of))
+    for options in ((), ("--would", "quiet", "--since", "9999999d")):
+        done = asked(config, "calls", *options)
+        assert done.exit_code == 0 and "\x1b[31m" not in done.output
+    shown = asked(config, "calls").stdout
+    assert "\\u001b[31m[red]x" in shown and "9999-01-01" in shown
+    assert asked(config, "explain", IDS[2]).exit_code == asked(config, "explain", IDS[2], "--plain").exit_code == 0
+
+
+def test_a_database_of_a_newer_sipguard_is_told_of(config: Path, tmp_path: Path) -> None:
+    with sqlite3.connect(tmp_path / "calls.db") as database:
+        database.execute("PRAGMA user_version = 99")
+    database.close()
+    for words in (("calls",), ("explain", IDS[0])):
+        done = asked(config, *words)
+        assert done.exit_code == 1 and "a newer sipguard has changed this database" in done.stderr

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import asyncio
 import json
+import sys
 import time
 from pathlib import Path
 
@@ -87,6 +88,23 @@ def test_where_they_are_not_kept_those_of_now_are_asked_and_that_is_said(config:
     assert "they lead to label by later, which is not what was recorded: the rules have changed since" in lines
     plain = asked(config, "old", "--plain").stdout
     assert "The rule that decided it is no longer kept." in plain and "list dno" not in plain
+
+
+def test_what_cannot_be_read_is_told_and_the_rest_is_explained(
+    config: Path, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    def kept_from_us(*_: object) -> None:
+        raise PermissionError(13, "Permission denied", "rulesets")
+
+    kept = tmp_path / "state" / "policies" / "r7.json"
+    kept.unlink()
+    kept.mkdir()
+    monkeypatch.setattr(sys.modules["sipguard.cli.explain"], "told_of", kept_from_us)
+    for words in (("kept",), ("kept", "--plain"), ("kept", "--json")):
+        done = asked(config, *words)
+        assert done.exit_code == 0
+        assert "the rules of Ruleset r7 cannot be read: [Errno 21] Is a directory" in done.stderr
+        assert "who put it on its lists cannot be told: [Errno 13] Permission denied: 'rulesets'" in done.stderr
 
 
 @pytest.mark.parametrize(

@@ -62,10 +62,12 @@ def test_a_time_that_never_came() -> None:
         filters.instant("2026-03-08T02:30", AT, NEW_YORK)
 
 
-@pytest.mark.parametrize("text", ["", "yesterday", "h", "2026-13-01", "@x", "5y"])
+@pytest.mark.parametrize(
+    "text", ["", "yesterday", "h", "2026-13-01", "@x", "5y", "@nan", "@inf", "1e400d", "0001-01-01"]
+)
 def test_no_instant(text: str) -> None:
     with pytest.raises(BadFilter, match="time"):
-        filters.instant(text, AT)
+        filters.instant(text, AT, ZoneInfo("Asia/Tokyo"))
 
 
 @pytest.mark.parametrize("limit", [0, -1, filters.MAX_LIMIT + 1])

@@ -108,5 +108,5 @@ def test_a_rule_that_is_not_kept_is_not_made_up() -> None:
 
 def test_a_call_whose_journal_is_gone() -> None:
     text = said(REJECTED, None, BY, kept=False)
-    assert "was rejected. The details of so old a call are no longer kept." in text
+    assert "was rejected. Its details are no longer kept, or cannot be read." in text
     assert "give the reference d-1" in text
