@@ -182,8 +182,8 @@ def test_module_says_what_it_is(module: str) -> None:
     ("process", "dear"),
     [
         ("worker", {"aiohttp", "pydantic", "prometheus_client", "structlog", "dns", "sqlite3", "ruamel"}),
-        ("fetcher", {"prometheus_client", "structlog", "sqlite3", "ruamel", "sipguard.settings.model"}),
-        ("desk", {"dns", "ruamel", "sipguard.settings.model"}),
+        ("fetcher", {"prometheus_client", "structlog", "sqlite3", "ruamel", "pydantic", "sipguard.screening.trunk"}),
+        ("desk", {"dns", "ruamel", "pydantic", "cryptography", "sipguard.net.fetch", "sipguard.screening.trunk"}),
         ("supervisor", {"prometheus_client", "aiosqlite", "dns", "aiohttp", "uvloop", "sipguard.b2bua.engine"}),
     ],
 )

@@ -9,7 +9,8 @@ from pydantic import Field, ValidationError
 
 from sipguard.settings.model import Shape
 from sipguard.settings.problems import of_validation
-from sipguard.settings.secret import DIRECTORY, flaws, place, read, secrets_of
+from sipguard.settings.secret import DIRECTORY, flaws, place, read
+from sipguard.settings.secretplaces import secrets_of
 from sipguard.settings.values import SecretFile, SecretPlace
 
 

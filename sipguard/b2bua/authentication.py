@@ -19,6 +19,7 @@ from sipguard.screening.pipeline import attest
 from sipguard.sip.date import instant_of
 from sipguard.sip.uri import user_of
 from sipguard.stir import identity, signing
+from sipguard.stir.attestations import ATTESTATIONS
 from sipguard.stir.errors import NotSignable, StirError, UnsupportedPassport
 from sipguard.stir.passport import read as read_passport
 
@@ -28,7 +29,7 @@ if TYPE_CHECKING:
     from sipguard.screening.trunk import SignRules
     from sipguard.stir.signer import Signer
 
-_SIGNED: Final = {attestation: INDEX[f"signed_{attestation}"] for attestation in signing.ATTESTATIONS}
+_SIGNED: Final = {attestation: INDEX[f"signed_{attestation}"] for attestation in ATTESTATIONS}
 _DIVERTED: Final = INDEX["signed_div"]
 _UNSIGNED: Final = {why: INDEX[f"unsigned_{why}"] for why in WHY_UNSIGNED}
 _KEPT_TYPES: Final = ("", signing.SHAKEN, signing.DIV)

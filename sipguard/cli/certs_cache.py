@@ -28,7 +28,7 @@ from sipguard.service import control, inventory
 from sipguard.service.errors import NotRunning
 from sipguard.service.inventory import chain_of, row
 from sipguard.service.trusted import trusted_on_disk
-from sipguard.service.trusting import under
+from sipguard.service.under import under
 from sipguard.service.warming import Warming, failed_hosts, urls_in
 from sipguard.settings.service import Service
 from sipguard.settings.units import seconds

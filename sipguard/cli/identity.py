@@ -24,14 +24,16 @@ from sipguard.net.fetch import CertificateFetcher, FetchError
 from sipguard.net.sources import FetchSettings, SourceSettings
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.offline import document, fitting, verdict
 from sipguard.screening.verification.result import PASSED, Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.service import pasted
 from sipguard.service.trials import kept
 from sipguard.service.trust import examine
 from sipguard.service.trusted import trusted_on_disk
-from sipguard.service.trusting import CRL, Trusted, under
+from sipguard.service.trusting import CRL, Trusted
+from sipguard.service.under import under
 from sipguard.settings.load import load
 from sipguard.settings.service import Service
 from sipguard.settings.sources import READ, read_anchors

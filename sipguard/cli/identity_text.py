@@ -12,9 +12,9 @@ from typing import Final
 from sipguard.numbers.canonical import show
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.verification.diversion import UNCHECKED
-from sipguard.screening.verification.evaluate import Settings
 from sipguard.screening.verification.offline import WAITING_MEANS, claimed, described, instant, revocation, verdict
 from sipguard.screening.verification.result import PASSED, WAITING, Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.passport import Passport
 

@@ -16,6 +16,7 @@ from math import ceil
 from typing import Final, Protocol
 
 from sipguard.b2bua.refusals import HANDSHAKE, NAME, NO_CERTIFICATE, STRANGER
+from sipguard.net.counts import NAMES
 from sipguard.net.stream import CLOSED, CLOSING, CONNECTING, OPEN, SHAKING, Connection, open_connecting
 from sipguard.net.tls import Contexts, server_name
 from sipguard.screening.trunk import Listener
@@ -23,12 +24,6 @@ from sipguard.sip.flow import Address, Flow, Send
 from sipguard.sip.framing import PING, PONG, Framer
 from sipguard.sip.timers import Wheel
 
-NAMES: Final = (
-    "open_tcp", "open_tls", "accepted", "made",
-    "refused_stranger", "refused_unverified", "refused_name", "refused_no_certificate", "refused_full",
-    "failed_connect", "failed_handshake",
-    "closed_peer", "closed_lost", "closed_idle", "closed_slow_message", "closed_slow_reader", "closed_unframed",
-)  # fmt: skip
 ACCEPTS: Final = 64  # connections a wake; then the loop looks at its other sockets
 TICK_S: Final = 0.1
 LINGER_S: Final = 1.0  # for what is still to be read by the far end when we close

@@ -8,9 +8,10 @@ from __future__ import annotations
 
 import ssl
 from ipaddress import ip_address
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
-from sipguard.screening.trunk import Tls
+if TYPE_CHECKING:
+    from sipguard.screening.trunk import Tls
 
 _ASKED: Final = {"ignored": ssl.CERT_NONE, "asked": ssl.CERT_OPTIONAL, "required": ssl.CERT_REQUIRED}
 

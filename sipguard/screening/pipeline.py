@@ -23,7 +23,7 @@ from sipguard.screening.policy.times import day_of
 from sipguard.screening.ruleset import CLOSED, Ruleset
 from sipguard.screening.signed import signed_priority
 from sipguard.screening.verdict import ALLOW, EMERGENCY_RULE, UNSCREENED_RULE, Verdict, unscreened
-from sipguard.screening.verification.evaluate import Settings as Verifying
+from sipguard.screening.verification.settings import Settings as Verifying
 
 VERIFICATION: Final = "identity"
 _EMERGENCY: Final = Verdict(ALLOW, EMERGENCY_RULE)

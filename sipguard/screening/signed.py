@@ -16,11 +16,12 @@ from __future__ import annotations
 from sipguard.screening import guard
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.finding import Context, FactValue, Waiting
-from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
+from sipguard.screening.verification.evaluate import evaluate, needs_of
 from sipguard.screening.verification.parties import BOTH, REQUEST_URI
 from sipguard.screening.verification.priority import RPH, r_values, signed_values
 from sipguard.screening.verification.replays import note
 from sipguard.screening.verification.result import PASSED, WAITING, Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.stir.credential import Credential
 
 

@@ -22,14 +22,16 @@ from sipguard.net.fetch import CertificateFetcher, FetchError
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of, readings_of
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.offline import document, verdict
 from sipguard.screening.verification.result import PASSED, Result, judged
+from sipguard.screening.verification.settings import Settings
 from sipguard.service.door import BODY_S, Door, body_of
 from sipguard.service.errors import BadRequest
 from sipguard.service.outcomes import WHY_REFUSED
 from sipguard.service.signatures import Signatures
-from sipguard.service.trusting import Trusted, under
+from sipguard.service.trusting import Trusted
+from sipguard.service.under import under
 from sipguard.sip.secret import Secret
 from sipguard.stir.certificate import CertificateStore
 from sipguard.stir.errors import PHRASES, BadIdentityInfo, NotSignable, StirError

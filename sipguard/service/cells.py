@@ -13,9 +13,8 @@ from bisect import bisect_left
 from collections.abc import Mapping, MutableSequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Final, Protocol
+from typing import TYPE_CHECKING, Final, Protocol
 
-from sipguard.net.disk import Disk
 from sipguard.service.metric_table import (
     DESK_NAMES,
     FETCH_BUCKETS_S,
@@ -25,6 +24,9 @@ from sipguard.service.metric_table import (
     WORKER_NAMES,
 )
 from sipguard.service.slots import Slots, SlotsUnlike
+
+if TYPE_CHECKING:
+    from sipguard.net.disk import Disk
 
 _STATM: Final = Path("/proc/self/statm")
 

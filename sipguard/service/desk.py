@@ -12,15 +12,13 @@ import signal
 import socket
 import sys
 from pathlib import Path
-from typing import Any, Final
+from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvloop
 from aiohttp import web
 
-from sipguard.net.fetch import CertificateFetcher
 from sipguard.service import logs
-from sipguard.service.api import Api
 from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.cells import DeskSlots, scrape
 from sipguard.service.channel import Channel
@@ -28,12 +26,13 @@ from sipguard.service.door import of_pages
 from sipguard.service.list_tally import keep_days
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import CONTENT_TYPE, render
-from sipguard.service.signatures import Limits, Signatures
-from sipguard.service.starts import DeskStart
-from sipguard.settings.secret import read as read_secret
-from sipguard.settings.service import Service
 from sipguard.store.errors import StoreError
 from sipguard.store.sqlite import SqliteStore
+
+if TYPE_CHECKING:
+    from sipguard.service.api import Api
+    from sipguard.service.starts import DeskStart
+    from sipguard.settings.service import Service
 
 log: Final = structlog.get_logger("sipguard")
 
@@ -143,15 +142,14 @@ class Desk:
         service = self._service
         if not service.api_token_file:
             return None
+        from sipguard.service.api_start import api_of  # it brings verification along, which most do not serve
+
+        slots = self._slots.slots
         try:
-            token = read_secret(Path(service.api_token_file))
-            if not token.reveal():
-                raise OSError(0, "it is empty")
-            fetcher = CertificateFetcher(service.fetch)
+            self._api = api_of(service, self._trunks, self._signing, lambda kind: slots.add(f"api_{kind}"))
         except OSError as error:
             log.error("no_api", file=service.api_token_file, why=error.strerror)
             return None
-        self._api = Api(token, service.verification, service.anchors, fetcher, self._trunks, self._signatures())
         self._api.trust(self._trusted)
         runner = web.ServerRunner(self._api.door())
         await runner.setup()
@@ -162,20 +160,6 @@ class Desk:
             await runner.cleanup()
             return None
         return runner
-
-    def _signatures(self) -> Signatures | None:
-        """What signs over HTTP, None where the operator named no signers for it."""
-        service, slots = self._service, self._slots.slots
-        if not service.api_signers:
-            return None
-        limits = Limits(
-            service.api_signers,
-            service.api_attest_at_most,
-            service.verification.freshness_s,
-            service.verification.future_s,
-            whole_numbers=not service.logs_mask,
-        )
-        return Signatures(limits, self._signing, lambda kind: slots.add(f"api_{kind}"))
 
     def _metrics(self) -> web.Response:
         scraped = [

@@ -9,7 +9,6 @@ A kept Ruleset is a line of JSON, {"format": 1, "shapes": {class: [names of its 
 from __future__ import annotations
 
 import json
-import os
 import pickle
 from collections.abc import Iterator, Mapping
 from dataclasses import fields, is_dataclass
@@ -18,20 +17,10 @@ from typing import Final
 
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.verdict import MODES
+from sipguard.service.atomically import write_atomically
 
 KEPT: Final = 20
 FORMAT: Final = 1
-
-
-def write_atomically(path: Path, octets: bytes) -> None:
-    """Replaces `path` in one step; a crash leaves the old file or the new one."""
-    temporary = path.with_name(f".{path.name}.{os.getpid()}")
-    temporary.touch(mode=0o600)
-    with temporary.open("wb") as file:
-        file.write(octets)
-        file.flush()
-        os.fsync(file.fileno())
-    temporary.replace(path)
 
 
 class Modes:

@@ -12,7 +12,7 @@ from typing import Final
 
 from sipguard.b2bua.counts import NAMES as ENGINE_NAMES
 from sipguard.b2bua.frames import DISPOSITIONS
-from sipguard.net.connections import NAMES as CONNECTION_NAMES
+from sipguard.net.counts import NAMES as CONNECTION_NAMES
 from sipguard.screening.policy.model import BASES
 from sipguard.service.outcomes import KINDS
 from sipguard.stir.reasons import OF_FETCHING

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sipguard.stir.signing import ATTESTATIONS
+from sipguard.stir.attestations import ATTESTATIONS
 
 WHY_REFUSED: Final[dict[str, tuple[int, str]]] = {  # reason -> (status, what it means)
     "attest_invalid": (422, "attest is none of A, B, C"),

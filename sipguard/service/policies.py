@@ -12,7 +12,7 @@ import os
 from pathlib import Path
 from typing import Final
 
-from sipguard.service.history import write_atomically
+from sipguard.service.atomically import write_atomically
 
 DIRECTORY: Final = "policies"
 AT_LEAST: Final = 20  # are kept however old they are: a rollback may bring one back

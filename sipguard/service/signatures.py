@@ -20,9 +20,10 @@ from sipguard.screening.signingkey import SigningKey
 from sipguard.service.call_log import masked
 from sipguard.service.errors import BadRequest
 from sipguard.service.outcomes import WHY_REFUSED
+from sipguard.stir.attestations import ATTESTATIONS
 from sipguard.stir.errors import NotSignable
 from sipguard.stir.signer import Signer
-from sipguard.stir.signing import ATTESTATIONS, shaken
+from sipguard.stir.signing import shaken
 
 log: Final = structlog.get_logger("sipguard")
 

@@ -9,19 +9,24 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from sipguard.net.nameservers import DnsSettings
-from sipguard.net.sources import FetchSettings, TrustSettings
-from sipguard.numbers.plan import PlanDate
-from sipguard.screening.overlay import Edit
-from sipguard.screening.ruleset import PlainRuleset
-from sipguard.screening.signingkey import SigningKey
-from sipguard.screening.trunk import Trunk
-from sipguard.service.list_ages import Dated
-from sipguard.service.trusting import SourceState, Trusted
-from sipguard.settings.service import Service
-from sipguard.sip.locate import Answer, Query
-from sipguard.sip.secret import Account
+from sipguard.net.sources import TrustSettings
+from sipguard.service.trusting import Trusted
+
+if TYPE_CHECKING:  # what a process is handed brings along the classes that it needs, and no others
+    from sipguard.net.nameservers import DnsSettings
+    from sipguard.net.sources import FetchSettings
+    from sipguard.numbers.plan import PlanDate
+    from sipguard.screening.overlay import Edit
+    from sipguard.screening.ruleset import PlainRuleset
+    from sipguard.screening.signingkey import SigningKey
+    from sipguard.screening.trunk import Trunk
+    from sipguard.service.list_ages import Dated
+    from sipguard.service.trusting import SourceState
+    from sipguard.settings.service import Service
+    from sipguard.sip.locate import Answer, Query
+    from sipguard.sip.secret import Account
 
 
 @dataclass(frozen=True)

@@ -48,9 +48,9 @@ from sipguard.service.restart import needing_restart
 from sipguard.service.signers import LOOKED_AT_EVERY_S, Signers
 from sipguard.service.starts import DeskStart, FetcherStart, WorkerStart
 from sipguard.service.traces import Traces
-from sipguard.service.trust import at_start
+from sipguard.service.trust import Material, at_start
 from sipguard.service.trusted import Trusts
-from sipguard.service.trusting import Material, SourceState
+from sipguard.service.trusting import SourceState
 from sipguard.settings.judged_by import octets_of
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.remarks import remarks_on
@@ -253,7 +253,7 @@ class Supervisor:
             trust=self._trusts.states,
             trusted=self._trusts.trusted(),
             signing=self._desk_keys(),
-            trunks=self._ruleset.trunks,
+            trunks=self._ruleset.trunks if self._service.api_token_file else {},
             lists=list_ages.dated(self._ruleset.lists),
             plans=self._ruleset.plan_dates,
         )

@@ -23,11 +23,12 @@ from sipguard.screening.policy.predicates import wants_plan
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.offline import fitting
 from sipguard.screening.verification.replays import Replays
+from sipguard.screening.verification.settings import Settings
 from sipguard.service.trusted import trusted_on_disk
-from sipguard.service.trusting import under
+from sipguard.service.under import under
 from sipguard.settings import numbering
 from sipguard.settings.service import Service
 from sipguard.stir.certificate import CertificateStore

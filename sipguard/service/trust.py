@@ -22,8 +22,8 @@ from cryptography import x509
 
 from sipguard.net.errors import NetError
 from sipguard.net.sources import SourceSettings, TrustSettings
-from sipguard.service.history import write_atomically
-from sipguard.service.trusting import CRL, Material, SourceState
+from sipguard.service.atomically import write_atomically
+from sipguard.service.trusting import CRL, SourceState
 from sipguard.stir import revocation, trustlist
 from sipguard.stir.errors import TrustError
 from sipguard.stir.revocation import Crl, read_crl
@@ -36,6 +36,7 @@ AHEAD: Final = 0.9  # of the time until it is stale, then there may be a new one
 SPREAD: Final = 0.1  # of a wait, either way, so that not all ask at once
 FORMAT: Final = 1
 
+Material = TrustList | Crl
 Tell = Callable[[SourceState, Material | None], None]
 Ask = Callable[[SourceSettings], Awaitable[bytes]]  # what a source holds now; raises NetError, OSError
 

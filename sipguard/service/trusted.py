@@ -13,8 +13,8 @@ from typing import Any, Final
 import structlog
 
 from sipguard.net.sources import TrustSettings
-from sipguard.service.trust import Source, at_start
-from sipguard.service.trusting import CRL, TRUST_LIST, Material, SourceState, Trusted
+from sipguard.service.trust import Material, Source, at_start
+from sipguard.service.trusting import CRL, TRUST_LIST, SourceState, Trusted
 from sipguard.stir.revocation import NO_CRL, Crl
 from sipguard.stir.trustlist import TrustList
 

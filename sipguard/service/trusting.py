@@ -1,22 +1,19 @@
 """Trust list and CRL as processes hand them to one another: how it stands with a source, what is trusted.
 
-Enters: what was downloaded and checked. Leaves: the same, as values; a store of certificates under it. Must not:
-download, or read what lies on disk; a worker starts with it.
+Enters: what was downloaded and checked. Leaves: the same, as values. Must not: download, or read
+what lies on disk; a worker starts with it.
 """
 
 from __future__ import annotations
 
 from dataclasses import dataclass
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from sipguard.stir.certificate import Anchors, CertificateStore
-from sipguard.stir.revocation import Crl
-from sipguard.stir.trustlist import TrustList
+if TYPE_CHECKING:
+    from sipguard.stir.revocation import Crl
 
 TRUST_LIST: Final = "trust_list"
 CRL: Final = "crl"
-
-Material = TrustList | Crl
 
 
 @dataclass(frozen=True)
@@ -53,10 +50,3 @@ class Trusted:
     crl_required: bool = False
     version: str = ""
     notes: tuple[str, ...] = ()
-
-
-def under(store: CertificateStore, anchors: tuple[bytes, ...], trusted: Trusted) -> CertificateStore:
-    """`store` under the anchors of a configuration, those listed and the CRL in force. Raises StirError."""
-    found = store.with_anchors(Anchors.read(each for each in (*anchors, trusted.pem) if each))
-    found.use_crl(trusted.crl, trusted.crl_required, trusted.version)
-    return found

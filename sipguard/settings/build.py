@@ -34,7 +34,7 @@ from sipguard.screening.trunk import (
     Upstream,
     WriteRules,
 )
-from sipguard.screening.verification.evaluate import Settings as VerificationSettings
+from sipguard.screening.verification.settings import Settings as VerificationSettings
 from sipguard.settings import secret
 from sipguard.settings.model import (
     SET_ELSEWHERE,

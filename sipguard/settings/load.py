@@ -38,6 +38,7 @@ from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config, CrlShape, ListShape, TrustListShape
 from sipguard.settings.policytext import PolicyText
 from sipguard.settings.problems import Problem
+from sipguard.settings.secretplaces import secrets_of
 from sipguard.settings.service import Service
 from sipguard.settings.shape import read_shape
 from sipguard.settings.sources import BUILD, READ, SKIP, ListBuilder, problems_of, read_anchors
@@ -133,7 +134,7 @@ class _Load:
         for problem in misfits(self.config, self.document):
             if not any(path[: len(problem.path)] == problem.path for path in wrong):
                 self.problems.append(problem)
-        for path, each in secret.secrets_of(self.config):
+        for path, each in secrets_of(self.config):
             for what, hint, level in secret.flaws(self.base, each, for_use=self.mode == BUILD):
                 self._secret(path, what, hint, level)
         token = self.config.api.token

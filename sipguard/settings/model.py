@@ -14,6 +14,7 @@ from pydantic_core import CoreSchema
 
 from sipguard.numbers.formats import FORMATS
 from sipguard.screening.checks import CHECKS
+from sipguard.settings.meanings import meanings
 from sipguard.settings.units import Duration, Percent, Size
 from sipguard.settings.values import (
     ORIGID,
@@ -44,7 +45,15 @@ from sipguard.settings.values import (
 class Shape(BaseModel):
     """A map of the configuration: unknown keys are errors, texts are not read as numbers."""
 
-    model_config = ConfigDict(extra="forbid", strict=True, frozen=True, use_attribute_docstrings=True)
+    model_config = ConfigDict(extra="forbid", strict=True, frozen=True)
+
+    @classmethod
+    def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
+        schema = handler(core)
+        properties = handler.resolve_ref_schema(schema).get("properties", {})
+        for name, meaning in meanings(cls).items():
+            properties[name]["description"] = meaning
+        return schema
 
 
 # ------------------------------------------------------------------------------------------ sockets
@@ -293,7 +302,8 @@ class PeerShape(Shape):
 
     @classmethod
     def __get_pydantic_json_schema__(cls, core: CoreSchema, handler: GetJsonSchemaHandler) -> dict[str, Any]:
-        return {"anyOf": [{"type": "string"}, handler.resolve_ref_schema(handler(core))]}
+        schema = handler.resolve_ref_schema(super().__get_pydantic_json_schema__(core, handler))
+        return {"anyOf": [{"type": "string"}, schema]}
 
 
 class RouteShape(Shape):

@@ -15,6 +15,7 @@ from typing import Annotated, Any, Final
 from pydantic import BaseModel, ValidationError
 
 from sipguard.screening.policy.errors import ERROR, WARNING, Path, dotted, flag_meant, meant
+from sipguard.settings.meanings import meanings
 from sipguard.settings.values import ORIGID, UUID
 
 __all__ = ["ERROR", "WARNING", "Problem", "of_validation"]
@@ -124,10 +125,10 @@ def _wanted_at(model: type[BaseModel], path: Path) -> str:
     shape: Any = model
     for part in path[:-1]:
         shape = _inner(shape, part)
-    field = shape.model_fields.get(str(path[-1])) if isinstance(shape, type) and issubclass(shape, BaseModel) else None
-    if field is None or not field.description:
+    meaning = meanings(shape).get(str(path[-1])) if isinstance(shape, type) else None
+    if meaning is None:
         return ""
-    meaning = " ".join(field.description.split()).rstrip(".")
+    meaning = " ".join(meaning.split()).rstrip(".")
     return f"write {path[-1]}: VALUE ({meaning})"
 
 

@@ -11,15 +11,16 @@ import os
 import stat
 from collections.abc import Iterator, Mapping
 from pathlib import Path as File
-from typing import Final
+from typing import TYPE_CHECKING, Final
 
-from pydantic import BaseModel
-
-from sipguard.screening.policy.errors import ERROR, WARNING, Path
-from sipguard.screening.trunk import Trunk
-from sipguard.settings.values import CREDENTIAL, SecretPlace
+from sipguard.screening.policy.errors import ERROR, WARNING
 from sipguard.sip.secret import Account, Secret
 
+if TYPE_CHECKING:  # fetcher and desk read secrets too, and bring neither pydantic nor trunks along for it
+    from sipguard.screening.trunk import Trunk
+    from sipguard.settings.values import SecretPlace
+
+CREDENTIAL: Final = "credential:"  # of systemd: a file below $CREDENTIALS_DIRECTORY
 LONGEST: Final = 64 * 1024
 TOKEN_SHORTEST: Final = 16  # characters
 DIRECTORY: Final = "CREDENTIALS_DIRECTORY"  # systemd.exec(5): where LoadCredential= puts its files
@@ -88,18 +89,3 @@ def guessable(base: File, secret: SecretPlace) -> tuple[str, str] | None:
     if not 0 < length < TOKEN_SHORTEST:
         return None
     return f"the token has {length} characters, which can be guessed", "make one by openssl rand -hex 32"
-
-
-def secrets_of(value: object, path: Path = ()) -> Iterator[tuple[Path, SecretPlace]]:
-    """Every secret that a configuration names, with the path of its key."""
-    if isinstance(value, SecretPlace):
-        yield path, value
-    elif isinstance(value, BaseModel):
-        for name in type(value).model_fields:
-            yield from secrets_of(getattr(value, name), (*path, name))
-    elif isinstance(value, dict):
-        for key, inner in value.items():
-            yield from secrets_of(inner, (*path, key))
-    elif isinstance(value, list | tuple):
-        for at, inner in enumerate(value):
-            yield from secrets_of(inner, (*path, at))

@@ -13,7 +13,7 @@ from typing import Final
 from sipguard.net.hep import HepSettings
 from sipguard.net.nameservers import DnsSettings
 from sipguard.net.sources import FetchSettings, TrustSettings
-from sipguard.screening.verification.evaluate import Settings as VerificationSettings
+from sipguard.screening.verification.settings import Settings as VerificationSettings
 
 
 @dataclass(frozen=True)

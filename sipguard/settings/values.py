@@ -14,9 +14,10 @@ from urllib.parse import urlsplit
 from pydantic import BeforeValidator, Field, GetJsonSchemaHandler, PlainValidator, WithJsonSchema
 from pydantic_core import CoreSchema
 
+from sipguard.settings.secret import CREDENTIAL
+
 Network = IPv4Network | IPv6Network
 _TEXT: Final = {"type": "string"}
-CREDENTIAL: Final = "credential:"  # of systemd: a file below $CREDENTIALS_DIRECTORY
 
 
 @dataclass(frozen=True, slots=True)

@@ -18,6 +18,7 @@ from cryptography.hazmat.primitives.asymmetric.ec import ECDSA
 from cryptography.hazmat.primitives.asymmetric.utils import decode_dss_signature
 from cryptography.hazmat.primitives.hashes import SHA256
 
+from sipguard.stir.attestations import ATTESTATIONS
 from sipguard.stir.errors import NotSignable
 
 if TYPE_CHECKING:
@@ -25,7 +26,6 @@ if TYPE_CHECKING:
 
 SHAKEN: Final = "shaken"
 DIV: Final = "div"
-ATTESTATIONS: Final = ("A", "B", "C")
 
 _ES256: Final = ECDSA(SHA256())
 _TN: Final = frozenset("0123456789#*")  # RFC 8224 §8.3, RFC 8226 §9

@@ -33,9 +33,9 @@ from sipguard.screening.policy.decide import decide
 from sipguard.screening.policy.predicates import FALSE
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import RedirectRules
-from sipguard.screening.verification.evaluate import Settings as IdentitySettings
 from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.result import PASSED
+from sipguard.screening.verification.settings import Settings as IdentitySettings
 from sipguard.sip.flow import Send
 from sipguard.sip.message import Request
 from sipguard.sip.parse import parse

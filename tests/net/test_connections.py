@@ -17,7 +17,8 @@ import pytest
 import uvloop
 
 from sipguard.net import connections as module
-from sipguard.net.connections import NAMES, Connections
+from sipguard.net.connections import Connections
+from sipguard.net.counts import NAMES
 from sipguard.net.stream import open_listening
 from sipguard.net.tls import names_of, server_name
 from sipguard.screening.trunk import Connections as Bounds

@@ -32,8 +32,8 @@ from sipguard.screening.policy.read import read_policy
 from sipguard.screening.ruleset import Ruleset
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
-from sipguard.screening.verification.evaluate import Settings as Verifying
 from sipguard.screening.verification.replays import Replays
+from sipguard.screening.verification.settings import Settings as Verifying
 from sipguard.stir.certificate import NO_ANCHORS, CertificateStore
 from tests.screening.policy.words import plain
 

@@ -13,7 +13,7 @@ from sipguard.net.fetch import CertificateFetcher, Fetched, FetchError
 from sipguard.net.sources import FetchSettings
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verification.evaluate import Settings
+from sipguard.screening.verification.settings import Settings
 from sipguard.service.api import BODY_LIMIT, FAILURES, VERIFICATION, Api
 from sipguard.service.trusting import Trusted
 from sipguard.sip.secret import Secret

@@ -12,7 +12,7 @@ from aiohttp.test_utils import TestClient
 
 from sipguard.net.fetch import CertificateFetcher
 from sipguard.net.sources import FetchSettings
-from sipguard.screening.verification.evaluate import Settings
+from sipguard.screening.verification.settings import Settings
 from sipguard.service import door as doors
 from sipguard.service.api import VERIFICATION, Api
 from sipguard.sip.secret import Secret

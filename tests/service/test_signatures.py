@@ -15,7 +15,7 @@ from structlog.testing import capture_logs
 from sipguard.net.fetch import CertificateFetcher
 from sipguard.net.sources import FetchSettings
 from sipguard.screening.signingkey import SigningKey
-from sipguard.screening.verification.evaluate import Settings
+from sipguard.screening.verification.settings import Settings
 from sipguard.service.api import BODY_LIMIT, SIGNING, VERIFICATION, Api
 from sipguard.service.metric_table import DESK_NAMES
 from sipguard.service.outcomes import WHY_REFUSED

@@ -20,7 +20,7 @@ from sipguard.screening.shapesasked import SIGNER
 from sipguard.screening.textlists import TextLists
 from sipguard.screening.verification import described
 from sipguard.screening.verification.diversion import unasked
-from sipguard.screening.verification.evaluate import Settings, evaluate, needs_of
+from sipguard.screening.verification.evaluate import evaluate, needs_of
 from sipguard.screening.verification.priority import RPH
 from sipguard.screening.verification.replays import is_replay
 from sipguard.screening.verification.report import told
@@ -35,6 +35,7 @@ from sipguard.screening.verification.result import (
     passes,
 )
 from sipguard.screening.verification.rich import is_rich
+from sipguard.screening.verification.settings import Settings
 from sipguard.stir.errors import NO_IDENTITY_STATUS, InvalidIdentity
 from sipguard.stir.identity import split
 from sipguard.stir.profile import DEVIATIONS as CERTIFICATE_DEVIATIONS

@@ -7,7 +7,6 @@ Must not: fetch, decide about the call, ask for a certificate for a token that c
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
 from typing import Final
 
 from sipguard.numbers import canonical
@@ -19,6 +18,7 @@ from sipguard.screening.verification.parties import called_named, caller_named
 from sipguard.screening.verification.priority import RPH, require_priority
 from sipguard.screening.verification.proof import prove
 from sipguard.screening.verification.result import FAILED, PASSED, UNSUPPORTED, WAITING, Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.sip.date import instant_of
 from sipguard.stir import identity
 from sipguard.stir.certificate import CertificateStore
@@ -30,20 +30,6 @@ from sipguard.stir.errors import (
 )
 from sipguard.stir.passport import TYPES, Passport, freshness, require_agreement
 from sipguard.stir.passport import read as read_passport
-
-
-@dataclass(frozen=True)
-class Settings:
-    """What counts as fresh, how long a call may wait for a certificate, and from where one may come."""
-
-    freshness_s: float = 60.0  # RFC 8224 §6.2 step 4
-    future_s: float = 5.0  # how far `iat` may lie ahead of our clock
-    budget_s: float = 0.25  # on the call path; the fetch goes on behind it
-    max_headers: int = 10  # Identity values looked at
-    strict: bool = False  # deviations of the token fail it
-    replay_fails: bool = False  # a token that was replayed fails, which is otherwise but a fact
-    x5u_ports: tuple[int, ...] = (443, 8443)
-
 
 _NATIONAL: Final = ("tn_national",)
 _IN_A_LIST: Final = ("comma_list",)

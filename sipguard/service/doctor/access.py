@@ -17,7 +17,8 @@ from typing import Final
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, Case, Diagnosis
 from sipguard.settings.directories import directories
 from sipguard.settings.named import named_files
-from sipguard.settings.secret import place, secrets_of
+from sipguard.settings.secret import place
+from sipguard.settings.secretplaces import secrets_of
 
 READ: Final = 4
 WRITE: Final = 2

@@ -30,8 +30,8 @@ from sipguard.service.doctor.masking import mask, mask_labels, mask_values
 from sipguard.settings.document import Document
 from sipguard.settings.merged import Merged
 from sipguard.settings.policytext import PolicyText
-from sipguard.settings.secret import place, read, secrets_of
-from sipguard.settings.values import CREDENTIAL
+from sipguard.settings.secret import CREDENTIAL, place, read
+from sipguard.settings.secretplaces import secrets_of
 
 FILES_LISTED: Final = 500
 LOG_BYTES: Final = 256 * 1024  # of its end

@@ -18,7 +18,8 @@ from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagno
 from sipguard.settings.bases import is_imported
 from sipguard.settings.model import ListShape
 from sipguard.settings.problems import ERROR
-from sipguard.settings.secret import place, secrets_of
+from sipguard.settings.secret import place
+from sipguard.settings.secretplaces import secrets_of
 from sipguard.stir.unreadable import UNREADABLE
 from sipguard.store import manifest
 

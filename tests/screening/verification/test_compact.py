@@ -16,8 +16,9 @@ from cryptography.hazmat.primitives.serialization import load_pem_public_key
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.verification.compact import rebuilt
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.result import WAITING, Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.stir import identity
 from sipguard.stir.certificate import Anchors, CertificateStore
 from tests import pki

@@ -13,8 +13,9 @@ from hypothesis import strategies as st
 
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.verification.diversion import HOPS_LIMIT
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.result import FAILED, PASSED, WAITING, Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.stir.certificate import Anchors, CertificateStore
 from sipguard.stir.errors import BadIdentityInfo
 from tests import pki

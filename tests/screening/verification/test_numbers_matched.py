@@ -14,8 +14,9 @@ import pytest
 from sipguard.numbers.rules import NumberRules
 from sipguard.screening.attempt import read_attempt
 from sipguard.screening.trunk import Trunk
-from sipguard.screening.verification.evaluate import Settings, evaluate
+from sipguard.screening.verification.evaluate import evaluate
 from sipguard.screening.verification.result import Result
+from sipguard.screening.verification.settings import Settings
 from sipguard.stir.certificate import Anchors, CertificateStore
 from tests import pki
 
