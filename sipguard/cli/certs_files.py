@@ -13,6 +13,7 @@ import sys
 from collections import Counter, deque
 from collections.abc import Callable, Generator, Iterable, Iterator
 from concurrent.futures import Future, ProcessPoolExecutor
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from itertools import chain, islice
 from multiprocessing import get_context, parent_process
@@ -178,18 +179,27 @@ def _spread(names: Iterator[str], task: Task, counts: Counts, processors: int) -
                 waiting.append(_submitted(pool, batch))
             if not waiting:
                 return
-            lines, counted = waiting.popleft().result()
+            with _whole():
+                lines, counted = waiting.popleft().result()
             counts.join(counted)
             yield lines
     finally:
-        pool.shutdown(cancel_futures=True)
+        with _whole():
+            pool.shutdown(cancel_futures=True)
 
 
 def _submitted(pool: ProcessPoolExecutor, batch: list[str]) -> Future[tuple[bytes, Counts]]:
-    """Processes are forked here: with SIGINT blocked, so that Ctrl-C ends this process and it ends them."""
+    """Processes are forked here, and do not hear of Ctrl-C: it ends this process, and it ends them."""
+    with _whole():
+        return pool.submit(_batch, batch)
+
+
+@contextmanager
+def _whole() -> Iterator[None]:
+    """Ctrl-C waits for the end of this: in the middle of it a lock of the pool would be left taken, for ever."""
     before = signal.pthread_sigmask(signal.SIG_BLOCK, (signal.SIGINT,))
     try:
-        return pool.submit(_batch, batch)
+        yield
     finally:
         signal.pthread_sigmask(signal.SIG_SETMASK, before)
 

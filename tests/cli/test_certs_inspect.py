@@ -205,7 +205,11 @@ def test_ctrl_c_ends_all_processes_without_a_traceback(tmp_path: Path) -> None:
         assert running.stdout is not None
         running.stdout.readline()  # more is written than a pipe holds: it waits for us
         os.killpg(running.pid, signal.SIGINT)
-        stderr = running.communicate()[1]
+        try:
+            stderr = running.communicate(timeout=60)[1]
+        except subprocess.TimeoutExpired:
+            os.killpg(running.pid, signal.SIGKILL)
+            raise
     assert (running.returncode, stderr.strip()) == (1, b"Aborted!")
     with pytest.raises(ProcessLookupError):
         os.killpg(running.pid, 0)
