@@ -8,6 +8,8 @@ PYTHON ?= $(shell /usr/bin/python3 -c 'import sys, ensurepip; sys.exit(sys.versi
 VENV := .venv
 BIN := $(VENV)/bin
 STAMP := $(VENV)/.installed
+# What was compiled is kept, whatever the environment says: else each of some 700 processes of the tests compiles all again.
+export PYTHONDONTWRITEBYTECODE :=
 CONFIG ?= config/sipguard.yaml
 RATE ?= 100
 SECONDS ?= 5

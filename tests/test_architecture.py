@@ -51,6 +51,9 @@ MAPPED_FILES = {  # modules that name or map files of numbers; they wait for not
     "sipguard.numbers.setfile": {"os", "pathlib", "sys"},
     "sipguard.screening.lists": {"pathlib"},
 }
+THROUGH = {  # library -> the module that everybody has it from
+    "aiohttp": "sipguard.net.http",
+}
 FORBIDDEN_WORDS = ("manager", "handler", "helper", "util", "utils", "session")
 ANY_ERROR = {  # functions that end errors of any kind
     "sipguard.stir.certificate: _validated",  # a certificate of a stranger
@@ -121,6 +124,12 @@ def test_imports_go_down(module: str) -> None:
         if here in FLOORS and there in FLOORS and there != here:
             down = FLOORS[there] < FLOORS[here]
             assert down or is_allowed_sideways(module, imported), f"{module} imports {imported}"
+
+
+@pytest.mark.parametrize(("library", "way"), THROUGH.items())
+def test_a_library_is_imported_in_one_place(library: str, way: str) -> None:
+    users = {name for name in modules() if any(f"{each}.".startswith(f"{library}.") for each in imports(name))}
+    assert users == {way}
 
 
 @pytest.mark.parametrize("module", [name for name in sorted(modules()) if room_of(name) in (*CORE, "proof")])

@@ -12,9 +12,8 @@ from dataclasses import dataclass
 from ssl import SSLContext
 from typing import Final
 
-import aiohttp
-
 from sipguard.net.errors import NetError
+from sipguard.net.http import aiohttp
 from sipguard.net.resolver import AddressRefused, CheckedResolver
 
 REASONS: Final = (
@@ -55,7 +54,7 @@ class Answer:
     headers: Mapping[str, str]
 
 
-def client_of(tls: SSLContext | bool, resolver: CheckedResolver, limit: int = 100) -> aiohttp.ClientSession:
+def client_of(tls: SSLContext, resolver: CheckedResolver, limit: int = 100) -> aiohttp.ClientSession:
     """A client whose connections go to checked addresses only; `limit` at once, 0 for no limit of its own."""
     connector = aiohttp.TCPConnector(
         ssl=tls,

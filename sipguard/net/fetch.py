@@ -20,12 +20,11 @@ from pathlib import Path
 from typing import Final
 from urllib.parse import urlsplit
 
-import aiohttp
-
 from sipguard.net.address import refused_literal
 from sipguard.net.answer import NoAnswer, Request, answer_of, client_of
 from sipguard.net.disk import Copy, Disk
 from sipguard.net.errors import NetError
+from sipguard.net.http import aiohttp
 from sipguard.net.resolver import CheckedResolver
 from sipguard.net.sources import FetchSettings
 from sipguard.net.tls import trusting

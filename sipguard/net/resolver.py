@@ -12,9 +12,8 @@ from collections.abc import Callable
 from concurrent.futures import Executor
 from typing import Final
 
-from aiohttp.abc import AbstractResolver, ResolveResult
-
 from sipguard.net.address import Networks, allowed
+from sipguard.net.http import aiohttp
 
 _NUMERIC: Final = socket.AI_NUMERICHOST | socket.AI_NUMERICSERV
 
@@ -23,7 +22,7 @@ class AddressRefused(OSError):
     """Every address of a host is special-purpose."""
 
 
-class CheckedResolver(AbstractResolver):
+class CheckedResolver(aiohttp.abc.AbstractResolver):
     """Resolves by the system and leaves out what may not be connected to.
 
     `threads` says in which threads a name waits for its answer: whoever has slow name servers must not hold up others.
@@ -35,7 +34,7 @@ class CheckedResolver(AbstractResolver):
 
     async def resolve(
         self, host: str, port: int = 0, family: socket.AddressFamily = socket.AF_UNSPEC
-    ) -> list[ResolveResult]:
+    ) -> list[aiohttp.abc.ResolveResult]:
         """Addresses of `host` that are allowed. Raises AddressRefused where none is, OSError from DNS."""
         loop = asyncio.get_running_loop()
         try:
@@ -45,7 +44,9 @@ class CheckedResolver(AbstractResolver):
         except UnicodeError:  # an empty label, or one above 63 octets: no name server is asked
             raise socket.gaierror(socket.EAI_NONAME, f"{host} is no host name") from None
         results = [
-            ResolveResult(hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=int(_NUMERIC))
+            aiohttp.abc.ResolveResult(
+                hostname=host, host=str(at[0]), port=port, family=kind, proto=proto, flags=int(_NUMERIC)
+            )
             for kind, _, proto, _, at in found
             if allowed(str(at[0]), self._allow)
         ]

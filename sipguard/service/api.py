@@ -16,9 +16,9 @@ from typing import Any, Final
 
 import msgspec
 import structlog
-from aiohttp import web
 
 from sipguard.net.fetch import CertificateFetcher, FetchError
+from sipguard.net.http import web
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of, readings_of
 from sipguard.screening.signingkey import SigningKey
 from sipguard.screening.trunk import Trunk

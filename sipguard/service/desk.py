@@ -16,8 +16,8 @@ from typing import TYPE_CHECKING, Any, Final
 
 import structlog
 import uvloop
-from aiohttp import web
 
+from sipguard.net.http import web
 from sipguard.service import logs
 from sipguard.service.call_log import CallLog, LogOptions
 from sipguard.service.cells import DeskSlots, scrape

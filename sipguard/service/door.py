@@ -10,7 +10,7 @@ import asyncio
 from collections.abc import Awaitable, Callable, Mapping
 from typing import Any, Final
 
-from aiohttp import web
+from sipguard.net.http import web
 
 CONNECTIONS: Final = 256  # at a time; one more is closed at once
 HEAD_S: Final = 10.0  # a connection that has not sent the head of its first request by then is closed
