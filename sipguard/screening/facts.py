@@ -15,7 +15,7 @@ from sipguard.screening.trunk import KINDS
 BASE_FACTS: Final = (
     FactSpec("trunk.name", "text", "trunk that the call came in by"),
     FactSpec("trunk.kind", "choice", "what kind of relation that trunk is", choices=KINDS),
-    FactSpec("call.hour_utc", "number", "hour of the day at receipt, 0 to 23, UTC", unit="h"),
+    FactSpec("call.hour_utc", "number", "hour of the day at receipt, 0 to 23, UTC", "h", (), 0.0, 23.0),
     FactSpec("call.has_identity", "flag", "the INVITE carries an Identity header (RFC 8224 §4)"),
     FactSpec("call.priority", "text", "the Priority header in lower case, if there is one (RFC 3261 §20.26)"),
     FactSpec(

@@ -7,6 +7,7 @@ Must not: decide anything; only policy decides.
 from __future__ import annotations
 
 from dataclasses import dataclass
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from sipguard.numbers.plan import NO_PLAN, Plan
@@ -34,6 +35,8 @@ class FactSpec:
     what: str
     unit: str = ""
     choices: tuple[str, ...] = ()  # the closed list of its values (of a set: of its members), where there is one
+    least: float = -inf  # a number is not below it
+    most: float = inf  # nor above that
 
 
 class Finding:

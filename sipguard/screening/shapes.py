@@ -9,6 +9,7 @@ Only what some rule asks for is counted, and only that is told: calls of a polic
 from __future__ import annotations
 
 from collections.abc import Iterable
+from math import inf
 from typing import TYPE_CHECKING, Final
 
 from sipguard.screening.counters import Keys, turn
@@ -181,11 +182,16 @@ _FACTS: Final[dict[str, tuple[str, ShapeFact]]] = {
 }
 
 
+def _most(name: str) -> float:
+    """What a fact is not above: a share of calls not above all of them."""
+    return 1.0 if "_ratio_" in name else inf
+
+
 def specs(*kinds: str) -> tuple[FactSpec, ...]:
     """The facts of some kinds of key."""
     return tuple(
         [
-            FactSpec(f"rate.{kind}.{name}", "number", what.format(of=_OF[kind]), unit)
+            FactSpec(f"rate.{kind}.{name}", "number", what.format(of=_OF[kind]), unit, (), 0.0, _most(name))
             for kind in kinds
             for name, of_kinds, _, _, unit, what in _TABLE
             if kind in of_kinds

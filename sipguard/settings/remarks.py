@@ -19,10 +19,10 @@ def remarks_on(loaded: Loaded, unix_day: int, mistakes_only: bool = False) -> li
     if text is None or words is None or loaded.errors:
         return []
     ruleset, document = loaded.ruleset, loaded.document
-    lists = ruleset.lists if ruleset is not None else ()
+    lists, trunks = (ruleset.lists, ruleset.trunks) if ruleset is not None else ((), {})
     around = Surroundings(
         unix_day,
-        trunks={name: trunk.kind for name, trunk in ruleset.trunks.items()} if ruleset is not None else {},
+        trunks={name: trunk.kind for name, trunk in trunks.items() if trunk.sources},
         empty_lists=frozenset(  # that no order names a trunk is as it should be
             spec.name for spec in lists if spec.file and spec.kind != "trunks" and _is_empty(spec.file)
         ),

@@ -5,6 +5,7 @@ says more than can be told apart here, that part is a variable by itself, and so
 
 A fact that is no set is one variable: its known values, or one value for each part between those that conditions name;
 None for an absent one. A set is a flag for each member that is named. That a check failed is a flag too, where asked.
+A time is a variable too, beside the other times of its zone: not all of them can hold together.
 """
 
 from __future__ import annotations
@@ -15,9 +16,11 @@ from typing import Final
 from sipguard.numbers.glob import Glob
 from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.policy.model import AllOf, AnyOf, Compare, Condition, Not, OneOf, Time
+from sipguard.screening.policy.moments import Moment, any_of, moments
 from sipguard.screening.policy.predicates import FAILED, FALSE, PENDING, TRUE, Test, check_of, truth_of
+from sipguard.screening.policy.times import AT, OF_NUMBERS, SECONDS_OF_DAY, offset_s, zones_fact
 
-Variable = tuple[str, str]  # (what kind: fact | member of FACT | opaque | failed, which)
+Variable = tuple[str, str]  # (what kind: fact | member of FACT | time | opaque | failed, which)
 Case = dict[Variable, FactValue]
 _Narrowed = dict[Variable, tuple[FactValue, ...]]  # the values of a fact that are left
 Wanted = tuple[Condition, bool]  # a condition, and whether it must hold, or must not
@@ -26,6 +29,7 @@ LOOKS: Final = 200_000  # at single facts, before the question counts as one tha
 _FACT: Final = "fact"
 _OPAQUE: Final = "opaque"
 _FAILED: Final = "failed"
+_TIME: Final = "time"
 _ANY_TEXT: Final = "\N{SECTION SIGN}"  # stands for any text: no policy has it in a pattern
 OTHER: Final = "other"  # a text that no condition names
 
@@ -35,9 +39,12 @@ class Unanswered(Exception):
 
 
 class Space:
-    """What some conditions can tell apart. `failures` has checks that may have failed."""
+    """What some conditions can tell apart. `failures` has checks that may have failed; `from_day`: what is before that
+    day (UTC, since 1970-01-01) does not come again."""
 
-    def __init__(self, conditions: Iterable[Condition], specs: Iterable[FactSpec], failures: bool = False) -> None:
+    def __init__(
+        self, conditions: Iterable[Condition], specs: Iterable[FactSpec], failures: bool = False, from_day: int = 0
+    ) -> None:
         self._specs = {spec.name: spec for spec in specs}
         self._atoms: dict[str, list[OneOf | Compare]] = {}
         self._failures = failures
@@ -45,9 +52,12 @@ class Space:
         self._members: dict[str, list[str]] = {}
         self._values: dict[Variable, tuple[FactValue, ...]] = {}
         self._fitting: dict[tuple[OneOf | Compare, int], tuple[FactValue, ...]] = {}
-        self._looks = 0
+        self._times: dict[Time, _Timed] = {}
+        self._beside: dict[Variable, list[_Timed]] = {}  # by the variable of a time, all those of its zone
+        self._looks = self.spent = 0
         for condition in conditions:
             self._collect(condition)
+        self._part_times(from_day)
         for fact, atoms in self._atoms.items():
             if self._is_set(fact):
                 self._members[fact] = _members(atoms, self._choices(fact))
@@ -57,11 +67,27 @@ class Space:
     def _collect(self, condition: Condition) -> None:
         if isinstance(condition, OneOf | Compare):
             self._atoms.setdefault(condition.fact, []).append(condition)
+        elif isinstance(condition, Time):
+            self._times.setdefault(condition, _Timed((_TIME, repr(condition)), condition))
         elif isinstance(condition, Not):
             self._collect(condition.part)
         elif isinstance(condition, AllOf | AnyOf):
             for part in condition.parts:
                 self._collect(part)
+
+    def _part_times(self, from_day: int) -> None:
+        """Sets the moments that the times of each zone tell apart."""
+        by_zone: dict[str, list[_Timed]] = {}
+        for timed in self._times.values():
+            by_zone.setdefault(timed.time.zone, []).append(timed)
+        for group in by_zone.values():
+            found = moments([timed.time for timed in group], from_day, self._failures)
+            for at, timed in enumerate(group):
+                timed.moments = found if found is not None else any_of()
+                place = at if found is not None else 0
+                for n, moment in enumerate(timed.moments):
+                    timed.when[moment.truths[place]] |= 1 << n
+                self._beside[timed.variable] = group if found is not None else [timed]
 
     def _is_set(self, fact: str) -> bool:
         spec = self._specs.get(fact)
@@ -123,7 +149,7 @@ class Space:
             yield dict(case)
             return
         variable = self._first_open(condition, case)
-        values = narrowed.get(variable)
+        values = self._left(variable, case) if variable[0] == _TIME else narrowed.get(variable)
         for value in self._values.get(variable, (False, True)) if values is None else values:
             case[variable] = value
             yield from self._search(wanted[at:], case, narrowed)
@@ -145,13 +171,30 @@ class Space:
                     found = truth
             return found
         if isinstance(condition, Time):
-            return _flag(case, (_OPAQUE, repr(condition)))
+            return self._timed(condition, case)
         return self._atom(condition, case)
 
-    def _atom(self, atom: OneOf | Compare, case: Case) -> int:
+    def _look(self) -> None:
         self._looks += 1
+        self.spent += 1
         if self._looks > LOOKS:
             raise Unanswered
+
+    def _timed(self, time: Time, case: Case) -> int:
+        """Whether a time holds at the moment of a case."""
+        self._look()
+        truth = case.get(self._times[time].variable)
+        return PENDING if truth is None else int(str(truth))
+
+    def _left(self, variable: Variable, case: Case) -> tuple[FactValue, ...]:
+        """What a time can still be beside the others of its zone."""
+        group = self._beside[variable]
+        left = _left_of(group, case)
+        (timed,) = (each for each in group if each.variable == variable)
+        return tuple(truth for truth in (FALSE, TRUE, FAILED) if timed.when[truth] & left)
+
+    def _atom(self, atom: OneOf | Compare, case: Case) -> int:
+        self._look()
         check = check_of(atom.fact)
         if self._failures and check:
             failed = _flag(case, (_FAILED, check))
@@ -197,7 +240,7 @@ class Space:
         if isinstance(condition, AllOf | AnyOf):
             return self._first_open(next(part for part in condition.parts if self.truth(part, case) == PENDING), case)
         if isinstance(condition, Time):
-            return _OPAQUE, repr(condition)
+            return self._times[condition].variable
         check = check_of(condition.fact)
         if self._failures and check and (_FAILED, check) not in case:
             return _FAILED, check
@@ -216,6 +259,9 @@ class Space:
             if kind in (_OPAQUE, _FAILED):
                 if value:
                     return None
+            elif kind == _TIME:
+                if not self._told_by_facts((kind, which), case, found):
+                    return None
             elif kind == _FACT:
                 found[which] = value.replace(_ANY_TEXT, "0") if isinstance(value, str) else value
             else:
@@ -223,6 +269,47 @@ class Space:
                 assert isinstance(before, tuple)
                 found[kind] = (*before, which.replace("*", "0")) if value else before
         return found
+
+    def _told_by_facts(self, variable: Variable, case: Case, found: dict[str, FactValue]) -> bool:
+        """Adds the facts by which the times of a zone are as in a case; False where there are none. Without facts no
+        time is known."""
+        group = self._beside[variable]
+        asked = [timed for timed in group if case.get(timed.variable) is not None]
+        if variable != asked[0].variable or all(case[timed.variable] == FAILED for timed in asked):
+            return True
+        left = _left_of(group, case)
+        fitting = (each for n, each in enumerate(group[0].moments) if left >> n & 1 and each.day >= 0)
+        moment, time = next(fitting, None), group[0].time
+        if moment is None or not time.zones or AT in found:
+            return False
+        name, offsets = time.zones[0]
+        local_s = moment.day * SECONDS_OF_DAY + moment.second
+        found[AT] = local_s - offset_s(offsets, local_s - offset_s(offsets, local_s))
+        if time.zone in OF_NUMBERS:
+            found[zones_fact(time.zone)] = (name,)
+        return True
+
+
+class _Timed:
+    """A time, and at which of the moments of its zone it is what: a bit for each of them."""
+
+    __slots__ = ("moments", "time", "variable", "when")
+
+    def __init__(self, variable: Variable, time: Time) -> None:
+        self.variable = variable
+        self.time = time
+        self.moments: list[Moment] = []
+        self.when = {FALSE: 0, TRUE: 0, FAILED: 0}
+
+
+def _left_of(group: Sequence[_Timed], case: Case) -> int:
+    """The moments that what a case says of the times of a zone leaves, a bit for each."""
+    left = -1
+    for timed in group:
+        truth = case.get(timed.variable)
+        if truth is not None:
+            left &= timed.when[int(str(truth))]
+    return left
 
 
 def _flag(case: Case, variable: Variable) -> int:
@@ -254,13 +341,13 @@ def _apart(spec: FactSpec | None, atoms: list[OneOf | Compare]) -> tuple[FactVal
     if spec is not None and spec.type == "number":
         if spec.choices:
             return (None, *[float(choice) for choice in spec.choices])
-        return (None, *_numbers(atoms))
+        return (None, *[each for each in _numbers(atoms) if spec.least <= each <= spec.most])
     if spec is not None and spec.choices:
         return (None, *spec.choices)
     return (None, *_texts([atom for atom in atoms if isinstance(atom, OneOf)]))
 
 
-def _numbers(atoms: Iterable[OneOf | Compare]) -> list[FactValue]:
+def _numbers(atoms: Iterable[OneOf | Compare]) -> list[int | float]:
     """The bounds, and one number between each two and beyond the last; whole ones where there are."""
     bounds: set[float] = set()
     for atom in atoms:

@@ -9,16 +9,19 @@ from __future__ import annotations
 from collections.abc import Iterator, Mapping
 from dataclasses import dataclass, field
 from datetime import date, timedelta
-from itertools import combinations
+from itertools import chain, combinations
+from typing import Final
 
 from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.cases import Case, Space, Unanswered
 from sipguard.screening.policy.errors import Path
-from sipguard.screening.policy.model import AllOf, Condition, Policy, Rule, Vocabulary
+from sipguard.screening.policy.model import AllOf, Condition, Override, Policy, Rule, Time, Vocabulary
 from sipguard.screening.policy.predicates import facts_of
 from sipguard.screening.policy.wording import written
 
 _EPOCH = date(1970, 1, 1)
+_AS_WRITTEN = Override("", "")
+LOOKS_AT_ALL: Final = 4_000_000  # at single facts, for all rules of a policy together: some ten seconds
 _LISTED = ".dnc_ratio_1h"
 
 
@@ -63,11 +66,13 @@ class _Linter:
 
     def __init__(self, policy: Policy, vocabulary: Vocabulary, around: Surroundings) -> None:
         self._rules = policy.rules
-        self._other_somewhere = {each.rule for each in policy.overrides}
+        self._other = {(each.trunk, each.rule): each for each in policy.overrides}
         self._around = around
         conditions = [rule.when for rule in policy.rules]
-        self._space = Space(conditions, vocabulary.facts)
-        self._failing = Space(conditions, vocabulary.facts, failures=True)
+        self._named = any("trunk.name" in facts_of(rule.when) for rule in policy.rules)
+        self._trunks = _unlike(policy, around.trunks, self._named)
+        self._space = Space(conditions, vocabulary.facts, from_day=around.unix_day)
+        self._failing = Space(conditions, vocabulary.facts, failures=True, from_day=around.unix_day)
 
     def of_rule(self, at: int, rule: Rule) -> Iterator[Remark]:
         """Remarks on one rule."""
@@ -100,11 +105,14 @@ class _Linter:
             if case is None:
                 yield Remark((*path, "when"), f"no call can match: {self._why_never(rule.when)}", "", True)
                 return
-            if self._around.trunks and not self._trunk_matches(rule):
+            places = self._places(rule)
+            if not places:
                 what = "no trunk of this configuration brings calls that match"
+                if any((name, rule.name) in self._other for name in self._around.trunks):
+                    what += ", or the rule is off there"
                 yield Remark((*path, "on" if rule.on and rule.when == AllOf(()) else "when"), what)
                 return
-            shadows = self._shadows(at, rule)
+            shadows = self._shadows(at, rule, places)
         except Unanswered:
             return
         if shadows:
@@ -125,47 +133,108 @@ class _Linter:
             for one, other in combinations(condition.parts, 2):
                 if self._first(one, other) is None:
                     return f"{written(one)} and {written(other)} exclude each other"
-        return f"{written(condition)} never holds"
+        over = isinstance(condition, Time) and condition.dates and self._around.unix_day > max(condition.dates)
+        return f"{written(condition)} never holds{', since its dates are over' if over else ''}"
 
-    def _trunk_matches(self, rule: Rule) -> bool:
-        """Whether a call of one of the trunks can match."""
-        for name, kind in self._around.trunks.items():
-            fixed: dict[str, FactValue] = {"trunk.name": name, "trunk.kind": kind}
-            if (not rule.on or name in rule.on) and self._first(rule.when, fixed=fixed) is not None:
-                return True
-        return False
+    def _places(self, rule: Rule) -> list[str]:
+        """The trunks by which calls can come that match the rule, of like ones one; [""] where no trunks are known."""
+        if not self._around.trunks:
+            return [""]
+        return [
+            name
+            for name in self._trunks
+            if (not rule.on or name in rule.on)
+            and not self._at(rule, name).off
+            and self._first(rule.when, fixed=self._fixed(name)) is not None
+        ]
 
-    def _shadows(self, at: int, rule: Rule) -> tuple[Rule, ...]:
-        """Rules above that leave this one no call, whichever checks fail; none where it gets one."""
+    def _fixed(self, trunk: str) -> dict[str, FactValue]:
+        """The facts of calls of a trunk."""
+        return {"trunk.name": trunk, "trunk.kind": self._around.trunks[trunk]} if trunk else {}
+
+    def _at(self, rule: Rule, trunk: str) -> Override:
+        """How the rule acts on a trunk."""
+        other = self._other.get((trunk, rule.name), _AS_WRITTEN)
+        return Override(
+            trunk,
+            rule.name,
+            other.off,
+            rule.report if other.report is None else other.report,
+            rule.rollout if other.rollout is None else other.rollout,
+            rule.until_day if other.until_day is None else other.until_day,
+        )
+
+    def _shadows(self, at: int, rule: Rule, places: list[str]) -> tuple[Rule, ...]:
+        """Rules above that leave this one no call on these trunks, whichever checks fail; none where it gets one."""
         if self._has_expired(rule):
             return ()
-        above = [each for each in self._rules[:at] if self._ends_for(each, rule)]
-        if not above or self._escapes(rule, above):
-            return ()
+        ending = {trunk: [each for each in self._rules[:at] if self._ends_for(each, rule, trunk)] for trunk in places}
+        found = {trunk: self._alone(trunk, rule, ending[trunk]) for trunk in places}
+        alike: dict[str, list[str]] = {}
+        for trunk in places:
+            if not found[trunk]:
+                alike.setdefault(trunk if self._named else self._around.trunks.get(trunk, ""), []).append(trunk)
+        for trunks in alike.values():  # a call that all of them leave, fewer of them leave too
+            every = {each.name: each for trunk in trunks for each in ending[trunk]}
+            if not every or self._escapes(rule, list(every.values()), trunks[0]):
+                return ()
+        for trunk in chain(*alike.values()):
+            found[trunk] = self._together(trunk, rule, ending[trunk])
+            if not found[trunk]:
+                return ()
+        names = {each.name for there in found.values() for each in there}
+        return tuple(each for each in self._rules[:at] if each.name in names)
+
+    def _alone(self, trunk: str, rule: Rule, above: list[Rule]) -> list[Rule]:
+        """The first of those above that by itself leaves the rule no call of a trunk, if one does."""
+        known = facts_of(rule.when) | {"trunk.name", "trunk.kind"}
         for each in above:
-            if not self._escapes(rule, [each]):
-                return (each,)
+            if facts_of(each.when) <= known and not self._escapes(rule, [each], trunk):
+                return [each]
+        return []
+
+    def _together(self, trunk: str, rule: Rule, above: list[Rule]) -> list[Rule]:
+        """Those above, as few as will do, that leave the rule no call of a trunk, if they do."""
+        if not above or self._escapes(rule, above, trunk):
+            return []
         for each in tuple(above):
             rest = [other for other in above if other is not each]
-            if not self._escapes(rule, rest):
+            if not self._escapes(rule, rest, trunk):
                 above = rest
-        return tuple(above)
+        return above
 
-    def _escapes(self, rule: Rule, above: list[Rule]) -> bool:
-        """Whether a call can match `rule` and none of those above."""
+    def _escapes(self, rule: Rule, above: list[Rule], trunk: str) -> bool:
+        """Whether a call of a trunk can match `rule` and none of those above. Raises Unanswered."""
+        if self._failing.spent > LOOKS_AT_ALL:
+            raise Unanswered
         wanted = [(rule.when, True), *((each.when, False) for each in above)]
-        return next(self._failing.cases(wanted), None) is not None
+        return next(self._failing.cases(wanted, self._fixed(trunk)), None) is not None
 
-    def _ends_for(self, above: Rule, rule: Rule) -> bool:
-        """Whether a rule above ends the rules for each call that matches it, where the other one would act."""
-        if above.report or above.continues or above.rollout < 10_000 or above.name in self._other_somewhere:
+    def _ends_for(self, above: Rule, rule: Rule, trunk: str) -> bool:
+        """Whether a rule above ends the rules for each call of a trunk that matches it, where the other would act."""
+        if above.continues or (not trunk and any(name == above.name for _, name in self._other)):
             return False
-        if above.until_day is not None and (rule.until_day is None or rule.until_day > above.until_day):
+        one, other = self._at(above, trunk), self._at(rule, trunk)
+        if one.off or one.report or one.rollout != 10_000:
             return False
-        return not above.on or (bool(rule.on) and set(rule.on) <= set(above.on))
+        if one.until_day is not None and (other.until_day is None or other.until_day > one.until_day):
+            return False
+        if not trunk:
+            return not above.on or (bool(rule.on) and set(rule.on) <= set(above.on))
+        return not above.on or trunk in above.on
 
     def _has_expired(self, rule: Rule) -> bool:
         return rule.until_day is not None and rule.until_day < self._around.unix_day
+
+
+def _unlike(policy: Policy, trunks: Mapping[str, str], all_named: bool) -> tuple[str, ...]:
+    """Of trunks that no rule tells apart one: those of a kind of which the policy names none."""
+    named = {name for rule in policy.rules for name in rule.on} | {each.trunk for each in policy.overrides}
+    named |= set(trunks) if all_named else set()
+    found: dict[tuple[str, str], str] = {}
+    for name, kind in trunks.items():
+        found.setdefault((kind, name if name in named else ""), name)
+    return tuple(found.values())
 
 
 def _lists_in(condition: Condition) -> list[str]:
@@ -228,8 +297,13 @@ def _trap(condition: object, path: Path, counts: frozenset[str]) -> Iterator[Rem
 
 
 def _overrides(policy: Policy, around: Surroundings) -> Iterator[Remark]:
-    """What is other on one trunk, and over there."""
+    """What is other on one trunk, and over there, or of a rule that is not asked there."""
+    on = {rule.name: rule.on for rule in policy.rules}
     for each in policy.overrides:
+        only = on.get(each.rule, ())
+        if only and each.trunk not in only:
+            what = f"rule {each.rule} is not asked about calls of trunk {each.trunk} in any case"
+            yield Remark(("overrides", each.trunk, each.rule), what, f"its on names {', '.join(only)}")
         if not each.off and each.until_day is not None and each.until_day < around.unix_day:
             last = _EPOCH + timedelta(days=each.until_day)
             what = f"on trunk {each.trunk} rule {each.rule} acts no more: its last day was {last}"

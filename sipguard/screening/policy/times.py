@@ -47,12 +47,16 @@ def offset_s(offsets: Offsets, at: float) -> int:
 
 
 def holds_in(time: Time, offsets: Offsets, at: float) -> bool:
-    """Whether the window holds at an instant, in one zone.
+    """Whether the window holds at an instant, in one zone."""
+    day, second = divmod(int(at // 1) + offset_s(offsets, at), SECONDS_OF_DAY)
+    return holds_at(time, day, second)
+
+
+def holds_at(time: Time, day: int, second: int) -> bool:
+    """Whether the window holds at a local time: days since 1970-01-01, seconds of that day.
 
     A window is half-open. One across midnight belongs to the day on which it begins; `outside` counts by the day it is.
     """
-    local = int(at // 1) + offset_s(offsets, at)
-    day, second = divmod(local, SECONDS_OF_DAY)
     begin, end = time.begin_s, time.end_s
     began = day
     if begin < end:

@@ -10,12 +10,15 @@ from hypothesis import given, settings
 from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.policy.lint import Remark, Surroundings, lint
 from sipguard.screening.policy.model import Condition, Redress, Vocabulary
+from sipguard.settings.zones import MachineZones
 from tests.screening.policy import naive
 from tests.screening.policy.drawn import CHECKS, FACTS, RULES, call_of, document_of, policy_of
 from tests.screening.policy.words import WORDS, plain, read
 
 TODAY = 20_783  # 2026-11-26
 AROUND = Surroundings(TODAY, trunks={"carrier-a": "interconnect", "customer-b": "origination", "core": "interconnect"})
+
+CLOCKS = replace(WORDS, zones=MachineZones())
 
 
 def remarks(rules: str, around: Surroundings = AROUND, words: Vocabulary = WORDS) -> list[Remark]:
@@ -114,6 +117,103 @@ def test_a_rule_that_is_other_on_one_trunk_shadows_nothing() -> None:
     assert remarks(f"{rules}\noverrides: {{customer-b: {{a: off}}}}") == []
 
 
+NEW_YORK = "zone: America/New_York"
+TIMED: list[tuple[str, str, str]] = [  # condition of a, of b, what b is told
+    (f'{NEW_YORK}, inside: "08:00-21:00"', f'{NEW_YORK}, inside: "09:00-20:00"', "has matched above, in a"),
+    (f'{NEW_YORK}, inside: "09:00-20:00"', f'{NEW_YORK}, inside: "08:00-21:00"', ""),
+    (f"{NEW_YORK}, days: [mon-fri]", f'{NEW_YORK}, days: tue, inside: "08:00-12:00"', "has matched above, in a"),
+    (f'{NEW_YORK}, days: mon, inside: "21:00-08:00"', f'{NEW_YORK}, days: tue, inside: "00:00-07:00"', "in a"),
+    (f'{NEW_YORK}, days: mon, inside: "21:00-08:00"', f'{NEW_YORK}, days: tue, inside: "00:00-09:00"', ""),
+    (f'{NEW_YORK}, inside: "08:00-21:00"', 'zone: America/Chicago, inside: "09:00-10:00"', ""),
+    ('zone: callee, outside: "08:00-21:00"', 'zone: callee, outside: "07:00-22:00"', "has matched above, in a"),
+    ('zone: callee, outside: "07:00-22:00"', 'zone: callee, outside: "08:00-21:00"', ""),
+    (f'{NEW_YORK}, dates: "12-25"', f"{NEW_YORK}, dates: 2026-12-25", "has matched above, in a"),
+    (f"{NEW_YORK}, dates: 2026-12-24", f"{NEW_YORK}, dates: [2026-12-24, 2026-12-25]", ""),
+]
+
+
+@pytest.mark.parametrize(("above", "below", "what"), TIMED)
+def test_windows_of_one_zone_are_compared(above: str, below: str, what: str) -> None:
+    found = remarks(
+        f"rules: [{{name: a, when: {{time: {{{above}}}}}, allow: true}}, "
+        f"{{name: b, when: {{time: {{{below}}}, lists.shown: dno}}, reject: dno}}]",
+        words=CLOCKS,
+    )
+    assert [what in remark.what for remark in found] == ([True] if what else [])
+
+
+NEVER = [
+    (f'{{time: {{{NEW_YORK}, inside: "08:00-12:00"}}}}, {{time: {{{NEW_YORK}, inside: "13:00-15:00"}}}}', "exclude"),
+    (f"{{time: {{{NEW_YORK}, days: [mon-fri]}}}}, {{time: {{{NEW_YORK}, days: [sat, sun]}}}}", "exclude each other"),
+    (f"{{time: {{{NEW_YORK}, dates: 2026-11-24}}}}", "never holds, since its dates are over"),
+]
+
+
+@pytest.mark.parametrize(("conditions", "what"), NEVER)
+def test_windows_that_no_call_is_in(conditions: str, what: str) -> None:
+    (found,) = remarks(f"rules: [{{name: a, when: {{all: [{conditions}]}}, reject: dno}}]", words=CLOCKS)
+    assert what in found.what and found.mistake
+
+
+def test_a_number_whose_zone_is_not_known_matches_neither_a_time_nor_its_contrary() -> None:
+    day = '{time: {zone: callee, inside: "08:00-21:00"}}'
+    last = "{name: c, when: {lists.shown: dno}, reject: dno}"
+    rules = f"rules: [{{name: a, when: {day}, allow: true}}, {{name: b, when: {{not: {day}}}, allow: true}}, {last}]"
+    assert remarks(rules, words=CLOCKS) == []
+
+
+ON_TRUNKS = [
+    ("on: carrier-a, when: {lists.shown: dno}", "on: customer-b, when: {lists.shown: dno}", "when: {lists.shown: dno}",
+     "in a, b"),
+    ("when: {trunk.name: carrier-a}", "when: {identity.attest: A}", "on: carrier-a, when: {lists.shown: dno}", "in a"),
+    ("when: {trunk.kind: interconnect}", "when: {trunk.kind: origination}", "when: {lists.shown: dno}", "in a, b"),
+    ("when: {trunk.kind: interconnect}", "when: {lists.caller: blocked}", "on: carrier-a, when: {lists.shown: dno}",
+     "in a"),
+    ("on: carrier-a, when: {lists.shown: dno}", "when: {lists.caller: blocked}", "when: {lists.shown: dno}", ""),
+    ("when: {trunk.kind: interconnect}", "when: {lists.caller: blocked}", "when: {lists.shown: dno}", ""),
+]  # fmt: skip
+
+
+@pytest.mark.parametrize(("a", "b", "c", "what"), ON_TRUNKS)
+def test_what_trunks_there_are_counts(a: str, b: str, c: str, what: str) -> None:
+    found = remarks(
+        f"rules: [{{name: a, {a}, allow: true}}, {{name: b, {b}, allow: true}}, {{name: c, {c}, reject: dno}}]",
+        replace(AROUND, trunks={"carrier-a": "interconnect", "customer-b": "origination"}),
+    )
+    assert [remark.what for remark in found] == ([f"every call that matches has matched above, {what}"] if what else [])
+
+
+OVERRIDDEN = [
+    ("on: carrier-a, ", "carrier-a: {b: off}", "or the rule is off there"),
+    ("on: carrier-a, ", "customer-b: {b: report}", "is not asked about calls of trunk customer-b in any case"),
+    ("on: carrier-a, ", "customer-b: {a: off}", "has matched above, in a"),
+    ("", "carrier-a: {a: enforce}", ""),
+]
+
+
+@pytest.mark.parametrize(("on", "override", "what"), OVERRIDDEN)
+def test_what_is_other_on_a_trunk_counts_there(on: str, override: str, what: str) -> None:
+    mode = "mode: report, " if "enforce" in override else ""
+    found = remarks(
+        f"rules: [{{name: a, when: {{lists.shown: dno}}, {mode}reject: dno}}, "
+        f"{{name: b, {on}when: {{lists.shown: dno}}, reject: dno}}]\noverrides: {{{override}}}"
+    )
+    assert any(what in remark.what for remark in found) if what else found == []
+
+
+def test_a_number_has_bounds() -> None:
+    bounded = (
+        FactSpec("rate.trunk.short_ratio_1h", "number", "share", least=0.0, most=1.0),
+        FactSpec("call.hour_utc", "number", "hour", least=0.0, most=23.0),
+    )
+    words = replace(WORDS, facts=(*(each for each in WORDS.facts if each.name != "call.hour_utc"), *bounded))
+    for never in ("rate.trunk.short_ratio_1h: {over: 1}", "call.hour_utc: {over: 23}", "call.hour_utc: {under: 0}"):
+        (found,) = remarks(f"rules: [{{name: a, when: {{{never}}}, reject: dno}}]", words=words)
+        assert "no call can match" in found.what
+    some = "rate.trunk.short_ratio_1h: {at_least: 1}, call.hour_utc: {over: 22}"
+    assert remarks(f"rules: [{{name: a, when: {{{some}}}, reject: dno}}]", words=words) == []
+
+
 def test_several_rules_together_may_leave_none_to_another() -> None:
     found = remarks(
         """
@@ -153,6 +253,8 @@ def test_a_rule_that_is_called_unreachable_never_decides(
     rules: list[tuple[Condition, str]], facts: dict[str, FactValue], failed: set[str]
 ) -> None:
     policy = policy_of(rules)
-    mistakes = {remark.path[1] for remark in lint(policy, {}, WORDS, Surroundings(0)) if remark.mistake}
-    decided = naive.judge(document_of(policy), call_of(facts, frozenset(failed)))["rule"]
-    assert decided not in {policy.rules[int(at)].name for at in mistakes}
+    trunks = {"t": str(facts["trunk.kind"]), "other": "gateway"}
+    for around in (Surroundings(0), Surroundings(0, trunks)):
+        never = {remark.path[1] for remark in lint(policy, {}, WORDS, around) if remark.mistake or around.trunks}
+        decided = naive.judge(document_of(policy), call_of(facts, frozenset(failed)))["rule"]
+        assert decided not in {policy.rules[int(at)].name for at in never if isinstance(at, int)}
