@@ -44,10 +44,11 @@ test: setup ## all tests; names the Debian packages that are missing
 	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not load"
 	$(BIN)/python -m pytest -m load
 
-check: setup ## ruff, mypy --strict, architecture test
+check: setup ## ruff, mypy --strict, whether mypyc can translate the core, architecture test
 	$(BIN)/ruff check .
 	$(BIN)/ruff format --check .
 	$(BIN)/mypy
+	$(BIN)/python -m tests.compilable
 	$(BIN)/python -m pytest -q tests/test_architecture.py
 
 loadtest: setup ## SIPp through sipguard: make loadtest RATE=300 SECONDS=10 TRANSPORT=tcp
@@ -56,8 +57,8 @@ loadtest: setup ## SIPp through sipguard: make loadtest RATE=300 SECONDS=10 TRAN
 compiled: setup ## the core compiled by mypyc, in its own environment .venv-compiled (needs a C compiler)
 	rm -rf build/compiled dist/compiled && mkdir -p build/compiled
 	cp -r sipguard tests config sipp_scenarios docs pyproject.toml Makefile *.md LICENSE build/compiled/
-	cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 ../../$(BIN)/python -m pip wheel --quiet \
-	  --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir ../../dist/compiled .
+	cd build/compiled && HATCH_BUILD_HOOK_ENABLE_MYPYC=1 CFLAGS="-DNDEBUG -fwrapv -fvisibility=hidden" \
+	  ../../$(BIN)/python -m pip wheel --quiet --disable-pip-version-check --no-deps --no-build-isolation --wheel-dir ../../dist/compiled .
 	rm -rf build/compiled/sipguard
 	test -x .venv-compiled/bin/python || $(PYTHON) -m venv .venv-compiled
 	.venv-compiled/bin/python -m pip install --quiet --disable-pip-version-check --require-hashes -r requirements.lock

@@ -14,7 +14,13 @@ from sipguard.b2bua.crossing import NOT_CROSSING, hops_left, kept_lines
 from sipguard.b2bua.label import attestation_lines, with_prefix
 from sipguard.b2bua.naming import NAMING, named_lines
 from sipguard.b2bua.privacy import ALWAYS, ANONYMOUS, NOTHING, hidden, name_in, privacy_of
-from sipguard.b2bua.unvouched import line_without_claims, line_without_verstat, without_verstat
+from sipguard.b2bua.unvouched import (
+    CARRIED,
+    line_without_claims,
+    line_without_verstat,
+    may_have_verstat,
+    without_verstat,
+)
 from sipguard.b2bua.verstat import ASSERTED, mark
 from sipguard.b2bua.writing import request_uri, to_uri
 from sipguard.screening.verdict import filled
@@ -67,9 +73,11 @@ def bare_lines(setup: Setup) -> None:
 def _prepare(setup: Setup, egress: Trunk) -> None:
     kept, shown, own = marked_lines(setup, egress)
     prefixed = setup.label is not None and bool(setup.label.prefix)
-    if prefixed or own < len(kept):
+    if prefixed:
         asserted = [line for line in kept[:own] if name_in(line) == ASSERTED][:1]
-        setup.wrote = [f"From: {shown}", *asserted, *kept[own:]] if prefixed else kept[own:]
+        setup.wrote = [f"From: {shown}", *asserted, *kept[own:]]
+    elif own < len(kept):
+        setup.wrote = kept[own:]
     rules = setup.call.trunk.sign
     if rules is not None and egress.add_identity and not setup.untouched:
         engine = setup.call.engine
@@ -111,7 +119,7 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
     own = len(kept)
     if setup.untouched:
         return kept, shown, own
-    if (b"verstat" in request.head.lower() or b"%" in request.head) and not _may_say(setup):
+    if _says_verstat(request) and not _may_say(setup):
         kept = [line_without_verstat(line) for line in kept]
         shown = without_verstat(shown)
     if "call-info" in request.at and not call.trunk.accept_marks:
@@ -124,6 +132,17 @@ def marked_lines(setup: Setup, egress: Trunk) -> tuple[list[str], str, int]:
         theirs = [line for line in kept[:own] if name_in(line) not in ours]
         kept, own = theirs + kept[own:], len(theirs)
     return kept, shown, own
+
+
+def _says_verstat(request: Request) -> bool:
+    """Whether a number of the caller's INVITE may have one; the long lines of Identity are not looked at."""
+    if may_have_verstat(request.from_value):
+        return True
+    for name in CARRIED.intersection(request.at):
+        for line in request.lines_of(name):
+            if may_have_verstat(line):
+                return True
+    return False
 
 
 def _may_say(setup: Setup) -> bool:

@@ -13,7 +13,6 @@ from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import name_addr
 
 LEVELS: Final = ("A", "B", "C")  # of attestation (RFC 8588 §4); a base token may claim any text
-_ORIGID: Final = frozenset(map(chr, range(0x21, 0x7F)))  # a UUID by RFC 8588 §5, written by others as they please
 
 
 def with_prefix(address: str, prefix: str, longest: int) -> str:
@@ -45,12 +44,13 @@ def _cut(shown: str, longest: int) -> str:
 def attestation_lines(trunk: Trunk, attest: object, origid: object) -> list[str]:
     """Attestation-Info and Origination-ID under the names that the egress trunk wants, where they were verified.
 
-    Both are the signer's text: what is no attestation level is not written, nor an origid that is no header text.
+    Both are the signer's text: what is no attestation level is not written, nor an origid that is no header text: a
+    UUID by RFC 8588 §5, written by others as they please.
     """
     if trunk.attestation_headers is None or attest not in LEVELS:
         return []
     info, origination = trunk.attestation_headers
     lines = [f"{info}: {attest}"]
-    if isinstance(origid, str) and origid and _ORIGID.issuperset(origid):
+    if isinstance(origid, str) and origid and origid.isascii() and origid.isprintable() and " " not in origid:
         lines.append(f"{origination}: {origid}")
     return lines

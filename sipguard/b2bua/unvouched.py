@@ -18,6 +18,7 @@ ADDRESSES: Final = frozenset(  # headers whose addresses are read as somebody's 
         "history-info", "referred-by", "b", "reply-to", "p-charge-info", "p-served-user",
     }
 )  # fmt: skip
+CARRIED: Final = ADDRESSES - {"from", "contact"}  # those of an INVITE that cross as they came
 _NAME: Final = "verstat"
 _CLAIMS: Final = ("verified", "integrity")  # that rich call data were verified (RFC 9796)
 _ESCAPED: Final = "%3b"  # a semicolon in the user part of a URI
@@ -25,7 +26,7 @@ _ESCAPED: Final = "%3b"  # a semicolon in the user part of a URI
 
 def lines_unmarked(text: str, claims: bool) -> str:
     """Header lines, joined, without verstat in those that hold addresses; with `claims` without those in Call-Info."""
-    if not claims and not _may_have(text):
+    if not claims and not may_have_verstat(text):
         return text
     kept: list[str] = []
     for line in text.split("\r\n"):
@@ -57,7 +58,7 @@ def _is_claim(parameter: str) -> bool:
 def line_without_verstat(line: str) -> str:
     """One header line, folded or not."""
     name, colon, value = line.partition(":")
-    if name.strip().lower() not in ADDRESSES or not _may_have(value):
+    if name.strip().lower() not in ADDRESSES or not may_have_verstat(value):
         return line
     return f"{name}{colon}{','.join([without_verstat(each) for each in _cut(value, ',')])}"
 
@@ -67,7 +68,7 @@ def without_verstat(address: str) -> str:
 
     What stands in quotes is nobody's number, and stays. What name_addr can read it can read afterwards.
     """
-    if not _may_have(address):
+    if not may_have_verstat(address):
         return address
     try:
         display, uri, rest = name_addr(address.strip())
@@ -99,7 +100,8 @@ def _unreadable(address: str) -> str:
     return ";".join(kept)
 
 
-def _may_have(text: str) -> bool:
+def may_have_verstat(text: str) -> bool:
+    """Whether verstat stands in a text, escaped or not; in quotes it means nothing, and is found here all the same."""
     low = text.lower()
     return _NAME in low or ("%" in low and _NAME in unquote(low, "latin-1"))
 

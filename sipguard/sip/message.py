@@ -36,6 +36,8 @@ COMPACT: Final = {
     "y": "identity",
 }
 
+_SPACE: Final = 32
+
 
 class Message:
     """What requests and responses share. `keys[n]` is the lower-case long name of `lines[n]`."""
@@ -68,7 +70,19 @@ class Message:
         if n is None:
             return ""
         line = self.lines[n]
-        return line_value(line) if self.folded else line[line.find(":") + 1 :].strip(" \t")
+        begin = len(key) + 2  # in the usual layout: a long name, one space, no other white space or control character
+        if (
+            begin < len(line)
+            and not self.folded
+            and line[1] != ":"  # no compact form: its colon might be another one
+            and ord(line[1]) > _SPACE
+            and line[begin - 2] == ":"
+            and line[begin - 1] == " "
+            and ord(line[begin]) > _SPACE
+            and ord(line[-1]) > _SPACE
+        ):
+            return line[begin:]
+        return line_value(line)
 
     def values(self, key: str) -> list[str]:
         """Values of all header lines of that name, in order; commas are not split."""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import pytest
+from hypothesis import example, given
+from hypothesis import strategies as st
 
 from sipguard.sip.errors import MalformedMessage
-from sipguard.sip.message import COMPACT, Response, line_value
+from sipguard.sip.message import COMPACT, Message, Response, line_value
 from sipguard.sip.parse import parse
 
 OPTIONS = (
@@ -79,3 +81,17 @@ def test_to_tag_of_a_response_never_raises(to: str, tag: str) -> None:
 
 def test_to_tag_of_a_response_without_to() -> None:
     assert Response(b"", []).to_tag == ""
+
+
+@example("f", "::: :", "")
+@example("f ", " : ", "a")
+@given(
+    st.sampled_from(["From", "f", "FROM ", "from"]),
+    st.text(" \t:ab\x00\x85\xa0", max_size=6),
+    st.text(" \t:ab\x00\x85\xa0", max_size=3),
+)
+def test_the_usual_layout_and_any_other_have_the_same_value(name: str, begin: str, rest: str) -> None:
+    line = f"{name}:{begin}{rest}"
+    message = Message(b"", [line])
+    message.at = {"from": 0}
+    assert message.value("from") == line_value(line)

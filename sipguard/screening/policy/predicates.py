@@ -45,6 +45,7 @@ Facts = dict[str, FactValue]
 Asked = dict[str, int]
 _UNASSIGNED: Final = "unassigned_npa"
 _NOT_THERE: Final = "<not there>"  # told from every value of a fact by its identity
+_NUMBERS: Final = (int, float)  # a union would be made anew each time it is asked
 
 _COMPARE: Final[dict[str, Callable[[float, float], bool]]] = {
     "over": gt,
@@ -229,7 +230,7 @@ class _Compared(_OfFact):
         self._bound = bound
 
     def holds(self, value: FactValue) -> bool:
-        return isinstance(value, int | float) and not isinstance(value, bool) and self._compare(value, self._bound)
+        return isinstance(value, _NUMBERS) and not isinstance(value, bool) and self._compare(value, self._bound)
 
 
 class _InTime(Test):
@@ -248,7 +249,7 @@ class _InTime(Test):
 
     def truth(self, facts: Facts, asked: Asked) -> int:
         at = facts.get(AT)
-        if not isinstance(at, int | float):
+        if not isinstance(at, _NUMBERS):
             return asked.get(check_of(AT), PENDING) or FAILED
         names: FactValue = (self._time.zone,)
         if self._fact:

@@ -22,7 +22,6 @@ An attacker who is quicker than the answer gains DIALOGS - 1 calls from this cal
 from __future__ import annotations
 
 from collections.abc import Iterable
-from hashlib import sha256
 from typing import Final
 
 from sipguard.screening.attempt import CallAttempt
@@ -31,8 +30,6 @@ from sipguard.stir.passport import Passport
 
 DIALOGS: Final = 5  # with one token before an answer
 TOKENS: Final = 100_000  # kept at a time; about 500 octets each. At 1000 verified calls a second 65,000 are fresh
-_ORDER: Final = 0xFFFFFFFF00000000FFFFFFFFFFFFFFFFBCE6FAADA7179E84F3B9CAC2FC632551  # of P-256, FIPS 186-5 §D.1.2.3
-_HALF: Final = (_ORDER >> 1).to_bytes(32, "big")
 
 
 class _Seen:
@@ -114,11 +111,9 @@ def note(passport: Passport, attempt: CallAttempt, replays: Replays, keep_s: flo
 
 
 def key_of(signature: bytes) -> bytes:
-    """SHA-256 of r || s, with s in the lower half: (r, n - s) is a signature of the same, which anybody can write."""
-    if signature[32:] > _HALF:
-        s = int.from_bytes(signature[32:], "big")
-        signature = signature[:32] + (_ORDER - s).to_bytes(32, "big")
-    return sha256(signature).digest()
+    """r alone, 32 octets of r || s: (r, n - s) is a signature of the same, which anybody can write. Two signatures have
+    one r only where a signer uses a nonce twice, which gives away the key (FIPS 186-5 §6.3)."""
+    return signature[:32]
 
 
 def dialog_of(attempt: CallAttempt) -> str:
