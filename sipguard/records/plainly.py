@@ -51,6 +51,14 @@ _ENDS: Final = {
     frames.BROKEN: "It was ended by a fault on our side.",
     frames.REDIRECTED: "It was sent to another destination.",
 }
+_BLOCKED: Final = "Network Blocked"  # the phrase of a 603+ (ATIS-1000099)
+_UNKNOWN_THERE: Final = (404, 410, 604)  # answers of who knows no such number
+_FAILED_SINCE: Final = {  # status of a failed verification -> what did not hold, where the signature itself may
+    403: "It was signed at another time.",
+    436: "The certificate that it was signed with could not be fetched.",
+    437: "The certificate that it was signed with is not accepted.",
+}
+_OF_ANOTHER: Final = ("orig_mismatch", "dest_mismatch", "div_incomplete", "div_orig_mismatch", "replayed")
 
 
 def in_plain(
@@ -121,6 +129,8 @@ def _reasons(verdict: VerdictFrame, by: JudgedBy | None, listed: Sequence[Listed
         yield f"Screening was only on trial at that time; otherwise it would have been {_would(verdict)}."
     if held is not None:
         yield f"The reason: {in_english(held, _SPECS)}."
+        if "identity.result" in facts_of(held):
+            yield from _why_failed(verdict)
     elif rule is None and verdict.action in (REJECT, LABEL, REDIRECT) and verdict.matched:
         yield "The rule that decided it is no longer kept."
     if verdict.basis in BASES:
@@ -135,6 +145,16 @@ def _reasons(verdict: VerdictFrame, by: JudgedBy | None, listed: Sequence[Listed
         yield f"{would} would have treated it otherwise, and did not."
 
 
+def _why_failed(verdict: VerdictFrame) -> Iterator[str]:
+    """What did not hold of a signature, where that can be said without words of the trade."""
+    facts = verdict.facts
+    if facts.get("identity.result") == "failed":
+        if facts.get("identity.reason") in _OF_ANOTHER:
+            yield "It was signed for another call."
+        elif facts.get("identity.status") in _FAILED_SINCE:
+            yield _FAILED_SINCE[int(str(facts["identity.status"]))]
+
+
 def _would(verdict: VerdictFrame) -> str:
     return {REJECT: "rejected", LABEL: "marked for the called party"}.get(verdict.action, "sent elsewhere")
 
@@ -144,6 +164,10 @@ def _ended(record: Record, end: EndFrame | None) -> Iterator[str]:
     if disposition == frames.ANSWERED:
         lasted = f"{record.duration_s:.0f} seconds" if record.duration_s >= 1.5 else "a second or less"
         yield f"It was answered, and lasted {lasted}."
+    elif disposition == frames.BUSY and end is not None and end.final_phrase == _BLOCKED:
+        yield "The network behind us blocked it."
+    elif disposition == frames.FAILED and record.final_status in _UNKNOWN_THERE:
+        yield "The network behind us does not know the number."
     elif disposition in _ENDS and record.rule != LIMIT_RULE:
         yield _ENDS[disposition]
     elif not disposition:

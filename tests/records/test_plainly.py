@@ -11,7 +11,7 @@ from sipguard.records.judged_by import JudgedBy
 from sipguard.records.listed import ListedBy
 from sipguard.records.plainly import in_plain
 from sipguard.records.record import Batch, Record
-from sipguard.screening.policy.model import AllOf, AnyOf, LabelSpec, OneOf, Policy, Redress, Rule
+from sipguard.screening.policy.model import AllOf, AnyOf, LabelSpec, Not, OneOf, Policy, Redress, Rule
 from sipguard.screening.trunk import Trunk
 from tests.records import samples
 
@@ -70,6 +70,16 @@ ROWS = {
     "answered": (samples.verdict(), samples.ended(), "was put through. It was answered, and lasted 60 seconds."),
     "cancelled": (samples.verdict(), gone("cancelled"), "was put through. You hung up before it was answered."),
     "busy": (samples.verdict(), gone("busy"), "The called party was busy, or declined it."),
+    "blocked further on": (
+        samples.verdict(),
+        samples.ended(disposition="busy", answer_at=0.0, final_status=603, final_phrase="Network Blocked"),
+        "was put through. The network behind us blocked it.",
+    ),
+    "a number that is not known there": (
+        samples.verdict(),
+        samples.ended(disposition="failed", answer_at=0.0, final_status=404, final_phrase="Not Found"),
+        "was put through. The network behind us does not know the number.",
+    ),
     "unreachable": (samples.verdict(), gone("unreachable"), "was let through by us. It could not be put through"),
     "it lasts": (samples.verdict(), None, "How it ended is not known yet."),
     "emergency": (
@@ -110,3 +120,29 @@ def test_a_call_whose_journal_is_gone() -> None:
     text = said(REJECTED, None, BY, kept=False)
     assert "was rejected. Its details are no longer kept, or cannot be read." in text
     assert "give the reference d-1" in text
+
+
+SIGNED = Rule(
+    "dno", AllOf((OneOf("identity.result", ("failed", "none")), Not(OneOf("identity.attest", ("A",))))), "identity"
+)
+
+
+@pytest.mark.parametrize(
+    ("reason", "status", "more"),
+    [
+        ("iat_expired", 403, " It was signed at another time."),
+        ("x5u_timeout", 436, " The certificate that it was signed with could not be fetched."),
+        ("certificate_revoked", 437, " The certificate that it was signed with is not accepted."),
+        ("orig_mismatch", 438, " It was signed for another call."),
+        ("signature", 438, ""),
+    ],
+)
+def test_what_did_not_hold_of_a_signature(reason: str, status: int, more: str) -> None:
+    facts = {"identity.result": "failed", "identity.reason": reason, "identity.status": status}
+    found = [("identity", "hit", reason)]
+    verdict = samples.rejected(basis="identity", status=status, matched=["dno"], facts=facts, findings=found)
+    text = said(verdict, None, JudgedBy(Policy((SIGNED,)), BY.trunks))
+    signed = (
+        "The reason: the call is signed, but the signature does not hold and the call is not signed with attestation A."
+    )
+    assert f"{signed}{more} The ground: " in text

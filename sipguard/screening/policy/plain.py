@@ -87,6 +87,10 @@ def _one_of(condition: OneOf, specs: Mapping[str, FactSpec], no: bool) -> str:
         return f"{NUMBERS[which]} is {_not(no)}of area code {joined(words, 'or')}"
     if fact == "identity.result" and not no:
         return joined([_RESULTS.get(word, word) for word in words], "or")
+    if fact == "identity.result" and words == ["passed"]:
+        return "no trusted provider has signed for the caller's number"
+    if fact == "identity.attest":
+        return f"the call is {_not(no)}signed with attestation {joined(words, 'or')}"
     if fact == "trunk.kind":
         return f"the call comes {_not(no)}{joined([_KINDS.get(word, word) for word in words], 'or')}"
     if fact == "trunk.name":
