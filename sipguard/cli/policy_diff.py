@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import sys
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any, Final
 
@@ -17,11 +18,12 @@ from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loade
 from sipguard.cli.trial_text import verdict_document, verdict_line
 from sipguard.numbers.canonical import show
 from sipguard.screening.checks import ALL_FACTS, CHECKS
+from sipguard.screening.finding import FactValue
 from sipguard.screening.policy.diff import Change, Sample, differences
 from sipguard.screening.policy.model import Policy
 from sipguard.screening.policy.plain import seen
 from sipguard.screening.policy.read import errors_of, read_policy
-from sipguard.screening.policy.times import day_of
+from sipguard.screening.policy.times import AT, day_of
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
 from sipguard.settings.changed import changes, is_configuration
@@ -118,8 +120,15 @@ def _print(change: Change, sampled: bool) -> None:
 
 
 def _facts(sample: Sample) -> str:
-    told = [f"{name}: {seen(value)}" for name, value in sample.facts.items() if not name.startswith("trunk.")]
+    told = [f"{name}: {_seen(name, value)}" for name, value in sample.facts.items() if not name.startswith("trunk.")]
     return ", ".join(told) or "whatever else it is"
+
+
+def _seen(name: str, value: FactValue) -> str:
+    """A fact of a sample; an instant with its date."""
+    if name == AT and isinstance(value, int | float):
+        return f"{seen(value)} ({datetime.fromtimestamp(value, UTC):%a %F %R} UTC)"
+    return seen(value)
 
 
 def _judged(verdict: Verdict) -> str:

@@ -30,6 +30,7 @@ _FACT: Final = "fact"
 _OPAQUE: Final = "opaque"
 _FAILED: Final = "failed"
 _TIME: Final = "time"
+_USUAL_ZONE: Final = "America/New_York"  # of those that a number may be in
 _ANY_TEXT: Final = "\N{SECTION SIGN}"  # stands for any text: no policy has it in a pattern
 OTHER: Final = "other"  # a text that no condition names
 
@@ -282,7 +283,7 @@ class Space:
         moment, time = next(fitting, None), group[0].time
         if moment is None or not time.zones or AT in found:
             return False
-        name, offsets = time.zones[0]
+        name, offsets = next((each for each in time.zones if each[0] == _USUAL_ZONE), time.zones[0])
         local_s = moment.day * SECONDS_OF_DAY + moment.second
         found[AT] = local_s - offset_s(offsets, local_s - offset_s(offsets, local_s))
         if time.zone in OF_NUMBERS:

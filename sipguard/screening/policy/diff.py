@@ -84,7 +84,7 @@ class _Comparison:
         ]
         self.before = {rule.name: rule for rule in old.rules}
         self.after = {rule.name: rule for rule in new.rules}
-        self.space = Space([rule.when for rule in (*old.rules, *new.rules)], specs)
+        self.space = Space([rule.when for rule in (*old.rules, *new.rules)], specs, from_day=unix_day)
         limited = any(rule.rollout < 10_000 for rule in (*old.rules, *new.rules))
         self.callers = CALLERS if limited else CALLERS[:1]
 

@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 from dataclasses import replace
+from datetime import datetime
+from zoneinfo import ZoneInfo
 
 import pytest
 from hypothesis import given, settings
@@ -16,9 +18,11 @@ from sipguard.screening.policy.model import Condition, Policy
 from sipguard.screening.policy.predicates import FALSE
 from sipguard.screening.trunk import Trunk
 from sipguard.screening.verdict import Verdict
+from sipguard.settings.zones import MachineZones
 from tests.screening.policy.drawn import CONDITIONS, FACTS, RULES, policy_of, told
 from tests.screening.policy.words import CARRIER, COSTS, CUSTOMER, good
 from tests.screening.policy.words import FACTS as SPECS
+from tests.screening.policy.words import WORDS as WORDS_OF_POLICIES
 
 OLD = """
 rules:
@@ -27,6 +31,26 @@ rules:
   - {name: own, when: {lists.shown: own_numbers}, tag: own, continue: true}
   - {name: failed, when: {identity.result: failed}, label: {prefix: "SPAM? "}}
 """
+
+
+NOW = 20_783  # 2026-11-26
+TIMED = [
+    ('zone: America/New_York, inside: "08:00-21:00"', 'zone: America/New_York, inside: "08:00-22:00"', "21:00"),
+    ('zone: callee, inside: "08:00-21:00"', 'zone: callee, inside: "07:00-21:00"', "07:00"),
+]
+
+
+@pytest.mark.parametrize(("before", "after", "local"), TIMED)
+def test_a_window_that_is_another_is_shown_by_a_call_at_that_time(before: str, after: str, local: str) -> None:
+    words = replace(WORDS_OF_POLICIES, zones=MachineZones())
+    old, new = (
+        good(f"rules: [{{name: a, when: {{time: {{{window}}}}}, reject: dno}}]", words) for window in (before, after)
+    )
+    (change,) = differences(old, new, [(CARRIER, CARRIER)], SPECS, COSTS, NOW)
+    (sample,) = change.samples
+    instant = datetime.fromtimestamp(int(str(sample.facts["time.at"])), ZoneInfo("America/New_York"))
+    assert f"{instant:%H:%M}" == local and instant.year == 2026
+    assert sample.facts.get("plan.callee.zones") in (None, ("America/New_York",))
 
 
 def changes(before: str, after: str) -> list[Change]:

@@ -68,9 +68,9 @@ def read(text: str, words: Vocabulary = WORDS) -> tuple[Policy, list[Problem]]:
     return read_policy(plain(text), words)
 
 
-def good(text: str) -> Policy:
+def good(text: str, words: Vocabulary = WORDS) -> Policy:
     """A policy that must have no problems."""
-    policy, problems = read(text)
+    policy, problems = read(text, words)
     assert problems == []
     return policy
 
