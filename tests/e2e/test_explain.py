@@ -132,7 +132,7 @@ def test_a_cancelled_call(told: Told) -> None:
 
 def test_a_labelled_call(told: Told) -> None:
     (sent,) = of(told.steps("025_labelled"), "sent")
-    assert sent["text"] == "written into the INVITE that left:"
+    assert sent["text"] == "written into the INVITE that left; host and tag of From are ours:"
     assert sent["lines"][0].startswith('From: "SPAM? Caller')
     assert "Call-Info: <https://provider.example/redress>" in sent["lines"]
     plain = told.plain("025_labelled")
