@@ -149,3 +149,16 @@ def test_what_is_wrong_with_dates_in_a_file(files: Path, dates: str, text: str |
 
 def day(*of: int) -> int:
     return (date(*of) - date(1970, 1, 1)).days
+
+
+@pytest.mark.parametrize("written", ["2027-02-31", "2027-13-01", "2027-01-31T25:00:00Z"])
+def test_a_date_that_no_calendar_has_is_told_where_it_stands(files: Path, written: str) -> None:
+    (files / "more/deeper.yaml").write_text(DEEPER.replace("label:", f"until: {written}, label:"))
+    (found,) = errors(files)
+    assert found.startswith("more/deeper.yaml:1:56: ") and f"{written} is no date; write 2027-01-31" in found
+
+
+def test_a_number_that_cannot_be_read_is_told(files: Path) -> None:
+    (files / "more/deeper.yaml").write_text(DEEPER.replace("failed", "9" * 5000))
+    (found,) = errors(files)
+    assert "deeper.yaml holds a value that cannot be read: Exceeds the limit" in found

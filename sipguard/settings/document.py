@@ -12,7 +12,7 @@ from typing import Any, Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.comments import CommentedMap, CommentedSeq
-from ruamel.yaml.constructor import DuplicateKeyError
+from ruamel.yaml.constructor import DuplicateKeyError, RoundTripConstructor
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
 from ruamel.yaml.nodes import CollectionNode, MappingNode, SequenceNode
 
@@ -30,6 +30,25 @@ _TWICE: Final = {  # key of a policy -> how two of it are written
 _LONGEST_NAME: Final = 64  # that is repeated in a message
 
 
+class _Dates(RoundTripConstructor):
+    """As its base, but a date that no calendar has is a text, so that it is told where it stands."""
+
+    def construct_yaml_timestamp(self, node: Any, values: Any = None) -> Any:
+        try:
+            return super().construct_yaml_timestamp(node, values)
+        except ValueError:
+            return node.value
+
+
+_Dates.add_constructor("tag:yaml.org,2002:timestamp", _Dates.construct_yaml_timestamp)
+
+
+def _reader() -> YAML:
+    yaml = YAML(typ="rt")
+    yaml.Constructor = _Dates
+    return yaml
+
+
 class Document:
     """One file. `plain` is None, and `problems` says why, where it cannot be read."""
 
@@ -45,7 +64,7 @@ class Document:
             self.problems += [Problem(str(file), line, at, (), what, hint) for line, at, what, hint in tagged(text)]
             if self.problems:
                 return
-            self._tree = YAML(typ="rt").load(text)
+            self._tree = _reader().load(text)
             self.plain = _plain(self._tree)
         except OSError as error:
             self._unreadable(f"cannot be read: {error.strerror}")
@@ -61,6 +80,8 @@ class Document:
             self.problems.append(Problem(str(file), line, column, (), what, hint))
         except YAMLError as error:
             self._unreadable(str(error).split("\n")[0])
+        except ValueError as error:  # such as an integer of some thousand digits
+            self._unreadable(f"holds a value that cannot be read: {error}")
 
     def _unreadable(self, what: str) -> None:
         self.problems.append(Problem(str(self.file), 0, 0, (), what))
