@@ -116,6 +116,7 @@ def _line(row: Change, entries: list[str], zone: tzinfo) -> str:
     did = f"undo {row.undoes} of" if row.undoes else row.action
     text = f"{row.sequence}  {at_zone(row.at, zone)}  {row.who}  {did} {row.list}: {some(entries)}"
     text += f"  until {at_zone(row.expires_at, zone)}" if row.expires_at else ""
+    text += ", which was past already" if 0 < row.expires_at <= row.at else ""
     text += f"  ({row.why})" if row.why else ""
     return text + (f"  undone by {row.undone_by}" if row.undone_by else "")
 

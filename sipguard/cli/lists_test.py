@@ -26,6 +26,7 @@ from sipguard.cli.common import (
 from sipguard.cli.escaping import escaped
 from sipguard.numbers.errors import NumberSetError
 from sipguard.records.step import tn
+from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import meant
 from sipguard.service.list_answers import EDIT, Answer, Question, Standing, answers, edited_in, number_in
 from sipguard.settings.entries import shown
@@ -82,19 +83,25 @@ def test_command(
     if as_json:
         print_json([each.as_json() for each in said])
         return
-    zone = zone_of(found.service, utc)
+    zone, specs = zone_of(found.service, utc), {spec.name: spec for spec in found.ruleset.lists}
     for answer in said:
         if show_all or answer.on is not False or answer.standing:
-            click.echo(escaped(_line(answer)))
+            click.echo(escaped(_line(answer, specs[answer.list])))
             for standing in answer.standing:
                 click.echo(f"  {escaped(_words(standing, zone, now_at))}")
     if not any(answer.on for answer in said):
-        click.echo(f"{tn(caller)} is on none of {len(found.ruleset.lists)} lists")
+        unasked = len({answer.list for answer in said if answer.on is None})
+        rest = f"; {unasked} could not be asked" if unasked else ""
+        click.echo(f"{tn(caller)} is on none of {len(specs) - unasked} lists{rest}")
 
 
-def _line(answer: Answer) -> str:
-    state = {True: "ON", False: "not on", None: "not built or imported yet:"}[answer.on]
-    return f"{shown(answer.asked)} {state} {answer.list} ({answer.kind}, bound to {' '.join(answer.bind) or 'nothing'})"
+def _line(answer: Answer, spec: ListSpec) -> str:
+    named = f"{answer.list} ({answer.kind}, bound to {' '.join(answer.bind) or 'nothing'})"
+    if answer.on is not None:
+        return f"{shown(answer.asked)} {'ON' if answer.on else 'not on'} {named}"
+    if spec.imported:
+        return f"NOT KNOWN: nothing was imported as {named} yet; sipguard lists import {spec.name} FILE does it"
+    return f"NOT KNOWN: {named} was not built yet; a start or a reload of sipguard builds it"
 
 
 def _words(standing: Standing, zone: tzinfo, now_at: float) -> str:

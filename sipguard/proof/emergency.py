@@ -53,9 +53,11 @@ class Counterexample:
 
 @dataclass
 class Proved:
-    """What the calls came to. `refused` by state: how many usual calls were refused there, of how many."""
+    """What the calls came to. By state: what it is and how many emergency calls were placed in it; `refused`: how many
+    usual calls were, of how many."""
 
     calls: int = 0
+    states: dict[str, tuple[str, int]] = field(default_factory=dict)
     stands_for: int = 0  # calls of all trunks that these stand for
     trunks: int = 0  # that calls come in by
     called_from: int = 0  # groups of like ones
@@ -147,6 +149,7 @@ class _Proof:
                 for form in forms.all:
                     outcome = self._call(entry, form, state, engine, clock)
                     self._proved.stands_for += len(group)
+                    self._proved.states[state.name] = state.what, self._proved.states.get(state.name, ("", 0))[1] + 1
                     fault = fault_of(outcome, entry, form, state, ruleset, self._places[state.name])
                     if fault is not None:
                         self._note(fault, outcome, entry, form, state, group)

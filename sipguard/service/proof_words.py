@@ -71,16 +71,33 @@ def _facts(given: tuple[tuple[str, object], ...]) -> str:
 def summary(proof: Proof) -> Iterator[str]:
     """What was gone through, and what was not."""
     calls, rules = proof.emergencies, proof.rules
-    others = ", the others are like these" if calls.called_from < calls.trunks else ""
-    yield f"{calls.calls} calls placed from {calls.called_from} of {calls.trunks} trunks{others}"
-    refused = [f"{state} {n}/{of}" for state, (n, of) in calls.refused.items() if n]
-    if refused:
-        yield f"states in which usual calls were refused, as a check of the states: {', '.join(refused)}"
-    yield f"{rules.rules} rules that reject or redirect, {rules.combinations} combinations of facts"
+    placed = sum(count for _, count in calls.states.values())
+    trunks = f"{calls.called_from} {'trunk' if calls.called_from == 1 else 'trunks'}"
+    if calls.called_from < calls.trunks:
+        trunks += f", which stand for all {calls.trunks} that calls come in by, since the others are set up alike"
+    yield f"{placed:,} emergency calls were placed by {trunks}, in {len(calls.states)} states of sipguard."
+    yield "Each must reach a peer that sees the digits dialled. Ordinary calls show that the states are real:"
+    yield from _states(proof)
+    yield (
+        f"{rules.rules} rules that reject or redirect were asked about {rules.combinations:,} combinations of facts, "
+        "with checks that fail among them. None may act because a fact is unknown."
+    )
     for each in (*calls.left_out, *rules.sampled):
         yield f"not covered: {each}"
     for name in (*calls.not_done, *rules.not_done):
         yield f"no time was left for {name}"
+
+
+def _states(proof: Proof) -> Iterator[str]:
+    """The states as a table."""
+    calls = proof.emergencies
+    rows = [("state", "emergency calls", "ordinary calls refused", "what it is")]
+    for name, (what, count) in calls.states.items():
+        refused, of = calls.refused.get(name, (0, 0))
+        rows.append((name, f"{count:,}", f"{refused} of {of}", what))
+    widths = [max(map(len, column)) for column in zip(*rows, strict=True)]
+    for name, placed, refused_of, what in rows:
+        yield f"  {name:{widths[0]}}  {placed:>{widths[1]}}  {refused_of:>{widths[2]}}  {what}"
 
 
 def plainly(proof: Proof, places: Places) -> dict[str, Any]:
@@ -94,6 +111,7 @@ def plainly(proof: Proof, places: Places) -> dict[str, Any]:
         "stands_for": calls.stands_for,
         "trunks": calls.trunks,
         "called_from": calls.called_from,
+        "states": {state: {"what": what, "emergency_calls": count} for state, (what, count) in calls.states.items()},
         "usual_calls_refused": {state: {"refused": n, "of": of} for state, (n, of) in calls.refused.items()},
         "rules": rules.rules,
         "combinations": rules.combinations,

@@ -47,7 +47,11 @@ MIGRATIONS: Final = (
     ),
 )
 
-_COLUMNS: Final = "sequence, at, who, action, list, why, expires_at, entries, undoes, undone_by"
+LAST_AT: Final = 253_370_764_800.0  # 9999-01-01, later than which no calendar goes in every time zone
+# Instants as calendars have them: earlier versions took ends from the command line that none has.
+_AT: Final = f"min(max(at, 0.0), {LAST_AT})"
+_END: Final = f"CASE WHEN expires_at = 0 THEN 0.0 ELSE min(max(expires_at, 1.0), {LAST_AT}) END"
+_COLUMNS: Final = f"sequence, {_AT}, who, action, list, why, {_END}, entries, undoes, undone_by"
 _SEQUENCE: Final = "SELECT coalesce(max(sequence), 0) FROM change"
 _CHANGE: Final = f"SELECT {_COLUMNS} FROM change WHERE sequence = ?"
 _INSERT_CHANGE: Final = (
@@ -62,22 +66,22 @@ _STANDING: Final = (
     " AND edit.entry = ? AND edit.origin = edit.sequence AND change.undone_by = 0 ORDER BY edit.sequence DESC LIMIT 1"
 )
 _LAST_OF_ENTRY: Final = (
-    "SELECT said, expires_at, origin FROM edit WHERE list = ? AND entry = ? AND sequence <= ?"
+    f"SELECT said, {_END}, origin FROM edit WHERE list = ? AND entry = ? AND sequence <= ?"
     " ORDER BY sequence DESC LIMIT 1"
 )
 _RANGES: Final = "SELECT DISTINCT entry FROM edit WHERE list = ? AND sequence <= ? AND entry GLOB '*[0-9]-[0-9]*'"
 # SQLite takes the other columns from the row that has the maximum.
 _STATE: Final = (
-    "SELECT list, entry, said, expires_at, origin FROM (SELECT list, entry, said, expires_at, origin, max(sequence)"
+    f"SELECT list, entry, said, {_END}, origin FROM (SELECT list, entry, said, expires_at, origin, max(sequence)"
     " FROM edit WHERE sequence <= ? AND (? = '' OR list = ?) GROUP BY list, entry) WHERE said <> 0"
 )
-_SINCE: Final = "SELECT list, entry, said, expires_at FROM edit WHERE sequence > ? ORDER BY sequence"
+_SINCE: Final = f"SELECT list, entry, said, {_END} FROM edit WHERE sequence > ? ORDER BY sequence"
 _LAST_BEFORE: Final = "SELECT coalesce(max(sequence), 0) FROM change WHERE at <= ?"
 
 
 class Change(NamedTuple):
-    """One change in the trail. Instants are Unix seconds; `expires_at` 0.0 for never; `undoes` and `undone_by` are
-    numbers of changes, 0 for none."""
+    """One change in the trail. Instants are Unix seconds, at most LAST_AT; `expires_at` 0.0 for never; `undoes` and
+    `undone_by` are numbers of changes, 0 for none."""
 
     sequence: int
     at: float
@@ -290,7 +294,7 @@ class EditStore:
 
     def history(self, name: str = "", entry: str = "", since_at: float = 0.0, limit: int = 1000) -> list[Change]:
         """The changes of a list or of all, of one entry or of any, newest first."""
-        query = f"SELECT {_COLUMNS} FROM change WHERE at >= ?"
+        query = f"SELECT {_COLUMNS} FROM change WHERE {_AT} >= ?"
         values: list[object] = [since_at]
         if name:
             query += " AND list = ?"

@@ -222,7 +222,12 @@ def test_test_refuses_what_it_cannot_ask(many: Ground, arguments: list[str], mes
 
 def test_a_list_that_was_not_built_says_so(many: Ground) -> None:
     (many.path.parent / "blocked.csv").write_text(BLOCKED + "+12025550178,,,,\n")
-    assert "not built or imported yet: blocked" in many.run("test", "+12025550178").stdout
+    told = many.run("test", "+12025550178").stdout.splitlines()
+    assert (
+        "NOT KNOWN: blocked (numbers, bound to caller) was not built yet; a start or a reload of sipguard builds it"
+        in told
+    )
+    assert told[-1] == "+12025550178 is on none of 9 lists; 1 could not be asked"
 
 
 def test_show_shows_one_list(many: Ground) -> None:

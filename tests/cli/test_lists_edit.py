@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sipguard.store.edits import ADD, EditStore
 from tests.cli.test_lists import Ground, ground
 
 __all__ = ["ground"]
@@ -179,3 +180,16 @@ def test_a_damaged_file_of_edits_is_told(ground: Ground, tmp_path: Path) -> None
     for command in (("add", "dno", A), ("history",), ("export", "dno"), ("undo", "1")):
         result = ground.run(*command)
         assert (result.exit_code, "is damaged" in result.stderr) == (1, True), command
+
+
+def test_ends_that_an_earlier_version_took_are_shown(ground: Ground, tmp_path: Path) -> None:
+    ground.build()
+    with EditStore.writing(tmp_path / "state" / "lists.db") as store:
+        for number, end in ((A, 1e20), (B, 5.0)):
+            store.change(ADD, "dno", [number[1:]], who="ann", expires_at=end, at=1_700_000_000.0)
+    told = ground.run("history").stdout
+    assert f"{A}  until 9999-01-01 00:00:00+0000\n" in told
+    assert f"{B}  until 1970-01-01 00:00:05+0000, which was past already\n" in told
+    assert f"+ {A}  change 1 by ann, until 9999-01-01" in ground.run("diff", "dno").stdout
+    assert f"{A},,ann,2023-11-14T22:13:20Z,9999-01-01T00:00:00Z" in ground.run("export", "dno", "--csv").stdout
+    assert "until 9999-01-01" in ground.run("test", A).stdout and "not on dno" in ground.run("test", B, "--all").stdout

@@ -15,7 +15,7 @@ from hypothesis import strategies as st
 
 from sipguard.screening.lists import Lists
 from sipguard.screening.overlay import ADDED, REMOVED, SILENT, Overlay
-from sipguard.store.edits import ADD, MIGRATIONS, REMOVE, UNDO, EditStore
+from sipguard.store.edits import ADD, LAST_AT, MIGRATIONS, REMOVE, UNDO, EditStore
 from sipguard.store.errors import BadChange, StoreTooNew, StoreUnavailable
 
 A, B, C = "12025550100", "12025550101", "12025550102"
@@ -241,3 +241,20 @@ def test_what_root_makes_belongs_to_the_owner_of_the_directory(path: Path) -> No
         add(store, A)
         owned = [(each.stat().st_uid, each.stat().st_gid) for each in path.parent.iterdir()]
     assert len(owned) == 3 and set(owned) == {(4242, 4343)}
+
+
+def test_instants_that_no_calendar_has_are_told_as_the_nearest_that_it_has(path: Path) -> None:
+    ends = {1e20: LAST_AT, float("inf"): LAST_AT, -1e15: 1.0, -0.5: 1.0, NOW - 60: NOW - 60, 0.0: 0.0}
+    with EditStore.writing(path) as store:
+        for end in ends:
+            add(store, A, until=end)
+        store.change(ADD, "blocked", [B], who="ann", at=-1e18)
+        store.change(ADD, "blocked", [C], who="ann", at=1e18)
+        trail = store.history()
+        assert [each.expires_at for each in reversed(trail)][: len(ends)] == list(ends.values())
+        assert [each.at for each in trail][:2] == [LAST_AT, 0.0]
+        assert [edit[3] for edit in store.since(0)[1]][: len(ends)] == list(ends.values())
+        for sequence, end in enumerate(ends.values(), 1):
+            held = store.entry("blocked", A, sequence)
+            assert held is not None and held.expires_at == end
+            assert store.state(sequence)[0].expires_at == end
