@@ -18,12 +18,12 @@ import click
 from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
-from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, stop
+from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded_as_check, print_json, stop
 from sipguard.cli.escaping import escaped
+from sipguard.numbers.bulk import WHY
 from sipguard.numbers.errors import NumbersError
 from sipguard.service.errors import ImportRefused
 from sipguard.service.importing import FORMS, LIST, Asked, Import, Interrupted, form_of
-from sipguard.settings.sources import READ
 from sipguard.store.errors import ListFileError
 from sipguard.store.manifest import Manifest
 
@@ -96,7 +96,12 @@ def import_command(
         stop(f"{error.filename or directory}: {error.strerror}; nothing was changed", FAILED)
     if as_json:
         print_json(
-            {**asdict(made), "refusals": [asdict(each) for each in run.tally.told], "went_on_at": run.went_on_at}
+            {
+                **asdict(made),
+                "odd": dict(run.tally.odd),
+                "refusals": [asdict(each) for each in run.tally.told],
+                "went_on_at": run.went_on_at,
+            }
         )
         return
     _print(made, run, directory)
@@ -104,7 +109,7 @@ def import_command(
 
 def _whose(config: Path, name: str) -> tuple[Path, str]:
     """Where bases lie, and the kind of the list. Ends where it is none that is imported."""
-    found = loaded(config, READ)
+    found = loaded_as_check(config)  # that nothing was imported yet is about to change
     assert found.ruleset is not None and found.service is not None
     spec = next((spec for spec in found.ruleset.lists if spec.name == name), None)
     if spec is None:
@@ -157,4 +162,7 @@ def _print(made: Manifest, run: Import, directory: Path) -> None:
     if len(run.tally.told) > SHOWN:
         click.echo(f"... the first {len(run.tally.told):,} are in {directory / f'{made.list}.refused.json'}")
     if counts["odd"]:
-        click.echo(f"{counts['odd']:,} entries are nobody's number and were taken, as lists of such may hold them")
+        click.echo(f"{counts['odd']:,} of the lines that were taken hold what is nobody's number, repeats counted:")
+        for found, count in sorted(run.tally.odd.items()):
+            click.echo(f"  {count:10,} {found}: {WHY[found]}")
+        click.echo("lists of impossible callers hold such; of a registry, say its --format, and they are refused")

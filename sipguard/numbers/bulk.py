@@ -22,7 +22,7 @@ from sipguard.numbers.wide import Range
 NANP: Final = 10_000_000_000  # bits: one for each ten digits
 _BIT: Final = bytes(1 << at for at in range(8))
 _EXCHANGE: Final = 10_000  # numbers that share NPA and NXX
-_WHY: Final = {
+WHY: Final = {
     "invalid_npa": "no area code begins like this",
     "n11": "an area code or exchange of the form N11 has no numbers",
     "invalid_format": "no number has this form",
@@ -107,7 +107,7 @@ class Bulk:
         found = class_of(entry, tn)
         if found in NOBODYS:
             if self._strict:
-                self.tally.refuse(line, column, found, f"{entry[:40]}: {_WHY[found]}")
+                self.tally.refuse(line, column, found, f"{entry[:40]}: {WHY[found]}")
                 return False
             self.tally.odd[found] += 1
         self.tally.accepted += 1

@@ -25,6 +25,7 @@ REGISTRIES: Final = frozenset(
     {"ftc", "ftc-change", "complaints", "reassigned"}
 )  # that hold numbers of subscribers only
 _SIMPLE: Final = frozenset({"csv", "complaints", "dno"})  # forms whose rows say nothing but a number
+ANSWERS: Final = frozenset({"yes", "no", "no data", "nodata"})  # of the database of reassigned numbers
 _NAMES: Final = (
     "number", "numbers", "tn", "phone", "phonenumber", "telephone", "telephonenumber", "companyphonenumber",
     "companyphone", "callernumber", "caller", "callerid", "callingnumber", "ani", "did", "msisdn", "dnonumber",
@@ -86,7 +87,7 @@ class Columns:
         tally = self._bulk.tally
         if self._form == "reassigned":
             answers = {field.lower().replace("_", " ") for field in fields}
-            if answers & {"no", "no data", "nodata"}:
+            if answers & ANSWERS - {"yes"}:
                 tally.passed_over += 1
                 return
         if text and self._bulk.quick(text):
@@ -150,12 +151,17 @@ class Columns:
             self._at = found[0]
             return True
         if needed:
-            which = (
-                "several columns may hold the numbers"
-                if found
-                else "no column of the header is known to hold the numbers"
+            listed = ", ".join(fields)[:200]
+            if found:
+                raise NoSuchColumn(f"several columns may hold the numbers: name one of {listed} with --column")
+            if any(_TEN.fullmatch("".join(c for c in field if c.isalnum() or c == "+")) for field in fields):
+                what = f"a number stands where a header is wanted ({listed}): write --column with the position of the"
+                raise NoSuchColumn(
+                    f"{what} numbers, such as --column 1, or --format reassigned, dno or list, which need none"
+                )
+            raise NoSuchColumn(
+                f"no column of the header is known to hold the numbers: name one of {listed} with --column"
             )
-            raise NoSuchColumn(f"{which}: name one of {', '.join(fields)[:200]} with --column")
         return True
 
     def _change(self, fields: Sequence[str], line: int, raw: str) -> None:

@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from sipguard.numbers import notes
 from sipguard.numbers.bulk import Bulk
-from sipguard.numbers.columns import COLUMNS, REGISTRIES, Columns, NoSuchColumn
+from sipguard.numbers.columns import ANSWERS, COLUMNS, REGISTRIES, Columns, NoSuchColumn
 from sipguard.numbers.numberset import NumberSet
 from sipguard.numbers.registryxml import NO_AREA, BrokenXml, RegistryXml
 from sipguard.numbers.rows import ALSO, BESIDE
@@ -38,6 +38,7 @@ from sipguard.store.staging import BITS, Change, Staging
 AREAS: Final = ("ftc", "ftc-xml")  # full files of the registry: with update they replace area codes
 LIST: Final = "list"  # the file of a list: pairs, ends, reasons
 FORMS: Final = ("plain", *AREAS, *COLUMNS, LIST)
+TAB: Final = "\t"
 CHECKPOINT_S: Final = 5.0
 PACKED: Final = 32  # octets that one of an archive stands for; of text that says something new, there are fewer
 CHECKPOINT: Final = ".checkpoint.json"
@@ -411,6 +412,10 @@ def form_of(path: Path) -> str:
     for line in text.splitlines():
         fields = [field.strip(' "') for field in line.split(",")]
         if line.strip() and not line.startswith("#"):
+            sign = next((each for each in (";", TAB, "|") if each in line and "," not in line), "")
+            if sign and any(char.isalpha() for char in line.partition(sign)[0]):
+                what = f"its columns are parted by {'tabs' if sign == TAB else sign}"
+                raise ListFileError(str(path), f"{what}: save it as CSV with commas")
             return _form_of(fields)
     return "plain"
 
@@ -424,6 +429,8 @@ def _form_of(fields: list[str]) -> str:
         return "complaints"
     if {field.upper() for field in fields} & {"A", "D", "ADD", "DELETE"} and len(fields) > 1:
         return "ftc-change"
+    if len(fields) == 3 and fields[2].lower().replace("_", " ") in ANSWERS:
+        return "reassigned"
     if len(fields) == 2 and [len(field) for field in fields] == [3, 7] and "".join(fields).isdecimal():
         return "ftc"
     if len(fields) > 1:

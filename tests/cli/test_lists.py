@@ -268,3 +268,17 @@ def test_an_imported_list_says_what_it_was_made_of_when_and_by_whom(ground: Grou
     text = ground.run("show", "dnc").stdout
     assert "file     imported: given.txt" in text and "imported 2" in text and made["files"][0]["sha256"] in text
     assert "changed  2026-01-02 00:00:00Z" in text and "the configuration" not in text
+
+
+def test_what_was_taken_though_nobody_has_it_is_told_by_its_kind(ground: Ground) -> None:
+    config = json.loads(ground.path.read_text())
+    config["lists"]["impossible"] = {"bind": ["caller"]}
+    ground.path.write_text(json.dumps(config))
+    given = ground.path.parent / "given.txt"
+    given.write_text("2025550131\n911\n1111111111\n1111111111\n")
+    result = ground.run("import", "impossible", str(given))
+    assert "3 of the lines that were taken hold what is nobody's number, repeats counted:" in result.stdout
+    assert "2 invalid_npa: no area code begins like this\n" in result.stdout
+    assert "1 short: a number without its area code\n" in result.stdout
+    assert "nothing was imported" not in result.stderr
+    assert ground.json("import", "impossible", str(given))["odd"] == {"invalid_npa": 2, "short": 1}

@@ -533,12 +533,36 @@ def test_few_bases_are_kept(tmp_path: Path, give: Give) -> None:
         ("# comment\n\n2025550100,D,2026-11-25\n", "ftc-change"),
         ("Company_Phone_Number,Created_Date\n", "complaints"),
         ("name,phone\n", "csv"),
+        ("2025550100,2026-11-01,No Data\n", "reassigned"),
         ("2025550100\n", "plain"),
         ("", "plain"),
     ],
 )
 def test_the_format_is_told_by_the_first_line(give: Give, text: str, form: str) -> None:
     assert form_of(give(text, "a")) == form
+
+
+@pytest.mark.parametrize(
+    ("text", "told"),
+    [
+        (
+            "2025550100,2026-11-01\n",
+            r"a number stands where a header is wanted \(2025550100, 2026-11-01\): write --column",
+        ),
+        ("phone,tn\n", "several columns may hold the numbers: name one of phone, tn with --column"),
+        ("id,name\n", "no column of the header is known to hold the numbers: name one of id, name with --column"),
+    ],
+)
+def test_where_no_header_names_the_numbers_it_is_said_how(tmp_path: Path, give: Give, text: str, told: str) -> None:
+    file = give(text, "a.csv")
+    with pytest.raises(ListFileError, match=told):
+        done(asked(tmp_path, file, form=form_of(file)))
+
+
+def test_columns_parted_by_something_else_are_told(give: Give) -> None:
+    for sign, told in ((";", ";"), ("\t", "tabs")):
+        with pytest.raises(ListFileError, match=f"its columns are parted by {told}: save it as CSV with commas"):
+            form_of(give(f"number{sign}name\n", "a.csv"))
 
 
 def test_a_name_without_end_costs_no_more_than_its_length(give: Give, tmp_path: Path) -> None:
