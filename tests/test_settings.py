@@ -582,6 +582,11 @@ def test_a_mistake_makes_no_other_problems(tmp_path: Path, name: str) -> None:
 NO_YAML = {  # a policy that is none -> what is said of it
     "a tab": (b"rules:\n\t- {name: dno}\n", "policy.yaml:2:1: a tab stands here; indent with spaces, as YAML wants it"),
     "a quote": (b'rules: "\n', "policy.yaml:1:8: a quote that begins here has no end; write the same quote behind it"),
+    "a template": (
+        b"rules:\n  - name: {{ x }}\n",
+        "policy.yaml:2:12: a map or list in the place of a key; "
+        "put the text in quotes; {{ }} is filled in by nobody here",
+    ),
     "Latin-1": (b"rules: []\n# d\xe9j\xe0\n", "policy.yaml:2:4: the octet 0xe9 is not UTF-8; save the file as UTF-8"),
 }
 

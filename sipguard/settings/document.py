@@ -66,6 +66,15 @@ class Document:
                 return
             self._tree = _reader().load(text)
             self.plain = _plain(self._tree)
+        except _NoKey as error:
+            line, column = error.args
+            what, hint = (
+                "a map or list in the place of a key",
+                "put the text in quotes; {{ }} is filled in by nobody here",
+            )
+            self.problems.append(Problem(str(file), line, column, (), what, hint))
+        except RecursionError:
+            self._unreadable("refers to itself, or is nested too deeply")
         except OSError as error:
             self._unreadable(f"cannot be read: {error.strerror}")
         except UnicodeDecodeError as error:
@@ -194,9 +203,16 @@ def _place(node: Any, part: str | int) -> tuple[int, int] | None:
     return None
 
 
+class _NoKey(Exception):
+    """A key that is no text and no number; its line and column."""
+
+
 def _plain(node: Any) -> Any:
-    """The tree without what the reader keeps for writing it again."""
+    """The tree without what the reader keeps for writing it again. Raises _NoKey."""
     if isinstance(node, Mapping):
+        for key in node:
+            if isinstance(key, Mapping | list | tuple):
+                raise _NoKey(*(_place(node, key) or (1, 1)))  # type: ignore[arg-type]
         return {_plain(key): _plain(value) for key, value in node.items()}
     if isinstance(node, list | tuple):
         return [_plain(item) for item in node]

@@ -11,7 +11,7 @@ from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.tokens import TagToken
+from ruamel.yaml.tokens import ScalarToken, TagToken
 
 Said = tuple[int, int, str, str]  # line and column from 1, what, hint
 
@@ -25,6 +25,9 @@ _DENIED: Final = re.compile(r"([A-Za-z_.-]+[A-Za-z_.0-9-]*):\s*$")  # the key be
 _GLUED: Final = re.compile(r"( *)-([A-Za-z][\w.]*):")
 _RULE: Final = re.compile(r" *- +name:")
 _TOP: Final = re.compile(r"( *)(define|rules|default|responses|overrides):")  # keys of a policy
+_TWO_COLONS: Final = re.compile(r"[ -]*(\w+): +([\w.]+): +([^:#]*[^:# ]) *")
+_WIDE_COLONS: Final = ("\uff1a", "\ufe55", "\u2236")
+_CURLY: Final = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019")
 _SIGN: Final = re.compile(r"!+=?(?:not\b)?")
 
 
@@ -49,27 +52,24 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
     if key is not None and key[0].isdigit():
         value = re.split(r"[,}]", here[column:])[0].strip(" :")
         return line + 1, column + 1, f"a second colon behind {key[0]}", f"write {key[0]} {value}, or put it in quotes"
+    if key is not None and here[: key.start()].rstrip()[-1:] == ";":
+        return line + 1, here[: key.start()].rfind(";") + 1, f"a semicolon before {key[0]}", "write , instead of it"
     if key is not None and here[: key.start()].strip():  # else the map ends with the line before
         return line + 1, key.start() + 1, f"a comma is missing before {key[0]}", "write , before it"
     if (left := _LEFT.match(problem)) is not None and began is not None:
         what = f"the {'{' if left[1] == '}' else '['} in line {began.line + 1}, column {began.column + 1} is not closed"
         return *place, f"{what} before this, or a comma is missing", f"write , or {left[1]} before this place"
     if problem == "could not find expected ':'" and began is not None:
-        name = _name(lines[began.line])
-        return (
-            began.line + 1,
-            began.column + 1,
-            f"{name} has no colon",
-            f"write {name}: VALUE, with a space after the colon",
-        )
+        return _no_colon(lines[began.line], began.line + 1, began.column + 1)
     if problem == "found unexpected end of stream" and began is not None:
         return began.line + 1, began.column + 1, "a quote that begins here has no end", "write the same quote behind it"
     return *place, *_sign(error, problem, here, column)
 
 
 def tagged(text: str) -> Iterator[Said]:
-    """Each ! that YAML takes for a type, and drops: `trunk.kind: ! gateway` would mean gateway."""
-    if "!" not in text:
+    """Each ! that YAML takes for a type, and drops: `trunk.kind: ! gateway` would mean gateway. And each value in the
+    quotes of a word processor, which are letters to YAML."""
+    if not any(sign in text for sign in ("!", *_CURLY)):
         return
     lines = text.split("\n")
     try:
@@ -78,6 +78,10 @@ def tagged(text: str) -> Iterator[Said]:
                 mark = token.start_mark
                 what, hint = _denied(lines[mark.line], mark.column)
                 yield mark.line + 1, mark.column + 1, what, hint
+            elif isinstance(token, ScalarToken) and token.plain and token.value[:1] in _CURLY:
+                mark, inner = token.start_mark, token.value.strip("".join(_CURLY))
+                what = f"{token.value[0]} is no quote in YAML, but a letter"
+                yield mark.line + 1, mark.column + 1, what, f'write "{inner}"'
     except YAMLError:
         return  # no YAML: told by who reads it
 
@@ -90,6 +94,9 @@ def _denied(here: str, column: int) -> tuple[str, str]:
     if sign == "!!":  # a type that YAML has itself: !!str 202
         tag, _, value = re.split(r"[,}\]]", here[column:])[0].partition(" ")
         return f"{tag} is a type in YAML", f'write "{value.strip()}" in quotes' if value else _QUOTES
+    if sign == "!" and here[column:].startswith("!include"):
+        file = here[column + len("!include") :].strip() or "FILE"
+        return "!include is no word of YAML", f"write - include: {file} among the rules"
     if key is None or ("." not in key[1] and key[1] != "is"):
         return "a text that begins with ! is a type in YAML", _QUOTES
     rest = here[column + len(sign) :].lstrip(" =")
@@ -148,14 +155,40 @@ def _colon(lines: list[str], line: int, column: int) -> Said:
     begins = len(above) - len(above.lstrip(" -"))
     first = here.find(": ")
     if 0 <= first < column:
-        return line + 1, first + 3, "a second colon in one value", "put a text in quotes, a map in braces"
+        return line + 1, first + 3, "a second colon in one value", _braced(here)
     if at < line and ": " not in above and not above.rstrip().endswith(":"):
-        name = _name(above)
-        return at + 1, begins + 1, f"{name} has no colon", f"write {name}: VALUE, with a space after the colon"
+        return _no_colon(above, at + 1, begins + 1)
     if indent > begins:
         what = f"{_name(here)} is indented deeper than {_name(above)} above it, which has its value"
         return line + 1, indent + 1, what, f"begin it in column {begins + 1}"
     return line + 1, column + 1, "a colon where none can stand", _QUOTES
+
+
+def _no_colon(text: str, line: int, column: int) -> Said:
+    """A line that begins like a key, without the colon of one."""
+    name = _name(text)
+    if name.startswith("//"):
+        return line, column, "// begins no comment in YAML", "write # instead"
+    if name[-1:] in _WIDE_COLONS:
+        return line, column + len(name) - 1, f"{name[-1]} is no colon in YAML", "type a plain : instead"
+    return line, column, f"{name} has no colon", f"write {name}: VALUE, with a space after the colon"
+
+
+def _braced(here: str) -> str:
+    """How `KEY: A: B` is written."""
+    said = _TWO_COLONS.fullmatch(here)
+    if re.fullmatch(r"default: +reject: *", here):
+        return "write default: reject BASIS, without a colon behind reject"
+    if said is None:
+        return "put a text in quotes, a map in braces"
+    key, name, value = said.groups()
+    if key == "default" and name == "reject":
+        return f"write default: reject {value}"
+    if key == "reject":
+        return f"write reject: {name}, and the answer beside rules, in responses: {{{name}: {value}}}"
+    if key in ("when", "not") or "." in name:
+        return f"write {key}: {{{name}: {value}}}"
+    return "put a text in quotes, a map in braces"
 
 
 def _unfit(lines: list[str], here: str, place: tuple[int, int], found: str, error: MarkedYAMLError) -> Said:

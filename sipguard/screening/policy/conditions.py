@@ -95,6 +95,10 @@ class ConditionReader:
                 hint = mistaken.condition(value, self._facts, self._written)
             elif value is None:
                 hint = "write it behind the colon, or below and indented deeper"
+            if path[:1] == ("define",) and path[-1] in ("rules", "default", "responses", "overrides"):
+                hint = f"{path[-1]} stands beside define: begin it in the column of define"
+            elif value is True or shown(value) in ("*", "always", "all", "any", "true"):
+                hint = "for all calls of a trunk write on: [TRUNK] and no when; for all calls default:"
             self.problem(path, f"a condition is a map of facts, not {shown(value)}", hint)
             return _NEVER
         if not value:
@@ -143,6 +147,8 @@ class ConditionReader:
         """The condition defined as `name`; a circle is a problem and never holds."""
         if not isinstance(name, str) or name not in self._written:
             hint = mistaken.definition(shown(name), self._written)
+            if isinstance(name, dict) and len(name) == 1:
+                hint = f"write is: {next(iter(name))}"
             self.problem(path, f"nothing is defined as {shown(name)}", hint)
             return _NEVER
         if name in self._defined:
@@ -169,6 +175,10 @@ class ConditionReader:
                 self.problem(
                     path, "an empty list matches nothing", "write what is wanted into it, or take the fact out"
                 )
+            if len(wanted) > 1 and spec.type != "number" and all(type(value) is int for value in wanted):
+                texts = ", ".join([f'"{value}"' for value in wanted])
+                self.problem(path, f"{spec.name} is {_kind(spec)}, not a number", f"write [{texts}]")
+                return _NEVER
             for at, value in enumerate(wanted):
                 self._value(spec, value, (*path, at), values, patterns)
         else:
@@ -179,7 +189,7 @@ class ConditionReader:
         """`{over: 3, at_most: 9}`."""
         parts: list[Condition] = []
         if spec.type != "number":
-            hint = "write the value itself"
+            hint = mistaken.compared(spec.name, wanted, "VALUE" if spec.type != "flag" else "true")
             self.problem(path, f"{spec.name} is {_kind(spec)}, only numbers are compared", hint)
             return _NEVER
         for key, bound in wanted.items():
@@ -189,6 +199,7 @@ class ConditionReader:
             elif isinstance(bound, bool) or not isinstance(bound, int | float):
                 self.problem(at, f"{spec.name} is compared with a number, not {_quoted(bound)}", _bound_meant(bound))
             else:
+                self._ratio(spec, bound, at)
                 parts.append(Compare(spec.name, str(key), float(bound)))
         if not wanted:
             self.problem(path, "an empty comparison", "known are " + ", ".join(COMPARISONS))
@@ -208,6 +219,7 @@ class ConditionReader:
                 self.problem(path, f"{spec.name} is a number, not {_quoted(value)}", _number_meant(value))
             else:
                 self._chosen(spec, f"{value:g}", path)
+                self._ratio(spec, value, path)
                 values.append(value)
         elif not isinstance(value, str):
             self.problem(path, f"{spec.name} is {_kind(spec)}, not {shown(value)}", _text_hint(spec, value))
@@ -222,6 +234,12 @@ class ConditionReader:
             values.append(value)
         if spec.name.endswith(".npa") and isinstance(value, str) and (what := mistaken.area_code(value)):
             self.problem(path, *what)
+
+    def _ratio(self, spec: FactSpec, bound: float, path: Path) -> None:
+        """A ratio that is written as a percentage would never be reached, or always."""
+        what, hint = mistaken.ratio(bound) if "_ratio_" in spec.name else ("", "")
+        if what:
+            self.problem(path, what, hint)
 
     def _expression(self, spec: FactSpec, text: str, path: Path) -> None:
         """A regular expression is understood by none of these; where a text can be one, that is told."""
@@ -290,4 +308,6 @@ def _text_hint(spec: FactSpec, value: object) -> str:
         return "write the name of a list; sipguard lists add NAME NUMBER puts a number on one"
     if spec.name.endswith(".npa") and (what := mistaken.area_code(str(value))):
         return what[1]
-    return f'write "{value}" in quotes' if isinstance(value, int | float) else ""
+    if isinstance(value, bool):
+        return f"known are {', '.join(spec.choices)}" if spec.choices else "write a text"
+    return f'write "{value}" in quotes' if isinstance(value, int | float) else "write a text, or a list of texts"

@@ -59,6 +59,9 @@ def dotted(path: Path, names: Mapping[int, str] = _NAMELESS) -> str:
 def meant(word: str, known: Iterable[str]) -> str:
     """`did you mean ...` where a known word is close, else the known words if they are few, else ""."""
     words = sorted(set(known))
+    same = [each for each in words if each.lower() == word.lower()]
+    if same:
+        return f"did you mean {same[0]}?"
     close = get_close_matches(word.lower(), words, 1, 0.6)
     if close:
         return f"did you mean {close[0]}?"

@@ -14,6 +14,7 @@ from sipguard.screening.policy.model import LabelSpec, Vocabulary
 from sipguard.sip.uri import TOKEN
 
 LABEL_KEYS: Final = ("prefix", "max", "verstat", "headers")
+_ELSEWHERE: Final = {"text": "prefix", "name": "prefix", "display": "prefix", "header": "headers", "length": "max"}
 _OURS: Final = frozenset(
     {"via", "v", "from", "f", "to", "t", "call-id", "i", "cseq", "contact", "m", "route", "record-route"}
     | {"max-forwards", "content-length", "l", "content-type", "c", "content-encoding", "e", "identity", "y"}
@@ -25,19 +26,25 @@ _OURS: Final = frozenset(
 def read_label(value: object, path: Path, vocabulary: Vocabulary, problems: list[Problem]) -> LabelSpec | None:
     """The label written as `value`; None where it cannot be read at all."""
     if not isinstance(value, dict) or not value:
-        problems.append(Problem(path, "must be a map", 'such as {prefix: "SPAM? "}'))
+        hint = f'write {{prefix: "{shown(value)} "}}' if isinstance(value, str) else 'such as {prefix: "SPAM? "}'
+        problems.append(Problem(path, f"must be a map, not {shown(value)}", hint))
         return None
     for key in value:
         if key not in LABEL_KEYS:
-            problems.append(Problem((*path, str(key)), f"unknown key {key}", meant(str(key), LABEL_KEYS)))
+            hint = f"did you mean {_ELSEWHERE[str(key)]}?" if key in _ELSEWHERE else meant(str(key), LABEL_KEYS)
+            problems.append(Problem((*path, str(key)), f"unknown key {key}", hint))
     prefix = value.get("prefix", "")
     if not isinstance(prefix, str) or not prefix.isprintable() or '"' in prefix or "\\" in prefix:
-        problems.append(Problem((*path, "prefix"), "must be a printable text", "without quotes and backslashes within"))
+        hint = "without quotes and backslashes within"
+        if isinstance(prefix, int | float) and not isinstance(prefix, bool):
+            hint = f'write "{prefix} " in quotes'
+        problems.append(Problem((*path, "prefix"), "must be a printable text", hint))
         prefix = ""
     _template(prefix, (*path, "prefix"), {spec.name for spec in vocabulary.facts} | {"id"}, problems)
     longest = value.get("max", 0)
     if isinstance(longest, bool) or not isinstance(longest, int) or longest < 0:
-        problems.append(Problem((*path, "max"), f"must be a number of characters, not {longest}"))
+        hint = f"write {longest} without quotes" if str(longest).isdecimal() else "such as 15"
+        problems.append(Problem((*path, "max"), f"must be a number of characters, not {shown(longest)}", hint))
         longest = 0
     verstat = value.get("verstat", "")
     if not isinstance(verstat, str) or not set(verstat) <= TOKEN:
@@ -91,5 +98,8 @@ def read_words(value: object, path: Path, what: str, problems: list[Problem]) ->
     words = value if isinstance(value, list) else [value]
     for word in words:
         if not isinstance(word, str) or not word or not word.isprintable():
-            problems.append(Problem(path, f"{shown(word)} is not {what}", "write a text, or a list of texts"))
+            hint = "write a text, or a list of texts"
+            if isinstance(word, int | float) and not isinstance(word, bool):
+                hint = f'write "{word}" in quotes'
+            problems.append(Problem(path, f"{shown(word)} is not {what}", hint))
     return tuple(word for word in words if isinstance(word, str))

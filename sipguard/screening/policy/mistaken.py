@@ -22,6 +22,7 @@ RULE_WORDS: Final = {  # key of a rule elsewhere -> ours
     "condition": "when",
     "conditions": "when",
     "id": "name",
+    "rule": "name",
     "title": "name",
     "trunk": "on",
     "trunks": "on",
@@ -46,6 +47,9 @@ _RULE_HINTS: Final = {
     "disabled": "write mode: report, or take the rule out",
     "report": "write mode: report",
     "log": "write mode: report",
+    "unless": "write when: {not: {...}}",
+    "route": "write redirect: {route: TRUNK}",
+    "contact": "write redirect: {contact: sip:...}",
 }
 _CONDITION_HINTS: Final = {
     "and": "a map means and: write its facts beside each other, or all: [{...}, {...}]",
@@ -64,6 +68,7 @@ _FACTS: Final = {  # what is asked of a party is asked by several facts
     "callee": "lists.callee, number.callee.class",
     "trunk": "trunk.name, trunk.kind",
 }
+_NUMBERS: Final = ("from.number", "to.number", "caller.number", "callee.number", "number", "from.user", "to.user")
 _PARTS: Final = {  # parts of the names of facts elsewhere -> ours
     "from": "shown",
     "pai": "asserted",
@@ -107,7 +112,7 @@ NO_SUMMER: Final = {  # zones by letters are without summer time in zone files, 
     "AKST": "America/Anchorage",
     "HST": "Pacific/Honolulu",
 }
-ZONES: Final = {"called": "callee", "to": "callee", "from": "caller", "local": "callee"}
+ZONES: Final = {"called": "callee", "to": "callee", "from": "caller"}
 
 
 def rule_key(word: str, known: Collection[str]) -> tuple[str, str]:
@@ -158,15 +163,22 @@ def fact(
         return listed_so
     if lower in _FACTS:
         return f"facts of it are {_FACTS[lower]}"
+    if lower in _NUMBERS:
+        return "no fact holds the number itself: put it on a list, and ask lists.shown, lists.caller or lists.callee"
     if lower.startswith("number.") and lower.count(".") == 1 and lower not in ("number.class", "number.npa"):
         return "no fact holds the number itself: put it on a list, and ask lists.shown, lists.caller or lists.callee"
+    if begun := [each for each in facts if each.startswith(f"{lower}.")]:
+        return f"facts of it are {', '.join(begun[:4])}" + (" ..." if len(begun) > 4 else "")
     for parts in (lower.split("."),):
         ours = ".".join(_PARTS.get(part, part) if at or len(parts) == 1 else part for at, part in enumerate(parts))
         if ours == "lists.trunk":
             ours = "lists.upstream"
         if ours in facts:
             return f"did you mean {ours}?"
-    return meant(word, (*facts, "all", "any", "not", "is", "time"))
+    ends = [each for each in facts if each.endswith(f".{lower}")]
+    if 0 < len(ends) < 5:
+        return f"did you mean {' or '.join(ends)}?"
+    return meant(word, (*facts, "all", "any", "not", "is", "time")) or "docs/policy.md lists all facts"
 
 
 def _left_alone(
@@ -229,8 +241,14 @@ def comparison(word: str, known: Collection[str]) -> str:
 
 
 def number(text: str) -> str:
-    """A hint for a text in the place of a number: `> 5`, `over 300`, `90%`, `"5"`."""
+    """A hint for a text in the place of a number: `> 5`, `over 300`, `90%`, `"5"`, `5-9`, `5/min`."""
     stripped = text.strip()
+    first, _, last = (part.strip() for part in stripped.partition("-"))
+    if _is_number(first) and _is_number(last):
+        return f"write {{at_least: {first}, at_most: {last}}}"
+    first = stripped.partition("/")[0].strip()
+    if first != stripped and _is_number(first):
+        return f"write {{over: {first}}}; over which time stands in the name of the fact"
     for word in sorted((*_COMPARISONS, *_COMPARISONS.values()), key=len, reverse=True):
         if stripped.startswith(word):
             bound = stripped[len(word) :].strip(" :=")
@@ -247,10 +265,33 @@ def value(name: str, text: str, choices: Collection[str]) -> str:
     if inner:
         words = spoken.several(inner)
         return f"write not: {{{name}: {_list_of(words) if words else inner}}}"
+    if said := spoken.same(text):
+        return f"write {name}: {said}"
     words = spoken.several(text)
     if words:
         return f"write a list: {_list_of(words)}"
     return meant(text, choices)
+
+
+def ratio(bound: float) -> tuple[str, str]:
+    """(what is wrong, hint) of a bound of a ratio; ("", "") where nothing is."""
+    if 0 <= bound <= 1:
+        return "", ""
+    return f"a ratio is between 0 and 1, not {bound:g}", f"write {bound / 100:g}" if 1 < bound <= 100 else "such as 0.4"
+
+
+def compared(name: str, wanted: Mapping[object, object], kind: str) -> str:
+    """A hint for a map in the place of a value: `{not: dno}`, `{in: [dno]}`, `{dno: true}`."""
+    if len(wanted) == 1:
+        ((key, value),) = wanted.items()
+        said = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
+        if key == "not" and not isinstance(value, dict):
+            return f"write not: {{{name}: {said}}}"
+        if str(key).lower() in (*_EQUAL, "any", "in", "contains") and not isinstance(value, dict):
+            return f"write {name}: {said}"
+        if value is True or value is None:
+            return f"write {name}: {key}"
+    return f"write the value itself, as {name}: {kind}"
 
 
 def listed(fact: str, word: str, lists: Mapping[str, Collection[str]]) -> tuple[str, str]:

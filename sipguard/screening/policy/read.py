@@ -7,10 +7,10 @@ problem. Must not: open files, or know what an answer costs.
 from __future__ import annotations
 
 from collections.abc import Iterable
-from datetime import date
+from datetime import date, datetime
 from typing import Final
 
-from sipguard.screening.policy import mistaken
+from sipguard.screening.policy import mistaken, reworded
 from sipguard.screening.policy.conditions import RULE_KEYS, ConditionReader
 from sipguard.screening.policy.errors import ERROR, Path, Problem, flag_meant, meant, shown
 from sipguard.screening.policy.labels import read_label, read_words
@@ -37,6 +37,10 @@ def read_policy(document: object, vocabulary: Vocabulary) -> tuple[Policy, list[
             hint = meant(str(key), POLICY_KEYS)
             if isinstance(document[key], dict) and document.get("define", ()) is None:
                 hint = "define above is empty: indent this below it by two columns"
+            if key == "policy":
+                hint = "take this line out, and begin what stands below it in column 1"
+            elif key == "include":
+                hint = f"it stands among the rules: write - include: {shown(document[key])} there"
             if key in strayed:
                 hint = "it belongs to a rule: begin it in the column of that rule's name"
             problems.append(Problem((str(key),), f"unknown key {key}", hint))
@@ -77,7 +81,7 @@ class _RuleReader:
         if value is None:
             return ()
         if not isinstance(value, list):
-            self.problem(("rules",), "must be a list of rules", "begin each with a dash")
+            self.problem(("rules",), *reworded.rules(value, RULE_KEYS))
             return ()
         return tuple(self._rule(rule, ("rules", at)) for at, rule in enumerate(value))
 
@@ -89,8 +93,8 @@ class _RuleReader:
         if isinstance(value, dict) and list(value) == ["reject"]:
             return self._basis(value["reject"], ("default", "reject"))
         if isinstance(value, str) and value.startswith("reject "):
-            return self._basis(value[7:].strip(), path)
-        self.problem(path, "must be allow or reject BASIS", "bases are " + ", ".join(BASES))
+            return self._basis(value[7:].strip(), path, "default: reject ")
+        self.problem(path, f"must be allow or reject BASIS, not {shown(value)}", reworded.default(value))
         return ""
 
     def overrides(self, value: object, rules: tuple[Rule, ...]) -> tuple[Override, ...]:
@@ -105,13 +109,15 @@ class _RuleReader:
         for trunk, of_rules in value.items():
             path: Path = ("overrides", trunk)
             if trunk not in self.vocabulary.trunks:
-                self.problem(path, f"{trunk} is no trunk", meant(str(trunk), self.vocabulary.trunks))
+                hint = meant(str(trunk), self.vocabulary.trunks) or "write the name of a trunk"
+                self.problem(path, f"{shown(trunk)} is no trunk", hint)
             if not isinstance(of_rules, dict):
                 self.problem(path, "must map rules to what is other", "such as {dno: report}")
                 continue
             for name, written in of_rules.items():
                 if name not in names:
-                    self.problem((*path, name), f"{name} is no rule", meant(str(name), names))
+                    hint = meant(str(name), names) or "write the name of a rule"
+                    self.problem((*path, str(name)), f"{name} is no rule", hint)
                 found.append(self._override(str(trunk), str(name), written, (*path, name)))
         return tuple(found)
 
@@ -123,10 +129,13 @@ class _RuleReader:
             at = (*path, "mode")
             for key in written:
                 if key not in OVERRIDE_KEYS:
-                    self.problem((*path, str(key)), f"unknown key {key}", meant(str(key), OVERRIDE_KEYS))
+                    hint = meant(str(key), OVERRIDE_KEYS)
+                    if key in RULE_KEYS:
+                        hint = f"for another {key} write a rule of its own with on: [{trunk}] before {rule}"
+                    self.problem((*path, str(key)), f"unknown key {key}", hint)
         mode = written.get("mode")
         if "mode" in written and mode not in ("report", "enforce", "off"):
-            self.problem(at, f"unknown mode {mode}", meant(str(mode), ("report", "enforce", "off")))
+            self.problem(at, f"unknown mode {shown(mode)}", meant(shown(mode), ("report", "enforce", "off")))
         return Override(
             trunk,
             rule,
@@ -139,7 +148,7 @@ class _RuleReader:
     def _rule(self, value: object, path: Path) -> Rule:
         """One rule."""
         if not isinstance(value, dict):
-            self.problem(path, "a rule is a map", "with name, when and what to do")
+            self.problem(path, *reworded.rule(value))
             return Rule("", _ALWAYS)
         value, whole = self._known(value, path)
         contact, route = self._redirect(value.get("redirect"), (*path, "redirect"))
@@ -180,6 +189,10 @@ class _RuleReader:
                 basis = value.get("reject")
                 basis = basis if isinstance(basis, str) and basis in BASES else "BASIS"
                 ours, hint = "", f"the answer stands beside rules, in responses: {{{basis}: {shown(each)}}}"
+            elif key in ("action", "do", "then") and (as_action := reworded.action(each)):
+                hint = as_action
+            elif as_name := reworded.named(str(key), {str(each): below for each, below in value.items()}, RULE_KEYS):
+                ours, hint = "", as_name
             self.problem((*path, str(key)), f"unknown key {key}", hint)
             if ours and ours not in value:
                 found[ours] = each
@@ -201,7 +214,12 @@ class _RuleReader:
         if not isinstance(name, str) or not name or not all(c.isalnum() or c in "-_." for c in name):
             slug = "-".join(name.split()) if isinstance(name, str) else ""
             fits = slug and all(c.isalnum() or c in "-_." for c in slug)
-            self.problem(at, f"{shown(name)} is no name", f"write {slug}" if fits else "write letters, digits, - _ .")
+            hint = f"write {slug}" if fits else "write letters, digits, - _ ."
+            if isinstance(name, int) and not isinstance(name, bool):
+                hint = f'write "{name}" in quotes, or a word'
+            elif isinstance(name, str) and "#" in name:
+                hint = "write a blank before the # of a comment"
+            self.problem(at, f"{shown(name)} is no name", hint)
             return ""
         if name in RESERVED_RULES:
             self.problem(at, f"{name} names what sipguard decides by itself", "choose another name")
@@ -223,16 +241,12 @@ class _RuleReader:
             )
         return _ALWAYS
 
-    def _basis(self, basis: object, path: Path) -> str:
+    def _basis(self, basis: object, path: Path, key: str = "reject: ") -> str:
         """A basis; analytics needs a contact for the 603+ (ATIS-1000099)."""
         if not isinstance(basis, str) or basis not in BASES:
-            is_word = isinstance(basis, str) and not basis[:1].isdigit()
-            hint = (
-                meant(str(basis), BASES)
-                if is_word
-                else f"write one of {', '.join(BASES)}; responses: chooses the answer"
-            )
-            self.problem(path, f"unknown basis {shown(basis)}", hint)
+            what, hint = reworded.basis(basis, key)
+            is_word = isinstance(basis, str) and " " not in basis and basis[:1].isalpha()
+            self.problem(path, what, (meant(str(basis), BASES) if is_word else "") or hint)
             return ""
         if basis == "analytics" and not self.vocabulary.redress:
             self.problem(path, "a block by analytics needs a redress contact", "write redress: {url: https://...}")
@@ -243,7 +257,8 @@ class _RuleReader:
         if value is None:
             return "", ""
         if not isinstance(value, dict) or len(value) != 1 or not {"contact", "route"} & set(value):
-            self.problem(path, "must be {contact: sip:...} or {route: TRUNK}")
+            hint = reworded.redirect(value, self.vocabulary.routes)
+            self.problem(path, "must be {contact: sip:...} or {route: TRUNK}", hint)
             return "", ""
         ((key, target),) = value.items()
         if key == "contact":
@@ -264,13 +279,17 @@ class _RuleReader:
         if isinstance(flag, bool):
             return flag
         meaning = flag_meant(flag)
-        self.problem((*path, key), f"must be true or false, not {shown(flag)}", f"write {meaning}" if meaning else "")
+        hint = f"write {meaning}" if meaning else f"write {key}: true, or take it out"
+        self.problem((*path, key), f"must be true or false, not {shown(flag)}", hint)
         return meaning == "true"
 
     def _mode(self, mode: object, path: Path) -> bool:
         """Whether the rule only reports."""
         if mode not in ("report", "enforce"):
-            self.problem(path, f"unknown mode {mode}", meant(str(mode), ("report", "enforce")))
+            hint = meant(str(mode), ("report", "enforce"))
+            if shown(mode) in ("off", "false", "disabled"):
+                hint = "write mode: report, or take the rule out; on one trunk overrides: turns it off"
+            self.problem(path, f"unknown mode {shown(mode)}", hint)
         return mode == "report"
 
     def _rollout(self, value: object, path: Path) -> int:
@@ -296,9 +315,13 @@ class _RuleReader:
                 value = date.fromisoformat(value)
             except ValueError:
                 pass
-        if isinstance(value, date):
+        if isinstance(value, date) and not isinstance(value, datetime):
             return (date(value.year, value.month, value.day) - _EPOCH).days
-        self.problem(path, f"{value} is no date", "write 2027-01-31")
+        never = str(value).lower() in ("never", "none", "forever")
+        if isinstance(value, datetime):
+            self.problem(path, "must be a day, and holds until it is over in UTC", f"write {value.date()}")
+            return None
+        self.problem(path, f"{shown(value)} is no date", "take until out" if never else "write 2027-01-31")
         return None
 
     def _on(self, value: object, path: Path) -> tuple[str, ...]:
@@ -310,6 +333,8 @@ class _RuleReader:
                 hint = meant(name, self.vocabulary.trunks)
                 if name in KINDS:
                     hint = f"it is a kind of trunk; write when: {{trunk.kind: {name}}}"
+                elif name in ("all", "any", "*"):
+                    hint = "take on: out: then the rule is for all of them"
                 self.problem(where, f"{name} is no trunk", hint)
         return names
 
@@ -323,7 +348,11 @@ class _RuleReader:
             self.problem((*path, "continue"), f"{ends[0]} ends the rules, it cannot continue", "take one of them out")
         if rule.label is not None and (ends[:1] == ["reject"] or rule.contact):
             self.problem((*path, "label"), f"a label on a call that does not go on ({ends[0]})", "take one of them out")
-        if not whole:
+        wrong = ("tag" in value and not rule.tags) or not isinstance(value.get("allow", False), bool)
+        if not whole or (wrong and not ends):  # told already
+            return
+        if value.get("allow") is False and not ends and not rule.tags and "label" not in value:
+            self.problem((*path, "allow"), "allow: false does nothing", "write reject: BASIS")
             return
         if not ends and "label" not in value and not rule.continues:
             hint = (

@@ -12,7 +12,7 @@ from __future__ import annotations
 
 from typing import Final
 
-from sipguard.screening.policy.errors import Problem, meant
+from sipguard.screening.policy.errors import Problem, meant, shown
 from sipguard.screening.policy.model import BASES, DEFAULT_RESPONSES, Response
 
 PHRASES: Final[dict[int, str]] = {
@@ -50,9 +50,11 @@ def read_responses(value: object, problems: list[Problem]) -> dict[str, Response
         problems.append(Problem(("responses",), "must map a basis to a SIP answer", "such as {dno: 403}"))
         return responses
     for basis, written in value.items():
-        path = ("responses", basis if isinstance(basis, str | int) else str(basis))
+        path = ("responses", shown(basis))
         if basis not in BASES:
-            problems.append(Problem(path, f"unknown basis {basis}", meant(str(basis), BASES)))
+            turned = isinstance(written, str) and written in BASES
+            hint = f"write {written}: {shown(basis)}" if turned else meant(shown(basis), BASES)
+            problems.append(Problem(path, f"unknown basis {shown(basis)}", hint))
             continue
         response = _read(written)
         what, hint = _unlawful(basis, response, written)
@@ -85,7 +87,7 @@ def _read(written: object) -> Response | None:
 def _unlawful(basis: str, response: Response | None, written: object) -> tuple[str, str]:
     """What forbids `response` for `basis`, and what to write instead; ("", "") where nothing does."""
     if response is None:
-        return f"{written!r} is no SIP answer", "write a code such as 403, 603+, or auto for identity"
+        return f"{shown(written)} is no SIP answer", _answer_meant(written)
     code = response.status
     if basis == "analytics":
         return (
@@ -108,6 +110,20 @@ def _unlawful(basis: str, response: Response | None, written: object) -> tuple[s
     if code == 608:
         return "608 was replaced by 603+ for analytics and needs a signed contact", "write 403"
     return _unusable(code)
+
+
+def _answer_meant(written: object) -> str:
+    """How an answer is written that was written otherwise."""
+    if isinstance(written, dict):
+        words = [shown(each) for each in written.values()]
+        code = next((each for each in words if each.isdecimal()), "403")
+        phrase = " ".join(each for each in words if not each.isdecimal())
+        return f"write {code} {phrase}".rstrip()
+    said = shown(written).lower().replace("_", " ").replace("-", " ")
+    code = next((str(code) for code, phrase in PHRASES.items() if phrase.lower() == said), "")
+    if said.endswith("+"):
+        code = "603+"
+    return f"write {code}" if code else "write a code such as 403, 603+, or auto for identity"
 
 
 def _unusable(code: int) -> tuple[str, str]:

@@ -23,6 +23,12 @@ def denied(text: str) -> str:
     return text.strip()[found.end() :].strip() if found is not None else ""
 
 
+def same(text: str) -> str:
+    """What a text such as `= dno`, `== dno`, `in dno` says; "" where it does not begin so."""
+    found = _IS.match(text.strip())
+    return _value(text.strip()[found.end() :].strip()) if found is not None else ""
+
+
 def condition(text: str, facts: Collection[str], defined: Collection[str] = ()) -> str:
     """The text as a condition, in the form `FACT: VALUE`."""
     text = text.strip()

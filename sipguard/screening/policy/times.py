@@ -133,7 +133,13 @@ def _zone(zone: object, path: Path, zones: Zones | None, tell: Tell) -> tuple[tu
     if found is None:
         names = () if zones is None else zones.names()
         known = ZONES.get(str(zone).lower())
+        city = str(zone).replace(" ", "_").lower()
+        places = [name for name in names if name.lower().endswith(f"/{city}")]
         hint = f"did you mean {known}?" if known else meant(str(zone), (*OF_NUMBERS, "utc", *names))
+        if places:
+            hint = f"write {' or '.join(places[:2])}"
+        elif city == "local":
+            hint = "write callee for where the called number is, or a name such as America/New_York"
         tell(
             at, f"{shown(zone)} is no time zone", hint or "write callee, caller, utc or a name such as America/New_York"
         )
@@ -184,7 +190,7 @@ def _days(value: object, path: Path, tell: Tell) -> frozenset[int] | None:
         where = (*path, at) if isinstance(value, list) else path
         first, dash, last = str(word).lower().partition("-")
         if first not in DAYS or (dash and last not in DAYS):
-            tell(where, f"{word} is no day of the week", "write mon, tue, wed, thu, fri, sat, sun or mon-fri")
+            tell(where, f"{word} is no day of the week", _day_meant(str(word)))
             return None
         n, end = DAYS.index(first), DAYS.index(last if dash else first)
         found.add(n)
@@ -195,6 +201,20 @@ def _days(value: object, path: Path, tell: Tell) -> frozenset[int] | None:
         tell(path, "an empty list of days", "leave days away for all of them")
         return None
     return frozenset(found)
+
+
+def _day_meant(word: str) -> str:
+    """How a day of the week, or several, are written."""
+    lower = word.lower()
+    if lower in ("weekend", "weekends"):
+        return "write [sat, sun]"
+    if lower in ("weekday", "weekdays", "workdays"):
+        return "write [mon-fri]"
+    day = lower[:3]
+    rest = lower.removeprefix(day)
+    if day in DAYS and rest.isalpha():
+        return f"write {day}"
+    return "write mon, tue, wed, thu, fri, sat, sun or mon-fri"
 
 
 def _dates(value: object, path: Path, tell: Tell) -> frozenset[int] | None:

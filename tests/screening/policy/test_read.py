@@ -173,7 +173,7 @@ PROBLEMS = {
     "comparison of a text": (
         RULE % "{identity.result: {over: 3}}",
         "rules[0].when.identity.result",
-        "write the value itself",
+        "write the value itself, as identity.result: VALUE",
     ),
     "unknown comparison": (
         RULE % "{rate.caller.attempts_1h: {exceeds: 3}}",
@@ -196,7 +196,12 @@ PROBLEMS = {
         "rules[0].when.lists.shown",
         "write what is wanted into it, or take the fact out",
     ),
-    "no condition": (RULE % "always", "rules[0].when", "such as {lists.shown: dno}"),
+    "no condition": (RULE % "soon", "rules[0].when", "such as {lists.shown: dno}"),
+    "all calls": (
+        RULE % "always",
+        "rules[0].when",
+        "for all calls of a trunk write on: [TRUNK] and no when; for all calls default:",
+    ),
     "missing when": (
         "rules: [{name: one, reject: dno}]",
         "rules[0]",
@@ -228,8 +233,8 @@ PROBLEMS = {
     "code instead of basis": (
         ACTION % "reject: 603",
         "rules[0].reject",
-        "write one of order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened; "
-        "responses: chooses the answer",
+        "write one of order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened, "
+        "and the answer beside rules, in responses: {BASIS: 603}",
     ),
     "two actions": (ACTION % "reject: dno, allow: true", "rules[0].allow", "a rule does one of them"),
     "label on a rejection": (ACTION % "reject: dno, label: {prefix: x}", "rules[0].label", "take one of them out"),
@@ -288,9 +293,14 @@ PROBLEMS = {
     "unknown default": (
         "default: deny",
         "default",
-        "bases are order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened",
+        "write default: reject BASIS, one of "
+        "order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened",
     ),
-    "rules are no list": ("rules: {name: one}", "rules", "begin each with a dash"),
+    "rules are no list": (
+        "rules: {name: one}",
+        "rules",
+        "write - name: one, and its other keys in the column of name",
+    ),
 }
 
 
