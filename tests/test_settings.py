@@ -321,7 +321,8 @@ MISTAKES = {
         "    kind: interconnect\n    sources",
         "    sources",
         "9:3: trunks.carrier-a.kind: is missing; "
-        "write kind: VALUE (What kind of relation it is; policy asks it as trunk.kind)",
+        "write kind: one of interconnect, origination, telemarketing, gateway, emergency "
+        "(What kind of relation it is; policy asks it as trunk.kind)",
     ),
     "wrong choice": (
         "kind: interconnect\n    sources",
@@ -331,9 +332,10 @@ MISTAKES = {
     "duration without unit": (
         "800ms",
         "4",
-        "15:5: trunks.carrier-a.try_timeout: 4 is no duration; write a number with us, ms, s, m, h or d, such as 60s",
+        "15:5: trunks.carrier-a.try_timeout: 4 is no duration; "
+        "write 4s for seconds; us, ms, m, h and d are the other units",
     ),
-    "share without sign": ("2.5%", "2.5", "24:3: screening.complete: 2.5 is no share; write 0% to 100%"),
+    "share without sign": ("2.5%", "2.5", "24:3: screening.complete: 2.5 is no share; write 2.5%"),
     "size without unit": (
         "1MiB",
         "1000",
@@ -342,7 +344,7 @@ MISTAKES = {
     "text for a number": (
         "cps: 5",
         "cps: many",
-        "13:14: trunks.carrier-a.limits.cps: must be a number, not many",
+        "13:14: trunks.carrier-a.limits.cps: must be a number, not many; write a number",
     ),
     "port out of range": (
         "port: 5060",
@@ -352,7 +354,8 @@ MISTAKES = {
     "name for an address": (
         "address: 127.0.0.1",
         "address: sip.example",
-        "4:10: listeners.main.address: sip.example is no IP address; names are not resolved, write the address",
+        "4:10: listeners.main.address: sip.example is no IP address; "
+        "write such as 192.0.2.1 or 2001:db8::1; no name can stand here",
     ),
     "host bits": (
         "192.0.2.0/28",
@@ -426,7 +429,11 @@ MISTAKES = {
         "  other: {address: 127.0.0.1}\ntrunks:\n",
         "5:3: listeners.other: has the address and port of main",
     ),
-    "missing list": ("file: dno.txt", "file: dnoo.txt", "18:9: lists.dno.file: there is no file dnoo.txt"),
+    "missing list": (
+        "file: dno.txt",
+        "file: dnoo.txt",
+        "18:9: lists.dno.file: there is no file dnoo.txt; did you mean dno.txt?",
+    ),
     "bind of another kind": (
         "kind: pairs, bind: [pair]",
         "kind: pairs, bind: [caller]",
@@ -440,12 +447,13 @@ MISTAKES = {
     "member is no pair": (
         '"+12025550101,+12025550131"',
         '"+12025550101"',
-        "19:23: lists.consent.members[0]: 1 fields instead of caller,callee or caller,callee,last day",
+        "19:23: lists.consent.members[0]: 1 fields instead of caller,callee or caller,callee,last day; "
+        "write both numbers with a comma between",
     ),
     "emergency number is none": (
         "[933]",
         "[nine]",
-        "22:23: emergency.numbers[0]: nine is no telephone number",
+        "22:23: emergency.numbers[0]: nine is no telephone number; write digits alone, such as +12025550111",
     ),
     "unlawful contact": (
         "mode",

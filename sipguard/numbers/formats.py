@@ -27,10 +27,11 @@ from pathlib import Path
 from typing import Final
 
 from sipguard.numbers import notes
-from sipguard.numbers.canonical import E164, SHORT, UNKNOWN, Number, read
+from sipguard.numbers.canonical import E164, SHORT, UNKNOWN, read
 from sipguard.numbers.code import code_of, is_digits
 from sipguard.numbers.networkset import Network, build_networks, network_of
 from sipguard.numbers.notes import Note
+from sipguard.numbers.notnumber import why
 from sipguard.numbers.numberset import Content, build, build_by_trunk
 from sipguard.numbers.pairset import Pair, build_pairs
 from sipguard.numbers.rows import BRAND, Row, Rows, entry_of, numbered_entries
@@ -44,16 +45,20 @@ KEPT_PROBLEMS: Final = 1000  # a wrong file may have one on every line
 
 @dataclass(frozen=True, slots=True)
 class Problem:
-    """What is wrong at a place of a list; `line` and `column` count from 1, `meant` may be empty."""
+    """What is wrong at a place of a list; `line` and `column` count from 1. `meant`: a value, `write ...`, or ""."""
 
     line: int
     column: int
     what: str
     meant: str = ""
 
+    @property
+    def hint(self) -> str:
+        """How it is mended, "" where nothing is certain."""
+        return self.meant if not self.meant or self.meant.startswith("write ") else f"did you mean {self.meant}?"
+
     def __str__(self) -> str:
-        meant = f"; did you mean {self.meant}" if self.meant else ""
-        return f"{self.line}:{self.column}: {self.what}{meant}"
+        return f"{self.line}:{self.column}: {self.what}" + (f"; {self.hint}" if self.hint else "")
 
 
 class ListReader:
@@ -107,6 +112,8 @@ class ListReader:
                     yield from self._numbers_of(self._rows.below(entry, at, numbered))
                     return
             canonical = self.canonical(entry, at, column)
+            if at == 1 and "," in entry and not canonical and not ftc:
+                return  # it is another kind of file, and so would be said of each line
             if canonical.isdigit():
                 yield canonical
             elif canonical:
@@ -184,6 +191,7 @@ class ListReader:
             written, column = row.fields[0]
             network, meant = network_of(written)
             if network is None:
+                meant = meant or "write such as 192.0.2.0/24"
                 self._problem(row.line, column, f"{written[:60]} is no IP address and no network", meant)
                 continue
             self._note(str(network), row)
@@ -243,7 +251,8 @@ class ListReader:
         if not first or not last:
             return ""
         if len(first) != len(last) or first > last:
-            self._problem(line, column, f"{entry} is no range: from a number to a later one of as many digits")
+            meant = f"write {ends[1]}-{ends[0]}" if len(first) == len(last) else "write both with all their digits"
+            self._problem(line, column, f"{entry} is no range: from a number to a later one of as many digits", meant)
             return ""
         return first if first == last else f"{first}-{last}"
 
@@ -268,9 +277,8 @@ class ListReader:
     def _is_trunk(self, name: str, line: int, column: int) -> bool:
         if name in self._trunks:
             return True
-        self._problem(
-            line, column, f"{name[:60]} is no trunk", next(iter(get_close_matches(name, self._trunks, 1)), "")
-        )
+        meant = next(iter(get_close_matches(name, self._trunks, 1)), "write the name of a trunk of the configuration")
+        self._problem(line, column, f"{name[:60]} is no trunk", meant)
         return False
 
     def _note(self, entry: str, row: Row) -> None:
@@ -295,7 +303,7 @@ class ListReader:
         tn = number.tn
         if is_digits(tn) and (number.form in (E164, SHORT) or (number.form == UNKNOWN and len(tn) == 10)):
             return tn  # ten digits that are no NANP number: lists of impossible callers hold such
-        what, probably = _why_not(entry, number)
+        what, probably = why(entry, number)
         self._problem(line, column, what, meant or probably)
         return ""
 
@@ -304,7 +312,9 @@ class ListReader:
         written = entry.strip()
         digits = "".join(c for c in written if c not in "+-(). ")
         if not is_digits(digits):
-            self._problem(line, column, f"{entry}* is no prefix: digits and a trailing * are")
+            self._problem(
+                line, column, f"{entry}* is no prefix: digits and a trailing * are", "write such as +1202555*"
+            )
         elif written[0] == "+" or digits[0] == "1":
             return digits + "*"
         elif digits.startswith("011") and len(digits) > 3:
@@ -358,23 +368,6 @@ def _ends_of_range(entry: str) -> tuple[str, str] | None:
         return first.strip(), "+" + last.strip()
     first, _, last = (part.strip() for part in entry.partition("-"))
     return (first, last) if min(len(first), len(last)) >= 10 and first.isdigit() and last.isdigit() else None
-
-
-def _why_not(entry: str, number: Number) -> tuple[str, str]:
-    """Why an entry is no number, and what was probably meant."""
-    if not entry:
-        return "a number is missing", ""
-    if "\0" in entry:
-        return "not UTF-8 text", "a file saved as UTF-8"
-    if "," in entry:
-        return f"{entry} has a comma", "format: ftc, or kind: pairs"
-    digits = number.tn
-    if not digits:
-        return f"{entry[:40]} is no telephone number", ""
-    if not is_digits(digits):
-        return f"{entry[:40]} is no number of 1 to 18 digits", ""
-    meant = f"+{digits}" if 8 <= len(digits) <= 15 and digits[0] not in "01" else ""
-    return f"{entry} has {len(digits)} digits, a number without + has 10, or 11 with a 1", meant
 
 
 def compile_list(

@@ -64,7 +64,8 @@ class Rows:
         is_pair = self.kind == "pairs"
         if len(fields) not in ((2, 3) if is_pair else (2,)):
             wanted = "caller,callee or caller,callee,last day" if is_pair else "trunk,number"
-            self._problem(line, fields[0][1], f"{len(fields)} fields instead of {wanted}", "")
+            meant = "write both numbers with a comma between" if is_pair else "write the trunk, a comma, the number"
+            self._problem(line, fields[0][1], f"{len(fields)} fields instead of {wanted}", meant)
             return None
         return Row(line, fields)
 
@@ -83,7 +84,8 @@ class Rows:
                 sound = False
         for columns in self._columns:
             if not any(name in names for name in columns):
-                self._problem(line, 1, f"the column {' or '.join(columns)} is missing", "")
+                meant = f"write {columns[0]} as the name of a column"
+                self._problem(line, 1, f"the column {' or '.join(columns)} is missing", meant)
                 sound = False
         for at, text in rest if sound else ():
             if text.strip() and text.lstrip()[0] != "#":
@@ -95,10 +97,13 @@ class Rows:
         try:
             cells = [cell.strip() for cell in next(csv.reader([text], strict=True))]
         except csv.Error as error:
-            self._problem(line, 1, f"no CSV: {error}", "")
+            what = "a quote that begins here has no end" if "end of data" in str(error) else f"no CSV: {error}"
+            self._problem(line, max(text.find('"'), 0) + 1, what, "write the same quote behind it, within one line")
             return None
         if len(cells) > len(names):
-            self._problem(line, 1, f"{len(cells)} fields under {len(names)} columns", 'a field with a comma in "..."')
+            self._problem(
+                line, 1, f"{len(cells)} fields under {len(names)} columns", 'write a field with a comma in "..."'
+            )
             return None
         found = dict(zip(names, cells + [""] * (len(names) - len(cells)), strict=True))
         fields: list[tuple[str, int]] = []
@@ -106,10 +111,10 @@ class Rows:
             name = next((name for name in columns if found.get(name)), "")
             at = max(text.find(found[name]), 0) + 1 if name else 1
             fields.append((BRAND + found[name] if name == "brand" else found.get(name, ""), at))
-        end = self.end(found.get("expires", ""), line)
+        end = self.end(found.get("expires", ""), line, max(text.rfind(found.get("expires", "")), 0) + 1)
         added_at = found.get("added_at", "")
         if added_at and instant(added_at) is None:
-            self._problem(line, 1, f"added_at {added_at} is no date", "such as 2026-11-26 or 2026-11-26T12:00:00Z")
+            self._problem(line, 1, f"added_at {added_at} is no date", "write 2026-11-26 or 2026-11-26T12:00:00Z")
         if end is None:
             return None
         return Row(line, fields, end, (found.get("reason", ""), found.get("added_by", ""), added_at))
@@ -121,7 +126,7 @@ class Rows:
         at = instant(written, after=True)
         if at is None:
             what = f"{written[:40]} is no date and no time"
-            self._problem(line, column, what, "such as 2027-01-31 or 2027-01-31T12:00:00Z")
+            self._problem(line, column, what, "write 2027-01-31 or 2027-01-31T12:00:00Z")
         return at
 
 

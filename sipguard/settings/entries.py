@@ -37,7 +37,7 @@ def _read_entry(kind: str, text: str, trunks: Collection[str]) -> tuple[list[str
     by_trunk = kind == BY_TRUNK
     reader = ListReader(kind="numbers" if by_trunk else kind, per_trunk=by_trunk, trunks=trunks)
     found = list(reader.entries([text]))
-    wrong = [f"{each.what}{f'; did you mean {each.meant}' if each.meant else ''}" for each in reader.problems]
+    wrong = [f"{each.what}; {each.hint}" if each.hint else each.what for each in reader.problems]
     if not wrong and reader.ending_pairs:
         wrong.append("the last day of an entry is said with --until")
     if not wrong and any(is_range(entry, kind) and span_of(entry) is None for entry in found):

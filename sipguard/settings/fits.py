@@ -11,6 +11,7 @@ from ipaddress import ip_address
 from itertools import combinations
 from typing import Final
 
+from sipguard.numbers.formats import FORMATS
 from sipguard.screening.listspec import BINDINGS
 from sipguard.screening.policy.errors import WARNING, Path, dotted, meant
 from sipguard.settings.bases import IMPORTED, is_imported
@@ -273,6 +274,9 @@ def _list(name: str, shape: ListShape, config: Config, document: Document) -> It
     if is_imported(shape) and shape.kind not in IMPORTED:
         hint = "write one of them, or members: [] for one that is only edited"
         yield document.problem(path, f"has neither file nor members, and {shape.kind} are not imported", hint)
+    if shape.format not in FORMATS:
+        hint = "write plain, which is CSV below a header too" if shape.format == "csv" else meant(shape.format, FORMATS)
+        yield document.problem((*path, "format"), f"must not be {shape.format}", hint)
     if shape.format == "ftc" and shape.kind != "numbers":
         yield document.problem((*path, "format"), "ftc is for lists of numbers")
     for at, which in enumerate(shape.bind):

@@ -10,6 +10,7 @@ import time
 from collections.abc import Mapping
 from dataclasses import dataclass, field, replace
 from datetime import UTC, datetime
+from difflib import get_close_matches
 from hashlib import sha256
 from pathlib import Path as File
 from typing import Any, Final
@@ -132,7 +133,7 @@ class _Load:
         self._zone()
         wrong = [problem.path for problem in self.problems]
         for problem in misfits(self.config, self.document):
-            if not any(path[: len(problem.path)] == problem.path for path in wrong):
+            if not any(path[: len(problem.path)] == problem.path or _is_below(problem.path, path) for path in wrong):
                 self.problems.append(problem)
         for path, each in secrets_of(self.config):
             for what, hint, level in secret.flaws(self.base, each, for_use=self.mode == BUILD):
@@ -158,6 +159,12 @@ class _Load:
         service = None
         if not any(dotted(path[:depth]) in _OF_SERVICE for path in wrong for depth in (1, 2)):
             service = build.service(self.config, self.base, anchors)
+        wrong = [problem.path for problem in self.problems if problem.level == ERROR]
+        self.problems = [  # what is only odd because something in it is wrong
+            each
+            for each in self.problems
+            if each.level == ERROR or not each.path or not any(path[: len(each.path)] == each.path for path in wrong)
+        ]
         self.problems.sort(key=lambda each: (each.file != str(self.document.file), each.file, each.line, each.column))
         ruleset = judged_by = None
         if not any(problem.level == ERROR for problem in self.problems):
@@ -406,7 +413,7 @@ class _Load:
         if isinstance(callers, list):
             return GuardSettings(frozenset(numbers), frozenset(self._numbers(callers, path)))
         if not isinstance(callers, str):
-            self._problem(path, "must be a list of numbers, or a file with them")
+            self._problem(path, "must be a list of numbers, or a file with them", "such as [+12025550190]")
             return GuardSettings(frozenset(numbers))
         file = build.at(self.base, callers)
         reader = ListReader()
@@ -418,8 +425,7 @@ class _Load:
         self.digest.update(text.encode())
         found = frozenset(reader.numbers(text.splitlines()))
         for each in reader.problems:
-            hint = f"did you mean {each.meant}?" if each.meant else ""
-            self.problems.append(Problem(str(file), each.line, each.column, (), each.what, hint))
+            self.problems.append(Problem(str(file), each.line, each.column, (), each.what, each.hint))
         if reader.prefixes:
             self._problem(path, "prefixes cannot stand among numbers of PSAPs", "write the numbers")
         return GuardSettings(frozenset(numbers), found)
@@ -431,7 +437,7 @@ class _Load:
             reader = ListReader()
             tns = list(reader.numbers([str(value)]))
             for each in reader.problems:
-                self._problem((*path, at), each.what, f"did you mean {each.meant}?" if each.meant else "")
+                self._problem((*path, at), each.what, each.hint)
             if reader.prefixes:
                 self._problem((*path, at), "a prefix cannot stand here", "write it into a file")
             found += tns
@@ -459,8 +465,14 @@ class _Load:
             return replace(spec, members=self._members(spec, shape, (*path, "members")))
         source = build.at(self.base, shape.file)
         if not source.is_file():
-            hint = "until it is there and sipguard reloads, no condition on it holds, not even under not"
-            self._problem((*path, "file"), f"there is no file {source}", *((hint, WARNING) if self.at_start else ()))
+            hint, level = _file_meant(source, shape.file), ERROR
+            if self.at_start:
+                hint, level = (
+                    "until it is there and sipguard reloads, no condition on it holds, not even under not",
+                    WARNING,
+                )
+            what = f"{source} is a directory" if source.is_dir() else f"there is no file {source}"
+            self._problem((*path, "file"), what, hint, level)
             self.digest.update(f"{spec.name} absent".encode())
             return replace(spec, file=str(source), absent=True)
         spec = replace(spec, file=str(source))
@@ -487,7 +499,7 @@ class _Load:
             reader = ListReader(kind=spec.kind, per_trunk=spec.per_trunk, trunks=self.config.trunks)
             entries = list(reader.entries([member]))
             for each in reader.problems:
-                self._problem((*path, at), each.what, f"did you mean {each.meant}?" if each.meant else "")
+                self._problem((*path, at), each.what, each.hint)
             if not reader.problems and (len(entries) != 1 or not _is_single(spec.kind, entries[0], reader)):
                 what = "only numbers that never end" if spec.kind == "numbers" else "only one entry that never ends"
                 self._problem((*path, at), f"{what} can stand here", "write it into a file")
@@ -504,6 +516,11 @@ class _Load:
         return names
 
 
+def _is_below(path: Path, above: Path) -> bool:
+    """Whether `path` is of an entry of trunks, listeners or lists that are wrong as a whole."""
+    return len(above) == 1 and path[:1] == above
+
+
 def _spec(name: str, shape: ListShape) -> ListSpec:
     """A list without what stands on it."""
     return ListSpec(
@@ -518,6 +535,17 @@ def _spec(name: str, shape: ListShape) -> ListSpec:
         version=shape.version,
         max_age_s=shape.max_age,
     )
+
+
+def _file_meant(source: File, written: str) -> str:
+    """How the file of a list is written that is not there."""
+    if "://" in written:
+        return "nothing is fetched: write the path of a file, or take file out and use sipguard lists import"
+    try:
+        near = get_close_matches(source.name, [each.name for each in source.parent.iterdir() if each.is_file()], 1)
+    except OSError:
+        return f"there is no directory {source.parent} either"
+    return f"did you mean {source.with_name(near[0])}?" if near else "write the path of a file that is there"
 
 
 def _is_single(kind: str, entry: str, reader: ListReader) -> bool:

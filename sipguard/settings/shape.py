@@ -14,7 +14,7 @@ from pydantic import ValidationError
 from sipguard.screening.policy.errors import Path
 from sipguard.settings.document import Document
 from sipguard.settings.model import Config
-from sipguard.settings.problems import Problem, of_validation
+from sipguard.settings.problems import MISSING, RENAMED, Problem, of_validation
 
 _STAND_INS: Final[dict[str, Any]] = {  # for required keys, so that the rest can be looked at
     "address": "127.0.0.1",
@@ -41,8 +41,8 @@ def read_shape(document: Document) -> tuple[Config | None, list[Problem]]:
         except ValidationError as error:
             paths: list[tuple[Path, bool]] = []
             for path, what, hint in of_validation(error, Config):
-                paths.append((path, what == "is missing"))
-                if not any(path == known.path for known in problems):
+                paths.append((path, what in (MISSING, RENAMED)))
+                if what != RENAMED and not any(path == known.path for known in problems):
                     problems.append(document.problem(path, what, hint))
             _repair(values, paths)
     return None, problems

@@ -130,8 +130,7 @@ def problems_of(source: File, reader: ListReader) -> list[Problem]:
     """The problems of a list that was read from `source`."""
     found = []
     for each in reader.problems:
-        hint = f"did you mean {each.meant}?" if each.meant else ""
-        found.append(Problem(str(source), each.line, each.column, (), each.what, hint))
+        found.append(Problem(str(source), each.line, each.column, (), each.what, each.hint))
     more = reader.problem_count - len(reader.problems)
     if more > 0:
         found.append(Problem(str(source), 0, 0, (), f"and {more} more problems"))

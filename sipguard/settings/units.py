@@ -11,6 +11,13 @@ from typing import Annotated, Any, Final
 from pydantic import BeforeValidator, WithJsonSchema
 
 _SECONDS: Final = {"us": 1e-6, "ms": 1e-3, "s": 1.0, "m": 60.0, "h": 3600.0, "d": 86_400.0}
+_WORDS: Final = {  # unit -> how it is spelt elsewhere
+    "ms": ("msec", "msecs", "millisecond", "milliseconds"),
+    "s": ("sec", "secs", "second", "seconds"),
+    "m": ("min", "mins", "minute", "minutes"),
+    "h": ("hr", "hrs", "hour", "hours"),
+    "d": ("day", "days"),
+}
 _OCTETS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1}
 
 
@@ -21,7 +28,17 @@ def seconds(value: object) -> float:
         return number * _SECONDS[unit]
     if number == 0 and not unit:
         return 0.0
-    raise ValueError(f"{value} is no duration|write a number with us, ms, s, m, h or d, such as 60s")
+    raise ValueError(f"{value} is no duration|{_duration_meant(number, unit)}")
+
+
+def _duration_meant(number: float | None, unit: str) -> str:
+    """How a duration is written whose unit is a word, or is not there."""
+    short = next((each for each, words in _WORDS.items() if unit.lower() in words), "")
+    if number is not None and short:
+        return f"write {number:g}{short}"
+    if number and not unit:
+        return f"write {number:g}s for seconds; us, ms, m, h and d are the other units"
+    return "write a number with us, ms, s, m, h or d, such as 60s"
 
 
 def percent(value: object) -> float:
@@ -29,7 +46,8 @@ def percent(value: object) -> float:
     number, unit = _split(value)
     if number is not None and unit == "%" and 0 <= number <= 100:
         return number
-    raise ValueError(f"{value} is no share|write 0% to 100%")
+    bare = number is not None and not unit and 0 <= number <= 100
+    raise ValueError(f"{value} is no share|write {f'{number:g}%' if bare else '0% to 100%'}")
 
 
 def octets(value: object) -> int:
@@ -42,7 +60,7 @@ def octets(value: object) -> int:
 
 def _split(value: object) -> tuple[float | None, str]:
     """(number, unit) of a text; a number None where it is none."""
-    text = str(value).strip() if isinstance(value, str | int) and not isinstance(value, bool) else ""
+    text = str(value).strip() if isinstance(value, str | int | float) and not isinstance(value, bool) else ""
     end = len(text)
     while end and not text[end - 1].isdigit():
         end -= 1

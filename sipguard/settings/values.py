@@ -18,6 +18,7 @@ from sipguard.settings.secret import CREDENTIAL
 
 Network = IPv4Network | IPv6Network
 _TEXT: Final = {"type": "string"}
+_SCHEMES: Final = ("sip", "sips", "udp", "tcp", "tls")
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +33,17 @@ def _address(value: object) -> str:
     try:
         return str(ip_address(str(value)))
     except ValueError:
-        raise ValueError(f"{value} is no IP address|names are not resolved, write the address") from None
+        bare = _without_scheme(str(value))
+        hint = (
+            f"write {bare}" if bare != str(value) else "write such as 192.0.2.1 or 2001:db8::1; no name can stand here"
+        )
+        raise ValueError(f"{value} is no IP address|{hint}") from None
+
+
+def _without_scheme(text: str) -> str:
+    """An address without `sip:`, `udp:` and the like before it."""
+    scheme, _, rest = text.partition(":")
+    return rest.removeprefix("//").partition(";")[0] if scheme.lower() in _SCHEMES else text
 
 
 def _network(value: object) -> Network:
@@ -44,14 +55,32 @@ def _network(value: object) -> Network:
     try:
         meant = str(ip_network(str(value), strict=False))
     except ValueError:
-        raise ValueError(f"{value} is no address or network|write 192.0.2.0/24") from None
+        raise ValueError(f"{value} is no address or network|{_network_meant(str(value))}") from None
     raise ValueError(f"{value} has bits set behind its prefix|did you mean {meant}?")
+
+
+def _network_meant(text: str) -> str:
+    """How an address is written that stands in another form."""
+    if text in ("*", "any", "all"):
+        return "write 0.0.0.0/0 for everybody, who may then call"
+    try:
+        host = host_and_port(_without_scheme(text))[0]
+        ip_address(host)
+    except ValueError:
+        first, dash, last = text.partition("-")
+        if dash and first.strip()[:1].isdigit() and last.strip()[:1].isdigit():
+            return "write networks, such as 192.0.2.8/30"
+        is_name = any(char.isalpha() for char in text) and ":" not in text
+        return "write the addresses that it calls from, such as 192.0.2.0/24" if is_name else "write 192.0.2.0/24"
+    return f"write {host}"
 
 
 def peer_map(value: object) -> object:
     """{host, port} of `192.0.2.1`, `192.0.2.1:5080`, `[2001:db8::1]:5060`; what is no text stays. Raises ValueError."""
     if not isinstance(value, str):
         return value
+    if _without_scheme(value) != value:
+        raise ValueError(f"{value} is no address|write {_without_scheme(value)}, or {{host: ADDRESS, transport: tcp}}")
     host, port = host_and_port(value)
     return {"host": host} | ({"port": port} if port else {})
 

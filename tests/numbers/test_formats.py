@@ -49,19 +49,32 @@ def test_plain_entries(line: str, numbers: list[str], prefixes: list[str]) -> No
 @pytest.mark.parametrize(
     ("line", "problem"),
     [
-        ("  alice", Problem(1, 3, "alice is no telephone number")),
+        ("  alice", Problem(1, 3, "alice is no telephone number", "write digits alone, such as +12025550111")),
         (
             "442079460000",
             Problem(1, 1, "442079460000 has 12 digits, a number without + has 10, or 11 with a 1", "+442079460000"),
         ),
-        ("123", Problem(1, 1, "123 has 3 digits, a number without + has 10, or 11 with a 1")),
+        (
+            "123",
+            Problem(
+                1,
+                1,
+                "123 has 3 digits, a number without + has 10, or 11 with a 1",
+                "write + and the country code before it",
+            ),
+        ),
         ("201,5550123", Problem(1, 1, "201,5550123 has a comma", "format: ftc, or kind: pairs")),
         ("44*", Problem(1, 1, "44* may begin a country code or an area code", "+44*")),
-        ("*", Problem(1, 1, "* is no number of 1 to 18 digits")),
-        ("ab*", Problem(1, 1, "ab* is no prefix: digits and a trailing * are")),
-        ("+**", Problem(1, 1, "+** is no prefix: digits and a trailing * are")),
+        ("*", Problem(1, 1, "* is no number of 1 to 18 digits", "write digits alone, such as +12025550111")),
+        ("ab*", Problem(1, 1, "ab* is no prefix: digits and a trailing * are", "write such as +1202555*")),
+        ("+**", Problem(1, 1, "+** is no prefix: digits and a trailing * are", "write such as +1202555*")),
         ("2\x000\x00", Problem(1, 1, "not UTF-8 text", "a file saved as UTF-8")),
-        ("+" + "1" * 30, Problem(1, 1, "+" + "1" * 30 + " is no number of 1 to 18 digits")),
+        (
+            "+" + "1" * 30,
+            Problem(
+                1, 1, "+" + "1" * 30 + " is no number of 1 to 18 digits", "write digits alone, such as +12025550111"
+            ),
+        ),
     ],
     ids=lambda value: repr(value)[:30],
 )
@@ -76,7 +89,7 @@ def test_all_problems_come_at_once_and_good_lines_are_read() -> None:
     reader = ListReader()
     assert list(reader.numbers(["x", TN, "y", "44*"])) == [TN]
     assert [(problem.line, problem.column) for problem in reader.problems] == [(1, 1), (3, 1), (4, 1)]
-    assert str(reader.problems[2]) == "4:1: 44* may begin a country code or an area code; did you mean +44*"
+    assert str(reader.problems[2]) == "4:1: 44* may begin a country code or an area code; did you mean +44*?"
 
 
 def test_problems_are_counted_but_not_kept_without_end() -> None:
@@ -188,10 +201,13 @@ def test_csv_says_why_and_until_when() -> None:
     [
         (["number,expire", "+12025550100,2027-01-31"], "1:1: unknown column expire; known are"),
         (["reason,expires", "x,2027-01-31"], "1:1: the column number or entry is missing"),
-        (["number,expires", "+12025550100,31.1.2027"], "2:1: 31.1.2027 is no date and no time; did you mean such as"),
+        (["number,expires", "+12025550100,31.1.2027"], "2:14: 31.1.2027 is no date and no time; write 2027-01-31 or"),
         (["number,added_at", "+12025550100,soon"], "2:1: added_at soon is no date"),
         (["number,reason", "+12025550100,a,b"], "2:1: 3 fields under 2 columns"),
-        (["number,reason", '+12025550100,"a'], "2:1: no CSV"),
+        (
+            ["number,reason", '+12025550100,"a'],
+            "2:14: a quote that begins here has no end; write the same quote behind it",
+        ),
         (["number,reason", "alice,a"], "2:1: alice is no telephone number"),
     ],
     ids=lambda value: value[:20] if isinstance(value, str) else "",
@@ -208,7 +224,7 @@ def test_pairs_with_names_and_last_days() -> None:
     assert list(reader.pairs(lines)) == [("example pharmacy", TN)]
     assert reader.ending_pairs == [(TN, "911", 1_801_440_000)]
     assert [str(problem) for problem in reader.problems] == [
-        "3:1: alice is no telephone number; did you mean brand:alice",
+        "3:1: alice is no telephone number; did you mean brand:alice?",
         "4:1: brand:12025550100 is no name: letters, without comma and *",
     ]
     reader = ListReader(kind="pairs")
@@ -227,7 +243,7 @@ def test_texts_and_networks() -> None:
         "192.0.2.0/24",
         "2001:db8::1/128",
     }
-    assert str(reader.problems[0]) == "2:1: 192.0.2.1/24 is no IP address and no network; did you mean 192.0.2.0/24"
+    assert str(reader.problems[0]) == "2:1: 192.0.2.1/24 is no IP address and no network; did you mean 192.0.2.0/24?"
 
 
 def test_patterns_that_are_tried_one_by_one_have_a_bound() -> None:
@@ -247,8 +263,8 @@ def test_numbers_of_trunks() -> None:
     assert {trunk: list(content.numbers) for trunk, content in found.items()} == {"customer-a": [TN], "customer-b": []}
     assert found["customer-a"].prefixes == {"44": NEVER} and len(found["customer-b"].ranges) == 1
     assert [str(problem) for problem in reader.problems] == [
-        "3:1: custmer-b is no trunk; did you mean customer-b",
-        "4:1: 1 fields instead of trunk,number",
+        "3:1: custmer-b is no trunk; did you mean customer-b?",
+        "4:1: 1 fields instead of trunk,number; write the trunk, a comma, the number",
     ]
 
 
@@ -268,3 +284,41 @@ def test_a_list_of_each_kind_is_compiled(tmp_path: Path, kind: str, lines: list[
     opened = {"numbers": NumberSet, "pairs": PairSet, "networks": NetworkSet, "texts": TextSet}[kind].open(target)
     assert sorted(opened) == members
     assert (tmp_path / "list.notes").exists() is (kind == "numbers")
+
+
+OTHERWISE = {  # a line of a list -> how it is mended
+    "tel,name": "write number,reason",
+    "+12025550111,spam": "write a header such as number,reason above",
+    "number;reason": "write commas, below a header such as number,reason",
+    "+12025550111\tspam": "write commas, below a header such as number,reason",
+    "0012025550111": "did you mean +12025550111?",
+    "02025550111": "write + and the country code before it",
+    "sip:+12025550111@example.com": "did you mean +12025550111?",
+    "tel:+12025550111": "did you mean +12025550111?",
+    '="12025550111"': "did you mean 12025550111?",
+    '["+12025550111"]': "did you mean +12025550111?",
+    "1.20256E+10": "write the column as text",
+    "1-800-FLOWERS": "write digits alone, such as +12025550111",
+    "202555XXXX": "write 202555* for all that begin so",
+    "202*0111": "write ranges, such as 2025550100-2025550199",
+    "2025550100-99": "write 2025550100-2025550199",
+    "2025550100..2025550199": "write 2025550100-2025550199",
+    "2025550100 to 2025550199": "write 2025550100-2025550199",
+    "2025550199-2025550100": "write 2025550100-2025550199",
+    "+12025550111 +12025550112": "write one in each line",
+    "// numbers": "write # before a comment",
+    "<html>": "write a file of numbers here; this is a web page or XML",
+}
+
+
+@pytest.mark.parametrize(("line", "hint"), OTHERWISE.items(), ids=OTHERWISE)
+def test_a_number_that_was_written_otherwise_is_told_with_its_cure(line: str, hint: str) -> None:
+    reader = ListReader()
+    assert list(reader.numbers([line])) == []
+    assert [problem.hint for problem in reader.problems] == [hint]
+
+
+def test_a_file_of_another_kind_is_one_problem() -> None:
+    reader = ListReader()
+    assert list(reader.numbers(["tel,name", "+12025550111,a", "+12025550112,b"])) == []
+    assert reader.problem_count == 1
