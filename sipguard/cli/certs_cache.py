@@ -19,8 +19,10 @@ from cryptography.x509 import Certificate
 from rich.console import Console
 from rich.progress import BarColumn, MofNCompleteColumn, Progress, TextColumn, TimeRemainingColumn
 from rich.table import Table
+from rich.text import Text
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
+from sipguard.cli.escaping import escaped, say
 from sipguard.cli.identity_text import revocation_text
 from sipguard.net.disk import Disk
 from sipguard.screening.verification.offline import revocation
@@ -111,12 +113,12 @@ def show_command(url: str, config: Path, as_json: bool) -> None:
         print_json({**row(copy, now), "revocation": asked, "certificates": chain})
         return
     for key, value in row(copy, now).items():
-        click.echo(f"{key.removesuffix('_at'):12} {_written(value) if key.endswith('_at') else value}")
-    click.echo(revocation_text(store, now))
+        say(f"{key.removesuffix('_at'):12} {_written(value) if key.endswith('_at') else value}")
+    say(revocation_text(store, now))
     for line in chain:
-        click.echo()
+        say()
         for name, value in line.items():
-            click.echo(f"{name:12} {' '.join(map(str, value)) or '-' if isinstance(value, list) else _shown(value)}")
+            say(f"{name:12} {' '.join(map(str, value)) or '-' if isinstance(value, list) else _shown(value)}")
 
 
 @click.command(name="warm")
@@ -169,13 +171,13 @@ def warm_command(source: Any, rate: float, again: bool, refetch: bool, config: P
     if as_json:
         print_json({**said, "failures": warming.failures})
     else:
-        click.echo(f"{said['urls']} URLs: {said['fetched']} fetched, {said['present']} there before, "
+        say(f"{said['urls']} URLs: {said['fetched']} fetched, {said['present']} there before, "
                    f"{len(warming.failures)} failed, {said['left']} left, in {said['seconds']} s")  # fmt: skip
         for reason, count in warming.reasons().most_common():
             example = next(url for url, why in warming.failures.items() if why == reason)
-            click.echo(f"  {count:6} {reason}, such as {example}")
+            say(f"  {count:6} {reason}, such as {example}")
         if warming.failures:
-            click.echo("  each URL with its reason: the same command with --json")
+            say("  each URL with its reason: the same command with --json")
     if interrupted:
         stop(
             f"interrupted after {warming.done} of {len(warming.urls)}; the same command goes on from there", INTERRUPTED
@@ -251,18 +253,19 @@ def _print_rows(rows: list[dict[str, Any]]) -> None:
     """A line each, in columns; the URL is never cut, since it is what others are asked with."""
     for each in rows:
         warning = f"  ({each['warning']})" if each["warning"] else ""
-        click.echo(f"{_written(each['not_after_at'])}  {each['state']:7}  {each['url']}  {each['subject']}{warning}")
+        say(f"{_written(each['not_after_at'])}  {each['state']:7}  {each['url']}  {each['subject']}{warning}")
 
 
 def _print_hosts(found: dict[str, Any]) -> None:
     table = Table("host", "certificates", "end in 7 days", "failures", "last error", box=None)
     for at in found["hosts"]:
-        table.add_row(at["host"], str(at["certificates"]), str(at["expiring_7d"]), str(at["failures"]), trouble_of(at))
+        counts = (at["certificates"], at["expiring_7d"], at["failures"])
+        table.add_row(*[Text(escaped(str(each))) for each in (at["host"], *counts, trouble_of(at))])
     Console(soft_wrap=True).print(table)
     for line in in_words(found):
-        click.echo(line)
+        say(line)
     for each in found["not_warmed"]:
-        click.echo(f"certs warm did not get {each['urls']} of {each['host']} within the last hour: {each['reason']}")
+        say(f"certs warm did not get {each['urls']} of {each['host']} within the last hour: {each['reason']}")
 
 
 def trouble_of(at: dict[str, Any]) -> str:

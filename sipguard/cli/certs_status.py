@@ -17,6 +17,7 @@ import click
 
 from sipguard.cli.certs_cache import cache_summary, in_words, trouble_of
 from sipguard.cli.common import FAILED, ask, config_option, json_option, print_json, service_of
+from sipguard.cli.escaping import say
 from sipguard.net.disk import Disk
 from sipguard.service.inventory import row
 from sipguard.stir.revocation import REMARKS
@@ -50,13 +51,11 @@ def status_command(config: Path, as_json: bool) -> None:
     else:
         for each in answer["sources"]:
             for line in _lines(each):
-                click.echo(line)
+                say(line)
         if not answer["sources"]:
-            click.echo(
-                "neither identity.trust_list nor identity.crl is configured: anchors are files, nothing is revoked"
-            )
+            say("neither identity.trust_list nor identity.crl is configured: anchors are files, nothing is revoked")
         for line in _cache_lines(answer["cache"]):
-            click.echo(line)
+            say(line)
     sys.exit(FAILED if any(each["stale"] for each in answer["sources"]) else 0)
 
 

@@ -15,6 +15,7 @@ from zoneinfo import ZoneInfo
 
 import click
 
+from sipguard.cli.escaping import say
 from sipguard.cli.exits import FAILED, NOT_RUNNING, WRONG, stop
 from sipguard.service import control
 from sipguard.service.errors import NotRunning
@@ -66,7 +67,7 @@ def loaded(path: Path, lists: str = BUILD, at_start: bool = False) -> Loaded:
     """The configuration, its problems shown; ends where it has errors. `lists` and `at_start` as `load` takes them."""
     result = load(path, lists, at_start)
     for problem in result.problems:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     if result.errors or result.ruleset is None or result.service is None:
         stop(f"{path}: {len(result.errors)} error(s); nothing was done", WRONG)
     return result
@@ -76,7 +77,7 @@ def loaded_as_check(path: Path) -> Loaded:
     """The configuration as `check` reads it, only its errors shown; nothing is written. Ends where there are any."""
     result = load(path, READ)
     for problem in result.errors:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     if result.errors:
         stop(f"{path}: {len(result.errors)} error(s); nothing was done", WRONG)
     return result
@@ -87,7 +88,7 @@ def service_of(path: Path) -> Service:
     result = load(path, SKIP)
     if result.service is None:
         for problem in result.problems:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
         stop(f"{path}: cannot be read", WRONG)
     return result.service
 
@@ -112,4 +113,4 @@ def ask(path: Path, what: str, **arguments: object) -> dict[str, Any]:
 
 def print_json(value: object) -> None:
     """One JSON document on standard output."""
-    click.echo(json.dumps(value, indent=2, ensure_ascii=False))
+    say(json.dumps(value, indent=2, ensure_ascii=False))

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, print_json
+from sipguard.cli.escaping import say
 from sipguard.screening.policy.times import day_of
 from sipguard.settings.load import load
 from sipguard.settings.remarks import remarks_on
@@ -36,9 +37,9 @@ def check(config: Path, as_json: bool) -> None:
         )
     else:
         for problem in problems:
-            click.echo(str(problem))
+            say(str(problem))
         warnings = len(problems) - len(result.errors)
-        click.echo(f"{config}: {len(result.errors)} error(s), {warnings} warning(s)")
+        say(f"{config}: {len(result.errors)} error(s), {warnings} warning(s)")
     sys.exit(WRONG if result.errors else 0)
 
 

@@ -15,6 +15,7 @@ from typing import Any
 import click
 
 from sipguard.cli.common import FAILED, config_option, json_option, print_json, stop
+from sipguard.cli.escaping import say
 from sipguard.service import control
 from sipguard.service.doctor import bundle as bundles
 from sipguard.service.doctor.diagnosis import PROBLEM, Case
@@ -55,7 +56,7 @@ def doctor(ntp: str, bundle: Path | None, log: Path | None, config: Path, as_jso
     for each in examine(case, ntp):
         diagnoses.append(each)
         if not as_json:
-            click.echo(str(each))
+            say(str(each))
     if as_json:
         print_json([asdict(each) for each in diagnoses])
     if bundle is not None:
@@ -63,7 +64,7 @@ def doctor(ntp: str, bundle: Path | None, log: Path | None, config: Path, as_jso
             names = bundles.write(bundle, case, diagnoses, log)
         except OSError as error:
             stop(f"{bundle}: {error.strerror}", FAILED)
-        click.echo(f"{bundle}: {', '.join(names)}; look into it before you send it", err=True)
+        say(f"{bundle}: {', '.join(names)}; look into it before you send it", err=True)
     sys.exit(FAILED if any(each.level == PROBLEM for each in diagnoses) else 0)
 
 

@@ -6,6 +6,13 @@ the same JSON where it was JSON. Must not: change anything else.
 
 from __future__ import annotations
 
+import click
+
+
+def say(text: str = "", err: bool = False) -> None:
+    """Prints text whose lines may quote what strangers wrote."""
+    click.echo("\n".join([escaped(line) for line in text.split("\n")]), err=err)
+
 
 def escaped(text: str) -> str:
     """`text` with \\uXXXX in the place of each character that cannot be printed."""

@@ -8,9 +8,7 @@ from __future__ import annotations
 import sys
 from typing import Final, NoReturn
 
-import click
-
-from sipguard.cli.escaping import escaped
+from sipguard.cli.escaping import say
 
 FAILED: Final = 1
 WRONG: Final = 2
@@ -19,5 +17,5 @@ NOT_RUNNING: Final = 3
 
 def stop(message: str, status: int) -> NoReturn:
     """Ends with a message on standard error; it may quote files of strangers."""
-    click.echo("\n".join(escaped(line) for line in message.split("\n")), err=True)
+    say(message, err=True)
     sys.exit(status)

@@ -18,6 +18,7 @@ import click
 from click.core import ParameterSource
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, service_of, stop
+from sipguard.cli.escaping import say
 from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.cli.instants import instant
 from sipguard.net.fetch import CertificateFetcher, FetchError
@@ -159,7 +160,7 @@ def verify(
     if as_json:
         print_json(document(results, question.at, store))
     else:
-        click.echo(verified_text(results, question, settings, store))
+        say(verified_text(results, question, settings, store))
     sys.exit(0 if verdict(results) == PASSED else FAILED)
 
 
@@ -231,7 +232,7 @@ def decode(files: tuple[str, ...], as_json: bool) -> None:
     if as_json:
         print_json(found)
     else:
-        click.echo("\n\n".join(decoded_text(each) for each in found))
+        say("\n\n".join(decoded_text(each) for each in found))
     sys.exit(FAILED if any(each["problem"] for each in found) else 0)
 
 
@@ -246,7 +247,7 @@ def _trunk(config: Path, name: str) -> Trunk:
     found = load(config, READ)
     if found.ruleset is None:
         for problem in found.errors:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
         stop(f"{config}: {len(found.errors)} error(s); no trunk can be read", WRONG)
     ruleset = found.ruleset
     if name not in ruleset.trunks:

@@ -17,6 +17,7 @@ from typing import Any, TypeVar
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop, zone_of
+from sipguard.cli.escaping import say
 from sipguard.records.errors import BadFilter
 from sipguard.records.filter import instant
 from sipguard.screening.policy.errors import meant
@@ -94,7 +95,7 @@ def undo_command(change: int, reason: str, by: str, config: Path, as_json: bool)
     if as_json:
         print_json({"change": sequence, "undoes": change, "list": made.list, "entries": entries, "by": made.who})
     else:
-        click.echo(f"change {sequence}: change {change} of {made.list} is undone, {some(entries)}")
+        say(f"change {sequence}: change {change} of {made.list} is undone, {some(entries)}")
 
 
 def _edit(
@@ -105,7 +106,7 @@ def _edit(
     entries, problems = read_entries(found.kinds[name], written, found.trunks)
     if problems:
         for problem in problems:
-            click.echo(problem, err=True)
+            say(problem, err=True)
         stop(f"{len(problems)} of {len(written)} entries cannot be read; nothing was changed", WRONG)
     now_at = time.time()
     expires_at = _end(until, now_at, zone_of(service, False)) if until else 0.0
@@ -131,7 +132,7 @@ def _edit(
         return
     done = {ADD: "added to", REMOVE: "removed from"}[action]
     ends = f" until {at_zone(expires_at, zone_of(service, False))}" if expires_at else ""
-    click.echo(f"change {change}: {some(entries)} {done} {name}{ends}; sipguard lists undo {change} takes it back")
+    say(f"change {change}: {some(entries)} {done} {name}{ends}; sipguard lists undo {change} takes it back")
 
 
 def named(config: Path, name: str = "") -> tuple[Loaded, Service]:
@@ -139,7 +140,7 @@ def named(config: Path, name: str = "") -> tuple[Loaded, Service]:
     found = load(config, SKIP)
     if found.service is None:
         for problem in found.problems:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
         stop(f"{config}: cannot be read", WRONG)
     if name and name not in found.kinds:
         hint = meant(name, found.kinds) or f"there are {', '.join(found.kinds) or 'none'}"

@@ -13,7 +13,7 @@ from typing import Any
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop, utc_option, zone_of
-from sipguard.cli.escaping import escaped
+from sipguard.cli.escaping import say
 from sipguard.cli.lists_edit import at_zone, named, some
 from sipguard.records.errors import BadFilter
 from sipguard.records.filter import instant
@@ -63,7 +63,7 @@ def history_command(name: str, entry: str, since: str, limit: int, utc: bool, co
         print_json([plain for _, plain, _ in told[:limit]])
         return
     for _, _, line in told[:limit]:
-        click.echo(escaped(line))
+        say(line)
 
 
 def _import_as_json(made: Manifest) -> dict[str, Any]:
@@ -153,7 +153,7 @@ def diff_command(name: str, before: str, after: str, utc: bool, config: Path, as
         told = f"  change {row['change']} by {row['by']}" if row["change"] else ""
         told += f", until {at_zone(row['until'], zone)}" if row["until"] else ""
         told += f": {row['reason']}" if row["reason"] else ""
-        click.echo(escaped(f"{row['sign']} {shown(row['entry'])}{told}"))
+        say(f"{row['sign']} {shown(row['entry'])}{told}")
 
 
 def _state(store: EditStore, name: str, written: str, zone: tzinfo) -> dict[str, Held]:

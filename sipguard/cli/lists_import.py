@@ -19,7 +19,7 @@ from rich.console import Console
 from rich.progress import BarColumn, DownloadColumn, Progress, TextColumn, TimeRemainingColumn
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded_as_check, print_json, stop
-from sipguard.cli.escaping import escaped
+from sipguard.cli.escaping import say
 from sipguard.numbers.bulk import WHY
 from sipguard.numbers.errors import NumbersError
 from sipguard.service.errors import ImportRefused
@@ -144,25 +144,25 @@ def _under_a_bar(run: Import) -> Manifest:
 def _print(made: Manifest, run: Import, directory: Path) -> None:
     counts: dict[str, Any] = made.counts
     if run.went_on_at:
-        click.echo(f"went on at line {run.went_on_at:,} of an interrupted import")
+        say(f"went on at line {run.went_on_at:,} of an interrupted import")
     elif run.was_other:
-        click.echo("began anew: an interrupted import was of other files")
-    click.echo(
+        say("began anew: an interrupted import was of other files")
+    say(
         f"{made.list}: {counts['members']:,} {made.kind}, {counts['prefixes']:,} prefixes, {counts['ranges']:,} "
         f"ranges; {counts['added']:,} new, {counts['removed']:,} gone; version {made.version}"
     )
-    click.echo(
+    say(
         f"lines: {counts['accepted']:,} taken, {counts['deleted']:,} deletions, {counts['empty']:,} empty, "
         f"{counts['passed_over']:,} passed over, {counts['refused']:,} refused"
     )
     for reason, count in sorted(made.refused.items()):
-        click.echo(f"  {count:10,} {reason}")
+        say(f"  {count:10,} {reason}")
     for each in run.tally.told[:SHOWN]:
-        click.echo(escaped(f"{each.file}:{each.line}:{each.column}: {each.what}"))
+        say(f"{each.file}:{each.line}:{each.column}: {each.what}")
     if len(run.tally.told) > SHOWN:
-        click.echo(f"... the first {len(run.tally.told):,} are in {directory / f'{made.list}.refused.json'}")
+        say(f"... the first {len(run.tally.told):,} are in {directory / f'{made.list}.refused.json'}")
     if counts["odd"]:
-        click.echo(f"{counts['odd']:,} of the lines that were taken hold what is nobody's number, repeats counted:")
+        say(f"{counts['odd']:,} of the lines that were taken hold what is nobody's number, repeats counted:")
         for found, count in sorted(run.tally.odd.items()):
-            click.echo(f"  {count:10,} {found}: {WHY[found]}")
-        click.echo("lists of impossible callers hold such; of a registry, say its --format, and they are refused")
+            say(f"  {count:10,} {found}: {WHY[found]}")
+        say("lists of impossible callers hold such; of a registry, say its --format, and they are refused")

@@ -11,7 +11,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import config_option, json_option, loaded, print_json
-from sipguard.cli.escaping import escaped
+from sipguard.cli.escaping import say
 from sipguard.service.listed import Listed, listed, whence
 from sipguard.settings.sources import READ
 
@@ -65,4 +65,4 @@ def _print(rows: list[tuple[str, ...]]) -> None:
             cell.rjust(width) if name == "entries" else cell.ljust(width)
             for name, cell, width in zip(head, row, widths, strict=True)
         )
-        click.echo(escaped(line.rstrip()))
+        say(line.rstrip())

@@ -13,7 +13,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, stop
-from sipguard.cli.escaping import escaped
+from sipguard.cli.escaping import say
 from sipguard.cli.lists_ls import in_days
 from sipguard.numbers import notes
 from sipguard.numbers.errors import NumberSetError
@@ -85,11 +85,11 @@ def _print(row: Listed, noted: list[tuple[str, Note | None]]) -> None:
     }
     for key, value in lines.items():
         if value:
-            click.echo(escaped(f"{key:8} {value}"))
+            say(f"{key:8} {value}")
     for file, digest in spec.given:
-        click.echo(f"sha256   {digest}  {escaped(Path(file).name)}")
+        say(f"sha256   {digest}  {Path(file).name}")
     for entry, note in noted:
         beside = "" if note is None else "  " + ", ".join(each for each in note[2:] if each)
-        click.echo(escaped(f"  {shown(entry)}{beside}"))
+        say(f"  {shown(entry)}{beside}")
     if row.entries is not None and row.entries > len(noted):
-        click.echo(f"  and {row.entries - len(noted):,} more: sipguard lists export {spec.name}")
+        say(f"  and {row.entries - len(noted):,} more: sipguard lists export {spec.name}")

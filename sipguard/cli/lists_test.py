@@ -23,7 +23,7 @@ from sipguard.cli.common import (
     utc_option,
     zone_of,
 )
-from sipguard.cli.escaping import escaped
+from sipguard.cli.escaping import say
 from sipguard.numbers.errors import NumberSetError
 from sipguard.records.step import tn
 from sipguard.screening.listspec import ListSpec
@@ -86,13 +86,13 @@ def test_command(
     zone, specs = zone_of(found.service, utc), {spec.name: spec for spec in found.ruleset.lists}
     for answer in said:
         if show_all or answer.on is not False or answer.standing:
-            click.echo(escaped(_line(answer, specs[answer.list])))
+            say(_line(answer, specs[answer.list]))
             for standing in answer.standing:
-                click.echo(f"  {escaped(_words(standing, zone, now_at))}")
+                say(f"  {_words(standing, zone, now_at)}")
     if not any(answer.on for answer in said):
         unasked = len({answer.list for answer in said if answer.on is None})
         rest = f"; {unasked} could not be asked" if unasked else ""
-        click.echo(f"{tn(caller)} is on none of {len(specs) - unasked} lists{rest}")
+        say(f"{tn(caller)} is on none of {len(specs) - unasked} lists{rest}")
 
 
 def _line(answer: Answer, spec: ListSpec) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import config_option, json_option, print_json
+from sipguard.cli.escaping import say
 from sipguard.cli.exits import FAILED, WRONG, stop
 from sipguard.numbers.canonical import E164, classify, npa_of, read, show
 from sipguard.numbers.errors import PlanError
@@ -38,7 +39,7 @@ def numbers_command(numbers: tuple[str, ...], target: Path | None, config: Path,
             compile_into(target)
         except OSError as error:
             stop(str(error.strerror), FAILED)
-        click.echo(f"plan: phonenumbers {Plan.open(str(target)).version}, in {target}")
+        say(f"plan: phonenumbers {Plan.open(str(target)).version}, in {target}")
     if not numbers:
         if target is None:
             stop("which numbers? name some, or --compile FILE", WRONG)
@@ -46,7 +47,7 @@ def numbers_command(numbers: tuple[str, ...], target: Path | None, config: Path,
     loaded = load(config, SKIP)
     if loaded.service is None:
         for problem in loaded.problems:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
         stop(f"{config}: cannot be read", FAILED)
     try:
         plan = Plan.open(loaded.plan_file or str(compiled(loaded.service.state_directory / "numbering")), loaded.npas)
@@ -56,12 +57,12 @@ def numbers_command(numbers: tuple[str, ...], target: Path | None, config: Path,
     if as_json:
         print_json({"plan": plan.version, "numbers": found})
         return
-    click.echo(f"plan: phonenumbers {plan.version}")
+    say(f"plan: phonenumbers {plan.version}")
     for each in found:
-        click.echo(f"{each.pop('number')}")
+        say(f"{each.pop('number')}")
         for name, value in each.items():
             for line in value if isinstance(value, list) else [value]:
-                click.echo(f"  {name:8} {line}")
+                say(f"  {name:8} {line}")
 
 
 def _shown(plan: Plan, written: str) -> dict[str, str | list[str]]:

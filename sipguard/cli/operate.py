@@ -13,6 +13,7 @@ from typing import Any
 import click
 
 from sipguard.cli.common import FAILED, ask, config_option, json_option, loaded, print_json
+from sipguard.cli.escaping import say
 from sipguard.screening.verdict import MODES
 from sipguard.service.refused import line as refused_line
 
@@ -44,32 +45,30 @@ def status(config: Path, as_json: bool) -> None:
     if as_json:
         print_json(answer)
         return
-    click.echo(f"version   {answer['version']}")
-    click.echo(f"revision  {answer['revision']}")
+    say(f"version   {answer['version']}")
+    say(f"revision  {answer['revision']}")
     for each in answer["listeners"]:
-        click.echo(f"listener  {_listener(each)}")
+        say(f"listener  {_listener(each)}")
     for trunk, mode in answer["modes"].items():
-        click.echo(f"mode      {mode} ({trunk or 'all trunks'})")
+        say(f"mode      {mode} ({trunk or 'all trunks'})")
     for peer in answer["peers"]:
-        click.echo(f"peer      {_peer(peer)}")
+        say(f"peer      {_peer(peer)}")
     for signer in answer["signers"]:
-        click.echo(f"signer    {signers.line(signer)}")
+        say(f"signer    {signers.line(signer)}")
     for line in list_edits.lines(answer["edits"]):
-        click.echo(f"edits     {line}")
+        say(f"edits     {line}")
     for name, why in sorted(answer["missing_lists"].items()):
-        click.echo(f"list      {name} MISSING: {why}; no condition on it holds")
-    click.echo(f"calls     {answer['calls']} up")
-    click.echo(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
+        say(f"list      {name} MISSING: {why}; no condition on it holds")
+    say(f"calls     {answer['calls']} up")
+    say(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
-        click.echo(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
+        say(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")
     for line in list_ages.stale_lines(answer["lists"]):
-        click.echo(f"list      {line}")
+        say(f"list      {line}")
     for row in answer["refused"]:
-        click.echo(f"refused   {refused_line(row)}")
+        say(f"refused   {refused_line(row)}")
     for trace in answer["traces"]:
-        click.echo(
-            f"trace     {trace['tn'] or 'any number'} from {trace['trunk'] or 'all trunks'}, {trace['left_s']} s left"
-        )
+        say(f"trace     {trace['tn'] or 'any number'} from {trace['trunk'] or 'all trunks'}, {trace['left_s']} s left")
 
 
 def _listener(each: dict[str, Any]) -> str:
@@ -113,12 +112,12 @@ def _swapped(answer: dict[str, Any], as_json: bool) -> None:
     if as_json:
         print_json(answer)
     for problem in answer["problems"]:
-        click.echo(problem, err=True)
+        say(problem, err=True)
     if not answer["ok"]:
-        click.echo(f"refused; revision {answer['revision']} stays in force", err=True)
+        say(f"refused; revision {answer['revision']} stays in force", err=True)
         sys.exit(FAILED)
     if not as_json:
-        click.echo(f"revision {answer['before']} -> {answer['revision']}")
+        say(f"revision {answer['before']} -> {answer['revision']}")
 
 
 @click.command()
@@ -135,13 +134,13 @@ def mode(mode: str, trunk: str, config: Path, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     if not answer["ok"]:
-        click.echo(answer["error"], err=True)
+        say(answer["error"], err=True)
         sys.exit(FAILED)
     if answer.get("warning"):
-        click.echo(answer["warning"], err=True)
+        say(answer["warning"], err=True)
     if not as_json:
         for name, each in answer["modes"].items():
-            click.echo(f"{each} ({name or 'all trunks'})")
+            say(f"{each} ({name or 'all trunks'})")
 
 
 @click.command()
@@ -149,7 +148,7 @@ def mode(mode: str, trunk: str, config: Path, as_json: bool) -> None:
 def drain(config: Path) -> None:
     """Stop after the last call has ended, as SIGTERM does."""
     ask(config, "drain")
-    click.echo("draining")
+    say("draining")
 
 
 @click.command()
@@ -172,7 +171,7 @@ def hangup(decision_id: str, config: Path, as_json: bool) -> None:
     if as_json:
         print_json(answer)
     if not answer["ok"]:
-        click.echo(answer["error"], err=True)
+        say(answer["error"], err=True)
         sys.exit(FAILED)
     if not as_json:
-        click.echo(f"{decision_id} was up; hung up")
+        say(f"{decision_id} was up; hung up")

@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded_as_check, print_json, stop
+from sipguard.cli.escaping import say
 from sipguard.cli.trial_text import verdict_document, verdict_line
 from sipguard.numbers.canonical import show
 from sipguard.screening.checks import ALL_FACTS, CHECKS
@@ -71,7 +72,7 @@ def diff_command(old: Path, new: Path | None, config: Path, as_json: bool) -> No
     else:
         for change in found:
             _print(change, sampled=change not in settings)
-        click.echo(f"{len(found)} change(s)")
+        say(f"{len(found)} change(s)")
     sys.exit(FAILED if found else 0)
 
 
@@ -101,22 +102,22 @@ def _policy(file: Path, found: Loaded) -> Policy:
     text = PolicyText.of_file(file)
     policy, problems = read_policy(text.plain, found.vocabulary) if not text.problems else (Policy(), [])
     for problem in (*text.problems, *(text.placed(each) for each in errors_of(problems))):
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     if text.problems or errors_of(problems):
         stop(f"{file}: cannot be compared", WRONG)
     return policy
 
 
 def _print(change: Change, sampled: bool) -> None:
-    click.echo(f"{change.about}: {change.what[0]}")
+    say(f"{change.about}: {change.what[0]}")
     for what in change.what[1:]:
-        click.echo(f"  {what}")
+        say(f"  {what}")
     if sampled and not change.samples:
-        click.echo("  no call was found that is judged otherwise")
+        say("  no call was found that is judged otherwise")
     for sample in change.samples:
-        click.echo(f"  a call from {show(sample.caller)} by {sample.trunk}, {_facts(sample)}")
-        click.echo(f"    before: {_judged(sample.before)}")
-        click.echo(f"    after:  {_judged(sample.after)}")
+        say(f"  a call from {show(sample.caller)} by {sample.trunk}, {_facts(sample)}")
+        say(f"    before: {_judged(sample.before)}")
+        say(f"    after:  {_judged(sample.after)}")
 
 
 def _facts(sample: Sample) -> str:

@@ -12,6 +12,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import FAILED, config_option, json_option, loaded_as_check, print_json
+from sipguard.cli.escaping import say
 from sipguard.screening.policy.times import day_of
 from sipguard.settings.remarks import remarks_on
 
@@ -41,6 +42,6 @@ def lint_command(config: Path, as_json: bool) -> None:
         )
     else:
         for each in found:
-            click.echo(str(each))
-        click.echo(f"{len(found)} remark(s)")
+            say(str(each))
+        say(f"{len(found)} remark(s)")
     sys.exit(FAILED if found else 0)

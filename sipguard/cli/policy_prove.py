@@ -14,6 +14,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop
+from sipguard.cli.escaping import say
 from sipguard.proof.prove import prove
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.service.places import Places
@@ -41,7 +42,7 @@ def prove_command(bound_s: float, config: Path, as_json: bool) -> None:
     """
     result = load(config, READ)
     for problem in result.errors:
-        click.echo(str(problem), err=True)
+        say(str(problem), err=True)
     if result.errors or result.ruleset is None:
         stop(f"{config}: {len(result.errors)} error(s); nothing was proved", WRONG)
     proof = prove(Ruleset.open(_openable(result.ruleset)), time.time(), time.monotonic, bound_s)
@@ -50,10 +51,10 @@ def prove_command(bound_s: float, config: Path, as_json: bool) -> None:
         print_json(plainly(proof, places))
     else:
         for each in counterexamples(proof, places):
-            click.echo(f"{each}\n")
+            say(f"{each}\n")
         for line in summary(proof):
-            click.echo(line)
-        click.echo(f"{config}: {_outcome(proof.holds, proof.whole)}")
+            say(line)
+        say(f"{config}: {_outcome(proof.holds, proof.whole)}")
     sys.exit(0 if proof.holds and proof.whole else FAILED)
 
 

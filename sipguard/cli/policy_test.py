@@ -15,6 +15,7 @@ from typing import Any, Final
 import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded_as_check, print_json, stop
+from sipguard.cli.escaping import say
 from sipguard.cli.trial_text import rule_lines, verdict_document, verdict_line
 from sipguard.numbers.errors import NumberSetError
 from sipguard.screening.policy.model import Policy
@@ -92,7 +93,7 @@ def _cases(files: Sequence[Path], found: Loaded) -> list[Case]:
         cases += read
         wrong += len(problems)
         for problem in problems:
-            click.echo(str(problem), err=True)
+            say(str(problem), err=True)
     if wrong:
         stop(f"{wrong} error(s); no case was run", WRONG)
     return cases
@@ -102,17 +103,17 @@ def _print(ran: Sequence[Ran], counts: dict[str, int], policy: Policy) -> None:
     """What failed, which rules no case matched, how many passed."""
     failed = [each for each in ran if each.differs]
     for each in failed:
-        click.echo(f"FAILED  {each.case.name}  ({each.case.place})")
+        say(f"FAILED  {each.case.name}  ({each.case.place})")
         for one in each.differs:
-            click.echo(f"  {one.key}: expected {seen(one.expected)}, got {seen(one.got) or 'none'}")
-        click.echo(f"  {verdict_line(each.found.verdict)}")
+            say(f"  {one.key}: expected {seen(one.expected)}, got {seen(one.got) or 'none'}")
+        say(f"  {verdict_line(each.found.verdict)}")
         for line in rule_lines(each.found, policy):
-            click.echo(f"  {line}")
+            say(f"  {line}")
     missed = [name for name, count in counts.items() if not count]
     for name in missed:
-        click.echo(f"not covered: {name}")
+        say(f"not covered: {name}")
     passed, rules = len(ran) - len(failed), len(counts)
-    click.echo(f"{passed} of {len(ran)} cases passed; {rules - len(missed)} of {rules} rules covered")
+    say(f"{passed} of {len(ran)} cases passed; {rules - len(missed)} of {rules} rules covered")
 
 
 def _document(ran: Sequence[Ran], counts: dict[str, int]) -> dict[str, Any]:

@@ -13,6 +13,7 @@ from pathlib import Path
 import click
 
 from sipguard.cli.common import WRONG, config_option, json_option, loaded_as_check, print_json, stop
+from sipguard.cli.escaping import say
 from sipguard.cli.identity import NO_VALUE, octets_of, text_of
 from sipguard.cli.instants import instant
 from sipguard.cli.trial_text import plain_text, trial_document, trial_lines
@@ -98,9 +99,9 @@ def screen(
     if as_json:
         print_json(trial_document(tried_call, policy))
     elif plain:
-        click.echo(plain_text(tried_call, policy, found.ruleset.mode))
+        say(plain_text(tried_call, policy, found.ruleset.mode))
     else:
-        click.echo("\n".join(trial_lines(tried_call, policy)))
+        say("\n".join(trial_lines(tried_call, policy)))
 
 
 def _tried(
