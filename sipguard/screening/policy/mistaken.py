@@ -274,10 +274,10 @@ def value(name: str, text: str, choices: Collection[str]) -> str:
 
 
 def ratio(bound: float) -> tuple[str, str]:
-    """(what is wrong, hint) of a bound of a ratio; ("", "") where nothing is."""
-    if 0 <= bound <= 1:
+    """(what is wrong, hint) of a bound of a ratio that is a percentage; ("", "") where nothing is."""
+    if not 1 < bound <= 100:
         return "", ""
-    return f"a ratio is between 0 and 1, not {bound:g}", f"write {bound / 100:g}" if 1 < bound <= 100 else "such as 0.4"
+    return f"a ratio is between 0 and 1, not {bound:g}", f"write {bound / 100:g}"
 
 
 def compared(name: str, wanted: Mapping[object, object], kind: str) -> str:
