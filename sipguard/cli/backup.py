@@ -17,11 +17,18 @@ from sipguard.service.errors import BackupError
 
 @click.command(name="backup")
 @click.argument("file", type=click.Path(dir_okay=False, path_type=Path))
-@click.option("--without-details", is_flag=True, help="Only journal that is not in the database yet; explain needs it.")
+@click.option(
+    "--without-details", is_flag=True, help="Leave out the journal that is in the database already; explain needs it."
+)
 @config_option
 @json_option
 def backup(file: Path, without_details: bool, config: Path, as_json: bool) -> None:
-    """Back up database, journal, state and configuration into FILE, while sipguard runs or not."""
+    """Back up database, journal, state and configuration into FILE, while sipguard runs or not.
+
+    \b
+    Example:
+      sipguard backup /var/backups/sipguard-2026-11-26.tar.gz
+    """
     try:
         made = write(config, service_of(config), file, not without_details)
     except BackupError as error:

@@ -35,7 +35,7 @@ from sipguard.cli.escaping import escaped
 from sipguard.records.errors import BadFilter
 from sipguard.records.filter import UP, Filter, instant, number
 from sipguard.records.record import Record
-from sipguard.records.step import moment
+from sipguard.records.step import moment, tn
 from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
 from sipguard.settings.load import load
@@ -52,20 +52,29 @@ CALL_ID_WITHIN_S: Final = 86_400.0  # how far back is looked for what has no ind
 
 
 @click.command()
-@click.option("--number", "any_number", help="As caller, callee or shown number, in any form.")
-@click.option("--caller", help="The caller that counted, in any form.")
-@click.option("--callee", help="The called number, in any form.")
-@click.option("--since", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000.")
-@click.option("--until", help="As --since.")
-@click.option("--verdict", type=click.Choice([ALLOW, LABEL, REJECT, REDIRECT]))
-@click.option("--rule", default="", help="Name of the rule that decided.")
+@click.option("--number", "any_number", metavar="NUMBER", help="Caller, callee or shown number, in any form.")
+@click.option("--caller", metavar="NUMBER", help="The caller that counted, in any form.")
+@click.option("--callee", metavar="NUMBER", help="The called number, in any form.")
+@click.option(
+    "--since", metavar="TIME", help="Since then: 15m, 2h, 7d (ago), 2026-11-23, 2026-11-23T14:00, @1795000000."
+)
+@click.option("--until", metavar="TIME", help="Until then, written as --since.")
+@click.option("--verdict", type=click.Choice([ALLOW, LABEL, REJECT, REDIRECT]), help="What was decided.")
+@click.option("--rule", default="", metavar="RULE", help="Name of the rule that decided.")
 @click.option("--would", default="", metavar="RULE", help="Name of a rule in mode report that would have acted.")
-@click.option("--basis", default="", help="Basis of a rejection.")
-@click.option("--trunk", default="", help="Name of the trunk that the call came from.")
-@click.option("--disposition", default="", help="How the call ended: answered, rejected, busy ...; up.")
-@click.option("--call-id", default="", help="Call-ID of either leg.")
-@click.option("--origid", default="", help="Origination identifier, of the token that passed or of our signature.")
-@click.option("--emergency", is_flag=True, help="Only calls that the guard admitted.")
+@click.option("--basis", default="", metavar="BASIS", help="Basis of a rejection, such as dno or contract.")
+@click.option("--trunk", default="", metavar="NAME", help="Name of the trunk that the call came from.")
+@click.option(
+    "--disposition",
+    default="",
+    metavar="WORD",
+    help="How the call ended: answered, rejected, busy ...; up: it has not.",
+)
+@click.option("--call-id", default="", metavar="ID", help="Call-ID of either leg.")
+@click.option(
+    "--origid", default="", metavar="UUID", help="Origination identifier, of the token that passed or of our signature."
+)
+@click.option("--emergency", is_flag=True, help="Only emergency calls, which nothing may stop.")
 @click.option("--limit", default=50, show_default=True, help="How many, newest first.")
 @utc_option
 @config_option
@@ -90,7 +99,16 @@ def calls(
     config: Path,
     as_json: bool,
 ) -> None:
-    """List calls, newest first."""
+    """List calls, newest first.
+
+    Each with its verdict, the rule that decided, what became of its Identity header and its attestation, the SIP status
+    the caller got, how it ended, and for how many seconds it was up. `sipguard explain ID` tells more of one.
+
+    \b
+    Examples:
+      sipguard calls --since 24h --verdict reject
+      sipguard calls --number "(202) 555-0121" --limit 20
+    """
     now_at = time.time()
     service = service_of(config)
     zone = zone_of(service, utc)
@@ -219,7 +237,19 @@ def _unknown_names(config: Path, store: SqliteReading, wanted: Filter, would: st
 
 def show_calls(found: list[Record], zone: tzinfo) -> None:
     """A table on a terminal, tab-separated lines elsewhere."""
-    columns = (f"time ({zone})", "id", "trunk", "caller", "callee", "verdict", "rule", "identity", "status", "end", "s")
+    columns = (
+        f"time ({zone})",
+        "id",
+        "trunk",
+        "caller",
+        "callee",
+        "verdict",
+        "rule",
+        "identity",
+        "status",
+        "end",
+        "seconds",
+    )
     rows = [_cells(record, zone) for record in found]
     console = Console()
     if not console.is_terminal:
@@ -246,8 +276,8 @@ def _cells(record: Record, zone: tzinfo) -> tuple[str, ...]:
         _shown_at(record.at, zone),
         record.decision_id,
         record.trunk,
-        record.caller or "-",
-        record.callee or "-",
+        tn(record.caller) if record.caller else "-",
+        tn(record.callee) if record.callee else "-",
         record.action if record.mode == "enforce" else f"{record.action} ({record.mode})",
         record.rule or "default",
         f"{record.identity or '-'} {record.attest}".strip(),

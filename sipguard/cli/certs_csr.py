@@ -26,12 +26,26 @@ _TNAUTHLIST: Final = x509.ObjectIdentifier(tnauthlist.OID)
 
 
 @click.command(name="csr")
-@click.option("--spc", required=True, help="Service provider code, such as an OCN: 709J.")
-@click.option("--organisation", required=True, help="Legal name of the provider, O of the subject.")
-@click.option("--country", default="US", show_default=True, help="C of the subject.")
-@click.option("-o", "--output", "directory", required=True, type=click.Path(path_type=Path), metavar="DIR")
+@click.option("--spc", required=True, metavar="CODE", help="Service provider code, such as an OCN: 709J.")
+@click.option("--organisation", required=True, metavar="NAME", help="Legal name of the provider, O of the subject.")
+@click.option(
+    "--country", default="US", show_default=True, metavar="CODE", help="Country of the provider, C of the subject."
+)
+@click.option(
+    "-o",
+    "--output",
+    "directory",
+    required=True,
+    type=click.Path(path_type=Path),
+    metavar="DIR",
+    help="Where both are put.",
+)
 def csr_command(spc: str, organisation: str, country: str, directory: Path) -> None:
     """Make a P-256 key and a certificate request with TNAuthList in DIR: shaken.key (mode 0600) and shaken.csr.
+
+    \b
+    Example:
+      sipguard certs csr --spc 709J --organisation "Provider Example Inc." -o /etc/sipguard/signer
 
     \b
     What comes then:

@@ -24,7 +24,15 @@ from sipguard.settings.sources import READ
 @config_option
 @json_option
 def check(config: Path, as_json: bool) -> None:
-    """Show all problems of a configuration at once; status 2 where there is an error."""
+    """Show all problems of a configuration at once, each as FILE:LINE:COLUMN: what is wrong; how to mend it.
+
+    The policy and all lists are read too. Nothing is changed, and no running sipguard is asked.
+
+    \b
+    Exit status:
+      0  there is no error; warnings there may be
+      2  there is an error: a start or a reload would refuse this configuration
+    """
     result = load(config, READ)
     problems = [*result.problems, *remarks_on(result, day_of(time.time()), mistakes_only=True)]
     if as_json:
@@ -45,5 +53,5 @@ def check(config: Path, as_json: bool) -> None:
 
 @click.command()
 def schema() -> None:
-    """Print the JSON Schema of the configuration, for editors."""
+    """Print the JSON Schema of the configuration: every key with its type and meaning, for editors and for reading."""
     print_json(json_schema())

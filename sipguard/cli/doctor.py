@@ -26,7 +26,13 @@ _STATUS_WITHIN_S = 3.0
 
 
 @click.command()
-@click.option("--ntp", default="", envvar="SIPGUARD_NTP", help="A server to ask for the time, HOST or HOST:PORT.")
+@click.option(
+    "--ntp",
+    default="",
+    envvar="SIPGUARD_NTP",
+    metavar="SERVER",
+    help="A server to ask for the time: HOST or HOST:PORT.",
+)
 @click.option(
     "--bundle", type=click.Path(dir_okay=False, path_type=Path), help="Write an archive for support, such as s.tar.gz."
 )

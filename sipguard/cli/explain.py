@@ -53,12 +53,14 @@ _NONE: Final = (
 
 @click.command()
 @click.argument("call", metavar="[CALL]", default="")
-@click.option("--caller", help="The caller that counted, in any form.")
-@click.option("--callee", help="The called number, in any form.")
+@click.option("--caller", metavar="NUMBER", help="The caller that counted, in any form.")
+@click.option("--callee", metavar="NUMBER", help="The called number, in any form.")
 @click.option(
-    "--since", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000; 24 hours before --until if left out."
+    "--since",
+    metavar="TIME",
+    help="Since then: 15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00, @1795000000; 24 hours before --until if left out.",
 )
-@click.option("--until", help="As --since.")
+@click.option("--until", metavar="TIME", help="Until then, written as --since.")
 @click.option("--plain", is_flag=True, help="Say it in plain English, for the person at the phone.")
 @utc_option
 @config_option
@@ -78,6 +80,11 @@ def explain(
 
     CALL is a decision id, as it stands in `sipguard calls` and in the Reason of a 603+, or as much of one as no other
     call has; a Call-ID of either leg; or a number of the call. Where several calls are meant they are listed.
+
+    \b
+    Examples:
+      sipguard explain 1a216ad809e0
+      sipguard explain "(202) 555-0121" --since 2h --plain
 
     \b
     Exit status:

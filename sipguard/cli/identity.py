@@ -21,6 +21,7 @@ from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print
 from sipguard.cli.escaping import say
 from sipguard.cli.identity_text import decoded_text, verified_text
 from sipguard.cli.instants import instant
+from sipguard.cli.lazy import WholeGroup
 from sipguard.net.fetch import CertificateFetcher, FetchError
 from sipguard.net.sources import FetchSettings, SourceSettings
 from sipguard.screening.question import ASKED_FROM, Question, attempt_of
@@ -49,7 +50,7 @@ FILE_LIMIT: Final = 4 * 2**20  # octets read of one file
 NO_VALUE: Final = "{}: holds no Identity value (a token, an Identity: line, or an INVITE)"
 
 
-@click.group(name="identity")
+@click.group(name="identity", cls=WholeGroup)
 def identity() -> None:
     """Identity headers: what they say, and whether they hold."""
 
@@ -83,7 +84,9 @@ def identity() -> None:
     metavar="FILE",
     help="PEM of who may sign the CRL; those of identity.crl if left out; repeatable.",
 )
-@click.option("--strict", is_flag=True, help="Where a token leaves the standard, it fails.")
+@click.option(
+    "--strict", is_flag=True, help="A token that leaves the standard fails, where it would pass with a remark."
+)
 @click.option("--trunk", "trunk_name", metavar="NAME", help="Read numbers by the rules of this trunk.")
 @click.option(
     "--fetch", is_flag=True, help="Fetch certificates that are not at hand, under the guard of identity.fetch."

@@ -32,6 +32,10 @@ def init(name: str, system: bool, directory: Path) -> None:
     It runs as it stands, on 127.0.0.1 only, and keeps what it writes in DIRECTORY/var. No file is written over.
 
     \b
+    Example:
+      sipguard init --start us-provider /etc/sipguard --system
+
+    \b
     Exit status:
       0  the files are there
       1  one of them was there before, or cannot be written; nothing was done

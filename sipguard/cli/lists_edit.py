@@ -36,9 +36,11 @@ def _options(function: F) -> F:
     for option in (
         json_option,
         config_option,
-        click.option("--by", default="", help="Who wants it; your login name if left out."),
-        click.option("--until", default="", help="When it ends: 30d, 12h, 2027-01-31, 2027-01-31T18:00."),
-        click.option("--reason", default="", help="Why: a complaint, an order."),
+        click.option("--by", default="", metavar="NAME", help="Who wants it; your login name if left out."),
+        click.option(
+            "--until", default="", metavar="TIME", help="When it ends: 30d, 12h, 2027-01-31, 2027-01-31T18:00."
+        ),
+        click.option("--reason", default="", metavar="TEXT", help="Why, in words: a complaint, an order."),
         click.argument("entries", nargs=-1, required=True, metavar="ENTRY..."),
         click.argument("name", metavar="LIST"),
     ):
@@ -51,11 +53,18 @@ def _options(function: F) -> F:
 def add_command(
     name: str, entries: tuple[str, ...], reason: str, until: str, by: str, config: Path, as_json: bool
 ) -> None:
-    """Put entries on a list: numbers, prefixes with a trailing *, ranges first-last, pairs caller,callee, trunks.
+    """Put entries on a list: numbers, prefixes with a trailing *, ranges first-last, pairs caller,callee, networks,
+    texts, trunks.
 
     In force within 2 seconds where sipguard runs, from its start on where it does not. The file of the list stays as it
     is. The last change of an entry holds, and one of a number goes before one of a range or prefix over it, of which
     the narrowest counts.
+
+    \b
+    Examples:
+      sipguard lists add blocked +12025550111 --reason "complaint 4711" --until 30d
+      sipguard lists add blocked "+1202555*" +12025550100-+12025550199
+      sipguard lists add consent +12025550111,+12125550123
     """
     _edit(ADD, name, entries, reason, until, by, config, as_json)
 
@@ -68,14 +77,18 @@ def remove_command(
     """Take entries off a list, whether they were added or stand in its file; a prefix takes off all below it.
 
     Entries that were added one by one stay, whatever prefix is removed. With --until the file counts again afterwards.
+
+    \b
+    Example:
+      sipguard lists remove dno +12025550111 --reason "the number is in use again" --by dana
     """
     _edit(REMOVE, name, entries, reason, until, by, config, as_json)
 
 
 @click.command(name="undo")
 @click.argument("change", type=click.IntRange(1))
-@click.option("--reason", default="", help="Why it is taken back.")
-@click.option("--by", default="", help="Who wants it; your login name if left out.")
+@click.option("--reason", default="", metavar="TEXT", help="Why it is taken back, in words.")
+@click.option("--by", default="", metavar="NAME", help="Who wants it; your login name if left out.")
 @config_option
 @json_option
 def undo_command(change: int, reason: str, by: str, config: Path, as_json: bool) -> None:

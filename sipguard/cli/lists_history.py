@@ -27,8 +27,10 @@ from sipguard.store.manifest import Manifest
 
 @click.command(name="history")
 @click.argument("name", metavar="[LIST]", default="")
-@click.option("--entry", default="", help="Only changes of this entry.")
-@click.option("--since", default="", help="15m, 2h, 7d, 2026-11-23, 2026-11-23T14:00.")
+@click.option("--entry", default="", metavar="ENTRY", help="Only changes of this entry, such as +12025550111.")
+@click.option(
+    "--since", default="", metavar="TIME", help="Since then: 15m, 2h, 7d (ago), 2026-11-23, 2026-11-23T14:00."
+)
 @click.option("--limit", default=100, show_default=True, type=click.IntRange(1), help="How many, newest first.")
 @utc_option
 @config_option
@@ -133,6 +135,11 @@ def diff_command(name: str, before: str, after: str, utc: bool, config: Path, as
 
     FROM and TO are numbers of changes, or times: 2h, 2026-11-23T14:00. Lines begin with + for what came on the list,
     with - for what came off, with = for what is again as the file has it.
+
+    \b
+    Examples:
+      sipguard lists diff blocked
+      sipguard lists diff blocked 2026-11-23 2h
     """
     _, service = named(config, name)
     zone = zone_of(service, utc)

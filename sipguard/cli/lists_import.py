@@ -33,8 +33,8 @@ NICENESS: Final = 15
 
 
 @click.command(name="import")
-@click.argument("name")
-@click.argument("files", nargs=-1, required=True, type=click.Path(path_type=Path))
+@click.argument("name", metavar="LIST")
+@click.argument("files", metavar="FILE...", nargs=-1, required=True, type=click.Path(path_type=Path))
 @click.option(
     "--format", "form", type=click.Choice(("auto", *FORMS)), default="auto", show_default=True,
     help="What the files are; auto looks at the first line of the first.",
@@ -45,9 +45,14 @@ NICENESS: Final = 15
     "--update", "way", flag_value="update",
     help="The files add to the list; a change file also takes off; a full file of the registry replaces area codes.",
 )  # fmt: skip
-@click.option("--accept-loss", is_flag=True, help="Even where more than half of the list would be gone.")
-@click.option("--version", "version", default="", help="What the version is called; date and digest if left out.")
-@click.option("--dated", type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")), help="When the data is of, in UTC.")
+@click.option("--accept-loss", is_flag=True, help="Do it even where more than half of the list would be gone.")
+@click.option(
+    "--version", "version", default="", metavar="NAME", help="What the version is called; date and digest if left out."
+)
+@click.option(
+    "--dated", type=click.DateTime(("%Y-%m-%d", "%Y-%m-%dT%H:%M:%S")), metavar="TIME",
+    help="Of when the data is, in UTC: 2026-11-26, 2026-11-26T06:00:00; the time of the files if left out.",
+)  # fmt: skip
 @config_option
 @json_option
 def import_command(
@@ -62,10 +67,27 @@ def import_command(
     config: Path,
     as_json: bool,
 ) -> None:
-    """Make the list NAME, of numbers or pairs, which has no file and no members in the configuration, from FILES.
+    """Make a list of numbers or pairs, which has no file and no members in the configuration, from files.
 
     Files may be .gz or .zip. What is made is in force in a running sipguard within two seconds. Ctrl-C ends it, and the
     same command goes on where it was. A file that is broken, cut off or no list of numbers changes nothing.
+
+    \b
+    Examples:
+      sipguard lists import dnc national.zip
+      sipguard lists import dnc changes.txt --update
+      sipguard lists import spam calls.csv --column phone
+
+    \b
+    Formats:
+      plain       a number, prefix* or range in each line
+      csv         a header, and the numbers in a column of it
+      list        as the file of a list: pairs, ends, reasons
+      dno         a number, prefix or range in the first column
+      ftc         202,5550131: the Do-Not-Call registry; ftc-xml is the same in XML
+      ftc-change  a number, A or D, and a date: what was added and deleted
+      complaints  the FTC's daily complaints
+      reassigned  number, date, and yes, no or no data
 
     \b
     Exit status:

@@ -28,8 +28,10 @@ _WORDS = {REPORTED: "only reported", PASSED: "passed"}
 
 
 @click.command(name="proof")
-@click.option("--day", default="today", show_default=True, help="today, yesterday, or a day such as 2026-11-26.")
-@click.option("--list", "name", default="", help="Only this list.")
+@click.option(
+    "--day", default="today", show_default=True, metavar="DAY", help="today, yesterday, or a day such as 2026-11-26."
+)
+@click.option("--list", "name", default="", metavar="LIST", help="Only this list.")
 @click.option("--csv", "as_csv", is_flag=True, help="Rows with a header: a state of a list, a trunk and a rule each.")
 @utc_option
 @config_option

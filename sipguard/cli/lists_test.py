@@ -37,11 +37,23 @@ from sipguard.store.errors import StoreError
 
 @click.command(name="test")
 @click.argument("number")
-@click.option("--callee", default="", help="The called number, for lists of pairs and those bound to callee.")
-@click.option("--trunk", default="", help="The trunk of the call: its own numbers, its names, how it writes numbers.")
-@click.option("--address", default="", help="The IP address that the call comes from.")
-@click.option("--user-agent", default="", help="The User-Agent of the call.")
-@click.option("--signer", multiple=True, help="Who signed: origid, service provider code or organisation; repeatable.")
+@click.option(
+    "--callee", default="", metavar="NUMBER", help="The called number, for lists of pairs and those bound to callee."
+)
+@click.option(
+    "--trunk",
+    default="",
+    metavar="NAME",
+    help="The trunk of the call: its own numbers, its names, how it writes numbers.",
+)
+@click.option("--address", default="", metavar="ADDRESS", help="The IP address that the call comes from.")
+@click.option("--user-agent", default="", metavar="TEXT", help="The User-Agent of the call.")
+@click.option(
+    "--signer",
+    multiple=True,
+    metavar="TEXT",
+    help="Who signed: origid, service provider code or organisation; repeatable.",
+)
 @click.option("--all", "show_all", is_flag=True, help="Show lists too that say nothing of it.")
 @config_option
 @json_option
@@ -61,6 +73,11 @@ def test_command(
     """Show which lists a number is on: by which entry, since when, why, and until when.
 
     Lists are asked as they stand in files and edits now; one whose file has changed since it was built says so.
+
+    \b
+    Examples:
+      sipguard lists test +12025550111
+      sipguard lists test +12025550111 --callee +12125550123 --trunk carrier-a
     """
     found = loaded(config, READ)
     assert found.ruleset is not None and found.service is not None

@@ -95,6 +95,12 @@ def reload(force: bool, config: Path, as_json: bool) -> None:
 
     It is proved first that it harms no emergency call, as `sipguard policy prove` does; one that does is refused, with
     what harms which call.
+
+    \b
+    Exit status:
+      0  the Ruleset is in force; problems on standard error are warnings
+      1  it was refused: it has errors, or harms emergency calls; nothing has changed
+      3  no sipguard is running with this configuration
     """
     _swapped(ask(config, "reload", force=force), as_json)
 
@@ -103,7 +109,11 @@ def reload(force: bool, config: Path, as_json: bool) -> None:
 @config_option
 @json_option
 def rollback(config: Path, as_json: bool) -> None:
-    """Go back to the Ruleset before the present one."""
+    """Go back to the Ruleset before the present one.
+
+    Done again, it goes back one further; the last 20 are kept. Files are not changed: mend them before the next reload
+    or restart.
+    """
     _swapped(ask(config, "rollback"), as_json)
 
 
@@ -122,13 +132,18 @@ def _swapped(answer: dict[str, Any], as_json: bool) -> None:
 
 @click.command()
 @click.argument("mode", type=click.Choice(MODES))
-@click.option("--trunk", default="", help="Only for calls from this trunk; for all where it is left out.")
+@click.option("--trunk", default="", metavar="NAME", help="Only for calls from this trunk; for all if left out.")
 @config_option
 @json_option
 def mode(mode: str, trunk: str, config: Path, as_json: bool) -> None:
     """Set what verdicts do: enforce them, report only, or bypass screening.
 
     It acts on the next call, survives a restart, and is recorded. Emergency calls pass in every mode.
+
+    \b
+    Examples:
+      sipguard mode report
+      sipguard mode bypass --trunk carrier-a
     """
     answer = ask(config, "mode", mode=mode, trunk=trunk)
     if as_json:

@@ -21,11 +21,23 @@ from sipguard.settings.units import percent, seconds
 
 @click.command(name="plan")
 @click.option("--cps", type=click.FloatRange(0, min_open=True), required=True, help="New calls a second at the peak.")
-@click.option("--retention", help="How long records are kept; records.keep, or 90d without a configuration.")
-@click.option("--journal", help="How long the journal is kept; journal.keep, or 7d without a configuration.")
-@click.option("--duration", default="180s", show_default=True, help="How long a call is up, on average.")
-@click.option("--rejected", default="0%", show_default=True, help="Share of calls that are rejected.")
-@click.option("--mean", default="100%", show_default=True, help="Average rate over a day, as a share of --cps.")
+@click.option(
+    "--retention",
+    metavar="TIME",
+    help="How long records are kept, such as 90d; records.keep, or 90d without a configuration.",
+)
+@click.option(
+    "--journal",
+    metavar="TIME",
+    help="How long the journal is kept, such as 7d; journal.keep, or 7d without a configuration.",
+)
+@click.option(
+    "--duration", default="180s", show_default=True, metavar="TIME", help="How long a call is up, on average."
+)
+@click.option("--rejected", default="0%", show_default=True, metavar="SHARE", help="Share of calls that are rejected.")
+@click.option(
+    "--mean", default="100%", show_default=True, metavar="SHARE", help="Average rate over a day, as a share of --cps."
+)
 @click.option("--transport", type=click.Choice([UDP, TCP, TLS]), default=UDP, show_default=True, help="Of both legs.")
 @click.option("--lists", default=0, type=click.IntRange(0), show_default=True, help="Numbers in all lists together.")
 @click.option("--compiled", is_flag=True, help="For the core compiled by mypyc.")
@@ -48,6 +60,10 @@ def plan_command(
 
     The figures in the formulas were measured; they are listed with their source below the amounts. A configuration
     is read for its retention if there is one, and nothing of this machine is looked at.
+
+    \b
+    Example:
+      sipguard plan --cps 300 --duration 180s --retention 90d --lists 250000000
 
     \b
     Exit status:

@@ -21,4 +21,4 @@ PLACES: Final = {
 
 @click.group(name="policy", cls=LazyGroup, places=PLACES)
 def policy() -> None:
-    """Policies: what one does with calls, what is odd about it, what an edit changes, before it is live."""
+    """Policies: what one does, what is odd about it, what an edit changes, and that it harms no emergency call."""

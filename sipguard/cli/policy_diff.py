@@ -50,6 +50,11 @@ def diff_command(old: Path, new: Path | None, config: Path, as_json: bool) -> No
     was found does not prove that there is none.
 
     \b
+    Examples:
+      sipguard policy diff policy.yaml policy-new.yaml
+      sipguard policy diff /etc/sipguard/sipguard.yaml new/sipguard.yaml
+
+    \b
     Exit status:
       0  they are the same
       1  they differ

@@ -24,7 +24,7 @@ from sipguard.settings.sources import READ
 
 
 @click.command(name="prove")
-@click.option("--within", "bound_s", default=60.0, show_default=True, help="Longest time, in seconds.")
+@click.option("--within", "bound_s", default=60.0, show_default=True, metavar="SECONDS", help="How long it may take.")
 @config_option
 @json_option
 def prove_command(bound_s: float, config: Path, as_json: bool) -> None:
@@ -32,7 +32,8 @@ def prove_command(bound_s: float, config: Path, as_json: bool) -> None:
 
     Emergency calls of every trunk, in every way of writing them, are placed through the engine that takes calls, in
     every state it may be in; each must reach a peer that sees the digits dialled. For each rule that rejects, all
-    values of its facts are gone through with those of each check unknown. A counterexample is printed as a call.
+    values of its facts are gone through with those of each check unknown. A counterexample is printed as a call, and
+    below it each state with how many emergency calls were placed in it.
 
     \b
     Exit status:

@@ -44,6 +44,15 @@ def test_command(files: tuple[Path, ...], covered: bool, config: Path, as_json: 
     of the configuration are asked; counters stand at 0.
 
     \b
+    A case:
+      call: {trunk: carrier-a, to: "+12125550123"}    # of every case that does not say otherwise
+      tests:
+        - name: a number that never calls
+          call: {from: "+12025550111"}
+          facts: {lists.shown: dno}
+          expect: {verdict: reject, rule: dno, status: 403}
+
+    \b
     Exit status:
       0  every case came out as expected
       1  one did not, or with --covered a rule was matched by none

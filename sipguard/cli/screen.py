@@ -35,14 +35,14 @@ from sipguard.store.errors import StoreError
 @click.option("--from", "caller", metavar="NUMBER", help="The caller: a number, a URI, a From value, or anonymous.")
 @click.option("--to", "called", metavar="NUMBER", help="The called party, in the same forms.")
 @click.option(
-    "--trunk", "trunk_name", metavar="NAME", help="Trunk that the call comes in by; the only one with sources."
+    "--trunk", "trunk_name", metavar="NAME", help="Trunk that the call comes in by; needed unless only one has sources."
 )
 @click.option("--pai", "asserted", multiple=True, metavar="NUMBER", help="P-Asserted-Identity, in the same forms.")
 @click.option(
     "--diversion", "diverting", multiple=True, metavar="NUMBER", help="Diversion, the last who diverted first."
 )
 @click.option(
-    "--identity", "file", metavar="FILE", help="Identity values, header lines or a whole INVITE; - for stdin."
+    "--identity", "file", metavar="FILE", help="Identity values, header lines or a whole INVITE; - for standard input."
 )
 @click.option("--certificate", "certificates", multiple=True, metavar="FILE", help="PEM chain of a signer; repeatable.")
 @click.option("--at", metavar="TIME", help="When the call comes, as 2026-11-26T12:00:00Z; now if left out.")
@@ -72,6 +72,11 @@ def screen(
     is sent or counted: counters stand at 0 unless --fact says more, such as --fact rate.caller.attempts_1m=80. A check
     of which one fact is said does not run, its other facts are absent. Certificates come from --certificate, or from
     those that sipguard keeps.
+
+    \b
+    Examples:
+      sipguard screen --from +12025550111 --to +12125550123 --trunk carrier-a
+      sipguard screen --from +12025550111 --to +12125550123 --trunk carrier-a --fact lists.shown=dno --plain
     """
     given = pasted.read(text_of(file)) if file is not None else pasted.Pasted()
     caller, called = caller or given.caller, called or given.called or given.request_uri

@@ -37,7 +37,13 @@ _TRIES: Final = re.compile(r'^sipguard_peer_tries_total\{outcome="(\w+)",peer="(
 
 
 @click.command()
-@click.option("--interval", default="1s", show_default=True, help="Time between frames, over which rates are taken.")
+@click.option(
+    "--interval",
+    default="1s",
+    show_default=True,
+    metavar="TIME",
+    help="Time between frames, over which rates are taken.",
+)
 @click.option("--once", is_flag=True, help="Print one frame and end.")
 @config_option
 @json_option

@@ -36,13 +36,22 @@ _ENDS = {
 
 
 @click.command()
-@click.option("--number", default="", help="Caller, callee or asserted number, in any writing.")
-@click.option("--for", "for_", default="10m", show_default=True, help="How long: 90s, 10m, 2h; a day at most.")
-@click.option("--trunk", default="", help="Only calls that come from this trunk; all of them without --number.")
-@click.option("--messages", default=10_000, show_default=True, help="End after so many messages.")
-@click.option("--size", default="50MiB", show_default=True, help="End after so many octets of SIP.")
+@click.option("--number", default="", metavar="NUMBER", help="Caller, callee or asserted number, in any form.")
 @click.option(
-    "-o", "--output", default="-", show_default=True, help="File to write; - for standard output, as for `tshark -r -`."
+    "--for", "for_", default="10m", show_default=True, metavar="TIME", help="How long: 90s, 10m, 2h; a day at most."
+)
+@click.option(
+    "--trunk", default="", metavar="NAME", help="Only calls that come from this trunk; all of them without --number."
+)
+@click.option("--messages", default=10_000, show_default=True, help="End after so many messages.")
+@click.option("--size", default="50MiB", show_default=True, metavar="SIZE", help="End after so many octets of SIP.")
+@click.option(
+    "-o",
+    "--output",
+    default="-",
+    show_default=True,
+    metavar="FILE",
+    help="File to write; - for standard output, as for `tshark -r -`.",
 )
 @config_option
 def trace(number: str, for_: str, trunk: str, messages: int, size: str, output: str, config: Path) -> None:
@@ -51,6 +60,11 @@ def trace(number: str, for_: str, trunk: str, messages: int, size: str, output: 
     Calls are followed from their INVITE to their end on both legs, retransmissions included; a call that is up
     already is not. Messages of TLS connections stand there decrypted. Ctrl-C ends the trace, and the file is complete.
     What was caught is said on standard error.
+
+    \b
+    Examples:
+      sipguard trace --number +12025550111 --for 10m -o calls.pcapng
+      sipguard trace --trunk carrier-a --for 60s | tshark -r -
 
     \b
     Exit status:

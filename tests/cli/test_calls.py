@@ -166,7 +166,7 @@ def test_the_id_is_whole_however_narrow_the_terminal(config: Path, width: int, m
     assert "…" not in done.stdout
     assert ("no room for" in done.stderr) == (width < 200)
     if width >= 80:
-        assert "12025550101 reject" in done.stdout.replace("12025550102 ", ""), "who called, and what became of it"
+        assert "12025550101 reject" in done.stdout.replace("+12025550102 ", ""), "who called, and what became of it"
         assert all(len(line.rstrip()) <= width for line in done.stdout.splitlines())
 
 

@@ -55,3 +55,34 @@ def test_what_needs_no_configuration_imports_none(arguments: list[str]) -> None:
     )
     done = subprocess.run([sys.executable, "-c", script, *arguments], capture_output=True, text=True, check=True)
     assert done.stdout.splitlines()[-1] == "imported"
+
+
+def _commands(group: click.Group) -> list[click.Command]:
+    found: list[click.Command] = []
+    for name in group.list_commands(click.Context(group)):
+        command = group.get_command(click.Context(group), name)
+        assert command is not None
+        found += _commands(command) if isinstance(command, click.Group) else [command]
+    return found
+
+
+def test_every_option_says_what_it_is_and_what_is_written_behind_it() -> None:
+    options = [
+        (command.name, each) for command in _commands(main) for each in command.params if isinstance(each, click.Option)
+    ]
+    assert len(options) > 100
+    for command, option in options:
+        assert option.help, (command, option.name)
+        says = option.metavar or not isinstance(option.type, click.types.StringParamType)
+        assert option.is_flag or says, f"{command} --{option.name} TEXT"
+
+
+def test_help_cuts_no_command_short() -> None:
+    for group in (["--help"], ["lists", "--help"], ["certs", "--help"], ["policy", "--help"], ["identity", "--help"]):
+        lines = CliRunner().invoke(main, group).stdout.partition("Commands:")[2].splitlines()
+        assert not [line for line in lines if line.endswith("...")]
+
+
+def test_the_nearest_command_is_named() -> None:
+    done = CliRunner().invoke(main, ["lists", "imprt"])
+    assert done.exit_code == 2 and "No such command 'imprt'; did you mean import?" in done.stderr
