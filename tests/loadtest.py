@@ -132,7 +132,7 @@ def _measured(product: Product, uac: Sipp, uas: Sipp, directory: Path, wanted: t
         took_s = time.monotonic() - began_at
         wait_for(lambda: product.metric("sipguard_loader_lag_seconds") < 1, "records", RECORDS_WITHIN_S)
         spent = {process: (cpu_ns(pid) - before[process]) / 1000 / count for process, pid in pids.items()}
-        statistics = list(_rows(directory / "uac.csv"))[-1]
+        statistics = list(rows(directory / "uac.csv"))[-1]
     finally:
         uac.stop()
         uas.stop()
@@ -141,12 +141,12 @@ def _measured(product: Product, uac: Sipp, uas: Sipp, directory: Path, wanted: t
         int(statistics["FailedCall(C)"]),
         int(statistics["Retransmissions(C)"]),
         took_s,
-        sorted(float(row["response_time_ms"]) for path in directory.glob("*_rtt.csv") for row in _rows(path)),
+        sorted(float(row["response_time_ms"]) for path in directory.glob("*_rtt.csv") for row in rows(path)),
         spent,
     )
 
 
-def _rows(path: Path) -> Iterator[dict[str, str]]:
+def rows(path: Path) -> Iterator[dict[str, str]]:
     """Lines of a file of SIPp by the names in its first one."""
     return csv.DictReader(path.read_text().splitlines(), delimiter=";")
 
