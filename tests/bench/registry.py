@@ -1,8 +1,8 @@
 """A whole registry imported beside calls: `python -m tests.bench.registry DIR`.
 
 Writes DIR/registry.txt, seeded lines in the registry's text form, unless it is there. Then imports it through a
-sipguard that carries calls of SIPp meanwhile, and prints what both took. Exit status 1 where a call failed or the import
-did. DIR/product/state is afterwards what `python -m tests.bench.heavy` asks for.
+sipguard that carries calls of SIPp meanwhile, and prints what both took. Exit status 1 where a call failed or the
+import did. DIR/product/state is afterwards what `python -m tests.bench.heavy` asks for.
 """
 
 from __future__ import annotations
