@@ -196,3 +196,12 @@ def test_its_command_is_the_command() -> None:
         [sys.executable, str(script), "--version"], capture_output=True, text=True, check=True, cwd=ROOT
     )
     assert done.stdout.startswith("sipguard ")
+
+
+def test_make_test_looks_for_load_tests_where_they_are() -> None:
+    """It collects this folder only for them: to collect all tests takes longer than some of them."""
+    assert "pytest -m load tests/e2e\n" in (ROOT / "Makefile").read_text()
+    marked = [
+        path for path in (ROOT / "tests").rglob("test_*.py") if re.search(r"pytest\.mark\.load\b", path.read_text())
+    ]
+    assert marked and all(path.parent == ROOT / "tests/e2e" for path in marked)

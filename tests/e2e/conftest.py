@@ -45,6 +45,11 @@ class Signer:
         }
 
 
+def pytest_collection_modifyitems(items: list[pytest.Item]) -> None:
+    """Tests of what takes long by itself come last."""
+    items.sort(key=lambda item: item.get_closest_marker("waits") is not None)
+
+
 @pytest.fixture(scope="session")
 def signer(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Signer]:
     """Who signs what is verified here."""

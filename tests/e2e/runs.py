@@ -32,6 +32,7 @@ from tests.standin import SDP, Caller, Endpoint, NextHop, reply
 from tests.tlsrelay import Place, TlsRelay, context
 
 AT_ONCE: Final = 8
+AHEAD: Final = 4  # scenarios that are begun before they are asked for
 TLS_FILES: Final = {"certificate": "edge.pem", "key": "edge.key", "ca": "ca.pem"}
 
 
@@ -48,6 +49,7 @@ class Runs:
         secret.chmod(0o600)
         self._pool = ThreadPoolExecutor(AT_ONCE)
         self._started: dict[str, Future[Run]] = {}
+        self._chosen: list[str] = []
         self._silent: list[socket.socket] = []
 
     def _configuration(self) -> dict[str, Any]:
@@ -115,15 +117,20 @@ class Runs:
         """Where the peer sits that is tried before."""
         return f"127.0.44.{int(name[:3])}", self.hop_port
 
-    def begin(self, names: list[str]) -> None:
-        """Starts these scenarios, those that take long first."""
-        for name in sorted(names, key=lambda each: not SETUPS.get(each, Setup()).long):
+    def choose(self, names: list[str]) -> None:
+        """These are asked for, in this order; those that take long begin now."""
+        self._chosen = names
+        self._begin([name for name in names if SETUPS.get(name, Setup()).long])
+
+    def _begin(self, names: list[str]) -> None:
+        for name in names:
             if name not in self._started:
                 self._started[name] = self._pool.submit(self._run, name)
 
     def result(self, name: str) -> Run:
-        """What came of a scenario."""
-        self.begin([name])
+        """What came of a scenario; the next ones begin."""
+        at = self._chosen.index(name)
+        self._begin(self._chosen[at : at + AHEAD])
         return self._started[name].result(150)
 
     def _run(self, name: str) -> Run:

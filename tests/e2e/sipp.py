@@ -114,7 +114,7 @@ class Sipp:
         self.log = directory / f"{scenario}.messages"
         self.local = local
         host, port = local
-        media = 20000 + 4 * ((port + 37 * int(scenario[:3])) % 5000)  # two sides may have the same port
+        media = 20000 + 4 * ((port + 37 * int(scenario[:3])) % 3000)  # below those that others are given by chance
         self._directory = directory
         self._command = [
             "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port),

@@ -11,6 +11,8 @@ import socket
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
+from contextlib import contextmanager
+from functools import cache, partial
 from pathlib import Path
 from typing import Any, Final
 
@@ -313,9 +315,9 @@ GARBAGE: Final[dict[str, Callable[[str], str]]] = {
 }
 
 
-@pytest.fixture(scope="module")
-def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Product]]:
-    """Makes products of this module."""
+@contextmanager
+def making(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Product]]:
+    """Makes products, and stops them."""
     made: list[Product] = []
 
     def make(peers: list[str], overload: dict[str, object] | None = None, **egress: object) -> Product:
@@ -323,12 +325,21 @@ def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Pr
         config["trunks"]["hop"] |= {"peers": peers, **egress}
         config["overload"] = overload or {}
         config["drain"] = {"deadline": "500ms"}
-        made.append(Product(tmp_path_factory.mktemp("faults") / "product", config).start())
-        return made[-1]
+        made.append(Product(tmp_path_factory.mktemp("faults") / "product", config))
+        return made[-1].start()
 
-    yield make
-    for each in made:
-        each.stop()
+    try:
+        yield make
+    finally:
+        for each in made:
+            each.stop()
+
+
+@pytest.fixture(scope="module")
+def alone(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[..., Product]]:
+    """Makes products of this module."""
+    with making(tmp_path_factory) as make:
+        yield make
 
 
 def test_garbage_of_a_peer_changes_nothing(alone: Callable[..., Product]) -> None:
@@ -400,12 +411,10 @@ def resident(product: Product) -> float:
     return product.metric("sipguard_memory_bytes")
 
 
-@pytest.mark.load
-@pytest.mark.parametrize("shedding", [True, False], ids=["most_are_shed", "none_is_shed"])
-def test_ten_thousand_invites_at_full_speed(alone: Callable[..., Product], hop: NextHop, shedding: bool) -> None:
+def flooded_with_invites(make: Callable[..., Product], hop: NextHop, shedding: bool) -> Product:
     """Half of them are refused by a rule, half go to a peer; nobody acknowledges anything. A call goes on meanwhile."""
     never = {"skip_verification_after": "1h", "refuse_after": "1h"}
-    product = alone([f"{hop.host}:{hop.port}"], None if shedding else never)
+    product = make([f"{hop.host}:{hop.port}"], None if shedding else never)
     caller = Caller(product.address(), "127.0.11.1")
     invite = caller.invite(CALLER, CALLEE)
     outcome = caller.call(invite, hang_up=False)
@@ -429,9 +438,24 @@ def test_ten_thousand_invites_at_full_speed(alone: Callable[..., Product], hop: 
     assert (product.metric("sipguard_overload_total") > 0) is shedding
     assert resident(product) - before < GROWTH
     flood.sock.close()
-    require_nothing_left(product)
-    assert product.metric("sipguard_troubles_total") == 0
     caller.close()
+    return product
+
+
+@pytest.fixture(scope="session")
+def flooded(tmp_path_factory: pytest.TempPathFactory, hop: NextHop) -> Iterator[Callable[[bool], Product]]:
+    """A product after ten thousand INVITEs at full speed; each is flooded once."""
+    with making(tmp_path_factory) as make:
+        yield cache(partial(flooded_with_invites, make, hop))
+
+
+SHEDDING: Final = pytest.mark.parametrize("shedding", [True, False], ids=["most_are_shed", "none_is_shed"])
+
+
+@pytest.mark.load
+@SHEDDING
+def test_ten_thousand_invites_at_full_speed(flooded: Callable[[bool], Product], shedding: bool) -> None:
+    assert flooded(shedding).metric("sipguard_troubles_total") == 0
 
 
 @pytest.mark.load
@@ -460,3 +484,12 @@ def test_ten_thousand_datagrams_of_noise(product: Product, host: str) -> None:
     flood.sock.close()
     assert product.metric("sipguard_troubles_total") == 0
     caller.close()
+
+
+@pytest.mark.load
+@pytest.mark.waits  # for 64*T1, as nobody has acknowledged anything
+@SHEDDING
+def test_after_a_flood_nothing_is_left(flooded: Callable[[bool], Product], shedding: bool) -> None:
+    product = flooded(shedding)
+    require_nothing_left(product)
+    assert product.metric("sipguard_troubles_total") == 0

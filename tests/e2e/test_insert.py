@@ -26,7 +26,6 @@ from tests.standin import Caller, NextHop, header
 from tests.wanted import reason
 
 pytestmark = [
-    pytest.mark.load,
     pytest.mark.e2e,
     *(
         pytest.mark.skipif(bool(reason(program)), reason=reason(program) or f"{program} is there")
@@ -112,6 +111,7 @@ def rows(product: Product) -> int:
     return len(product.calls())
 
 
+@pytest.mark.load
 def test_a_dead_sipguard_is_routed_around_and_comes_back(make_product: MakeProduct, tmp_path: Path) -> None:
     hop = (HOP_HOST, free_port(HOP_HOST))
     product = make_product(trunks=_trunks(hop))
@@ -163,6 +163,7 @@ def _assert_no_flapping(samples: list[tuple[float, dict[str, int]]], killed_at: 
     assert all(grown <= {"sipguard"} for at, grown in ways if at > first_back)
 
 
+@pytest.mark.load
 def test_an_upgrade_under_load_fails_no_call(make_product: MakeProduct, tmp_path: Path) -> None:
     hop = (HOP_HOST, free_port(HOP_HOST))
     drain = {"deadline": "10s", "notice": "3s"}
@@ -194,6 +195,7 @@ def _upgrade(node: Product, front: Front) -> None:
     wait_for(lambda: node.metric("sipguard_invites_total") > 0, "calls come again", 25)
 
 
+@pytest.mark.load  # it has a time limit
 def test_an_emergency_call_waits_for_a_dead_sipguard_only_once_and_shortly(
     make_product: MakeProduct, tmp_path: Path
 ) -> None:

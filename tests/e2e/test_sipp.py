@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-import os
 from collections.abc import Iterator
+from typing import Final
 
 import pytest
 
@@ -18,16 +18,17 @@ pytestmark = [
     pytest.mark.skipif(bool(reason("sipp")), reason=reason("sipp") or "sipp is there"),
 ]
 
+IN_ORDER: Final = sorted(TABLE, key=lambda name: SETUPS.get(name, Setup()).long)  # those that take long come last
+
 
 @pytest.fixture(scope="session")
 def runs(request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Runs]:
-    """All chosen scenarios, begun at once; under xdist each process begins what it is asked for."""
+    """The chosen scenarios; the next few are under way while one is judged, those that take long all the time."""
     found = Runs(tmp_path_factory.mktemp("sipp"))
     try:
         found.product.start()
-        if "PYTEST_XDIST_WORKER" not in os.environ:
-            chosen = [item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")]
-            found.begin([name for name in TABLE if name in chosen])
+        chosen = {item.callspec.params.get("name") for item in request.session.items if hasattr(item, "callspec")}
+        found.choose([name for name in IN_ORDER if name in chosen])
         yield found
     finally:
         found.close()
@@ -42,7 +43,7 @@ def test_every_pair_stands_in_the_table() -> None:
     assert all(all(cells) for part in (TABLE, LOADS, IDENTITIES) for cells in part.values())
 
 
-@pytest.mark.parametrize("name", TABLE)
+@pytest.mark.parametrize("name", IN_ORDER)
 def test_scenario(runs: Runs, name: str) -> None:
     run = runs.result(name)
     assert run.statuses == (0, 0), run.complaints
