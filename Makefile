@@ -41,7 +41,7 @@ run: setup ## sipguard with the shipped configuration, in the foreground
 
 test: setup ## all tests; names the Debian packages that are missing
 	@$(BIN)/python -m tests.wanted
-	$(BIN)/python -m pytest -n 3 --dist loadfile -m "not load"
+	$(BIN)/python -m pytest -n 3 --dist loadfile --no-loadscope-reorder -m "not load"
 	$(BIN)/python -m pytest -m load tests/e2e
 
 check: setup ## ruff, mypy --strict, whether mypyc can translate the core, architecture test
