@@ -94,15 +94,23 @@ def is_type_checking(node: ast.AST) -> bool:
     return isinstance(node, ast.If) and isinstance(node.test, ast.Name) and node.test.id == "TYPE_CHECKING"
 
 
-def imports(module: str, node: ast.AST | None = None, at_run_time: bool = False) -> Iterator[str]:
+@cache
+def imports(module: str, at_run_time: bool = False) -> frozenset[str]:
     """All modules that a module imports, anywhere in it; `at_run_time` leaves those for the type checker out."""
-    for child in ast.iter_child_nodes(modules()[module] if node is None else node):
+    return frozenset(imports_in(module, modules()[module], at_run_time))
+
+
+def imports_in(module: str, node: ast.AST, at_run_time: bool) -> Iterator[str]:
+    """As `imports`, of a part of a module."""
+    for child in ast.iter_child_nodes(node):
         if isinstance(child, ast.Import):
             yield from (alias.name for alias in child.names)
         elif isinstance(child, ast.ImportFrom):
             yield from resolved(module, child)
-        elif not (at_run_time and is_type_checking(child)):
-            yield from imports(module, child, at_run_time)
+        elif isinstance(child, ast.stmt | ast.ExceptHandler | ast.match_case) and not (
+            at_run_time and is_type_checking(child)
+        ):
+            yield from imports_in(module, child, at_run_time)
 
 
 def is_allowed_sideways(module: str, imported: str) -> bool:
