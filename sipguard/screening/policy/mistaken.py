@@ -100,6 +100,7 @@ _COMPARISONS: Final = {
     "max": "at_most",
 }
 _EQUAL: Final = ("=", "==", "eq", "is", "equals")
+_HOLDS: Final = (*_EQUAL, "any", "in", "contains")
 NO_SUMMER: Final = {  # zones by letters are without summer time in zone files, or are not there -> what is meant
     "EST": "America/New_York",
     "EDT": "America/New_York",
@@ -287,7 +288,7 @@ def compared(name: str, wanted: Mapping[object, object], kind: str) -> str:
         said = f"[{', '.join(map(str, value))}]" if isinstance(value, list) else str(value)
         if key == "not" and not isinstance(value, dict):
             return f"write not: {{{name}: {said}}}"
-        if str(key).lower() in (*_EQUAL, "any", "in", "contains") and not isinstance(value, dict):
+        if str(key).lower() in _HOLDS and not isinstance(value, dict):
             return f"write {name}: {said}"
         if value is True or value is None:
             return f"write {name}: {key}"
