@@ -1,4 +1,4 @@
-"""What the engine counts of calls: their shapes by caller, called party, trunk and signer.
+"""What the engine counts of calls: their shapes by caller, called number, called prefix, trunk and signer.
 
 Enters: attempts, signers, answers and ends, each once, with their instant. Leaves: a Tally for each call, the Shapes of
 keys. Must not: read a clock, know SIP, or grow without bound.
@@ -26,6 +26,7 @@ from sipguard.screening.shape import (
     NEAR,
     OF_NUMBERS,
     ONE_RING_MS,
+    TALKING,
     Shape,
     Tally,
 )
@@ -50,17 +51,24 @@ class Wanted:
     `do_not_call`: lists whose numbers the LISTED bit asks about.
     """
 
-    __slots__ = ("callee", "caller", "do_not_call", "looks", "signer", "trunk")
+    __slots__ = ("callee", "caller", "do_not_call", "looks", "prefix", "signer", "trunk")
 
     def __init__(
-        self, caller: int = 0, callee: int = 0, trunk: int = 0, signer: int = 0, do_not_call: tuple[str, ...] = ()
+        self,
+        caller: int = 0,
+        callee: int = 0,
+        trunk: int = 0,
+        signer: int = 0,
+        do_not_call: tuple[str, ...] = (),
+        prefix: int = 0,
     ) -> None:
         self.caller = caller
         self.callee = callee
         self.trunk = trunk
         self.signer = signer
+        self.prefix = prefix
         self.do_not_call = do_not_call
-        self.looks = caller | callee | trunk | signer  # all bits: 0 where only attempts are counted
+        self.looks = caller | callee | trunk | signer | prefix  # all bits: 0 where only attempts are counted
 
 
 NOTHING: Final = Wanted()
@@ -123,11 +131,12 @@ class Counters:
     shape that was turned to a later one would begin anew.
     """
 
-    __slots__ = ("_asked", "_open", "at_ms", "callees", "callers", "signers", "trunks", "wanted")
+    __slots__ = ("_asked", "_open", "at_ms", "callees", "callers", "prefixes", "signers", "trunks", "wanted")
 
     def __init__(self, limit: int = KEYS) -> None:
         self.callers = Keys(limit)
         self.callees = Keys(limit)
+        self.prefixes = Keys(limit)
         self.trunks = Keys(limit, 10, 16)
         self.signers = Keys(limit, 10, 16)
         self._open: dict[str, Tally] = {}  # by dialog: attempts that were not answered yet
@@ -138,16 +147,19 @@ class Counters:
     def use(self, wanted: Wanted, limit: int) -> None:
         """Counts something else from now on. What is counted already goes on."""
         self.wanted = wanted
-        for keys in (self.callers, self.callees, self.trunks, self.signers):
+        for keys in self._every():
             keys.limit_to(limit)
+
+    def _every(self) -> tuple[Keys, ...]:
+        return self.callers, self.callees, self.prefixes, self.trunks, self.signers
 
     def shapes(self) -> list[Shape]:
         """Those of all keys of all kinds."""
-        return [shape for keys in (self.callers, self.callees, self.trunks, self.signers) for shape in keys.shapes()]
+        return [shape for keys in self._every() for shape in keys.shapes()]
 
     def keys(self) -> tuple[int, int]:
         """How many are held, and how many made room for others so far."""
-        every = (self.callers, self.callees, self.trunks, self.signers)
+        every = self._every()
         return sum([len(keys) for keys in every]), sum([keys.evicted for keys in every])
 
     def count(self, trunk: str, caller: str, now: float) -> None:
@@ -168,13 +180,15 @@ class Counters:
         listed: bool = False,
         lasting: bool = True,
         dialog: str = "",
+        prefix: str = "",
     ) -> Tally | None:
         """Counts one attempt; None where no more than that is wanted, or where it has been counted.
 
         Numbers are TNs, "" for none. `shown`: the number in From; `listed`: the callee is on a list of
-        `wanted.do_not_call`; not `lasting`: its end will not be seen, as that of a call that is given back. `dialog`
-        tells caller, Call-ID and From-tag. The same once more, to the same callee: before an answer it is a branch of a
-        fork that meets the other here, and where credentials were asked for, the same attempt.
+        `wanted.do_not_call`; not `lasting`: its end will not be seen, as that of a call that is given back. `prefix`:
+        the first digits of the callee, "" where it is no complete number. `dialog` tells caller, Call-ID and From-tag.
+        The same once more, to the same callee: before an answer it is a branch of a fork that meets the other here, and
+        where credentials were asked for, the same attempt.
         """
         wanted = self.wanted
         if not wanted.looks:
@@ -194,7 +208,7 @@ class Counters:
                     return tally
         tally.listed = listed
         _read(tally, wanted.looks, caller, callee, shown)
-        self._count(tally, trunk, caller, callee)
+        self._count(tally, trunk, caller, callee, prefix)
         return tally
 
     def _is_branch(self, dialog: str, callee: str) -> bool:
@@ -205,7 +219,7 @@ class Counters:
         first.forks += 1
         return True
 
-    def _count(self, tally: Tally, trunk: str, caller: str, callee: str) -> None:
+    def _count(self, tally: Tally, trunk: str, caller: str, callee: str, prefix: str) -> None:
         """Counts a call that has begun for its keys, but the signer."""
         wanted, minute = self.wanted, tally.begun_ms // MINUTE_MS
         shape = self.trunks.attempted(trunk, minute)
@@ -220,6 +234,9 @@ class Counters:
         if callee and wanted.callee:
             shape = tally.callee = self.callees.attempted(callee, minute)
             _add(shape, wanted.callee, tally, self.callees)
+        if prefix and wanted.prefix:
+            shape = tally.prefix = self.prefixes.attempted(prefix, minute)
+            _add(shape, wanted.prefix, tally, self.prefixes)
 
     def signed(self, tally: Tally, signer: str) -> None:
         """The call is signed by `signer`. Counts once, and as it began."""
@@ -228,6 +245,9 @@ class Counters:
             return
         shape = tally.signer = self.signers.attempted(signer, self.at_ms // MINUTE_MS)
         _add(shape, wanted, tally, self.signers)
+        if tally.talks:
+            turn(shape, self.at_ms)
+            shape.talks(1, self.at_ms)
 
     def answered(self, tally: Tally, now: float) -> None:
         """The call was answered."""
@@ -235,9 +255,12 @@ class Counters:
             return
         self._close(tally)
         tally.answered_ms = self.at_ms = at_ms = int(now * 1000.0)
+        tally.talks = self.wanted.looks & TALKING != 0
         for shape in tally.shapes():
             turn(shape, at_ms)
             shape.answered()
+            if tally.talks:
+                shape.talks(1, at_ms)
 
     def ended(self, tally: Tally, how: int, now: float) -> None:
         """The call is over; `how` ENDED, GAVE_UP, BY_US or ASKED."""
@@ -256,6 +279,9 @@ class Counters:
         one_ring = how == GAVE_UP and at_ms - tally.begun_ms <= ONE_RING_MS
         for shape in tally.shapes():
             shape.concurrent -= 1
+            if tally.talks:
+                turn(shape, at_ms)
+                shape.talks(-1, at_ms)
             if how in (ENDED, GAVE_UP):
                 turn(shape, at_ms)
                 if talked_ms < 0:
@@ -293,7 +319,8 @@ def _add(shape: Shape, asked: int, tally: Tally, keys: Keys) -> None:
 
 def _go_on(tally: Tally, first: Tally) -> None:
     """Has a call that comes again count for the keys that it counts for already."""
-    tally.trunk, tally.caller, tally.callee, tally.signer = first.trunk, first.caller, first.callee, first.signer
+    tally.trunk, tally.caller, tally.signer = first.trunk, first.caller, first.signer
+    tally.callee, tally.prefix = first.callee, first.prefix
     tally.caller_hash, tally.callee_hash = first.caller_hash, first.callee_hash
     tally.callee_number, tally.listed, tally.near = first.callee_number, first.listed, first.near
     if tally.lasting:

@@ -1,4 +1,4 @@
-"""What one caller, called party, trunk or signer did in the last minute and the last hour.
+"""What one caller, called number, called prefix, trunk or signer did in the last minute and the last hour.
 
 Enters: attempts, answers and ends, each with its instant in milliseconds of a clock that does not run backwards.
 Leaves: counts, ratios and means. Must not: read a clock, or grow with the number of calls.
@@ -29,6 +29,7 @@ CALLEES: Final = 8
 IN_SEQUENCE: Final = 16
 LISTED: Final = 32
 NEAR: Final = 64
+TALKING: Final = 128  # for how long calls talked, also those that have not ended
 OF_NUMBERS: Final = CALLERS | CALLEES | IN_SEQUENCE | LISTED | NEAR
 
 # what is counted by hour
@@ -61,10 +62,14 @@ class Shape:
         "_now",  # list of _COUNTS | None: those of the running hour
         "_recent",  # called numbers of late, once there are two
         "_recent_at",
+        "_talk_at",  # up to when the talk of this hour was added up, in ms
+        "_talked_before",
+        "_talked_now",  # ms of talk in the running hour, of all calls together
         "_this_minute",
         "concurrent",
         "minute",
         "seen",  # minute of the last attempt
+        "talking",  # calls that were answered and have not ended
     )
 
     def __init__(self, minute: int) -> None:
@@ -72,7 +77,8 @@ class Shape:
         self._hour = minute // 60
         self._this_minute = self._last_minute = 0
         self._attempts = self._attempts_before = 0
-        self.concurrent = 0
+        self.concurrent = self.talking = 0
+        self._talk_at = self._talked_now = self._talked_before = 0
         self._now: list[int] | None = None
         self._before: list[int] | None = None
         self._callers: Distinct | None = None
@@ -95,6 +101,8 @@ class Shape:
         if hour == self._hour:
             return
         in_row = hour == self._hour + 1
+        if self.talking or self._talked_now or self._talked_before:
+            self._turn_talk(hour)
         self._hour = hour
         self._attempts_before = self._attempts if in_row else 0
         self._attempts = 0
@@ -188,6 +196,25 @@ class Shape:
         if for_ms <= SHORT_MS:
             now[SHORT] += 1
 
+    def talks(self, more: int, at_ms: int) -> None:
+        """So many calls `more` talk from now on; `turn` to the instant before."""
+        self._add_talk(at_ms)
+        self.talking += more
+
+    def _add_talk(self, up_to_ms: int) -> None:
+        if self.talking and up_to_ms > self._talk_at:
+            self._talked_now += self.talking * (up_to_ms - self._talk_at)
+        self._talk_at = up_to_ms
+
+    def _turn_talk(self, hour: int) -> None:
+        """Another hour begins. Who talks has talked through all hours since the one at hand."""
+        if hour == self._hour + 1:
+            self._add_talk(hour * HOUR_MS)
+            self._talked_before = self._talked_now
+        else:
+            self._talked_before = self.talking * HOUR_MS if hour > self._hour else 0
+        self._talked_now, self._talk_at = 0, hour * HOUR_MS
+
     # ------------------------------------------------------------------ what it comes to; `turn` to the instant before
 
     def attempts_1m(self, at_ms: int) -> int:
@@ -223,6 +250,13 @@ class Shape:
             return None
         return (self.total(TALK_MS, at_ms) + calls * 50) // (calls * 100) / 10
 
+    def minutes(self, at_ms: int) -> float:
+        """Minutes of talk in the hour before, of all calls together, to a tenth: each counts from its answer on."""
+        talked = self._talked_now + (self._talked_before * (HOUR_MS - at_ms % HOUR_MS) + HOUR_MS // 2) // HOUR_MS
+        if self.talking and at_ms > self._talk_at:
+            talked += self.talking * (at_ms - self._talk_at)
+        return (talked * 10 + MINUTE_MS // 2) // MINUTE_MS / 10
+
     def callers(self, at_ms: int) -> int:
         """Different callers in the hour before."""
         return 0 if self._callers is None else self._callers.count(HOUR_MS - at_ms % HOUR_MS, HOUR_MS)
@@ -257,7 +291,9 @@ class Tally:
         "listed",
         "near",
         "over",
+        "prefix",
         "signer",
+        "talks",  # whether its minutes are asked
         "trunk",
     )
 
@@ -268,13 +304,15 @@ class Tally:
         self.over = False
         self.caller: Shape | None = None
         self.callee: Shape | None = None
+        self.prefix: Shape | None = None
         self.trunk: Shape | None = None
         self.signer: Shape | None = None
         self.caller_hash = self.callee_hash = -1
         self.callee_number = self.forks = 0
         self.callee_tn = self.dialog = ""
-        self.listed = self.near = False
+        self.listed = self.near = self.talks = False
 
     def shapes(self) -> list[Shape]:
         """Those of its keys."""
-        return [shape for shape in (self.caller, self.callee, self.trunk, self.signer) if shape is not None]
+        every = (self.caller, self.callee, self.prefix, self.trunk, self.signer)
+        return [shape for shape in every if shape is not None]

@@ -12,6 +12,7 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING, Final
 
+from sipguard.numbers.canonical import E164, Number
 from sipguard.screening.counters import Keys, turn
 from sipguard.screening.finding import Context, FactSpec, FactValue
 from sipguard.screening.shape import (
@@ -31,10 +32,22 @@ from sipguard.screening.shape import (
     ONE_RING,
     SEQUENTIAL,
     SHORT,
+    TALKING,
     Shape,
     Tally,
 )
-from sipguard.screening.shapesasked import CALLEE, CALLER, KINDS, SIGNER, TRUNK, Read, ShapeFact, ShapesAsked, Value
+from sipguard.screening.shapesasked import (
+    CALLEE,
+    CALLER,
+    KINDS,
+    PREFIX,
+    SIGNER,
+    TRUNK,
+    Read,
+    ShapeFact,
+    ShapesAsked,
+    Value,
+)
 
 if TYPE_CHECKING:
     from sipguard.screening.attempt import CallAttempt
@@ -54,6 +67,10 @@ def _concurrent(shape: Shape, at_ms: int) -> Value:
 
 def _answer_ratio(shape: Shape, at_ms: int) -> Value:
     return shape.share(ANSWERED, FINISHED, at_ms)
+
+
+def _minutes(shape: Shape, at_ms: int) -> Value:
+    return shape.minutes(at_ms)
 
 
 def _mean_duration(shape: Shape, at_ms: int) -> Value:
@@ -92,6 +109,7 @@ def _neighbour_ratio(shape: Shape, at_ms: int) -> Value:
     return shape.share(NEIGHBOURS, LOOKED_AT, at_ms)
 
 
+PREFIX_DIGITS: Final = 7  # of an E.164 number, country code included: NPA-NXX in North America
 DIALOG_LONGEST: Final = 200  # characters that tell dialogs apart; whoever calls writes them
 _ALL: Final = KINDS
 _CALLING: Final = (CALLER, TRUNK, SIGNER)
@@ -100,6 +118,14 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...], int, Read, str, str], ...]] = (
     ("attempts_1m", _ALL, COUNTED, _attempts_1m, "", "attempts {of}, last minute, this one included"),
     ("attempts_1h", _ALL, COUNTED, _attempts_1h, "", "attempts {of}, last hour, this one included"),
     ("concurrent", _ALL, LASTING, _concurrent, "", "attempts {of} that have not ended yet, this one included"),
+    (
+        "minutes_1h",
+        _ALL,
+        TALKING,
+        _minutes,
+        "min",
+        "minutes talked in all calls {of}, last hour, those that have not ended included",
+    ),
     (
         "answer_ratio_1h",
         _ALL,
@@ -133,7 +159,15 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...], int, Read, str, str], ...]] = (
         "share of the finished attempts {of} that the calling side gave up within 5 s, last hour",
     ),
     ("callees_1h", _CALLING, CALLEES, _callees, "", "different numbers called {of}, last hour"),
-    ("callers_1h", (CALLEE, *_MANY), CALLERS, _callers, "", "different numbers of callers {of}, last hour"),
+    (
+        "callees_1h",
+        (PREFIX,),
+        CALLEES,
+        _callees,
+        "",
+        "different numbers of the called prefix that were called, last hour",
+    ),
+    ("callers_1h", (CALLEE, PREFIX, *_MANY), CALLERS, _callers, "", "different numbers of callers {of}, last hour"),
     (
         "callers_per_call_1h",
         _MANY,
@@ -171,6 +205,7 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...], int, Read, str, str], ...]] = (
 _OF: Final = {
     CALLER: "by the caller",
     CALLEE: "to the called number",
+    PREFIX: "to the called prefix",
     TRUNK: "on the trunk",
     SIGNER: "that the signer of this call has signed",
 }
@@ -225,9 +260,21 @@ def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool, fro
     caller, dialog = attempt.caller.tn, ""
     if from_tag and counters.wanted.looks:  # with the caller: whoever calls may write the rest as he likes
         dialog = f"{caller} {from_tag} {attempt.call_id}"[:DIALOG_LONGEST]
-    tally = counters.begin(attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog)
+    prefix = prefix_of(attempt.callee) if counters.wanted.prefix else ""
+    tally = counters.begin(attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog, prefix)
     attempt.tally = tally
     return tally
+
+
+def prefix_of(callee: Number) -> str:
+    """The first digits of a called number, "" where it is not complete.
+
+    Counted from the front: many of the numbers that are pumped are longer or shorter than their plan has them, and who
+    dials more digits stays in the prefix. Seven are NPA-NXX in North America, a block of 10,000 numbers; elsewhere a
+    block of 1,000 to 100,000, as regulators assign them and rate decks name them; and all of the identification code of
+    a network behind +882 and +883 (ITU-T E.164.1).
+    """
+    return callee.tn[:PREFIX_DIGITS] if callee.form == E164 else ""
 
 
 def shape_of(counted: Shape | None, keys: Keys, key: str, at_ms: int) -> Shape:
@@ -250,7 +297,7 @@ def tell(
     Of a call whose end will not be seen nothing is told that depends on ends.
     """
     for fact in asked:
-        if fact.asks == LASTING and tally is not None and not tally.lasting:
+        if fact.asks & (LASTING | TALKING) and tally is not None and not tally.lasting:
             continue
         value = fact.read(shape, at_ms)
         if value is not None:

@@ -15,7 +15,8 @@ CALLER: Final = "caller"
 CALLEE: Final = "callee"
 TRUNK: Final = "trunk"
 SIGNER: Final = "signer"
-KINDS: Final = (CALLER, CALLEE, TRUNK, SIGNER)
+PREFIX: Final = "prefix"
+KINDS: Final = (CALLER, CALLEE, PREFIX, TRUNK, SIGNER)
 
 Value = int | float | None
 Read = Callable[[Shape, int], Value]  # at milliseconds; None where there are too few
@@ -35,18 +36,19 @@ class ShapeFact:
 class ShapesAsked:
     """The facts of shapes that a Ruleset asks for, by kind of key, and what must be counted for them."""
 
-    __slots__ = ("callee", "caller", "signer", "trunk", "wanted")
+    __slots__ = ("callee", "caller", "prefix", "signer", "trunk", "wanted")
 
     def __init__(self, by_kind: dict[str, tuple[ShapeFact, ...]], do_not_call: tuple[str, ...]) -> None:
         self.caller = by_kind.get(CALLER, ())
         self.callee = by_kind.get(CALLEE, ())
+        self.prefix = by_kind.get(PREFIX, ())
         self.trunk = by_kind.get(TRUNK, ())
         self.signer = by_kind.get(SIGNER, ())
         bits = dict.fromkeys(KINDS, 0)
         for kind, facts in by_kind.items():
             for fact in facts:
                 bits[kind] |= fact.asks
-        self.wanted = Wanted(bits[CALLER], bits[CALLEE], bits[TRUNK], bits[SIGNER], do_not_call)
+        self.wanted = Wanted(bits[CALLER], bits[CALLEE], bits[TRUNK], bits[SIGNER], do_not_call, bits[PREFIX])
 
 
 NO_SHAPES: Final = ShapesAsked({}, ())

@@ -287,7 +287,10 @@ METRICS: Final = (
     _one("sipguard_transactions_active", GAUGE, "transactions", "transactions now"),
     _one("sipguard_timers_active", GAUGE, "timers", "timers now"),
     _one(
-        "sipguard_counted_keys", GAUGE, "keys_counted", "callers, called numbers, trunks and signers that are counted"
+        "sipguard_counted_keys",
+        GAUGE,
+        "keys_counted",
+        "callers, called numbers, prefixes, trunks and signers that are counted",
     ),
     _one("sipguard_evicted_keys_total", COUNTER, "keys_evicted", "of these, those that made room for others"),
     _one("sipguard_peers_down", GAUGE, "peers_down", "peers that are passed over now"),

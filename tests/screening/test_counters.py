@@ -1,4 +1,4 @@
-"""Calls counted by caller, called number, trunk and signer."""
+"""Calls counted by caller, called number, called prefix, trunk and signer."""
 
 from __future__ import annotations
 
@@ -19,12 +19,13 @@ from sipguard.screening.counters import (
     Wanted,
     turn,
 )
-from sipguard.screening.shape import LASTING, Shape, Tally
+from sipguard.screening.shape import LASTING, TALKING, Shape, Tally
 from sipguard.screening.shapes import asked_of, shape_of, tell
 from sipguard.screening.shapesasked import KINDS
 
 KEY = "12025550100"
 CALLEE = "12125550123"
+PREFIX = "1212555"
 EVERYTHING = asked_of((), ("dnc",), everything=True)
 
 
@@ -152,17 +153,17 @@ def test_how_calls_end() -> None:
     """Ten answered ones, of which five are short; two given up, one of them after one ring; two that failed."""
     counters = everything()
     for n in range(10):
-        tally = counters.begin("carrier", KEY, CALLEE, 100.0 * n)
+        tally = counters.begin("carrier", KEY, CALLEE, 100.0 * n, prefix=PREFIX)
         assert tally is not None
         counters.signed(tally, "709J")
         counters.answered(tally, 100.0 * n + 5)
         counters.ended(tally, ENDED, 100.0 * n + 5 + (6 if n % 2 else 60))
     for after, how in ((5.0, GAVE_UP), (5.5, GAVE_UP), (1.0, ENDED), (30.0, ENDED), (1.0, BY_US), (1.0, BY_US)):
-        tally = counters.begin("carrier", KEY, CALLEE, 1500.0)
+        tally = counters.begin("carrier", KEY, CALLEE, 1500.0, prefix=PREFIX)
         assert tally is not None
         counters.signed(tally, "709J")
         counters.ended(tally, how, 1500.0 + after)
-    last = counters.begin("carrier", KEY, CALLEE, 2000.0)
+    last = counters.begin("carrier", KEY, CALLEE, 2000.0, prefix=PREFIX)
     assert last is not None
     counters.signed(last, "709J")
     found = facts(counters, last, 2000.0)
@@ -173,6 +174,66 @@ def test_how_calls_end() -> None:
         assert found[f"{kind}.one_ring_ratio_1h"] == round(1 / 14, 3)
         assert found[f"{kind}.mean_duration_1h"] == 33.0
         assert found[f"{kind}.short_ratio_1h"] == 0.5
+        assert found[f"{kind}.minutes_1h"] == 5.5
+
+
+HOUR = 3600.0
+
+
+@pytest.mark.parametrize(
+    ("talks", "asked_at", "minutes"),
+    [
+        ([(0.0, 600.0)], 600.0, 10.0),
+        ([(0.0, None)], 600.0, 10.0),  # while they still talk
+        ([(0.0, None), (300.0, None), (300.0, 360.0)], 600.0, 16.0),
+        ([(0.0, None)], HOUR + 600.0, 60.0),  # no more than the hour itself
+        ([(0.0, None)], 10 * HOUR + 600.0, 60.0),
+        ([(0.0, None), (0.0, None)], 10 * HOUR + 600.0, 120.0),
+        ([(0.0, HOUR)], 1.5 * HOUR, 30.0),  # of the hour before half is left
+        ([(0.0, HOUR)], 2 * HOUR, 0.0),
+        ([(HOUR - 60.0, HOUR + 60.0)], HOUR + 60.0, 2.0),
+        ([(HOUR - 60.0, 3 * HOUR + 60.0)], 3 * HOUR + 60.0, 60.0),
+        ([(0.0, 60.0), (9 * HOUR, None)], 9 * HOUR + 60.0, 1.0),
+        ([(HOUR, 0.0)], HOUR, 0.0),  # a clock that steps back
+    ],
+)
+def test_minutes_are_those_within_the_hour(
+    talks: list[tuple[float, float | None]], asked_at: float, minutes: float
+) -> None:
+    counters = everything()
+    happens = sorted(((at, n, to) for n, (at, to) in enumerate(talks)), key=lambda each: each[0])
+    tallies: list[tuple[float, Tally]] = []
+    for at, _, to in happens:
+        for due, tally in [each for each in tallies if each[0] <= at]:
+            counters.ended(tally, ENDED, due)
+        tally = counters.begin("carrier", KEY, CALLEE, at, prefix=PREFIX)
+        assert tally is not None
+        counters.answered(tally, at)
+        tallies.append((to if to is not None else 1e9, tally))
+    for due, tally in tallies:
+        if due < 1e9:
+            counters.ended(tally, BY_US, due)  # by whom they ended does not matter
+    at_ms = int(asked_at * 1000)
+    shape = shape_of(None, counters.prefixes, PREFIX, at_ms)
+    assert shape.minutes(at_ms) == minutes
+    assert shape.talking == sum(to is None for _, to in talks)
+
+
+def test_minutes_are_kept_only_where_they_are_asked() -> None:
+    counters = Counters()
+    counters.use(Wanted(caller=LASTING), 100)
+    unasked = counters.begin("carrier", KEY, CALLEE, 0.0, prefix=PREFIX)
+    assert unasked is not None and unasked.prefix is None
+    counters.answered(unasked, 0.0)
+    counters.use(EVERYTHING.wanted, 100)
+    asked = counters.begin("carrier", KEY, CALLEE, 60.0, prefix=PREFIX)
+    assert asked is not None and asked.caller is not None
+    counters.answered(asked, 60.0)
+    counters.ended(unasked, ENDED, 120.0)
+    assert (asked.caller.talking, asked.caller.minutes(120_000)) == (1, 1.0)
+    counters.use(Wanted(caller=LASTING), 100)
+    counters.ended(asked, ENDED, 180.0)
+    assert (asked.caller.talking, asked.caller.minutes(180_000)) == (0, 2.0)
 
 
 def test_short_calls_do_not_tell_more_because_they_end_first() -> None:
@@ -284,7 +345,8 @@ def test_nothing_is_told_of_ends_that_nobody_will_see() -> None:
         assert tally is not None
         counters.answered(tally, 1.0)
         counters.ended(tally, ENDED, 1.0)
-    lasting = {fact.name for kind in KINDS for fact in getattr(EVERYTHING, kind) if fact.asks == LASTING}
+    ends = (LASTING, TALKING)
+    lasting = {fact.name for kind in KINDS for fact in getattr(EVERYTHING, kind) if fact.asks in ends}
     assert not lasting & {f"rate.{name}" for name in facts(counters, tally, 1.0)}
     other = counters.begin("carrier", KEY, CALLEE, 1.0)
     assert other is not None
@@ -332,7 +394,7 @@ EVENTS = st.lists(
 def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str, int, str, float]], keys: int) -> None:
     """Whatever comes in whatever order, also twice or late, and whoever made room for others."""
     counters = everything(keys)
-    now = 10_000.0
+    now = 1_000_000.0
     calls: dict[int, Tally] = {}
     seen: dict[int, Shape] = {}
     begun: list[Tally] = []
@@ -342,7 +404,7 @@ def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str,
         if what == "begin":
             if tally is not None:
                 counters.ended(tally, how, now)
-            tally = counters.begin("carrier", caller, callee, now, dialog=dialog)
+            tally = counters.begin("carrier", caller, callee, now, dialog=dialog, prefix=callee[:7])
         if tally is None:
             continue
         if what == "begin":
@@ -357,12 +419,14 @@ def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str,
         seen |= {id(shape): shape for shape in tally.shapes()}
         for shape in seen.values():
             assert shape.concurrent == sum(1 for one in begun if not one.over and shape in one.shapes())
+            talking = [one for one in begun if not one.over and one.talks and shape in one.shapes()]
+            assert shape.talking == len(talking)
         for name, value in facts(counters, tally, now).items():
             assert isinstance(value, int | float) and value >= 0
             assert "ratio" not in name or value <= 1
     for tally in calls.values():
         counters.ended(tally, BY_US, now)
-    assert {shape.concurrent for shape in seen.values()} <= {0}
+    assert {shape.concurrent for shape in seen.values()} | {shape.talking for shape in seen.values()} <= {0}
     assert not counters._open
     assert all(len(held) <= keys for held in (counters.callers, counters.callees, counters.signers))
 

@@ -9,6 +9,7 @@ are absent below ten samples.
 
 from __future__ import annotations
 
+import math
 from collections import defaultdict
 from collections.abc import Collection
 from typing import Final
@@ -30,6 +31,7 @@ class _Kept:
         self.attempts: list[tuple[float, Call, bool]] = []  # when, which, whether in sequence
         self.finished: list[tuple[float, Call, str]] = []  # when it was known what came of it, and what
         self.ended: list[tuple[float, Call]] = []  # answered calls
+        self.talks: dict[int, tuple[float, float]] = {}  # by call: from when to when
         self.called: list[int] = []
         self.open = 0
 
@@ -54,6 +56,10 @@ class Exact:
                 kept.attempts.append((event.at, event.call, sequential))
                 kept.open += 1
                 continue
+            if event.what == ANSWERED:
+                kept.talks[event.n] = (event.at, math.inf)
+            elif event.what == ENDED:
+                kept.talks[event.n] = (kept.talks[event.n][0], event.at)
             if event.what != ENDED:
                 kept.finished.append((event.at, event.call, event.what))
             else:
@@ -81,6 +87,8 @@ class Exact:
         found[prefix + "attempts_1m"] = sum(1 for at, _, _ in kept.attempts if now - MINUTE_S < at <= now)
         found[prefix + "attempts_1h"] = len(calls)
         found[prefix + "concurrent"] = kept.open
+        talked = (min(until, now) - max(since, now - HOUR_S) for since, until in kept.talks.values())
+        found[prefix + "minutes_1h"] = sum(max(0.0, seconds) for seconds in talked) / 60.0
         answers = sum(what == ANSWERED for _, _, what in finished)
         found[prefix + "answer_ratio_1h"] = _ratio(answers, len(finished))
         rings = sum(what == GIVEN_UP and at - call.at <= ONE_RING_S for at, call, what in finished)
@@ -89,12 +97,13 @@ class Exact:
         found[prefix + "short_ratio_1h"] = _ratio(sum(call.talks_s <= SHORT_S for call in ended), answers)
         if which != "callee":
             found[prefix + "callees_1h"] = len({call.callee for call in calls})
+        if which not in ("callee", "prefix"):
             found[prefix + "sequential_ratio_1h"] = _ratio(sum(near for _, near in made), len(made))
             dnc = sum(call.callee in self._do_not_call for call in calls)
             found[prefix + "dnc_ratio_1h"] = _ratio(dnc, len(calls))
         if which != "caller":
             found[prefix + "callers_1h"] = callers = len({call.caller for call in calls})
-            if which != "callee":
+            if which not in ("callee", "prefix"):
                 found[prefix + "callers_per_call_1h"] = _ratio(callers, len(calls))
                 near = sum(call.caller[:7] == call.callee[:7] and call.caller[0] == "1" for call in calls)
                 found[prefix + "neighbour_ratio_1h"] = _ratio(near, len(calls))
@@ -111,5 +120,6 @@ def _in_sequence(called: list[int], number: int, remembered: int) -> bool:
 
 def keys_of(call: Call) -> list[tuple[str, str]]:
     """What a call is counted for: (which, key)."""
-    every = [("caller", call.caller), ("callee", call.callee), ("trunk", call.trunk), ("signer", call.signer)]
+    every = [("caller", call.caller), ("callee", call.callee), ("prefix", call.callee[:7])]
+    every += [("trunk", call.trunk), ("signer", call.signer)]
     return [(which, key) for which, key in every if key]

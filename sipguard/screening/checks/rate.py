@@ -1,4 +1,4 @@
-"""What this caller, called party and trunk did of late, the attempt at hand included.
+"""What this caller, called number, called prefix and trunk did of late, the attempt at hand included.
 
 Enters: the counters, in which the engine has counted the attempt. Leaves: `rate.<which>.*`, attempts in any case and
 otherwise what some rule asks for; all but `rate.signer.*`, which `identity` finds, since it alone knows the signer.
@@ -13,19 +13,19 @@ from typing import Final
 from sipguard.screening.attempt import CallAttempt
 from sipguard.screening.counters import KEYS
 from sipguard.screening.finding import CLEAR, Context, FactSpec, FactValue, Finding
-from sipguard.screening.shapes import shape_of, specs, tell
-from sipguard.screening.shapesasked import CALLEE, CALLER, TRUNK
+from sipguard.screening.shapes import prefix_of, shape_of, specs, tell
+from sipguard.screening.shapesasked import CALLEE, CALLER, PREFIX, TRUNK
 
 COST: Final = 3
 
-FACTS: Final[tuple[FactSpec, ...]] = specs(CALLER, CALLEE, TRUNK)
+FACTS: Final[tuple[FactSpec, ...]] = specs(CALLER, CALLEE, PREFIX, TRUNK)
 
 
 @dataclass(frozen=True)
 class Settings:
     """What is counted; windows are in the names of the facts."""
 
-    keys: int = KEYS  # callers that are kept, and as many called numbers, trunks and signers
+    keys: int = KEYS  # callers that are kept, and as many called numbers, prefixes, trunks and signers
     do_not_call: tuple[str, ...] = ("dnc",)  # lists whose numbers `dnc_ratio_1h` is about
     count_all: bool = False  # facts that no rule asks for are counted and recorded too
 
@@ -51,4 +51,9 @@ def check(attempt: CallAttempt, settings: Settings, context: Context) -> Finding
     if callee and shapes.callee:
         shape = shape_of(tally.callee if tally is not None else None, counters.callees, callee, at_ms)
         tell(facts, shapes.callee, shape, tally, at_ms)
+    if shapes.prefix:
+        prefix = prefix_of(attempt.callee)
+        if prefix:
+            shape = shape_of(tally.prefix if tally is not None else None, counters.prefixes, prefix, at_ms)
+            tell(facts, shapes.prefix, shape, tally, at_ms)
     return Finding(CLEAR, "", facts)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import pytest
+
 from sipguard.screening import shapes
 from sipguard.screening.checks import ALL_FACTS, rate
 from sipguard.screening.counters import Counters
@@ -72,8 +74,36 @@ def test_everything_is_told_of_who_calls_enough() -> None:
     assert (facts["rate.callee.callers_1h"], facts["rate.trunk.callers_per_call_1h"]) == (10, 1.0)
     assert set(facts) <= {spec.name for spec in rate.FACTS}
     of_trunk = {name.removeprefix("rate.trunk.") for name in facts if name.startswith("rate.trunk.")}
-    counted = {"attempts_1m", "attempts_1h", "concurrent", "callees_1h", "callers_1h", "callers_per_call_1h"}
+    counted = {"attempts_1m", "attempts_1h", "concurrent", "minutes_1h"}
+    counted |= {"callees_1h", "callers_1h", "callers_per_call_1h"}
     assert of_trunk == counted | {"sequential_ratio_1h", "dnc_ratio_1h", "neighbour_ratio_1h"}
+
+
+NUMBERS = {
+    "sip:+12125550123@gw.example.com": "1212555",
+    "sip:2125550123@gw.example.com": "1212555",
+    "sip:+441632960123@gw.example.com": "4416329",
+    "sip:+44163296012345@gw.example.com": "4416329",  # who dials more digits stays in the prefix
+    "sip:+4416329@gw.example.com": "4416329",
+    "sip:+44163@gw.example.com": "44163",
+    "sip:411@gw.example.com": "",
+    "sip:5550123@gw.example.com": "",
+    "sip:bob@gw.example.com": "",
+}
+
+
+@pytest.mark.parametrize(("uri", "prefix"), NUMBERS.items(), ids=NUMBERS)
+def test_the_prefix_of_a_called_number(uri: str, prefix: str) -> None:
+    counters = Counters()
+    context = context_of(counters, "rate.prefix.attempts_1h")
+    facts = {}
+    for n in range(2):
+        call = attempt(uri=uri, shown=f"<sip:+1202555010{n}@example.com>;tag=1")
+        assert shapes.begin(call, context, 10.0, lasting=True) is not None
+        facts = rate.check(call, rate.Settings(), context).facts
+    assert facts.get("rate.prefix.attempts_1h") == (2 if prefix else None)
+    assert len(counters.prefixes) == (1 if prefix else 0)
+    assert not prefix or counters.prefixes.of(prefix) is not None
 
 
 def test_each_fact_is_found_by_one_check() -> None:
