@@ -15,7 +15,7 @@ from sipguard.b2bua.counts import INDEX
 from sipguard.b2bua.extensions import unknown_extensions
 from sipguard.b2bua.forwarding import bare_lines, prepare_lines
 from sipguard.b2bua.leg import B
-from sipguard.b2bua.loops import is_loop, is_spiral
+from sipguard.b2bua.loops import is_loop, is_spiral, sent_first
 from sipguard.b2bua.naming import NAMING, asked_for
 from sipguard.b2bua.redirecting import given_back
 from sipguard.b2bua.setup import Setup
@@ -125,7 +125,8 @@ def begin(engine: Engine, request: Request, server: ServerTransaction, trunk: Tr
         engine.counters.count(trunk.name, attempt.caller.tn, engine.clock.now)
     elif not is_spiral(engine, request):
         lasting = engine.listeners[call.listener].listener.redirect is None
-        call.tally = shapes.begin(attempt, engine.context, engine.clock.now, lasting, request.from_tag)
+        via = sent_first(request) if engine.counters.wanted.looks else ""
+        call.tally = shapes.begin(attempt, engine.context, engine.clock.now, lasting, request.from_tag, via)
     if engine.clock.backlog_s > engine.overload.skip_verification_after_s:
         skip(setup.screening, "identity", "overload")
         counts[_SHED_VERIFICATION] += 1

@@ -47,6 +47,13 @@ def is_spiral(engine: Engine, request: Request) -> bool:
     return leg is not None and leg.name == B and leg.call_id == request.call_id
 
 
+def sent_first(request: Request) -> str:
+    """The Via of who made a request, "" where nobody passed it on. All branches of a fork have the same one."""
+    if "," not in request.via and request.keys.count("via") == 1:
+        return ""
+    return request.values("via")[-1].rpartition(",")[2].strip()
+
+
 def has_returned(engine: Engine, request: Request) -> bool:
     """Whether a request that we compose ourselves, an OPTIONS, was sent back to us by a neighbour."""
     if "," not in request.via and request.keys.count("via") == 1:

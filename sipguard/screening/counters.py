@@ -15,6 +15,7 @@ room for others meanwhile gets what still comes of its calls, and nobody sees it
 from __future__ import annotations
 
 from collections import OrderedDict
+from hashlib import sha256
 from typing import Final
 
 from sipguard.screening.distinct import hash_of
@@ -32,7 +33,7 @@ from sipguard.screening.shape import (
 )
 
 KEYS: Final = 60_000  # of each kind; 1 to 1.6 kB each with everything asked, 0.4 kB with attempts only
-KEY_LONGEST: Final = 32  # characters that tell keys apart; whoever calls writes them
+KEY_LONGEST: Final = 32  # characters of a key: no number is longer, and of a longer text its digest is the key
 LONGEST_NUMBER: Final = 18  # digits that fit into 64 bits
 
 # how an attempt ended
@@ -41,7 +42,7 @@ GAVE_UP: Final = 2  # by the calling side, before an answer
 BY_US: Final = 3  # refused, hung up or lost here: that says nothing of who called
 ASKED: Final = 4  # for credentials, beyond us: it comes again with these
 
-FORKS: Final = 4  # INVITEs that are taken for branches of one, beside that
+AGAIN: Final = 4  # INVITEs that are taken for the same attempt, beside the first
 AWAITED: Final = 1_000  # dialogs that were asked for credentials
 
 
@@ -77,10 +78,11 @@ NOTHING: Final = Wanted()
 class Keys:
     """Shapes by key. Of more than `limit`, those go that were quiet for longest (to the minute)."""
 
-    __slots__ = ("_shapes", "bits", "depth", "evicted", "limit")
+    __slots__ = ("_shapes", "bits", "depth", "evicted", "limit", "texts")
 
-    def __init__(self, limit: int = KEYS, bits: int = 7, depth: int = 8) -> None:
-        """`bits` of sketches of different numbers, `depth` of remembered ones."""
+    def __init__(self, limit: int = KEYS, bits: int = 7, depth: int = 8, texts: bool = False) -> None:
+        """`bits` of sketches of different numbers, `depth` of remembered ones. Keys are numbers, or `texts`."""
+        self.texts = texts
         self._shapes: OrderedDict[str, Shape] = OrderedDict()
         self.limit = limit
         self.bits = bits
@@ -93,7 +95,7 @@ class Keys:
     def attempted(self, key: str, minute: int) -> Shape:
         """Counts one attempt of `key`."""
         if len(key) > KEY_LONGEST:
-            key = key[:KEY_LONGEST]
+            key = self._shortened(key)
         shape = self._shapes.get(key)
         if shape is None:
             if len(self._shapes) >= self.limit:
@@ -109,7 +111,11 @@ class Keys:
 
     def of(self, key: str) -> Shape | None:
         """What is known of a key."""
-        return self._shapes.get(key[:KEY_LONGEST])
+        return self._shapes.get(key if len(key) <= KEY_LONGEST else self._shortened(key))
+
+    def _shortened(self, key: str) -> str:
+        """What stands for a key that is too long. Names may have much in common, numbers end somewhere."""
+        return sha256(key.encode()).hexdigest()[:KEY_LONGEST] if self.texts else key[:KEY_LONGEST]
 
     def shapes(self) -> list[Shape]:
         """Those of all keys."""
@@ -137,8 +143,8 @@ class Counters:
         self.callers = Keys(limit)
         self.callees = Keys(limit)
         self.prefixes = Keys(limit)
-        self.trunks = Keys(limit, 10, 16)
-        self.signers = Keys(limit, 10, 16)
+        self.trunks = Keys(limit, 10, 16, texts=True)
+        self.signers = Keys(limit, 10, 16, texts=True)
         self._open: dict[str, Tally] = {}  # by dialog: attempts that were not answered yet
         self._asked: OrderedDict[str, Tally] = OrderedDict()  # by dialog: those that come again
         self.at_ms = 0
@@ -181,29 +187,31 @@ class Counters:
         lasting: bool = True,
         dialog: str = "",
         prefix: str = "",
+        via: str = "",
     ) -> Tally | None:
         """Counts one attempt; None where no more than that is wanted, or where it has been counted.
 
         Numbers are TNs, "" for none. `shown`: the number in From; `listed`: the callee is on a list of
         `wanted.do_not_call`; not `lasting`: its end will not be seen, as that of a call that is given back. `prefix`:
         the first digits of the callee, "" where it is no complete number. `dialog` tells caller, Call-ID and From-tag.
-        The same once more, to the same callee: before an answer it is a branch of a fork that meets the other here, and
-        where credentials were asked for, the same attempt.
+        The same once more, to the same callee, is the same attempt where credentials were asked for, and before an
+        answer where `via`, that of who sent it first, is the same as well: proxies add theirs to it, so it is a branch
+        of a fork that meets the other here. Both up to AGAIN times.
         """
         wanted = self.wanted
         if not wanted.looks:
             self.count(trunk, caller, now)
             return None
         self.at_ms = at_ms = int(now * 1000.0)
-        if dialog and self._is_branch(dialog, callee):
+        if via and self._is_branch(dialog, callee, via):
             return None
         tally = Tally(at_ms, lasting)
         if dialog:
-            tally.callee_tn, tally.dialog = callee, dialog
+            tally.callee_tn, tally.dialog, tally.via = callee, dialog, via
             self._open[dialog] = tally
             if self._asked:
                 first = self._asked.pop(dialog, None)
-                if first is not None and first.callee_tn == callee:
+                if first is not None and first.callee_tn == callee and first.again < AGAIN:
                     _go_on(tally, first)
                     return tally
         tally.listed = listed
@@ -211,12 +219,17 @@ class Counters:
         self._count(tally, trunk, caller, callee, prefix)
         return tally
 
-    def _is_branch(self, dialog: str, callee: str) -> bool:
-        """Whether an attempt is one that is under way, come by another branch."""
+    def _is_branch(self, dialog: str, callee: str, via: str) -> bool:
+        """Whether an attempt is one that is under way, come by another branch.
+
+        Each branch rings at the called number, and is an attempt there: whoever makes up branches hides no flood.
+        """
         first = self._open.get(dialog)
-        if first is None or first.forks >= FORKS or first.callee_tn != callee:
+        if first is None or first.via != via or first.again >= AGAIN or first.callee_tn != callee:
             return False
-        first.forks += 1
+        first.again += 1
+        if first.callee is not None:
+            self.callees.attempted(callee, self.at_ms // MINUTE_MS)
         return True
 
     def _count(self, tally: Tally, trunk: str, caller: str, callee: str, prefix: str) -> None:
@@ -323,6 +336,7 @@ def _go_on(tally: Tally, first: Tally) -> None:
     tally.callee, tally.prefix = first.callee, first.prefix
     tally.caller_hash, tally.callee_hash = first.caller_hash, first.callee_hash
     tally.callee_number, tally.listed, tally.near = first.callee_number, first.listed, first.near
+    tally.again = first.again + 1
     if tally.lasting:
         for shape in tally.shapes():
             shape.concurrent += 1

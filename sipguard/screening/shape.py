@@ -277,6 +277,7 @@ class Tally:
     """What is counted of one call, and for which keys; None for those that it has not, or that nothing asks about."""
 
     __slots__ = (
+        "again",  # INVITEs that were taken for the same attempt
         "answered_ms",  # -1 before
         "begun_ms",
         "callee",
@@ -286,7 +287,6 @@ class Tally:
         "caller",
         "caller_hash",
         "dialog",
-        "forks",  # INVITEs that were taken for branches of it
         "lasting",  # whether its end will be seen
         "listed",
         "near",
@@ -295,6 +295,7 @@ class Tally:
         "signer",
         "talks",  # whether its minutes are asked
         "trunk",
+        "via",  # of who sent it first, "" where nobody passed it on
     )
 
     def __init__(self, begun_ms: int, lasting: bool) -> None:
@@ -308,8 +309,8 @@ class Tally:
         self.trunk: Shape | None = None
         self.signer: Shape | None = None
         self.caller_hash = self.callee_hash = -1
-        self.callee_number = self.forks = 0
-        self.callee_tn = self.dialog = ""
+        self.callee_number = self.again = 0
+        self.callee_tn = self.dialog = self.via = ""
         self.listed = self.near = self.talks = False
 
     def shapes(self) -> list[Shape]:

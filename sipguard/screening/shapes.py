@@ -111,6 +111,7 @@ def _neighbour_ratio(shape: Shape, at_ms: int) -> Value:
 
 PREFIX_DIGITS: Final = 7  # of an E.164 number, country code included: NPA-NXX in North America
 DIALOG_LONGEST: Final = 200  # characters that tell dialogs apart; whoever calls writes them
+VIA_LONGEST: Final = 200
 _ALL: Final = KINDS
 _CALLING: Final = (CALLER, TRUNK, SIGNER)
 _MANY: Final = (TRUNK, SIGNER)
@@ -251,7 +252,9 @@ def asked_of(names: Iterable[str], do_not_call: tuple[str, ...], everything: boo
     return ShapesAsked(by_kind, do_not_call if looks else ())
 
 
-def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool, from_tag: str = "") -> Tally | None:
+def begin(
+    attempt: CallAttempt, context: Context, now: float, lasting: bool, from_tag: str = "", via: str = ""
+) -> Tally | None:
     """Counts a call that has begun, on the clock of the counters; see `Counters.begin`."""
     counters = context.counters
     callee = attempt.callee.tn
@@ -261,7 +264,9 @@ def begin(attempt: CallAttempt, context: Context, now: float, lasting: bool, fro
     if from_tag and counters.wanted.looks:  # with the caller: whoever calls may write the rest as he likes
         dialog = f"{caller} {from_tag} {attempt.call_id}"[:DIALOG_LONGEST]
     prefix = prefix_of(attempt.callee) if counters.wanted.prefix else ""
-    tally = counters.begin(attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog, prefix)
+    tally = counters.begin(
+        attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog, prefix, via[:VIA_LONGEST]
+    )
     attempt.tally = tally
     return tally
 

@@ -7,11 +7,11 @@ from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from sipguard.screening.counters import (
+    AGAIN,
     ASKED,
     AWAITED,
     BY_US,
     ENDED,
-    FORKS,
     GAVE_UP,
     KEY_LONGEST,
     Counters,
@@ -115,6 +115,19 @@ def test_who_rotates_callers_does_not_push_out_who_calls_all_the_time() -> None:
     assert shape is not None and shape.attempts_1h(600_000) == 30
     held, evicted = counters.keys()
     assert (held, evicted) == (1002, 5991 - 1000)
+
+
+def test_names_that_begin_alike_have_keys_of_their_own() -> None:
+    counters = everything()
+    long = "Example Telephone and Telegraph Company of "
+    for name in (f"{long}Columbia", f"{long}Colorado"):
+        tally = counters.begin(name, KEY, CALLEE, 0.0)
+        assert tally is not None
+        counters.signed(tally, f"={name}")
+    assert (len(counters.trunks), len(counters.signers)) == (2, 2)
+    found = [counters.trunks.of(f"{long}Columbia"), counters.signers.of(f"={long}Colorado")]
+    assert [shape is not None and shape.attempts_1m(0) for shape in found] == [1, 1]
+    assert counters.signers.of(f"={long}Dakota") is None
 
 
 def test_keys_are_as_long_as_numbers_whatever_was_written() -> None:
@@ -382,7 +395,7 @@ EVENTS = st.lists(
         CALLERS,
         st.sampled_from(["", "12125550123", "12125550124", "12125550199"]),
         st.sampled_from([ENDED, GAVE_UP, BY_US, ASKED]),
-        st.sampled_from(["", "one", "other"]),  # dialog
+        st.sampled_from(["", "one", "other"]),  # dialog, and who sent it first
         st.sampled_from([-4000.0, -1.0, 0.0, 0.5, 3.0, 70.0, 3600.0, 9000.0]),
     ),
     max_size=60,
@@ -404,7 +417,7 @@ def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str,
         if what == "begin":
             if tally is not None:
                 counters.ended(tally, how, now)
-            tally = counters.begin("carrier", caller, callee, now, dialog=dialog, prefix=callee[:7])
+            tally = counters.begin("carrier", caller, callee, now, dialog=dialog, prefix=callee[:7], via=dialog)
         if tally is None:
             continue
         if what == "begin":
@@ -448,17 +461,35 @@ def test_dialogs_that_wait_for_credentials_are_bounded() -> None:
 
 
 def test_who_repeats_his_dialog_is_counted_all_the_same() -> None:
-    """Some branches of a fork are borne; no more, not to others, and none after an answer."""
+    """Some branches of a fork are borne; no more, not to others, not from others, and none after an answer. Each is an
+    attempt to the called number."""
     counters = everything()
-    tally = counters.begin("carrier", KEY, CALLEE, 1.0, dialog="one")
-    assert tally is not None
-    counted = [counters.begin("carrier", KEY, CALLEE, 1.0, dialog="one") is not None for _ in range(FORKS + 2)]
-    assert counted == [False] * FORKS + [True, False]
-    assert counters.begin("carrier", KEY, "12125550199", 1.0, dialog="one") is not None
-    other = counters.begin("carrier", KEY, CALLEE, 1.0, dialog="other")
+
+    def is_counted(dialog: str, via: str, callee: str = CALLEE) -> bool:
+        return counters.begin("carrier", KEY, callee, 1.0, dialog=dialog, via=via) is not None
+
+    counted = [is_counted("one", "first") for _ in range(AGAIN + 3)]
+    assert counted == [True, *[False] * AGAIN, True, False]
+    shape = counters.callees.of(CALLEE)
+    assert shape is not None and shape.attempts_1m(1000) == AGAIN + 3
+    assert is_counted("one", "first", "12125550199")
+    assert is_counted("two", "") and is_counted("two", ""), "nobody has passed it on, so nobody has forked it"
+    assert is_counted("three", "first") and is_counted("three", "other")
+    other = counters.begin("carrier", KEY, CALLEE, 1.0, dialog="other", via="first")
     assert other is not None
     counters.answered(other, 2.0)
-    assert counters.begin("carrier", KEY, CALLEE, 3.0, dialog="other") is not None
+    assert is_counted("other", "first")
+
+
+def test_who_is_asked_for_credentials_again_and_again_is_counted() -> None:
+    counters = Counters()
+    counters.use(Wanted(trunk=LASTING), 10)
+    for _ in range(2 * (AGAIN + 1)):
+        tally = counters.begin("carrier", KEY, CALLEE, 1.0, dialog="one")
+        assert tally is not None
+        counters.ended(tally, ASKED, 1.0)
+    shape = counters.trunks.of("carrier")
+    assert shape is not None and shape.attempts_1m(1000) == 2
 
 
 def test_what_was_told_of_a_later_instant_is_not_lost_when_a_call_is_asked_again() -> None:
