@@ -157,6 +157,27 @@ def pumping(
         yield Call("pumping", trunk, caller, chance.choice(dear), "", moment, *outcome)
 
 
+def irsf(
+    seed: int,
+    at: float,
+    trunk: str,
+    callers: tuple[str, ...] = (),
+    calls: int = 80,
+    per_minute: float = 6.0,
+    numbers: int = 1000,
+) -> Iterator[Call]:
+    """Long calls to `numbers` of a dear range, which always answer, from many callers; some numbers are too long."""
+    chance = Random(f"irsf {seed}")
+    dear = [people.premium(chance) for _ in range(numbers)]
+    for moment in _paced(chance, at, calls, per_minute):
+        outcome: people.Outcome = ANSWERED, chance.uniform(0.5, 3.0), chance.uniform(300.0, 1500.0)
+        if chance.random() < 0.05:
+            outcome = REFUSED, 0.5, 0.0
+        caller = chance.choice(callers) if callers else people.line(chance)
+        callee = chance.choice(dear) + ("7" if numbers > 3 and chance.random() < 0.15 else "")
+        yield Call("irsf", trunk, caller, callee, "", moment, *outcome)
+
+
 def break_in(seed: int, at: float, trunk: str, caller: str, calls: int = 60, per_minute: float = 3.0) -> Iterator[Call]:
     """Somebody else's extension is found open, and sells calls to other countries while its office is closed."""
     chance = Random(f"break-in {seed}")

@@ -113,6 +113,29 @@ def office_abroad(
         yield Call("office abroad", trunk, caller, people.abroad(chance), "", at, *people.as_usual(chance))
 
 
+def travel_agency(
+    seed: int, at: float, trunk: str, callers: tuple[str, ...], calls: int = 100, per_minute: float = 3.0
+) -> Iterator[Call]:
+    """People who call hotels in a few cities of another country all day; most have somebody at the desk."""
+    chance = Random(f"travel agency {seed}")
+    for _ in range(calls):
+        at += chance.expovariate(per_minute / 60.0)
+        outcome = people.nobody_answers(chance)
+        if chance.random() < 0.78:
+            outcome = people.answered(chance, people.conversation(chance) + 60.0, 6.0)
+        yield Call("travel agency", trunk, chance.choice(callers), people.hotel(chance), "", at, *outcome)
+
+
+def conference(seed: int, at: float, trunk: str, callers: tuple[str, ...], calls: int = 40) -> Iterator[Call]:
+    """Within minutes many call a bridge abroad, which has two numbers and answers at once; then they talk for long."""
+    chance = Random(f"conference {seed}")
+    bridge = [people.bridge(chance) for _ in range(2)]
+    for _ in range(calls):
+        at += chance.expovariate(1.0 / 8.0)
+        outcome: Outcome = ANSWERED, chance.uniform(0.5, 2.0), chance.uniform(900.0, 3000.0)
+        yield Call("conference", trunk, chance.choice(callers), chance.choice(bridge), "", at, *outcome)
+
+
 def night_shift(seed: int, at: float, trunk: str, callers: tuple[str, ...], calls: int = 40) -> Iterator[Call]:
     """People at a desk by night, who call home: another country, a few times each."""
     chance = Random(f"night shift {seed}")

@@ -41,6 +41,19 @@ def abroad(chance: Random) -> str:
     return f"441632960{chance.randrange(1000):03}"
 
 
+CITIES: Final = ("441134960", "441144960", "441174960", "441214960", "441314960", "441414960", "442079460", "447700900")
+
+
+def hotel(chance: Random) -> str:
+    """A number of one of some cities of another country."""
+    return f"{chance.choice(CITIES)}{chance.randrange(1000):03}"
+
+
+def bridge(chance: Random) -> str:
+    """A number for conferences in another country."""
+    return f"441154960{chance.randrange(1000):03}"
+
+
 def premium(chance: Random) -> str:
     """A number that is dear to call."""
     return f"449098790{chance.randrange(1000):03}"

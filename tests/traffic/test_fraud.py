@@ -53,12 +53,14 @@ ATTACKS: dict[str, tuple[Attack, str, int]] = {
     ),
     "tdos": (lambda seed, at: attacks.tdos(seed, at, "wholesale"), "fraud-tdos", 70),
     "pumping": (lambda seed, at: attacks.pumping(seed, at, "customer-b", PBX), "fraud-pumping", 60),
+    "irsf": (lambda seed, at: attacks.irsf(seed, at, "customer-b", OURS), "fraud-irsf", 45),
+    "irsf, transit": (lambda seed, at: attacks.irsf(seed, at, "retail"), "fraud-irsf", 45),
 }  # fmt: skip
 AT_ONCE = (  # by different trunks, so that they do not hide one another
     ("campaign", "snowshoe, unsigned", "wangiri", "pumping"),
     ("snowshoe", "neighbour, unsigned", "wangiri, rotating", "campaign of a customer"),
-    ("neighbour", "sequential, rotating"),
-    ("sequential", "tdos"),
+    ("neighbour", "sequential, rotating", "irsf, transit"),
+    ("sequential", "tdos", "irsf"),
 )
 
 
@@ -127,9 +129,11 @@ def test_no_decoy_is_reported(shipped: Ruleset, seed: int) -> None:
         decoys.village(seed + 100, at, "carrier-a", "707J", 150),
         decoys.one_block(seed, at, "retail", "", 200),
         decoys.office_abroad(seed, at, "customer-b", PBX),
+        decoys.travel_agency(seed, at, "customer-b", OURS[:3]),
+        decoys.conference(seed, at, "customer-b", OURS),
     )
     assert [(each.call.stream, each.reported) for each in judged if each.reported] == []
-    assert len({each.call.stream for each in judged}) == 8, "people and seven decoys"
+    assert len({each.call.stream for each in judged}) == 10, "people and nine decoys"
     assert all(each.verdict.goes_on for each in judged)
 
 
@@ -174,6 +178,12 @@ UNSEEN: dict[str, tuple[Attack, str]] = {
     "less than a call a second": (lambda seed, at: attacks.tdos(seed, at, "wholesale", "", 150, 30.0), "fraud-tdos"),
     "many numbers of a range": (
         lambda seed, at: attacks.pumping(seed, at, "customer-b", PBX, numbers=100), "fraud-pumping",
+    ),
+    "three numbers of a range": (
+        lambda seed, at: attacks.irsf(seed, at, "customer-b", OURS, numbers=3), "fraud-irsf",
+    ),
+    "eighteen calls to a range": (
+        lambda seed, at: attacks.irsf(seed, at, "customer-b", OURS, calls=18), "fraud-irsf",
     ),
     "twenty calls by night": (
         lambda seed, at: attacks.break_in(seed, NIGHT, "customer-b", PBX, calls=20), "fraud-off-hours",

@@ -25,6 +25,7 @@ STREAMS: dict[str, Callable[[int], Iterator[Call]]] = {
     "wangiri": lambda seed: attacks.wangiri(seed, MORNING, "t"),
     "tdos": lambda seed: attacks.tdos(seed, MORNING, "t"),
     "pumping": lambda seed: attacks.pumping(seed, MORNING, "t", people.OFFICES[0]),
+    "irsf": lambda seed: attacks.irsf(seed, MORNING, "t"),
     "break_in": lambda seed: attacks.break_in(seed, MORNING, "t", people.OFFICES[0]),
     "school_alert": lambda seed: decoys.school_alert(seed, MORNING, "t"),
     "pharmacy": lambda seed: decoys.pharmacy(seed, MORNING, "t"),
@@ -33,6 +34,8 @@ STREAMS: dict[str, Callable[[int], Iterator[Call]]] = {
     "village": lambda seed: decoys.village(seed, MORNING, "t"),
     "one_block": lambda seed: decoys.one_block(seed, MORNING, "t"),
     "office_abroad": lambda seed: decoys.office_abroad(seed, MORNING, "t", people.OFFICES[0]),
+    "travel_agency": lambda seed: decoys.travel_agency(seed, MORNING, "t", people.OFFICES[:3]),
+    "conference": lambda seed: decoys.conference(seed, MORNING, "t", people.OFFICES[:20]),
     "night_shift": lambda seed: decoys.night_shift(seed, MORNING, "t", people.OFFICES[:6]),
 }
 ONCE = {name: list(stream(1)) for name, stream in STREAMS.items()}
@@ -47,7 +50,7 @@ def test_a_seed_says_it_all(name: str) -> None:
 
 @pytest.mark.parametrize("name", STREAMS)
 def test_every_number_can_exist_and_is_nobodys(name: str) -> None:
-    drama = ("441632960", "449098790", "1202555")
+    drama = ("441632960", "449098790", "441154960", *people.CITIES, "1202555")
     for tn in {call.caller for call in ONCE[name]} | {call.callee for call in ONCE[name]}:
         assert tn.startswith(drama) or tn[1:4] in people.AREAS, tn
         assert classify(read(f"+{tn}")) in ("ok", "international", "fictional_555"), tn
