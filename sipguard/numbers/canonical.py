@@ -60,6 +60,11 @@ def _npa_class(npa: str) -> str:
 _TOLL_FREE: Final = frozenset({"800", "833", "844", "855", "866", "877", "888"})
 _RESERVED_TOLL_FREE: Final = frozenset({"822", "889"} | {f"88{n}" for n in range(8)})
 NON_GEOGRAPHIC: Final = frozenset({"456", "600", "622", "700", "710"} | {f"5{n}{n}" for n in "02346789"})
+# of other countries that share country code 1; the territories of the United States are not among them
+_NPAS_ABROAD: Final = frozenset(
+    {"242", "246", "264", "268", "284", "345", "441", "473", "649", "658", "664", "721", "758", "767", "784"}
+    | {"809", "829", "849", "868", "869", "876"}
+)
 _NPA_CLASS: Final = {f"{n:03d}": _npa_class(f"{n:03d}") for n in range(1000)}
 _NPA_VALID: Final = frozenset(npa for npa, found in _NPA_CLASS.items() if found not in ("invalid_npa", "n11"))
 
@@ -244,6 +249,19 @@ def classify(number: Number) -> str:
     if form == UNKNOWN:
         return _nanp_class(tn) if len(tn) == 10 and tn.isdigit() else "invalid_format"
     return form if form in (SHORT, ANONYMOUS, ALPHA) else ""
+
+
+def goes_abroad(number: Number, own_cc: str) -> bool:
+    """Whether a complete number is one of another country than that of code `own_cc`, or a premium one of our own.
+
+    By the first digits alone. Within country code 1 the Caribbean is abroad, and 900 premium.
+    """
+    tn = number.tn
+    if number.form != E164 or not tn:
+        return False
+    if not tn.startswith(own_cc):
+        return True
+    return own_cc == "1" and (tn[1:4] in _NPAS_ABROAD or tn[1:4] == "900")
 
 
 def _nanp_class(national: str) -> str:

@@ -28,9 +28,11 @@ from sipguard.screening.shape import (
     OF_NUMBERS,
     ONE_RING_MS,
     TALKING,
+    USUAL,
     Shape,
     Tally,
 )
+from sipguard.screening.usual import Usual
 
 KEYS: Final = 60_000  # of each kind; 1 to 1.6 kB each with everything asked, 0.4 kB with attempts only
 KEY_LONGEST: Final = 32  # characters of a key: no number is longer, and of a longer text its digest is the key
@@ -43,6 +45,7 @@ BY_US: Final = 3  # refused, hung up or lost here: that says nothing of who call
 ASKED: Final = 4  # for credentials, beyond us: it comes again with these
 
 AGAIN: Final = 4  # INVITEs that are taken for the same attempt, beside the first
+TRUNKS: Final = 2_000  # of which it is learned what is usual, 4 kB each
 AWAITED: Final = 1_000  # dialogs that were asked for credentials
 
 
@@ -137,7 +140,19 @@ class Counters:
     shape that was turned to a later one would begin anew.
     """
 
-    __slots__ = ("_asked", "_open", "at_ms", "callees", "callers", "prefixes", "signers", "trunks", "wanted")
+    __slots__ = (
+        "_asked",
+        "_learned",
+        "_open",
+        "_usual",
+        "at_ms",
+        "callees",
+        "callers",
+        "prefixes",
+        "signers",
+        "trunks",
+        "wanted",
+    )
 
     def __init__(self, limit: int = KEYS) -> None:
         self.callers = Keys(limit)
@@ -147,11 +162,16 @@ class Counters:
         self.signers = Keys(limit, 10, 16, texts=True)
         self._open: dict[str, Tally] = {}  # by dialog: attempts that were not answered yet
         self._asked: OrderedDict[str, Tally] = OrderedDict()  # by dialog: those that come again
+        self._usual: dict[str, Usual] = {}  # by trunk
+        self._learned: dict[str, Usual] = {}  # of these, those that have learned something since they were asked
         self.at_ms = 0
         self.wanted = NOTHING
 
     def use(self, wanted: Wanted, limit: int) -> None:
         """Counts something else from now on. What is counted already goes on."""
+        if not wanted.trunk & USUAL:
+            for usual in self._usual.values():
+                usual.pause()
         self.wanted = wanted
         for keys in self._every():
             keys.limit_to(limit)
@@ -188,6 +208,8 @@ class Counters:
         dialog: str = "",
         prefix: str = "",
         via: str = "",
+        abroad: bool = False,
+        hour: int = -1,
     ) -> Tally | None:
         """Counts one attempt; None where no more than that is wanted, or where it has been counted.
 
@@ -196,7 +218,8 @@ class Counters:
         the first digits of the callee, "" where it is no complete number. `dialog` tells caller, Call-ID and From-tag.
         The same once more, to the same callee, is the same attempt where credentials were asked for, and before an
         answer where `via`, that of who sent it first, is the same as well: proxies add theirs to it, so it is a branch
-        of a fork that meets the other here. Both up to AGAIN times.
+        of a fork that meets the other here. Both up to AGAIN times. `abroad`: it is to another country, or premium;
+        `hour`: of Unix time, -1 where it is not to be learned what is usual.
         """
         wanted = self.wanted
         if not wanted.looks:
@@ -214,9 +237,11 @@ class Counters:
                 if first is not None and first.callee_tn == callee and first.again < AGAIN:
                     _go_on(tally, first)
                     return tally
-        tally.listed = listed
+        tally.listed, tally.abroad = listed, abroad
         _read(tally, wanted.looks, caller, callee, shown)
         self._count(tally, trunk, caller, callee, prefix)
+        if hour >= 0 and wanted.trunk & USUAL and tally.trunk is not None:
+            tally.trunk.usual = self._usual_of(trunk, hour, abroad)
         return tally
 
     def _is_branch(self, dialog: str, callee: str, via: str) -> bool:
@@ -250,6 +275,31 @@ class Counters:
         if prefix and wanted.prefix:
             shape = tally.prefix = self.prefixes.attempted(prefix, minute)
             _add(shape, wanted.prefix, tally, self.prefixes)
+
+    def _usual_of(self, trunk: str, hour: int, abroad: bool) -> Usual:
+        """What is usual on a trunk, an attempt in this hour counted."""
+        usual = self._usual.get(trunk)
+        if usual is None:
+            usual = self._usual[trunk] = Usual()
+            if len(self._usual) > TRUNKS:
+                oldest = next(iter(self._usual))
+                del self._usual[oldest]
+                self._learned.pop(oldest, None)
+        if usual.attempted(hour, abroad):
+            self._learned[trunk] = usual
+        return usual
+
+    def recall(self, trunk: str, octets: bytes) -> None:
+        """Goes on from what another process has learned of a trunk. Raises ValueError for what is none."""
+        self._usual[trunk] = Usual.of(octets)
+
+    def learned(self, most: int) -> list[tuple[str, bytes]]:
+        """What is usual on trunks that have learned something since the last time, of `most` of them at a time."""
+        found: list[tuple[str, bytes]] = []
+        while self._learned and len(found) < most:
+            trunk, usual = self._learned.popitem()
+            found.append((trunk, usual.kept()))
+        return found
 
     def signed(self, tally: Tally, signer: str) -> None:
         """The call is signed by `signer`. Counts once, and as it began."""
@@ -336,7 +386,7 @@ def _go_on(tally: Tally, first: Tally) -> None:
     tally.callee, tally.prefix = first.callee, first.prefix
     tally.caller_hash, tally.callee_hash = first.caller_hash, first.callee_hash
     tally.callee_number, tally.listed, tally.near = first.callee_number, first.listed, first.near
-    tally.again = first.again + 1
+    tally.again, tally.abroad = first.again + 1, first.abroad
     if tally.lasting:
         for shape in tally.shapes():
             shape.concurrent += 1

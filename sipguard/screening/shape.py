@@ -13,6 +13,7 @@ from array import array
 from typing import Final
 
 from sipguard.screening.distinct import Distinct
+from sipguard.screening.usual import Usual
 
 MINUTE_MS: Final = 60_000
 HOUR_MS: Final = 3_600_000
@@ -30,7 +31,9 @@ IN_SEQUENCE: Final = 16
 LISTED: Final = 32
 NEAR: Final = 64
 TALKING: Final = 128  # for how long calls talked, also those that have not ended
-OF_NUMBERS: Final = CALLERS | CALLEES | IN_SEQUENCE | LISTED | NEAR
+ABROAD: Final = 256
+USUAL: Final = 512  # what is usual at this hour of the week
+OF_NUMBERS: Final = CALLERS | CALLEES | IN_SEQUENCE | LISTED | NEAR | ABROAD
 
 # what is counted by hour
 LOOKED_AT: Final = 0  # attempts whose numbers were looked at
@@ -43,7 +46,8 @@ TALKED: Final = 6  # answered, and ended
 TALK_MS: Final = 7
 SHORT: Final = 8
 ONE_RING: Final = 9
-_COUNTS: Final = 10
+TO_ABROAD: Final = 10
+_COUNTS: Final = 11
 
 
 class Shape:
@@ -70,6 +74,7 @@ class Shape:
         "minute",
         "seen",  # minute of the last attempt
         "talking",  # calls that were answered and have not ended
+        "usual",  # of a trunk, where that is asked
     )
 
     def __init__(self, minute: int) -> None:
@@ -79,6 +84,7 @@ class Shape:
         self._attempts = self._attempts_before = 0
         self.concurrent = self.talking = 0
         self._talk_at = self._talked_now = self._talked_before = 0
+        self.usual: Usual | None = None
         self._now: list[int] | None = None
         self._before: list[int] | None = None
         self._callers: Distinct | None = None
@@ -129,6 +135,8 @@ class Shape:
             now[ON_LIST] += 1
         if asked & NEAR and tally.near:
             now[NEIGHBOURS] += 1
+        if asked & ABROAD and tally.abroad:
+            now[TO_ABROAD] += 1
         if asked & CALLERS and tally.caller_hash >= 0:
             callers = self._callers
             if callers is None:
@@ -148,6 +156,7 @@ class Shape:
         for counts in (self._now, self._before):
             if counts is not None:
                 counts[LOOKED_AT] = counts[SEQUENTIAL] = counts[ON_LIST] = counts[NEIGHBOURS] = 0
+                counts[TO_ABROAD] = 0
 
     def _counts(self) -> list[int]:
         now = self._now
@@ -277,6 +286,7 @@ class Tally:
     """What is counted of one call, and for which keys; None for those that it has not, or that nothing asks about."""
 
     __slots__ = (
+        "abroad",
         "again",  # INVITEs that were taken for the same attempt
         "answered_ms",  # -1 before
         "begun_ms",
@@ -311,7 +321,7 @@ class Tally:
         self.caller_hash = self.callee_hash = -1
         self.callee_number = self.again = 0
         self.callee_tn = self.dialog = self.via = ""
-        self.listed = self.near = self.talks = False
+        self.listed = self.near = self.talks = self.abroad = False
 
     def shapes(self) -> list[Shape]:
         """Those of its keys."""

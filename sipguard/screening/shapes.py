@@ -12,15 +12,17 @@ from collections.abc import Iterable
 from math import inf
 from typing import TYPE_CHECKING, Final
 
-from sipguard.numbers.canonical import E164, Number
+from sipguard.numbers.canonical import E164, Number, goes_abroad
 from sipguard.screening.counters import Keys, turn
 from sipguard.screening.finding import Context, FactSpec, FactValue
 from sipguard.screening.shape import (
+    ABROAD,
     ANSWERED,
     CALLEES,
     CALLERS,
     COUNTED,
     FINISHED,
+    HOUR_MS,
     IN_SEQUENCE,
     LASTING,
     LISTED,
@@ -33,6 +35,8 @@ from sipguard.screening.shape import (
     SEQUENTIAL,
     SHORT,
     TALKING,
+    TO_ABROAD,
+    USUAL,
     Shape,
     Tally,
 )
@@ -107,6 +111,24 @@ def _dnc_ratio(shape: Shape, at_ms: int) -> Value:
 
 def _neighbour_ratio(shape: Shape, at_ms: int) -> Value:
     return shape.share(NEIGHBOURS, LOOKED_AT, at_ms)
+
+
+def _abroad_ratio(shape: Shape, at_ms: int) -> Value:
+    return shape.share(TO_ABROAD, LOOKED_AT, at_ms)
+
+
+def _attempts_over_usual(shape: Shape, at_ms: int) -> Value:
+    return shape.usual.attempts_over(shape.attempts_1h(at_ms)) if shape.usual is not None else None
+
+
+def _abroad_over_usual(shape: Shape, at_ms: int) -> Value:
+    calls = (shape.total(TO_ABROAD, at_ms) + HOUR_MS // 2) // HOUR_MS
+    return shape.usual.abroad_over(calls) if shape.usual is not None else None
+
+
+def _abroad_ratio_over_usual(shape: Shape, at_ms: int) -> Value:
+    share = shape.share(TO_ABROAD, LOOKED_AT, at_ms)
+    return shape.usual.share_over(share) if shape.usual is not None and share is not None else None
 
 
 PREFIX_DIGITS: Final = 7  # of an E.164 number, country code included: NPA-NXX in North America
@@ -202,6 +224,41 @@ _TABLE: Final[tuple[tuple[str, tuple[str, ...], int, Read, str, str], ...]] = (
         "",
         "share of the attempts {of} whose number shown has area code and exchange of the number called, last hour",
     ),
+    (
+        "abroad_ratio_1h",
+        _CALLING,
+        ABROAD,
+        _abroad_ratio,
+        "",
+        "share of the attempts {of} to another country, the Caribbean included, or to a premium number, last hour",
+    ),
+    (
+        "attempts_over_usual_1h",
+        (TRUNK,),
+        USUAL,
+        _attempts_over_usual,
+        "",
+        "attempts {of}, last hour, to what is usual there at this hour of the week, 1.0 for as many; absent until two"
+        " such hours were seen",
+    ),
+    (
+        "abroad_over_usual_1h",
+        (TRUNK,),
+        USUAL | ABROAD,
+        _abroad_over_usual,
+        "",
+        "attempts {of} to another country or a premium number, last hour, to what is usual there at this hour of the"
+        " week; absent until two such hours were seen",
+    ),
+    (
+        "abroad_ratio_over_usual_1h",
+        (TRUNK,),
+        USUAL | ABROAD,
+        _abroad_ratio_over_usual,
+        "",
+        "share of the attempts {of} to another country or a premium number, last hour, to the share that is usual there"
+        " at this hour of the week; absent until two such hours were seen",
+    ),
 )
 _OF: Final = {
     CALLER: "by the caller",
@@ -264,9 +321,14 @@ def begin(
     if from_tag and counters.wanted.looks:  # with the caller: whoever calls may write the rest as he likes
         dialog = f"{caller} {from_tag} {attempt.call_id}"[:DIALOG_LONGEST]
     prefix = prefix_of(attempt.callee) if counters.wanted.prefix else ""
+    abroad, hour = False, -1
+    if counters.wanted.looks & (ABROAD | USUAL):
+        abroad = goes_abroad(attempt.callee, attempt.trunk.read.default_cc)
+        hour = int(attempt.received_at // 3600.0)
     tally = counters.begin(
-        attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog, prefix, via[:VIA_LONGEST]
-    )
+        attempt.trunk.name, caller, callee, now, attempt.shown.tn, listed, lasting, dialog, prefix,
+        via[:VIA_LONGEST], abroad, hour,
+    )  # fmt: skip
     attempt.tally = tally
     return tally
 

@@ -74,3 +74,4 @@ class WorkerStart:
     resolved: tuple[tuple[Query, Answer, float], ...] = ()  # what names of peers lead to, and the age of that
     trusted: Trusted = field(default_factory=Trusted)
     edits: tuple[int, list[Edit]] = (0, [])  # of lists: number of the last change, all that is in force
+    usual: tuple[tuple[str, bytes], ...] = ()  # on trunks, as the worker before has learned it

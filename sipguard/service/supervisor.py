@@ -51,6 +51,8 @@ from sipguard.service.traces import Traces
 from sipguard.service.trust import Material, at_start
 from sipguard.service.trusted import Trusts
 from sipguard.service.trusting import SourceState
+from sipguard.service.usuals import WRITTEN_EVERY_S as USUALS_WRITTEN_EVERY_S
+from sipguard.service.usuals import Usuals
 from sipguard.settings.judged_by import octets_of
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.remarks import remarks_on
@@ -118,6 +120,9 @@ class Supervisor:
         self._ruleset = self._bases.current(self._ruleset)
         self._keep(lambda: self._rulesets.add(self._ruleset))
         self._policies = Policies(service.state_directory)
+        self._usuals = Usuals(service.state_directory)
+        if self._usuals.problem:
+            log.error("usual_traffic_unread", problem=self._usuals.problem, advice="it is learned again, for two weeks")
         if self._started_with is not None:
             self._keep_rules(self._started_with)
         for name, listener in self._ruleset.listeners.items():
@@ -128,7 +133,12 @@ class Supervisor:
         server = await control.serve(service.run_directory / "control.sock", self._asked)
         self._watch_signals()
         watching = asyncio.gather(
-            self._watch_worker(), self._watch_signers(), self._watch_edits(), self._watch_rules(), self._prove_first()
+            self._watch_worker(),
+            self._watch_signers(),
+            self._watch_edits(),
+            self._watch_rules(),
+            self._watch_usual(),
+            self._prove_first(),
         )
         try:
             await asyncio.wait_for(self._ready.wait(), READY_WITHIN_S)
@@ -148,6 +158,7 @@ class Supervisor:
             server.close()
             await self._worker.stop(CHILD_PATIENCE_S)
             self._keep(lambda: self._in_force.ended(time.time()))
+            self._keep(self._usuals.write)
             await self._fetcher.stop(CHILD_PATIENCE_S)
             await self._desk.stop(CHILD_PATIENCE_S)
             for task in children:
@@ -190,6 +201,12 @@ class Supervisor:
             self._keep(partial(self._policies.still, self._ruleset.revision, now_at))
             self._keep(partial(self._policies.forget, now_at - keep_s))
             await asyncio.sleep(RULES_NOTED_EVERY_S)
+
+    async def _watch_usual(self) -> None:
+        """Keeps what the worker has learned to be usual on its trunks."""
+        while True:
+            await asyncio.sleep(USUALS_WRITTEN_EVERY_S)
+            self._keep(self._usuals.write)
 
     def _make_children(self) -> None:
         keep = tuple(sock.fileno() for sock in self._sockets.values())
@@ -237,6 +254,7 @@ class Supervisor:
             resolved=self._resolutions.with_age(),
             trusted=self._trusts.at_start(),
             edits=(self._edits.sequence, self._edits.at_start()),
+            usual=self._usuals.at_start(),
         )
 
     def _fetcher_start(self) -> FetcherStart:
@@ -305,6 +323,8 @@ class Supervisor:
             self._desk.tell("reported", self._reported)
         elif what == "refused":
             self._refusals.take(rest[0])
+        elif what == "usual":
+            self._usuals.take(rest[0])
         elif what == "ready":
             self._worker_up = True
             self._ready.set()

@@ -66,6 +66,7 @@ from sipguard.store.live import Live
 SAMPLE_S: Final = 1.0
 ANSWERED: Final = ("reload", "mode", "rekey", "ping", "hang_up_one")  # what the supervisor waits for an answer to
 LIVE_LEAST: Final = 4096  # calls that can be taken up after a crash, however few are allowed at a time
+USUAL_AT_A_TIME: Final = 50  # trunks of which is told what is usual, of 4 kB each
 TRACE_BEHIND_BYTES: Final = 1 << 20  # more is not kept for a trace that is not read
 
 
@@ -95,6 +96,8 @@ class Worker:
         self._driver = Driver(
             self._engine, ports, self._record, self._fetch, self._trouble, self._connections, self._keep
         )
+        for trunk, octets in start.usual:
+            self._recall(trunk, octets)
         self._watch = Watch(self._engine, self._give, self._traced)
         self._stopping = asyncio.Event()
         self._draining = start.draining
@@ -104,6 +107,13 @@ class Worker:
         self._told_peers: list[tuple[str, str, str]] = []
         self._told_reported: dict[tuple[str, str], int] = {}
         self._recover(left)
+
+    def _recall(self, trunk: str, octets: bytes) -> None:
+        """Goes on from what is usual on a trunk, as a predecessor has learned it."""
+        try:
+            self._engine.counters.recall(trunk, octets)
+        except ValueError as error:
+            self._trouble(f"what is usual on {trunk}: {error}")
 
     def _recover(self, left: Left) -> None:
         """Takes up the calls of a predecessor that crashed, before a socket is read."""
@@ -313,7 +323,14 @@ class Worker:
         """Publishes levels once a second; what breaks of that keeps nothing else from being published."""
         while True:
             await asyncio.sleep(SAMPLE_S)
-            for step in (self._second, self._tell_refused, self._tell_reported, self._publish, self._sweep):
+            for step in (
+                self._second,
+                self._tell_refused,
+                self._tell_reported,
+                self._tell_usual,
+                self._publish,
+                self._sweep,
+            ):
                 self._driver.safely(step)
 
     def _second(self) -> None:
@@ -328,6 +345,12 @@ class Worker:
         refused = self._engine.refusals.second()
         if refused is not None:
             self._channel.send("refused", refused)
+
+    def _tell_usual(self) -> None:
+        """What is usual on trunks that have learned something, for the next worker."""
+        learned = self._engine.counters.learned(USUAL_AT_A_TIME)
+        if learned:
+            self._channel.send("usual", learned)
 
     def _publish(self) -> None:
         slots = self._slots

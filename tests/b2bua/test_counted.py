@@ -14,6 +14,7 @@ from sipguard.screening.checks import CHECKS
 from sipguard.screening.policy.model import AllOf, Compare, LabelSpec, OneOf, Rule
 from sipguard.screening.shape import ANSWERED, FINISHED, HOUR_MS, LOOKED_AT, ONE_RING, SHORT, TALKED, Shape
 from sipguard.screening.trunk import Limits, RedirectRules
+from sipguard.screening.usual import Usual
 from tests import pki
 from tests.playbook import CALLEE, CALLER, INSIDE, OUTSIDE, START_AT, Play, Playbook
 
@@ -343,6 +344,38 @@ def test_a_rule_stops_who_calls_short(play: Play) -> None:
     assert book.verdicts()[-1] == ("allow", "default")
     book.b.reply("486 Busy Here")
     book.a.ack()
+
+
+def test_what_is_usual_is_compared_with_the_hour_of_the_week_at_receipt(play: Play) -> None:
+    """No emergency call is in it."""
+    asks = Rule("odd", Compare("rate.trunk.abroad_over_usual_1h", "over", 1.0), tags=("odd",), continues=True)
+    book = play(asks)
+    usual = Usual()
+    now = int(START_AT // 3600)
+    for hour in range(now - 3 * 168, now):
+        for n in range(40):
+            usual.attempted(hour, n < 10)
+    book.engine.counters.recall("carrier", usual.kept())
+    for _ in range(30):
+        refused(book)
+    for _ in range(10):
+        book.a.invite(callee="+441632960123")
+        book.b.reply("486 Busy Here")
+        book.a.ack()
+    book.a.invite(callee="911")
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+    book.a.invite(callee="+441632960123")
+    book.b.reply("486 Busy Here")
+    book.a.ack()
+    facts = book.of(frames.VerdictFrame)[-1].facts
+    found = {name.removeprefix("rate.trunk."): value for name, value in facts.items() if "usual" in name}
+    assert found == {
+        "attempts_over_usual_1h": round(42 / 40, 2),
+        "abroad_over_usual_1h": 1.1,
+        "abroad_ratio_over_usual_1h": round(round(11 / 41, 3) / 0.25, 2),
+    }
+    assert [frame.tags for frame in book.of(frames.VerdictFrame)].count(["odd"]) == 1
 
 
 # ---------------------------------------------------------------------- signers

@@ -5,6 +5,7 @@ from __future__ import annotations
 import pickle
 import re
 
+import phonenumbers
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
@@ -15,6 +16,7 @@ from sipguard.numbers.canonical import (
     Number,
     NumberRules,
     classify,
+    goes_abroad,
     mask,
     npa_of,
     read,
@@ -335,3 +337,40 @@ def test_a_canonical_number_stays_what_it_is(user: str) -> None:
     else:
         again: Number = read(number.tn)
         assert (again.tn, again.form) == (number.tn, number.form)
+
+
+@pytest.mark.parametrize(
+    ("user", "own_cc", "abroad"),
+    [
+        ("+12125550123", "1", False),
+        ("2125550123", "1", False),
+        ("+441632960123", "1", True),
+        ("011441632960123", "1", True),
+        ("+18765550123", "1", True),
+        ("+18005550123", "1", False),
+        ("+19005550123", "1", True),
+        ("+17875550123", "1", False),  # Puerto Rico
+        ("+14165550123", "1", False),  # Canada
+        ("+12125550123", "44", True),
+        ("+441632960123", "44", False),
+        ("911", "1", False),
+        ("5550123", "1", False),
+        ("bob", "1", False),
+        ("", "1", False),
+    ],
+)
+def test_goes_abroad(user: str, own_cc: str, abroad: bool) -> None:
+    assert goes_abroad(read(user), own_cc) == abroad
+
+
+def test_area_codes_abroad_are_those_of_other_countries() -> None:
+    """By the data of libphonenumber, which knows the area codes of each country behind +1."""
+    at_home = {"US", "CA", "PR", "VI", "GU", "MP", "AS"}
+    leading = {
+        country: phonenumbers.PhoneMetadata.metadata_for_region(country, None).leading_digits
+        for country in phonenumbers.SUPPORTED_REGIONS
+        if phonenumbers.country_code_for_region(country) == 1
+    }
+    for npa in [str(each) for each in range(200, 1000) if each != 900]:
+        countries = {country for country, digits in leading.items() if digits and re.fullmatch(digits, npa)}
+        assert goes_abroad(read(f"+1{npa}5550123"), "1") == bool(countries - at_home), npa

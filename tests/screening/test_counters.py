@@ -14,6 +14,7 @@ from sipguard.screening.counters import (
     ENDED,
     GAVE_UP,
     KEY_LONGEST,
+    TRUNKS,
     Counters,
     Keys,
     Wanted,
@@ -502,6 +503,44 @@ def test_what_was_told_of_a_later_instant_is_not_lost_when_a_call_is_asked_again
     shape_of(others[0].trunk, counters.trunks, "carrier", counters.at_ms)
     found = counters.trunks.of("carrier")
     assert found is not None and found.attempts_1h(3_601_000) == 12
+
+
+def test_what_is_usual_is_learned_while_somebody_asks_it() -> None:
+    counters = Counters()
+    asked = asked_of(["rate.trunk.attempts_over_usual_1h"], ()).wanted
+    hour = 500_000
+
+    def attempts(trunk: str, hours: range) -> None:
+        for each in hours:
+            assert counters.begin(trunk, KEY, CALLEE, each * 3600.0, hour=each) is not None
+
+    counters.use(asked, 10)
+    attempts("carrier", range(hour, hour + 3))
+    attempts("other", range(hour, hour + 1))
+    (first, second) = counters.learned(1), counters.learned(5)
+    assert sorted(name for name, _ in (*first, *second)) == ["carrier", "other"]
+    assert counters.learned(5) == []
+    kept = dict((*first, *second))
+    counters.use(Wanted(trunk=LASTING), 10)
+    attempts("carrier", range(hour + 3, hour + 5))
+    counters.use(asked, 10)
+    attempts("carrier", range(hour + 5, hour + 6))
+    assert dict(counters.learned(5)) == {"carrier": kept["carrier"]}, "not the hours that were not looked at"
+    again = Counters()
+    again.use(asked, 10)
+    again.recall("carrier", kept["carrier"])
+    tally = again.begin("carrier", KEY, CALLEE, 0.0, hour=hour + 168)
+    assert tally is not None and tally.trunk is not None and tally.trunk.usual is not None
+    assert tally.trunk.usual.kept() == kept["carrier"]
+
+
+def test_trunks_of_which_is_learned_what_is_usual_are_bounded() -> None:
+    counters = Counters()
+    counters.use(asked_of(["rate.trunk.attempts_over_usual_1h"], ()).wanted, 10)
+    for n in range(TRUNKS + 5):
+        assert counters.begin(f"trunk {n}", KEY, CALLEE, 1.0, hour=1) is not None
+    names = {name for name, _ in counters.learned(2 * TRUNKS)}
+    assert len(names) == TRUNKS and "trunk 4" not in names and "trunk 5" in names
 
 
 def test_who_comes_again_to_another_number_is_another_attempt() -> None:

@@ -179,7 +179,7 @@ def irsf(
 
 
 def break_in(seed: int, at: float, trunk: str, caller: str, calls: int = 60, per_minute: float = 3.0) -> Iterator[Call]:
-    """Somebody else's extension is found open, and sells calls to other countries while its office is closed."""
+    """Somebody else's extension is found open, and sells calls to other countries, best while its office is closed."""
     chance = Random(f"break-in {seed}")
     for moment in _paced(chance, at, calls, per_minute):
         outcome = (

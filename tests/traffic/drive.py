@@ -20,6 +20,7 @@ from sipguard.screening.policy.predicates import FALSE
 from sipguard.screening.question import Question, attempt_of
 from sipguard.screening.ruleset import PlainRuleset, Ruleset
 from sipguard.screening.shapes import begin, tell_signer
+from sipguard.screening.usual import Usual
 from sipguard.screening.verdict import Verdict
 from sipguard.screening.verification.replays import Replays
 from sipguard.stir.certificate import CertificateStore
@@ -51,12 +52,23 @@ def with_others(plain: PlainRuleset) -> PlainRuleset:
     return replace(plain, trunks=trunks)
 
 
+def _learned(hours: Iterable[tuple[int, int, int]]) -> bytes:
+    usual = Usual()
+    for hour, attempts, abroad in hours:
+        for n in range(attempts):
+            usual.attempted(hour, n < abroad)
+    return usual.kept()
+
+
 class Driven:
     """Screening with counters of its own."""
 
-    def __init__(self, ruleset: Ruleset) -> None:
+    def __init__(self, ruleset: Ruleset, usual: Mapping[str, Iterable[tuple[int, int, int]]] | None = None) -> None:
+        """`usual` is what trunks had before: (hour of Unix time, attempts, of them abroad), in order of time."""
         self.ruleset = ruleset
         self.counters = Counters()
+        for trunk, hours in (usual or {}).items():
+            self.counters.recall(trunk, _learned(hours))
         shapes = ruleset.shapes
         self.counters.use(shapes.wanted, 100_000)
         self.context = Context(

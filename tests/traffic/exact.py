@@ -99,6 +99,7 @@ class Exact:
             found[prefix + "callees_1h"] = len({call.callee for call in calls})
         if which not in ("callee", "prefix"):
             found[prefix + "sequential_ratio_1h"] = _ratio(sum(near for _, near in made), len(made))
+            found[prefix + "abroad_ratio_1h"] = _ratio(sum(call.callee[0] != "1" for call in calls), len(calls))
             dnc = sum(call.callee in self._do_not_call for call in calls)
             found[prefix + "dnc_ratio_1h"] = _ratio(dnc, len(calls))
         if which != "caller":

@@ -20,6 +20,7 @@ from tests.traffic import attacks, decoys, people
 from tests.traffic.background import background
 from tests.traffic.calls import Call
 from tests.traffic.drive import Driven, Judged, with_others
+from tests.traffic.weeks import weeks
 
 SHIPPED = Path(__file__).parents[2] / "config"
 MORNING = 1_795_705_200.0  # Thursday 26 November 2026, 15:00 UTC
@@ -150,6 +151,73 @@ def test_a_break_in_at_night_is_reported_and_the_night_shift_is_not(shipped: Rul
     assert told(judged, "background") == told(judged, "night shift") == {}
     by_day = Driven(shipped).run(attacks.break_in(seed, MORNING, "customer-b", PBX))
     assert told(by_day, "break-in") == {}
+
+
+# ------------------------------------------------------------------------------------------ what is usual
+
+SUNDAY = MORNING - 4 * 86_400.0  # ten in the morning in New York
+HABITS = {"people": 0.0, "a travel agency": 60.0}  # calls abroad in each hour of office time
+
+
+def of_customer(seed: int, at: float, agency: float, rush: float = 1.0) -> list[Iterator[Call]]:
+    """What customer-b has had for weeks: twenty minutes of it, or an hour with `rush` times as much."""
+    for_s = 1200.0 if rush == 1.0 else 3600.0
+    streams = [background(seed, "customer-b", at, for_s, 200.0 * rush, OURS, ("",))]
+    if agency:
+        calls = round(agency * rush * for_s / 3600.0)
+        streams.append(decoys.travel_agency(seed, at, "customer-b", OURS[:3], calls, agency * rush / 60.0))
+    return streams
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize(
+    ("at", "habit"),
+    [(NIGHT, "people"), (NIGHT, "a travel agency"), (SUNDAY, "a travel agency"), (MORNING, "people")],
+    ids=["night", "an agency's night", "an agency's Sunday", "day"],
+)
+def test_a_break_in_is_another_mix_than_ever_at_this_hour(shipped: Ruleset, at: float, habit: str, seed: int) -> None:
+    agency = HABITS[habit]
+    usual = {"customer-b": weeks(seed, at, 200.0, agency)}
+    open_office = agency if at == MORNING else 0.0
+    judged = Driven(shipped, usual).run(
+        *of_customer(seed, at, open_office),
+        attacks.break_in(seed, at, "customer-b", OURS[9], calls=120, per_minute=6.0),
+    )
+    own = ["fraud-unusual-mix" in each.reported for each in judged if each.call.stream == "break-in"]
+    assert 20 <= own.index(True) <= 35
+    assert all(own[own.index(True) :])
+    assert told(judged, "background") == told(judged, "travel agency") == {}
+
+
+@pytest.mark.parametrize("seed", SEEDS)
+@pytest.mark.parametrize("habit", HABITS)
+def test_what_a_customer_does_every_day_is_not_unusual(shipped: Ruleset, habit: str, seed: int) -> None:
+    """By day, by night, when a call centre begins its shift, and on the first day after two weeks of closure."""
+    agency, streams = HABITS[habit], []
+    shift = decoys.call_centre(seed, MORNING, "customer-b", caller=OURS[5], calls=400, per_minute=40.0)
+    night = decoys.night_shift(seed, NIGHT, "customer-b", OURS)
+    for at, rush, more, closed in (
+        (MORNING, 1.0, [shift], ()), (NIGHT, 1.0, [night], ()), (MORNING, 1.6, [], (3, 4)),
+    ):  # fmt: skip
+        open_office = agency if at == MORNING else 0.0
+        usual = {"customer-b": weeks(seed, at, 200.0, agency, 5, closed)}
+        judged = Driven(shipped, usual).run(*of_customer(seed, at, open_office, rush), *more)
+        assert [(each.call.stream, each.reported) for each in judged if each.reported] == []
+        streams += [each.call.stream for each in judged]
+    wanted = {"background", "call centre", "night shift"} | ({"travel agency"} if agency else set())
+    assert set(streams) == wanted
+
+
+def test_the_first_two_weeks_are_learned(shipped: Ruleset) -> None:
+    def attack() -> Iterator[Call]:
+        return attacks.break_in(1, MORNING, "customer-b", OURS[9], calls=60)
+
+    for before in ({}, {"customer-b": weeks(1, MORNING, 200.0, count=2)}):  # of which the first hour was not seen whole
+        unknown = Driven(shipped, before).run(attack())
+        assert told(unknown, "break-in") == {}
+        assert not any("usual" in name for each in unknown for name in each.facts)
+    known = Driven(shipped, {"customer-b": weeks(1, MORNING, 200.0)}).run(attack())
+    assert told(known, "break-in")["fraud-unusual-mix"] > 30
 
 
 # ------------------------------------------------------------------------------------------ what docs/fraud.md admits

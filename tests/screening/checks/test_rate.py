@@ -76,7 +76,7 @@ def test_everything_is_told_of_who_calls_enough() -> None:
     of_trunk = {name.removeprefix("rate.trunk.") for name in facts if name.startswith("rate.trunk.")}
     counted = {"attempts_1m", "attempts_1h", "concurrent", "minutes_1h"}
     counted |= {"callees_1h", "callers_1h", "callers_per_call_1h"}
-    assert of_trunk == counted | {"sequential_ratio_1h", "dnc_ratio_1h", "neighbour_ratio_1h"}
+    assert of_trunk == counted | {"sequential_ratio_1h", "dnc_ratio_1h", "neighbour_ratio_1h", "abroad_ratio_1h"}
 
 
 NUMBERS = {
