@@ -112,8 +112,9 @@ def test_every_rule_of_fraud_is_documented_with_its_bounds() -> None:
     assert sorted(named) == sorted(rule["name"] for rule in rules)
     for rule in rules:
         (row,) = [row for row in rows if rule["name"] in re.findall(r"fraud-[a-z-]+", row[1])]
-        attempts = [each["over"] for fact, each in rule["when"].items() if ".attempts_1" in fact]
-        assert [f"over {each} attempts" in row[2] for each in attempts] == [True], rule["name"]
+        counted = ((".attempts_1", "attempts"), (".minutes_1", "minutes"))
+        bounds = [(each["over"], what) for fact, each in rule["when"].items() for part, what in counted if part in fact]
+        assert [f"over {each} {what}" in row[2] for each, what in bounds] == [True], rule["name"]
         assert row[4].replace("`", "") == (f"reject {rule['reject']}" if "reject" in rule else "label")
         assert rule["mode"] == "report"
 

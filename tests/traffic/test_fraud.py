@@ -250,8 +250,8 @@ UNSEEN: dict[str, tuple[Attack, str]] = {
     "three numbers of a range": (
         lambda seed, at: attacks.irsf(seed, at, "customer-b", OURS, numbers=3), "fraud-irsf",
     ),
-    "eighteen calls to a range": (
-        lambda seed, at: attacks.irsf(seed, at, "customer-b", OURS, calls=18), "fraud-irsf",
+    "a few calls at a time to a range": (
+        lambda seed, at: attacks.irsf(seed, at, "customer-b", OURS, calls=16, per_minute=0.12), "fraud-irsf",
     ),
     "twenty calls by night": (
         lambda seed, at: attacks.break_in(seed, NIGHT, "customer-b", PBX, calls=20), "fraud-off-hours",
