@@ -308,9 +308,10 @@ class Counters:
             return
         shape = tally.signer = self.signers.attempted(signer, self.at_ms // MINUTE_MS)
         _add(shape, wanted, tally, self.signers)
-        if tally.talks:
+        if tally.answered_ms >= 0 and wanted & TALKING:
             turn(shape, self.at_ms)
             shape.talks(1, self.at_ms)
+            tally.talking.append(shape)
 
     def answered(self, tally: Tally, now: float) -> None:
         """The call was answered."""
@@ -318,12 +319,22 @@ class Counters:
             return
         self._close(tally)
         tally.answered_ms = self.at_ms = at_ms = int(now * 1000.0)
-        tally.talks = self.wanted.looks & TALKING != 0
         for shape in tally.shapes():
             turn(shape, at_ms)
             shape.answered()
-            if tally.talks:
+        if self.wanted.looks & TALKING:
+            tally.talking = self._talking(tally)
+            for shape in tally.talking:
                 shape.talks(1, at_ms)
+
+    def _talking(self, tally: Tally) -> list[Shape]:
+        """Of the keys of a call those whose minutes are asked."""
+        wanted = self.wanted
+        every = (
+            (tally.prefix, wanted.prefix), (tally.caller, wanted.caller), (tally.trunk, wanted.trunk),
+            (tally.callee, wanted.callee), (tally.signer, wanted.signer),
+        )  # fmt: skip
+        return [shape for shape, asked in every if shape is not None and asked & TALKING]
 
     def ended(self, tally: Tally, how: int, now: float) -> None:
         """The call is over; `how` ENDED, GAVE_UP, BY_US or ASKED."""
@@ -340,11 +351,11 @@ class Counters:
         self.at_ms = at_ms = int(now * 1000.0)
         talked_ms = max(at_ms - tally.answered_ms, 0) if tally.answered_ms >= 0 else -1
         one_ring = how == GAVE_UP and at_ms - tally.begun_ms <= ONE_RING_MS
+        for shape in tally.talking:
+            turn(shape, at_ms)
+            shape.talks(-1, at_ms)
         for shape in tally.shapes():
             shape.concurrent -= 1
-            if tally.talks:
-                turn(shape, at_ms)
-                shape.talks(-1, at_ms)
             if how in (ENDED, GAVE_UP):
                 turn(shape, at_ms)
                 if talked_ms < 0:

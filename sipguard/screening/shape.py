@@ -303,7 +303,7 @@ class Tally:
         "over",
         "prefix",
         "signer",
-        "talks",  # whether its minutes are asked
+        "talking",  # of its keys those whose minutes are asked, while it talks
         "trunk",
         "via",  # of who sent it first, "" where nobody passed it on
     )
@@ -321,7 +321,8 @@ class Tally:
         self.caller_hash = self.callee_hash = -1
         self.callee_number = self.again = 0
         self.callee_tn = self.dialog = self.via = ""
-        self.listed = self.near = self.talks = self.abroad = False
+        self.listed = self.near = self.abroad = False
+        self.talking: list[Shape] = []
 
     def shapes(self) -> list[Shape]:
         """Those of its keys."""

@@ -314,15 +314,19 @@ def begin(
 ) -> Tally | None:
     """Counts a call that has begun, on the clock of the counters; see `Counters.begin`."""
     counters = context.counters
+    wanted = counters.wanted
+    if not wanted.looks:
+        counters.count(attempt.trunk.name, attempt.caller.tn, now)
+        return None
     callee = attempt.callee.tn
-    names = counters.wanted.do_not_call
+    names = wanted.do_not_call
     listed = bool(names) and context.lists.any_has(names, callee, attempt.received_at)
     caller, dialog = attempt.caller.tn, ""
-    if from_tag and counters.wanted.looks:  # with the caller: whoever calls may write the rest as he likes
+    if from_tag:  # with the caller: whoever calls may write the rest as he likes
         dialog = f"{caller} {from_tag} {attempt.call_id}"[:DIALOG_LONGEST]
-    prefix = prefix_of(attempt.callee) if counters.wanted.prefix else ""
+    prefix = prefix_of(attempt.callee) if wanted.prefix else ""
     abroad, hour = False, -1
-    if counters.wanted.looks & (ABROAD | USUAL):
+    if wanted.looks & (ABROAD | USUAL):
         abroad = goes_abroad(attempt.callee, attempt.trunk.read.default_cc)
         hour = int(attempt.received_at // 3600.0)
     tally = counters.begin(

@@ -248,6 +248,12 @@ def test_minutes_are_kept_only_where_they_are_asked() -> None:
     counters.use(Wanted(caller=LASTING), 100)
     counters.ended(asked, ENDED, 180.0)
     assert (asked.caller.talking, asked.caller.minutes(180_000)) == (0, 2.0)
+    only = Counters()
+    only.use(Wanted(caller=LASTING, prefix=TALKING), 100)
+    tally = only.begin("carrier", KEY, CALLEE, 60.0, prefix=PREFIX)
+    assert tally is not None and tally.prefix is not None and tally.caller is not None
+    only.answered(tally, 60.0)
+    assert (tally.prefix.talking, tally.caller.talking) == (1, 0)
 
 
 def test_short_calls_do_not_tell_more_because_they_end_first() -> None:
@@ -433,7 +439,7 @@ def test_what_has_ended_is_not_concurrent(events: list[tuple[str, int, str, str,
         seen |= {id(shape): shape for shape in tally.shapes()}
         for shape in seen.values():
             assert shape.concurrent == sum(1 for one in begun if not one.over and shape in one.shapes())
-            talking = [one for one in begun if not one.over and one.talks and shape in one.shapes()]
+            talking = [one for one in begun if not one.over and shape in one.talking]
             assert shape.talking == len(talking)
         for name, value in facts(counters, tally, now).items():
             assert isinstance(value, int | float) and value >= 0
