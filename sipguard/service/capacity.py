@@ -32,7 +32,7 @@ _LOOP: Final = "ARCHITECTURE.md, Measured, 2026-11-26, 18 partners each in two h
 _IDLE: Final = "of the end-to-end tests' product, 2026-11-26"
 _STANDARD: Final = "RFC 9293, RFC 8446: not measured"
 FIGURES: Final[dict[str, Figure]] = {
-    "journal_call": Figure(3573, "B", "journal frames of an answered, verified call", _MEASURED),
+    "journal_call": Figure(4503, "B", "journal frames of an answered, verified call", _MEASURED),
     "journal_rejected": Figure(1414, "B", "journal frame of a rejected call", _MEASURED),
     "row": Figure(400, "B", "database row of a call, indices included", _MEASURED),
     "wire_call": Figure(6492, "B", "12 messages of an answered, verified call, both legs and ways, UDP", _MEASURED),
