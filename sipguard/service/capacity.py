@@ -43,7 +43,7 @@ FIGURES: Final[dict[str, Figure]] = {
     "call": Figure(5000, "B", "memory of a call, from its INVITE until its transactions are gone", _MEASURED),
     "processes": Figure(230 * 2**20, "B", "memory of supervisor, worker, fetcher and desk, without calls", _IDLE),
     "counted": Figure(
-        171 * 2**20, "B", "at most, 60,000 callers and as many called numbers with all that `rate` counts", _LOOP
+        290 * 2**20, "B", "at most, 60,000 callers, called numbers and prefixes with all that `rate` counts", _LOOP
     ),
     "cpu_300": Figure(
         790, "us", "all processes for an answered, verified call, at 300 a second and less", _ARCHITECTURE

@@ -45,7 +45,7 @@ def test_amounts() -> None:
     assert found["disk.database"] == pytest.approx(90 * day * FIGURES["row"].value)
     assert found["disk.journal"] == pytest.approx(7 * day * FIGURES["journal_call"].value + 3 * 2**26)
     assert found["calls.at_once"] == 54_000
-    assert found["memory"] == pytest.approx((230 + 171) * 2**20 + (54_000 + 300 * 33) * 5000)
+    assert found["memory"] == pytest.approx((230 + 290) * 2**20 + (54_000 + 300 * 33) * 5000)
     assert found["cores.busy"] == pytest.approx(300 * 790e-6 * 1.25)
     assert found["network"] == pytest.approx(300 * 6492 * 8 / 1e6)
 
