@@ -225,9 +225,9 @@ class Disk:
     ("free", "level", "what"),
     [
         (1e12, OK, "to come, then what is old goes"),
-        (30e9, OK, " 51 days left"),
-        (10e9, WARNING, " 17 days left"),
-        (2e9, PROBLEM, " 3 days left"),
+        (30e9, OK, " 42 days left"),
+        (10e9, WARNING, " 13 days left"),
+        (2e9, PROBLEM, " 2 days left"),
         (1e8, PROBLEM, "100.0 MB"),
     ],
     ids=["enough", "for long", "for weeks", "for days", "full"],
