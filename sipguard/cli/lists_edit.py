@@ -18,13 +18,16 @@ import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop, zone_of
 from sipguard.cli.escaping import say
+from sipguard.numbers.errors import NumberSetError
 from sipguard.records.errors import BadFilter
 from sipguard.records.filter import instant
+from sipguard.screening.overlay import Edits
 from sipguard.screening.policy.errors import meant
+from sipguard.service.list_answers import is_on
 from sipguard.settings.entries import read_entries, shown
 from sipguard.settings.load import Loaded, load
 from sipguard.settings.service import Service
-from sipguard.settings.sources import SKIP
+from sipguard.settings.sources import BUILT, SKIP
 from sipguard.store.edits import ADD, NAME, REMOVE, EditStore
 from sipguard.store.errors import StoreError
 
@@ -56,6 +59,7 @@ def add_command(
     """Put entries on a list: numbers, prefixes with a trailing *, ranges first-last, pairs caller,callee, networks,
     texts, trunks.
 
+    An entry that is on it already is told; the change holds all the same, with its end and reason.
     In force within 2 seconds where sipguard runs, from its start on where it does not. The file of the list stays as it
     is. The last change of an entry holds, and one of a number goes before one of a range or prefix over it, of which
     the narrowest counts.
@@ -77,6 +81,7 @@ def remove_command(
     """Take entries off a list, whether they were added or stand in its file; a prefix takes off all below it.
 
     Entries that were added one by one stay, whatever prefix is removed. With --until the file counts again afterwards.
+    An entry that is not on the list is told; it is kept off it all the same, whatever its file says later.
 
     \b
     Example:
@@ -115,7 +120,7 @@ def _edit(
     action: str, name: str, written: tuple[str, ...], reason: str, until: str, by: str, config: Path, as_json: bool
 ) -> None:
     """Makes one change."""
-    found, service = named(config, name)
+    found, service = named(config, name, BUILT)
     entries, problems = read_entries(found.kinds[name], written, found.trunks)
     if problems:
         for problem in problems:
@@ -126,6 +131,7 @@ def _edit(
     who, why = _text(by or login()), _text(reason)
     try:
         with EditStore.writing(service.state_directory / NAME) as store:
+            idle = _idle(action, name, entries, found, store, now_at)
             change = store.change(action, name, entries, who=who, why=why, expires_at=expires_at, at=now_at)
     except StoreError as error:
         stop(str(error), FAILED)
@@ -140,17 +146,44 @@ def _edit(
                 "at": now_at,
                 "reason": why,
                 "until": expires_at or None,
+                "already" if action == ADD else "not_on_it": idle,
             }
         )
         return
-    done = {ADD: "added to", REMOVE: "removed from"}[action]
     ends = f" until {at_zone(expires_at, zone_of(service, False))}" if expires_at else ""
-    say(f"change {change}: {some(entries)} {done} {name}{ends}; sipguard lists undo {change} takes it back")
+    say(f"change {change}: {_told(action, name, entries, idle, ends)}; sipguard lists undo {change} takes it back")
 
 
-def named(config: Path, name: str = "") -> tuple[Loaded, Service]:
+def _idle(action: str, name: str, entries: Sequence[str], found: Loaded, store: EditStore, now_at: float) -> list[str]:
+    """The entries that were on the list already, or that are to be removed and are not on it, as far as is known."""
+    spec = next((each for each in found.ruleset.lists if each.name == name), None) if found.ruleset else None
+    if spec is None:
+        return []
+    edits = Edits()
+    for held in store.state(store.sequence(), name):
+        edits.take(held.entry, held.said, held.expires_at)
+    try:
+        return [entry for entry in entries if is_on(spec, entry, edits, now_at) is (action == ADD)]
+    except (NumberSetError, OSError):  # what is edited need not be whole
+        return []
+
+
+def _told(action: str, name: str, entries: Sequence[str], idle: Sequence[str], ends: str) -> str:
+    """What became of a change, in words."""
+    done, was = (
+        (f"added to {name}", f"on {name} already") if action == ADD else (f"removed from {name}", f"not on {name}")
+    )
+    changed = [entry for entry in entries if entry not in set(idle)]
+    parts = [f"{some(changed)} {done}{ends}"] if changed else []
+    if idle:
+        holds = "" if action == ADD else f" and {'are' if len(idle) > 1 else 'is'} kept off it"
+        parts.append(f"{some(idle)} {'were' if len(idle) > 1 else 'was'} {was}{holds and holds + ends}")
+    return "; ".join(parts)
+
+
+def named(config: Path, name: str = "", lists: str = SKIP) -> tuple[Loaded, Service]:
     """The configuration and the settings of its service; ends where it cannot be read, or has no list of this name."""
-    found = load(config, SKIP)
+    found = load(config, lists)
     if found.service is None:
         for problem in found.problems:
             say(str(problem), err=True)

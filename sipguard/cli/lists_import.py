@@ -120,6 +120,7 @@ def import_command(
         print_json(
             {
                 **asdict(made),
+                "column": run.column or None,
                 "odd": dict(run.tally.odd),
                 "refusals": [asdict(each) for each in run.tally.told],
                 "went_on_at": run.went_on_at,
@@ -138,7 +139,10 @@ def _whose(config: Path, name: str) -> tuple[Path, str]:
         known = ", ".join(sorted(each.name for each in found.ruleset.lists))
         stop(f"{config}: there is no list {name}, only {known}; declare it under lists:", WRONG)
     if not spec.imported:
-        stop(f"{config}: {name} has a file or members; a list that is imported has neither", WRONG)
+        key = "file" if spec.file else "members"
+        what = f"{name} has `{key}:`, and a list that is imported has neither file nor members"
+        cure = f"take `{key}:` out of lists.{name} in {config}, import again, and then `sipguard reload`"
+        stop(f"{config}: {what}; {cure}", WRONG)
     return found.service.state_directory / "lists", spec.kind
 
 
@@ -173,6 +177,7 @@ def _print(made: Manifest, run: Import, directory: Path) -> None:
         f"{made.list}: {counts['members']:,} {made.kind}, {counts['prefixes']:,} prefixes, {counts['ranges']:,} "
         f"ranges; {counts['added']:,} new, {counts['removed']:,} gone; version {made.version}"
     )
+    say(f"read as {made.form}" + (f", column {run.column}" if run.column else ""))
     say(
         f"lines: {counts['accepted']:,} taken, {counts['deleted']:,} deletions, {counts['empty']:,} empty, "
         f"{counts['passed_over']:,} passed over, {counts['refused']:,} refused"

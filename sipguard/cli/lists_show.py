@@ -14,13 +14,13 @@ import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, loaded, print_json, stop
 from sipguard.cli.escaping import say
-from sipguard.cli.lists_ls import in_days
+from sipguard.cli.lists_ls import edits_in, in_days
 from sipguard.numbers import notes
 from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.notes import Note
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import meant
-from sipguard.service.listed import Listed, entries_on, listed, whence
+from sipguard.service.listed import UNEDITED, Listed, entries_on, listed, whence
 from sipguard.settings.entries import shown
 from sipguard.settings.sources import READ
 
@@ -33,15 +33,17 @@ from sipguard.settings.sources import READ
 def show_command(name: str, limit: int, config: Path, as_json: bool) -> None:
     """Show one list: what it is, whose, how old, and its first entries with what is noted of them.
 
-    Entries are those of its file; `lists export` prints all, with edits.
+    Entries are those of its file; how many edits added and removed is said, and `lists export` prints all, with edits.
     """
     found = loaded(config, READ)
-    assert found.ruleset is not None
+    assert found.ruleset is not None and found.service is not None
     specs = {spec.name: spec for spec in found.ruleset.lists}
     if name not in specs:
         stop(f"there is no list {name}; {meant(name, specs) or 'there are ' + ', '.join(specs)}", WRONG)
+    now_at = time.time()
+    edits = edits_in(found.service.state_directory, now_at)
     try:
-        row = listed(specs[name], time.time())
+        row = listed(specs[name], now_at, edits.get(name, UNEDITED))
         rows = [] if row.entries is None else list(islice(entries_on(row.spec), limit))
         noted = [(entry, _note(row.spec, entry)) for entry in rows]
     except (NumberSetError, OSError) as error:
@@ -82,6 +84,7 @@ def _print(row: Listed, noted: list[tuple[str, Note | None]]) -> None:
         "imported": _imported(row),
         "changed": changed and f"{changed} ({in_days(row.age_s)} old{most}{', STALE' if row.stale else ''})",
         "entries": "not built yet" if row.entries is None else f"{row.entries:,}",
+        "edits": f"{row.edits}; sipguard lists export {spec.name} prints what is on it now" if row.edits else "",
     }
     for key, value in lines.items():
         if value:

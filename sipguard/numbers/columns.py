@@ -26,6 +26,7 @@ REGISTRIES: Final = frozenset(
 )  # that hold numbers of subscribers only
 _SIMPLE: Final = frozenset({"csv", "complaints", "dno"})  # forms whose rows say nothing but a number
 ANSWERS: Final = frozenset({"yes", "no", "no data", "nodata"})  # of the database of reassigned numbers
+_LOOKS_ANSWERED: Final = "rows with yes or no look like answers on reassigned numbers: write --format reassigned"
 _NAMES: Final = (
     "number", "numbers", "tn", "phone", "phonenumber", "telephone", "telephonenumber", "companyphonenumber",
     "companyphone", "callernumber", "caller", "callerid", "callingnumber", "ani", "did", "msisdn", "dnonumber",
@@ -46,7 +47,7 @@ class Columns:
     `delete` is called with the TNs that a change file takes off.
     """
 
-    __slots__ = ("_at", "_bulk", "_column", "_delete", "_first", "_form")
+    __slots__ = ("_at", "_bulk", "_column", "_delete", "_first", "_form", "column")
 
     def __init__(self, form: str, column: str, bulk: Bulk, delete: Callable[[str], None]) -> None:
         self._form = form
@@ -55,6 +56,7 @@ class Columns:
         self._delete = delete
         self._first = True
         self._at = 0
+        self.column = ""  # that the numbers stand in: its name in the header, else its position; "" before that is read
 
     def begin(self) -> None:
         """Another file comes, with a header of its own."""
@@ -65,9 +67,9 @@ class Columns:
         """Where the numbers stand in a row, from 0; -1 before the header was read."""
         return -1 if self._first else self._at
 
-    def resume(self, place: int) -> None:
-        """Goes on within a file whose header was read before; `place` as it was told then."""
-        self._first, self._at = place < 0, max(place, 0)
+    def resume(self, place: int, column: str) -> None:
+        """Goes on within a file whose header was read before; `place` and `column` as they were told then."""
+        self._first, self._at, self.column = place < 0, max(place, 0), column
 
     def feed(self, fields: Sequence[str], line: int, raw: str) -> None:
         """One row, as it stands at `line` in `raw`. Raises NoSuchColumn at a header that does not name the numbers."""
@@ -77,7 +79,10 @@ class Columns:
             return
         if self._first:
             self._first = False
-            if self._is_header(fields):
+            is_header = self._is_header(fields)
+            if self._form != "ftc-change":  # whose columns may stand in any order
+                self.column = fields[self._at] if is_header and self._at < len(fields) else str(self._at + 1)
+            if is_header:
                 self._bulk.tally.passed_over += 1
                 return
         if self._form == "ftc-change":
@@ -155,6 +160,8 @@ class Columns:
             if found:
                 raise NoSuchColumn(f"several columns may hold the numbers: name one of {listed} with --column")
             if any(_TEN.fullmatch("".join(c for c in field if c.isalnum() or c == "+")) for field in fields):
+                if any(map(is_answer, fields)):
+                    raise NoSuchColumn(f"a number stands where a header is wanted ({listed}); {_LOOKS_ANSWERED}")
                 what = f"a number stands where a header is wanted ({listed}): write --column with the position of the"
                 raise NoSuchColumn(
                     f"{what} numbers, such as --column 1, or --format reassigned, dno or list, which need none"
@@ -190,6 +197,11 @@ class Columns:
         else:
             tally.deleted += 1
             self._delete(tn)
+
+
+def is_answer(field: str) -> bool:
+    """Whether a field is one of ANSWERS, however it is written."""
+    return field.lower().replace("_", " ") in ANSWERS
 
 
 def _number_of(fields: Sequence[str]) -> tuple[str, Sequence[str]]:

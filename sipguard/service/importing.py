@@ -20,7 +20,7 @@ from typing import Any, Final
 
 from sipguard.numbers import notes
 from sipguard.numbers.bulk import Bulk
-from sipguard.numbers.columns import ANSWERS, COLUMNS, REGISTRIES, Columns, NoSuchColumn
+from sipguard.numbers.columns import COLUMNS, REGISTRIES, Columns, NoSuchColumn, is_answer
 from sipguard.numbers.numberset import NumberSet
 from sipguard.numbers.registryxml import NO_AREA, BrokenXml, RegistryXml
 from sipguard.numbers.rows import ALSO, BESIDE
@@ -42,6 +42,11 @@ TAB: Final = "\t"
 CHECKPOINT_S: Final = 5.0
 PACKED: Final = 32  # octets that one of an archive stands for; of text that says something new, there are fewer
 CHECKPOINT: Final = ".checkpoint.json"
+REFUSED: Final = ".refused"  # what was read was refused, not interrupted; --accept-loss may still take it
+_OPEN_QUOTE: Final = (
+    "a quote that is opened on this line has no end on it: take it out, or write the same quote behind it; the file "
+    "is refused as broken, nothing was changed"
+)
 ROWS: Final = 4096  # rows between two looks at the clock
 _BOOT: Final = Path("/proc/sys/kernel/random/boot_id")
 Moved = Callable[[int], None]
@@ -86,6 +91,8 @@ class Import:
         self._offset = 0  # in its text
         self._area = NO_AREA  # that a file in XML is in there
         self._kept_at = 0.0
+        self._raw = ""  # the line of the row that is read
+        self.column = ""  # that the numbers were read from: its name, or its position where no header names it
         before = manifest.base_of(asked.directory, asked.name)
         if not before and manifest.manifest_path(asked.directory, asked.name).exists():
             what = "its base is gone or damaged: import the whole list, with --replace"
@@ -121,6 +128,13 @@ class Import:
         try:
             self._read(stage, before, kept, moved, enough)
             found = self._finish(stage, before)
+        except ListFileError:  # nobody goes on with it: once mended, it is another file
+            stage.clear()
+            raise
+        except ImportRefused:
+            (self._directory / REFUSED).touch()
+            stage.close()
+            raise
         except BaseException:
             stage.close()
             raise
@@ -161,7 +175,7 @@ class Import:
         if kept:
             self.tally = Tally.of(kept["tally"])
             self._at, self._offset, self.went_on_at = kept["at"], kept["offset"], kept["tally"]["lines"]
-            self._area = kept["area"]
+            self._area, self.column = kept["area"], kept.get("column", "")  # earlier versions kept none
         elif before is not None and asked.update and asked.form not in AREAS:
             stage.begin_from(before)
         form = "ftc" if asked.form in AREAS else "plain"
@@ -175,7 +189,7 @@ class Import:
             bulk.prefixes.update(kept["prefixes"])
             bulk.ranges = [(first, last, NEVER) for first, last in kept["ranges"]]
             if columns is not None:
-                columns.resume(kept["place"])
+                columns.resume(kept["place"], self.column)
         for file in self.files[self._at :]:
             self.tally.file = str(file.path)
             moved_to = 0
@@ -194,6 +208,7 @@ class Import:
                 raise ListFileError(str(file.path), "was changed while it was read; import it again")
             self._at, self._offset, self.tally.lines = self._at + 1, 0, 0
             if columns is not None:
+                self.column = columns.column
                 columns.begin()
         self._keep(stage, columns)
 
@@ -229,22 +244,19 @@ class Import:
     def _rows(self, file: ListFile, columns: Columns) -> Iterator[None]:
         """The same of a file with rows: chunks whose rows are simple at once, others row by row."""
         tally = self.tally
-        raw: list[str] = []
         refused = tally.refusals
         chunks = file.chunks(self._offset)
 
         def lines(chunk: bytes) -> Iterator[str]:
-            """The lines of a chunk; within a quoted field also those of the next."""
-            while True:
-                for octets in chunk.splitlines(keepends=True):
-                    self._offset += len(octets)
-                    tally.lines += 1
-                    text = octets.decode("utf-8", "replace")
-                    raw.append(text)
-                    yield text
-                chunk = next(chunks, b"") if raw else b""
-                if not chunk:
-                    return
+            """The lines of a chunk. Raises ListFileError where a row asks for a second one, which a stray quote does:
+            it would take all up to the next quote for one field, and no format here has line ends in fields."""
+            for octets in chunk.splitlines(keepends=True):
+                self._offset += len(octets)
+                tally.lines += 1
+                raw = self._raw = octets.decode("utf-8", "replace")
+                yield raw
+                if self._raw:
+                    raise ListFileError(f"{file.path}:{tally.lines}", _OPEN_QUOTE)
 
         try:
             for chunk in chunks:
@@ -255,11 +267,9 @@ class Import:
                     self._offset += len(plain)
                     yield
                     continue
-                first = tally.lines + 1
                 for count, fields in enumerate(csv.reader(lines(plain), skipinitialspace=True), 1):
-                    columns.feed(fields, first, "".join(raw))
-                    raw.clear()
-                    first = tally.lines + 1
+                    columns.feed(fields, tally.lines, self._raw)
+                    self._raw = ""
                     if count % ROWS == 0:
                         yield
                         refused = tally.refusals
@@ -290,7 +300,7 @@ class Import:
             if (kept["identity"], kept["boot"]) == (self._identity(), _boot()) and (self._directory / BITS).exists():
                 Tally.of(kept["tally"])
                 return kept
-            self.was_other = True
+            self.was_other = not (self._directory / REFUSED).exists()
         except FileNotFoundError:
             pass
         except (OSError, ValueError, KeyError, TypeError):
@@ -306,6 +316,7 @@ class Import:
             "tally": self.tally.plain(), "prefixes": sorted(self._bulk.prefixes),
             "ranges": [[first, last] for first, last, _ in self._bulk.ranges],
             "place": columns.place if columns is not None else -1,
+            "column": columns.column if columns is not None else "",
         }  # fmt: skip
         new = self._directory / f"{CHECKPOINT}.new"
         new.write_text(json.dumps(noted), encoding="utf-8")
@@ -356,7 +367,7 @@ class Import:
             list=asked.name,
             kind=asked.kind,
             base=base,
-            version=asked.version or f"{time.strftime('%Y-%m-%d', time.gmtime(dated_at))}.{self.files[0].digest[:8]}",
+            version=asked.version or f"{time.strftime('%Y-%m-%d', time.gmtime(dated_at))}.{self._digest()[:8]}",
             form=asked.form,
             way="update" if asked.update else "replace",
             files=tuple(Given(str(file.path), file.digest, file.size, file.changed_at) for file in self.files),
@@ -373,6 +384,11 @@ class Import:
         )  # fmt: skip
         manifest.put(asked.directory, found, (asdict(each) for each in tally.told))
         return found
+
+    def _digest(self) -> str:
+        """Of one file its own, of several one of all."""
+        digests = [file.digest for file in self.files]
+        return digests[0] if len(digests) == 1 else sha256(" ".join(digests).encode()).hexdigest()
 
     def _wrong_file(self) -> str:
         """Why a file is taken for another one than was meant."""
@@ -409,15 +425,30 @@ def form_of(path: Path) -> str:
     text = ListFile(path).head().decode("utf-8", "replace")
     if text.lstrip()[:1] == "<":
         return "ftc-xml"
-    for line in text.splitlines():
-        fields = [field.strip(' "') for field in line.split(",")]
+    lines = text.splitlines()
+    for at, line in enumerate(lines):
+        fields = _fields(line)
         if line.strip() and not line.startswith("#"):
             sign = next((each for each in (";", TAB, "|") if each in line and "," not in line), "")
             if sign and any(char.isalpha() for char in line.partition(sign)[0]):
                 what = f"its columns are parted by {'tabs' if sign == TAB else sign}"
                 raise ListFileError(str(path), f"{what}: save it as CSV with commas")
-            return _form_of(fields)
+            return "reassigned" if _heads_answers(fields, lines[at + 1 :]) else _form_of(fields)
     return "plain"
+
+
+def _fields(line: str) -> list[str]:
+    return [field.strip(' "') for field in line.split(",")]
+
+
+def _heads_answers(header: list[str], rows: list[str]) -> bool:
+    """Whether a header stands over numbers, dates of their disconnection, and yes or no, as of reassigned numbers."""
+    names = [field.lower() for field in header]
+    if len(names) != 3 or any(c.isdigit() for name in names for c in name):
+        return False
+    if "date" not in names[1] and "disconnect" not in names[1]:
+        return False
+    return any(is_answer(fields[2]) for fields in map(_fields, rows) if len(fields) == 3)
 
 
 def _form_of(fields: list[str]) -> str:
@@ -429,7 +460,7 @@ def _form_of(fields: list[str]) -> str:
         return "complaints"
     if {field.upper() for field in fields} & {"A", "D", "ADD", "DELETE"} and len(fields) > 1:
         return "ftc-change"
-    if len(fields) == 3 and fields[2].lower().replace("_", " ") in ANSWERS:
+    if len(fields) == 3 and is_answer(fields[2]):
         return "reassigned"
     if len(fields) == 2 and [len(field) for field in fields] == [3, 7] and "".join(fields).isdecimal():
         return "ftc"

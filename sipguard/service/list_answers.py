@@ -25,7 +25,7 @@ from sipguard.numbers.wide import NEVER
 from sipguard.records.listed import speaking
 from sipguard.screening.checks.lists import names_of
 from sipguard.screening.listspec import ListSpec
-from sipguard.screening.overlay import ADDED, REMOVED
+from sipguard.screening.overlay import ADDED, REMOVED, Edits
 from sipguard.screening.trunk import Trunk
 from sipguard.store.edits import Change, EditStore, Held
 
@@ -100,6 +100,25 @@ def answers(spec: ListSpec, question: Question, edited: Edited, now_at: float) -
         on = any(end > now_at for _, end in found)
         standing = tuple(each for entry, end in found for each in _of_base(spec, asked, entry, end))
         yield Answer(spec.name, spec.kind, spec.bind, asked, on, standing)
+
+
+def is_on(spec: ListSpec, entry: str, edits: Edits, now_at: float) -> bool | None:
+    """Whether one entry is on a list, by itself or by what covers it. None where that is not known: where the list was
+    not built, or the entry is a range, prefix or network that others may be part of. Raises NumberSetError, OSError."""
+    edit = edits.entries.get(entry)
+    if edit is not None and (not edit[1] or now_at < edit[1]):
+        return edit[0] == ADDED
+    if not Path(spec.path).exists() if spec.path else spec.missing:
+        return None
+    if spec.kind == "numbers":
+        if not entry.rpartition(",")[2].isdecimal():
+            return None
+        said = edits.says_number(entry, now_at)
+        if said:
+            return said == ADDED
+    elif spec.kind in ("networks", "texts") and (edits.entries or "*" in entry or "/" in entry):
+        return None
+    return any(end > now_at for _, end in _covering(spec, entry))
 
 
 def _asked(spec: ListSpec, question: Question) -> Iterable[str]:

@@ -5,25 +5,46 @@ Enters: a ListSpec, its files. Leaves: values to be shown. Must not: build a lis
 
 from __future__ import annotations
 
+from collections import Counter
 from collections.abc import Iterator
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any
+from typing import Any, Final
 
 from sipguard.numbers.networkset import NetworkSet
 from sipguard.numbers.numberset import NumberSet
 from sipguard.numbers.pairset import PairSet
 from sipguard.numbers.textset import TextSet
 from sipguard.screening.listspec import ListSpec
+from sipguard.screening.overlay import ADDED, REMOVED
 from sipguard.store import manifest
+from sipguard.store.edits import EditStore
 from sipguard.store.manifest import Manifest
+
+
+@dataclass(frozen=True, slots=True)
+class EditCount:
+    """How many entries of a list are added and removed by edits in force."""
+
+    added: int = 0
+    removed: int = 0
+
+    def __bool__(self) -> bool:
+        return bool(self.added or self.removed)
+
+    def __str__(self) -> str:
+        return f"{self.added:,} added, {self.removed:,} removed by edits"
+
+
+UNEDITED: Final = EditCount()
 
 
 @dataclass(frozen=True, slots=True)
 class Listed:
     """One list: `entries` None where it was not built yet; `age_s` None where it stands in the configuration.
 
-    `changed_at`: when its data is of, by the time of its file or by what its import was told. `made`: its last import.
+    `entries` are of its base, `edits` are beside them. `changed_at`: when its data is of, by the time of its file or by
+    what its import was told. `made`: its last import.
     """
 
     spec: ListSpec
@@ -31,6 +52,7 @@ class Listed:
     changed_at: float | None  # Unix seconds
     age_s: float | None
     made: Manifest | None = None
+    edits: EditCount = UNEDITED
 
     @property
     def stale(self) -> bool:
@@ -45,6 +67,7 @@ class Listed:
             "kind": spec.kind,
             "bind": list(spec.bind),
             "entries": self.entries,
+            "edits": {"added": self.edits.added, "removed": self.edits.removed},
             "file": spec.file or None,
             "format": spec.format,
             "per_trunk": spec.per_trunk,
@@ -63,11 +86,21 @@ class Listed:
         }
 
 
-def listed(spec: ListSpec, now_at: float) -> Listed:
+def edit_counts(path: Path, now_at: float) -> dict[str, EditCount]:
+    """The edits in force at `now_at`, of each list that has any; `path`: lists.db. Raises StoreError."""
+    store = EditStore.reading(path)
+    if store is None:
+        return {}
+    with store:
+        found = Counter((name, said) for name, _, said, _ in store.whole(now_at)[1])
+    return {name: EditCount(found[name, ADDED], found[name, REMOVED]) for name, _ in found}
+
+
+def listed(spec: ListSpec, now_at: float, edits: EditCount = UNEDITED) -> Listed:
     """What there is to say of a list. Raises NumberSetError of a damaged file, OSError of a source that is gone."""
     changed_at = Path(spec.file).stat().st_mtime if spec.file else spec.dated_at or None
     age_s = None if changed_at is None else max(0.0, now_at - changed_at)
-    return Listed(spec, entry_count(spec), changed_at, age_s, made_by(spec))
+    return Listed(spec, entry_count(spec), changed_at, age_s, made_by(spec), edits)
 
 
 def made_by(spec: ListSpec) -> Manifest | None:

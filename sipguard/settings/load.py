@@ -95,8 +95,8 @@ def load(path: File, lists: str = BUILD, at_start: bool = False) -> Loaded:
 
     A list whose file is not there is an error, `at_start` a warning: nothing else runs that could go on without it.
 
-    `lists`: build those that changed into the state directory, read them for their problems only, or skip
-    them; without building there is no Ruleset that can be opened, and with skip there is none.
+    `lists`: build those that changed into the state directory, read them for their problems only, take them as they
+    were built, or skip them; without building there is no Ruleset that can be opened, and with skip there is none.
     """
     document = Merged(path)
     if document.plain is None and document.problems:

@@ -24,6 +24,7 @@ from sipguard.stir.errors import StirError
 
 BUILD: Final = "build"  # what has changed is built into the state directory
 READ: Final = "read"  # what has changed is read, nothing is written
+BUILT: Final = "built"  # lists are as they were built; what has changed since counts as absent, and is not read
 SKIP: Final = "skip"  # lists are not looked at
 _CHUNK: Final = 1 << 20
 _KEPT: Final = 21  # built files of one list: those of the Rulesets that can be rolled back to
@@ -55,6 +56,8 @@ class ListBuilder:
         """`spec` with the path of its set file, and the digest of its source. Problems are added."""
         source = File(spec.file)
         try:
+            if self._mode == BUILT and not self._is_known(source):
+                return replace(spec, absent=True), ""
             digest = self._digest(source, spec)
             target = self._directory / f"{spec.name}-{digest}.set"
             if target.exists():
@@ -65,7 +68,7 @@ class ListBuilder:
                 made = (source, target, spec.kind, spec.format, READ_AS_NANP, spec.per_trunk, self._trunks)
                 self.problems += problems_of(source, compile_list(*made)[1])
                 self._forget_old(spec.name)
-            else:
+            elif self._mode == READ:
                 self.problems += problems_of(source, self._read_through(source, spec))
             stamp = self._stamps[str(source)]
             given = ((str(source), stamp.digest),)
@@ -96,17 +99,22 @@ class ListBuilder:
         except (OSError, ValueError, TypeError, AttributeError):
             return {}
 
+    def _is_known(self, source: File) -> bool:
+        """Whether a source is as it was when it was hashed."""
+        status, stamp = source.stat(), self._stamps.get(str(source))
+        return stamp is not None and (stamp.size, stamp.mtime_ns) == (status.st_size, status.st_mtime_ns)
+
     def _digest(self, source: File, spec: ListSpec) -> str:
         """16 hexadecimal digits for the content of a source and how it is read."""
-        status = source.stat()
-        stamp = self._stamps.get(str(source))
-        if stamp is None or (stamp.size, stamp.mtime_ns) != (status.st_size, status.st_mtime_ns):
+        if not self._is_known(source):
+            status = source.stat()
             digest = sha256()
             with source.open("rb") as octets:
                 while chunk := octets.read(_CHUNK):
                     digest.update(chunk)
             stamp = _Stamp(status.st_size, status.st_mtime_ns, digest.hexdigest())
             self._stamps[str(source)] = stamp
+        stamp = self._stamps[str(source)]
         kind = f"{spec.kind} by trunk" if spec.per_trunk else spec.kind
         return sha256(f"{kind} {spec.format} {stamp.digest}".encode()).hexdigest()[:16]
 

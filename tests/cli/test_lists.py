@@ -282,3 +282,44 @@ def test_what_was_taken_though_nobody_has_it_is_told_by_its_kind(ground: Ground)
     assert "1 short: a number without its area code\n" in result.stdout
     assert "nothing was imported" not in result.stderr
     assert ground.json("import", "impossible", str(given))["odd"] == {"invalid_npa": 2, "short": 1}
+
+
+def test_an_import_says_how_it_read_the_file(ground: Ground) -> None:
+    config = json.loads(ground.path.read_text())
+    config["lists"]["dnc"] = {"bind": ["callee"]}
+    ground.path.write_text(json.dumps(config))
+    given = ground.path.parent / "given.csv"
+    for text, form, column in (
+        ("name,Number\nann,2025550131\n", "csv", "Number"),
+        ("Number,Date,Status\n2025550131,2026-11-01,yes\n2025550132,2026-11-01,no\n", "reassigned", "Number"),
+        ("2025550131,2026-11-01,yes\n", "reassigned", "1"),
+        ("2025550131\n", "plain", None),
+    ):
+        given.write_text(text)
+        assert (
+            f"read as {form}" + (f", column {column}\n" if column else "\n")
+            in ground.run("import", "dnc", str(given)).stdout
+        )
+        made = ground.json("import", "dnc", str(given))
+        assert (made["form"], made["column"], made["counts"]["members"]) == (form, column, 1)
+
+
+def test_an_import_of_a_list_with_a_file_says_how_it_becomes_one(ground: Ground) -> None:
+    result = ground.run("import", "dno", str(ground.path.parent / "dno.txt"))
+    assert result.exit_code == 2
+    assert f"take `file:` out of lists.dno in {ground.path}, import again, and then `sipguard reload`" in result.stderr
+    assert "take `members:` out of lists.consent" in ground.run("import", "consent", "x").stderr
+
+
+def test_show_and_ls_say_that_a_list_was_edited(ground: Ground) -> None:
+    ground.build()
+    assert "edits" not in ground.run("show", "dno").stdout
+    ground.json("add", "dno", "2025550171", "2025550172")
+    ground.json("remove", "dno", "2025550100")
+    ground.json("add", "dno", "2025550173")
+    ground.json("undo", "3")
+    shown = ground.run("show", "dno").stdout
+    assert "edits    2 added, 1 removed by edits; sipguard lists export dno prints what is on it now\n" in shown
+    assert " 2 +2 -1 " in ground.run("ls").stdout
+    assert [each["edits"] for each in ground.json("ls")] == [{"added": 2, "removed": 1}, {"added": 0, "removed": 0}]
+    assert ground.json("show", "dno")["edits"] == {"added": 2, "removed": 1}

@@ -10,6 +10,7 @@ from pathlib import Path
 
 import pytest
 
+from sipguard.settings.sources import ListBuilder
 from sipguard.store.edits import ADD, EditStore
 from tests.cli.test_lists import Ground, ground
 
@@ -193,3 +194,30 @@ def test_ends_that_an_earlier_version_took_are_shown(ground: Ground, tmp_path: P
     assert f"+ {A}  change 1 by ann, until 9999-01-01" in ground.run("diff", "dno").stdout
     assert f"{A},,ann,2023-11-14T22:13:20Z,9999-01-01T00:00:00Z" in ground.run("export", "dno", "--csv").stdout
     assert "until 9999-01-01" in ground.run("test", A).stdout and "not on dno" in ground.run("test", B, "--all").stdout
+
+
+def test_what_changes_nothing_now_is_told(ground: Ground) -> None:
+    """The change is made all the same: it holds whatever file comes later."""
+    assert ground.json("remove", "dno", B)["not_on_it"] == []  # nobody knows: the list was not built
+    ground.json("undo", "1")
+    ground.build()
+    result = ground.run("remove", "dno", B)
+    assert (result.exit_code, result.stdout) == (
+        0, f"change 3: {B} was not on dno and is kept off it; sipguard lists undo 3 takes it back\n"
+    )  # fmt: skip
+    added = ground.run("add", "dno", A, "+12025550100", "+12025550123").stdout
+    assert f"{A} added to dno; +12025550100, +12025550123 were on dno already; sipguard" in added
+    assert ground.json("add", "dno", A, "--until", "3d")["already"] == [A[1:]]
+    assert ground.json("remove", "dno", A, B)["not_on_it"] == [B[1:]]
+    assert ground.json("remove", "dno", "+12025550100", "+1202555*")["not_on_it"] == []
+    assert ground.json("add", "consent", "+12025550100,+12125550123", f"{A},{B}")["already"] == [
+        "12025550100,12125550123"
+    ]
+
+
+def test_an_edit_reads_no_list_whose_file_has_changed(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It may be of any size, and an edit is urgent."""
+    ground.build()
+    (ground.path.parent / "dno.txt").write_text(f"{A}\n")
+    monkeypatch.setattr(ListBuilder, "_digest", lambda *_: pytest.fail("was read"))
+    assert ground.json("remove", "dno", B)["not_on_it"] == []

@@ -119,7 +119,7 @@ def test_a_full_file_of_one_area_code_replaces_that_one(tmp_path: Path, give: Gi
         ("csv", 'name,phone\n"Doe, Ann",2025550100\nBob,+442079460000\n', "", {"12025550100", "442079460000"}),
         ("csv", "a,b\n1,2025550100\n", "B", {"12025550100"}),
         ("csv", "a,b\n2025550101,2025550100\n", "1", {"12025550101"}),
-        ("csv", 'number,"a\nb"\n2025550100,"x\ny"\n2025550101,\n', "", {"12025550100", "12025550101"}),
+        ("csv", 'number,"a,b"\n2025550100,"x ""y"""\n2025550101,5" z\n', "", {"12025550100", "12025550101"}),
         (
             "complaints",
             "Company_Phone_Number,Created_Date,Subject\n2025550100,2026-11-24 10:00:00,Other\n,2026-11-24,Other\n",
@@ -128,6 +128,8 @@ def test_a_full_file_of_one_area_code_replaces_that_one(tmp_path: Path, give: Gi
         ),
         ("reassigned", "2025550100,2026-11-01\n2025550101,2026-11-01,no\n2025550102,2026-11-01,yes\n", "",
          {"12025550100", "12025550102"}),
+        ("reassigned", "Number,Date,Status\n2025550100,2026-11-01,no\n2025550101,2026-11-01,yes\n", "",
+         {"12025550101"}),
         ("dno", "2025550100,inbound only\n2915550100,unallocated\n", "", {"12025550100", "2915550100"}),
         ("dno", "Number,Reason\n2025550100,x\n", "", {"12025550100"}),
         ("csv", "id,phone\r\n1,2025550100\r\n2,2025550101\r\n", "", {"12025550100", "12025550101"}),
@@ -417,7 +419,7 @@ def many(tmp_path: Path, name: str, form: str = "{}\n") -> tuple[Path, set[str]]
 
 @pytest.mark.parametrize(
     ("name", "form", "line"), [("a.txt", "plain", "{}\n"), ("a.gz", "plain", "{}\n"), ("a.zip", "plain", "{}\n"),
-                               ("a.csv", "dno", '{},"x\ny"\n')]
+                               ("a.csv", "dno", '{},"x,y"\n')]
 )  # fmt: skip
 @pytest.mark.parametrize("stop_after", [1, 3, 7])
 def test_what_was_interrupted_goes_on(
@@ -534,6 +536,10 @@ def test_few_bases_are_kept(tmp_path: Path, give: Give) -> None:
         ("Company_Phone_Number,Created_Date\n", "complaints"),
         ("name,phone\n", "csv"),
         ("2025550100,2026-11-01,No Data\n", "reassigned"),
+        ("Number,Date,Status\n2025550100,2026-11-01,no\n", "reassigned"),
+        ('"Phone Number","Permanently Disconnected Date",Result\r\n"2025550100","2026-11-01","yes"\r\n', "reassigned"),
+        ("Number,Date,Status\n2025550100,2026-11-01,open\n", "csv"),
+        ("Number,Asked,Consent\n2025550100,x,no\n", "csv"),
         ("2025550100\n", "plain"),
         ("", "plain"),
     ],
@@ -549,6 +555,10 @@ def test_the_format_is_told_by_the_first_line(give: Give, text: str, form: str) 
             "2025550100,2026-11-01\n",
             r"a number stands where a header is wanted \(2025550100, 2026-11-01\): write --column",
         ),
+        (
+            "2025550100,2026-11-01,no,x\n",
+            "yes or no look like answers on reassigned numbers: write --format reassigned",
+        ),
         ("phone,tn\n", "several columns may hold the numbers: name one of phone, tn with --column"),
         ("id,name\n", "no column of the header is known to hold the numbers: name one of id, name with --column"),
     ],
@@ -557,6 +567,48 @@ def test_where_no_header_names_the_numbers_it_is_said_how(tmp_path: Path, give: 
     file = give(text, "a.csv")
     with pytest.raises(ListFileError, match=told):
         done(asked(tmp_path, file, form=form_of(file)))
+
+
+def test_a_quote_without_end_refuses_the_file(tmp_path: Path, give: Give, monkeypatch: pytest.MonkeyPatch) -> None:
+    """It would take all up to the next quote, or to the end of the file, for one field."""
+    monkeypatch.setattr(listfile, "CHUNK", 64)
+    done(asked(tmp_path, give("2025550199\n", "before.txt")))
+    rows = [f"202555{n:04},x" for n in range(100, 130)]
+    for at, row in ((0, '2025550100,"oops'), (7, '"2025550107,x'), (29, '2025550129,"oops')):
+        for last in ("\n", ""):
+            text = "\n".join(["Number,Subject", *rows[:at], row, *rows[at + 1 :]]) + last
+            with pytest.raises(
+                ListFileError, match=rf"c\.csv:{at + 2}: a quote that is opened on this line has no end"
+            ):
+                done(asked(tmp_path, give(text, "c.csv"), form="csv"))
+    closed = "\n".join(["Number,Subject", '2025550100,"two', 'lines"', *rows])
+    with pytest.raises(ListFileError, match=r"c\.csv:2: a quote"):
+        done(asked(tmp_path, give(closed, "c.csv"), form="csv"))
+    assert on_list(tmp_path) == {"12025550199"}
+
+
+def test_after_a_refusal_nothing_is_told_of_an_interruption(tmp_path: Path, give: Give) -> None:
+    done(asked(tmp_path, give("2025550100\n2025550101\n2025550102\n", "first.txt")))
+    right = give("2025550100\n2025550101\n", "right.txt")
+    for name, text, form in (
+        ("cut.csv", 'Number\n2025550100\n"2025550101', "csv"),
+        ("wrong.txt", "alice\nbob\n", "plain"),
+        ("lost.txt", "2025550109\n", "plain"),
+    ):
+        with pytest.raises((ListFileError, ImportRefused)):
+            done(asked(tmp_path, give(text, name), form=form))
+        assert not done(asked(tmp_path, right)).was_other, name
+
+
+def test_a_version_is_of_all_files(tmp_path: Path, give: Give) -> None:
+    one, two = give("2025550100\n", "1.txt"), give("2025550101\n", "2.txt")
+
+    def version(*files: Path) -> str:
+        return Import(asked(tmp_path, *files, accept_loss=True, dated_at=0.0)).run(lambda octets: None, never).version
+
+    found = [version(one), version(one, two), version(one, one), version(two, one)]
+    assert len(set(found)) == 4
+    assert found[0] == version(one)
 
 
 def test_columns_parted_by_something_else_are_told(give: Give) -> None:
