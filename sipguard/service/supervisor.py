@@ -158,9 +158,9 @@ class Supervisor:
             server.close()
             await self._worker.stop(CHILD_PATIENCE_S)
             self._keep(lambda: self._in_force.ended(time.time()))
-            self._keep(self._usuals.write)
             await self._fetcher.stop(CHILD_PATIENCE_S)
             await self._desk.stop(CHILD_PATIENCE_S)
+            self._keep(self._usuals.write)  # now that what the worker said at its end was heard
             for task in children:
                 task.cancel()
             for sock in self._sockets.values():

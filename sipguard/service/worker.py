@@ -237,6 +237,7 @@ class Worker:
         for task in (sampling, listening):
             task.cancel()
         self._driver.close()
+        self._driver.safely(self._tell_usual)
         self._journal.close()
         self._live.close()
         await self._channel.flush()
