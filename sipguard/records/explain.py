@@ -22,7 +22,7 @@ from sipguard.b2bua.frames import (
 )
 from sipguard.records.checked import checks, guard
 from sipguard.records.judged_by import JudgedBy
-from sipguard.records.listed import CONFIGURATION, EDIT, FILE, UNKNOWN, ListedBy
+from sipguard.records.listed import CONFIGURATION, EDIT, FILE, MISSING, UNKNOWN, ListedBy
 from sipguard.records.record import Record, ends_call
 from sipguard.records.ruled import rules
 from sipguard.records.rules import judged_again
@@ -105,6 +105,8 @@ def _listed(by: ListedBy, lists: Mapping[str, ListSpec]) -> Step:
     if by.by == EDIT:
         text = f"{by.which} is on {by.name} by an edit, {_entry(by)}"
         facts["change"] = by.change
+    elif by.by == MISSING:
+        text = f"whether {by.which} is on {by.name} was not known: the list was missing"
     elif by.by == UNKNOWN:
         text = f"{by.which} is on {by.name}; by which entry cannot be told any more"
     else:

@@ -14,6 +14,7 @@ from sipguard.b2bua.frames import VerdictFrame
 from sipguard.numbers.textset import folded
 from sipguard.screening.attempt import CallAttempt, read_attempt
 from sipguard.screening.checks.lists import names_of
+from sipguard.screening.listspec import UNKNOWN as NOT_KNOWN
 from sipguard.screening.overlay import width_of
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.errors import SipError
@@ -25,6 +26,7 @@ EDIT: Final = "edit"
 FILE: Final = "file"  # or an import
 CONFIGURATION: Final = "configuration"
 UNKNOWN: Final = ""  # the entry cannot be told
+MISSING: Final = "missing"  # the list was: nobody knows whether the call was on it
 _OF_BODY: Final = (b"content-length", b"l")  # the body is not kept
 ASSUMED: Final = "interconnect"  # kind of a trunk of which nothing is known any more; no list asks for it
 
@@ -42,26 +44,32 @@ class ListedBy(NamedTuple):
     why: str
     expires_at: float  # 0.0 for never
     undone_by: int  # change that took it back since, 0 for none
-    by: str = EDIT  # EDIT | FILE | CONFIGURATION | UNKNOWN
+    by: str = EDIT  # EDIT | FILE | CONFIGURATION | UNKNOWN | MISSING
     line: int = 0  # of the file, 0 where that is not known
 
 
 class Asked(NamedTuple):
-    """A list that a call was found on, and what it may have been asked for it, the first first."""
+    """A list that a call was found on, and what it may have been asked for it, the first first; of a list that was
+    missing nothing, since it was not asked."""
 
     which: str
     name: str
     values: tuple[str, ...]
+    missing: bool = False
 
 
 def asked_of(verdict: VerdictFrame, trunk: Trunk | None = None) -> Iterator[Asked]:
-    """What lists were asked that the call was found on. `trunk`: that which it came by, as it was configured."""
+    """What lists were asked that the call was found on, or that were missing. `trunk`: that which it came by, as it was
+    configured."""
     trunk = trunk or Trunk(verdict.trunk, ASSUMED)
     values = _values(verdict, trunk)
     for fact, names in verdict.facts.items():
         which = fact.removeprefix(PREFIX)
         if fact.startswith(PREFIX) and isinstance(names, list | tuple):
-            yield from (Asked(which, name, tuple(filter(None, values.get(which, ())))) for name in names)
+            asked = tuple(filter(None, values.get(which, ())))
+            for name in names:
+                missing = name[:1] == NOT_KNOWN
+                yield Asked(which, name.removeprefix(NOT_KNOWN), () if missing else asked, missing)
 
 
 def _values(verdict: VerdictFrame, trunk: Trunk) -> dict[str, list[str]]:

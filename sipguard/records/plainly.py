@@ -14,12 +14,13 @@ from sipguard.b2bua import frames
 from sipguard.b2bua.frames import EndFrame, VerdictFrame
 from sipguard.numbers.canonical import show
 from sipguard.records.judged_by import JudgedBy
-from sipguard.records.listed import ListedBy
+from sipguard.records.listed import MISSING, ListedBy
 from sipguard.records.matched import what_held
 from sipguard.records.record import Record
-from sipguard.records.rules import judged_again
+from sipguard.records.rules import JudgedAgain, judged_again
 from sipguard.records.step import moment
 from sipguard.screening.checks import ALL_FACTS
+from sipguard.screening.policy.decide import UNKNOWN as NOT_TOLD
 from sipguard.screening.policy.model import BASES, Redress
 from sipguard.screening.policy.plain import in_english, joined
 from sipguard.screening.policy.predicates import facts_of
@@ -140,9 +141,16 @@ def _reasons(verdict: VerdictFrame, by: JudgedBy | None, listed: Sequence[Listed
             since = each.at if isinstance(each.at, str) else _day(each.at, zone) if each.at else ""
             if since:
                 yield f"It has been on the list {each.name} since {since}."
+        elif each.by == MISSING and (again is None or _left_open(f"lists.{each.which}", again)):
+            yield f"Whether it is on the list {each.name} was not known at that time: the list was missing."
     if verdict.reported:
         would = "A rule that is only on trial" if len(verdict.reported) == 1 else "Rules that are only on trial"
         yield f"{would} would have treated it otherwise, and did not."
+
+
+def _left_open(fact: str, again: JudgedAgain) -> bool:
+    """Whether a rule asked for a fact and could not be told."""
+    return any(each.outcome == NOT_TOLD and fact in each.facts for each in again.rules)
 
 
 def _why_failed(verdict: VerdictFrame) -> Iterator[str]:

@@ -11,7 +11,7 @@ from pathlib import Path
 
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.numbers.errors import NumberSetError
-from sipguard.records.listed import CONFIGURATION, FILE, UNKNOWN, Asked, ListedBy, address_of, asked_of
+from sipguard.records.listed import CONFIGURATION, FILE, MISSING, UNKNOWN, Asked, ListedBy, address_of, asked_of
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import Trunk
@@ -21,7 +21,7 @@ from sipguard.service.list_answers import Question, answers
 from sipguard.store.lookup import listed_by
 from sipguard.store.manifest import base_of
 
-_NOBODY = (UNKNOWN, 0, "", 0.0, "", 0.0, 0, UNKNOWN)
+_NOBODY = ("", 0, "", 0.0, "", 0.0, 0)
 
 
 def told_of(state_directory: Path, verdict: VerdictFrame) -> tuple[ListedBy, ...]:
@@ -31,7 +31,10 @@ def told_of(state_directory: Path, verdict: VerdictFrame) -> tuple[ListedBy, ...
     edits = listed_by(state_directory, verdict, trunk)
     edited = {(each.which, each.name) for each in edits}
     bases = [
-        next(_by_base(asked, verdict, ruleset, state_directory), ListedBy(asked.which, asked.name, *_NOBODY))
+        next(
+            _by_base(asked, verdict, ruleset, state_directory),
+            ListedBy(asked.which, asked.name, *_NOBODY, MISSING if asked.missing else UNKNOWN),
+        )
         for asked in asked_of(verdict, trunk)
         if (asked.which, asked.name) not in edited
     ]

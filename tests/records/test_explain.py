@@ -8,7 +8,7 @@ import pytest
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
 from sipguard.records.explain import explain
 from sipguard.records.judged_by import JudgedBy
-from sipguard.records.listed import CONFIGURATION, FILE, UNKNOWN, ListedBy
+from sipguard.records.listed import CONFIGURATION, FILE, MISSING, UNKNOWN, ListedBy
 from sipguard.records.record import Batch, Record
 from sipguard.records.step import Explanation, tn, written
 from sipguard.screening.listspec import ListSpec
@@ -114,8 +114,10 @@ def test_times_stand_only_where_they_were_read(changes: dict[str, object], guard
         (ListedBy("upstream", "dno", "192.0.2.0/24", 0, "", 0.0, "", 0.0, 0, CONFIGURATION),
          "the configuration, 192.0.2.0/24"),
         (ListedBy("signer", "dno", "", 0, "", 0.0, "", 0.0, 0, UNKNOWN), "by which entry cannot be told any more"),
+        (ListedBy("pair", "dno", "", 0, "", 0.0, "", 0.0, 0, MISSING),
+         "whether pair is on dno was not known: the list was missing"),
     ],
-    ids=["file", "configuration", "unknown"],
+    ids=["file", "configuration", "unknown", "missing"],
 )  # fmt: skip
 def test_an_entry_that_nobody_edited(by: ListedBy, text: str) -> None:
     spec = ListSpec("dno", owner="fraud desk", version="7")

@@ -8,7 +8,7 @@ import pytest
 
 from sipguard.b2bua.frames import EndFrame, VerdictFrame
 from sipguard.records.judged_by import JudgedBy
-from sipguard.records.listed import ListedBy
+from sipguard.records.listed import MISSING, ListedBy
 from sipguard.records.plainly import in_plain
 from sipguard.records.record import Batch, Record
 from sipguard.screening.policy.model import AllOf, AnyOf, LabelSpec, Not, OneOf, Policy, Redress, Rule
@@ -107,6 +107,18 @@ def test_a_marked_call_says_why() -> None:
     by = JudgedBy(Policy((LABEL,)), BY.trunks)
     text = said(samples.verdict(action="label", rule="dno", matched=["dno"]), samples.ended(), by)
     assert "was put through, with a mark for the called party. The reason: the number shown is on the list dno." in text
+
+
+def test_a_list_that_was_missing_is_told_where_a_rule_asked_for_it() -> None:
+    listed = ListedBy("shown", "dno", "", 0, "", 0.0, "", 0.0, 0, MISSING)
+    verdict = samples.verdict(facts={"trunk.kind": "interconnect", "lists.shown": ("?dno",)})
+    record = record_of(verdict, None)
+    missing = "Whether it is on the list dno was not known at that time: the list was missing."
+    by = JudgedBy(Policy((LABEL,)), BY.trunks)
+    other = JudgedBy(Policy((SIGNED,)), BY.trunks)
+    assert missing in in_plain(record, verdict, None, by, (listed,), UTC)
+    assert missing in in_plain(record, verdict, None, None, (listed,), UTC)
+    assert "missing" not in in_plain(record, verdict, None, other, (listed,), UTC)
 
 
 def test_a_rule_that_is_not_kept_is_not_made_up() -> None:

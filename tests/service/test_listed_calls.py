@@ -7,7 +7,7 @@ from pathlib import Path
 
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.numbers.formats import compile_list
-from sipguard.records.listed import CONFIGURATION, EDIT, FILE, UNKNOWN
+from sipguard.records.listed import CONFIGURATION, EDIT, FILE, MISSING, UNKNOWN
 from sipguard.screening.listspec import ListSpec
 from sipguard.service.history import Rulesets
 from sipguard.service.listed_calls import told_of
@@ -76,3 +76,8 @@ def test_what_is_gone_is_said_to_be(tmp_path: Path) -> None:
     (by,) = told_of(kept(tmp_path), frame("r0", caller=("reported",)))
     assert (by.name, by.by) == ("reported", UNKNOWN)
     assert told_of(tmp_path / "nowhere", frame(caller=("reported",)))[0].by == UNKNOWN
+
+
+def test_of_a_list_that_was_missing_nobody_says_that_the_call_was_on_it(tmp_path: Path) -> None:
+    vips, by = told_of(kept(tmp_path), frame(callee=("vips", "?dnc")))
+    assert (vips.by, by.which, by.name, by.by, by.entry) == (CONFIGURATION, "callee", "dnc", MISSING, "")

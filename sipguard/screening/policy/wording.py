@@ -56,12 +56,14 @@ def _scalar(value: Scalar) -> str:
 
 
 def lacking(condition: Condition, facts: Facts, asked: Asked) -> Iterator[Condition]:
-    """The parts for which a condition does not hold: of several that all must hold those that do not, of those of which
-    one must hold all; a `not` is one part."""
-    if truth_of(condition, {}).truth(facts, asked) == TRUE:
+    """The parts for which a condition does not hold: of several those that came to the same as the whole, so that
+    nothing is said of what was not asked where another part was false; a `not` is one part."""
+    truth = truth_of(condition, {}).truth(facts, asked)
+    if truth == TRUE:
         return
     if isinstance(condition, AllOf | AnyOf) and condition.parts:
         for part in condition.parts:
-            yield from lacking(part, facts, asked)
+            if truth_of(part, {}).truth(facts, asked) == truth:
+                yield from lacking(part, facts, asked)
     else:
         yield condition
