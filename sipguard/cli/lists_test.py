@@ -28,7 +28,7 @@ from sipguard.numbers.errors import NumberSetError
 from sipguard.records.step import tn
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import meant
-from sipguard.service.list_answers import EDIT, Answer, Question, Standing, answers, edited_in, number_in
+from sipguard.service.list_answers import EDIT, Answer, Origin, Question, Standing, answers, edited_in, number_in
 from sipguard.settings.entries import shown
 from sipguard.settings.sources import READ
 from sipguard.store.edits import NAME, EditStore
@@ -106,6 +106,8 @@ def test_command(
             say(_line(answer, specs[answer.list]))
             for standing in answer.standing:
                 say(f"  {_words(standing, zone, now_at)}")
+            for origin in dict.fromkeys(each.origin for each in answer.standing if each.origin is not None):
+                say(f"  {_of(origin, zone)}")
     if not any(answer.on for answer in said):
         unasked = len({answer.list for answer in said if answer.on is None})
         rest = f"; {unasked} could not be asked" if unasked else ""
@@ -132,6 +134,15 @@ def _words(standing: Standing, zone: tzinfo, now_at: float) -> str:
     if standing.until:
         parts.append(f"{'until' if standing.until > now_at else 'ENDED'} {_instant(standing.until, zone)}")
     return ", ".join(parts) + (f": {standing.reason}" if standing.reason else "")
+
+
+def _of(origin: Origin, zone: tzinfo) -> str:
+    """Of what the list was made, when and by whom."""
+    if origin.imported_at is None:
+        changed = f", changed {_instant(origin.changed_at, zone)}" if origin.changed_at is not None else ""
+        return f"file: {origin.files[0]}{changed}"
+    files = ", ".join(Path(file).name for file in origin.files)
+    return f"import: version {origin.version}, {_instant(origin.imported_at, zone)} by {origin.imported_by} ({files})"
 
 
 def _instant(at: str | float, zone: tzinfo) -> str:

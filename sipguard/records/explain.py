@@ -22,7 +22,7 @@ from sipguard.b2bua.frames import (
 )
 from sipguard.records.checked import checks, guard
 from sipguard.records.judged_by import JudgedBy
-from sipguard.records.listed import CONFIGURATION, EDIT, FILE, MISSING, UNKNOWN, ListedBy
+from sipguard.records.listed import CONFIGURATION, EDIT, FILE, IMPORT, MISSING, UNKNOWN, Base, ListedBy
 from sipguard.records.record import Record, ends_call
 from sipguard.records.ruled import rules
 from sipguard.records.rules import judged_again
@@ -40,7 +40,11 @@ _MARKED: Final = {  # by the marks of b2bua.peers
 }
 DELETED: Final = "findings and facts are no longer kept: the journal segment of this call was deleted"
 _SIGNED_IN: Final = {"from": "From", "pai": "P-Asserted-Identity", "both": "From and P-Asserted-Identity"}
-_BASES: Final = {FILE: "its file, as that is now", CONFIGURATION: "the configuration"}
+_BASES: Final = {
+    FILE: "its file, as that is now",
+    IMPORT: "its import, as that is now",
+    CONFIGURATION: "the configuration",
+}
 
 
 def explain(
@@ -110,7 +114,8 @@ def _listed(by: ListedBy, lists: Mapping[str, ListSpec]) -> Step:
     elif by.by == UNKNOWN:
         text = f"{by.which} is on {by.name}; by which entry cannot be told any more"
     else:
-        text = f"{by.which} is on {by.name} by {_BASES[by.by]}, {_entry(by)}{f', line {by.line}' if by.line else ''}"
+        where = "its import" if by.by == IMPORT and by.base is not None and by.base.as_then else _BASES[by.by]
+        text = f"{by.which} is on {by.name} by {where}, {_entry(by)}{f', line {by.line}' if by.line else ''}"
     if by.undone_by:
         text += f"; taken back since, by change {by.undone_by}"
     facts |= {"by": by.who} if by.who else {}
@@ -121,7 +126,18 @@ def _listed(by: ListedBy, lists: Mapping[str, ListSpec]) -> Step:
     for word in ("owner", "purpose", "source", "version") if spec is not None else ():
         if said := getattr(spec, word):
             facts[f"list {word}"] = said
-    return Step("listed", text, facts=facts)
+    return Step("listed", text, facts=facts | (_state(by.base) if by.base is not None else {}))
+
+
+def _state(base: Base) -> dict[str, object]:
+    """Which state of the list was in force: its version, from when, who imported it and when, of what."""
+    told: dict[str, object] = {"list version": base.version} if base.version else {}
+    told |= {"imported by": base.imported_by} if base.imported_by else {}
+    told |= {"imported at": _instant(base.imported_at)} if base.imported_at else {}
+    told |= {"data of": _instant(base.dated_at)} if base.dated_at else {}
+    told |= {"made of": base.files} if base.files else {}
+    told["in force from"] = _instant(base.from_at)
+    return told | ({"in force until": _instant(base.to_at)} if base.to_at else {})
 
 
 def _entry(by: ListedBy) -> str:

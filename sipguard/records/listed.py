@@ -23,12 +23,27 @@ from sipguard.sip.parse import parse
 
 PREFIX: Final = "lists."
 EDIT: Final = "edit"
-FILE: Final = "file"  # or an import
+FILE: Final = "file"
+IMPORT: Final = "import"
 CONFIGURATION: Final = "configuration"
 UNKNOWN: Final = ""  # the entry cannot be told
 MISSING: Final = "missing"  # the list was: nobody knows whether the call was on it
 _OF_BODY: Final = (b"content-length", b"l")  # the body is not kept
 ASSUMED: Final = "interconnect"  # kind of a trunk of which nothing is known any more; no list asks for it
+
+
+class Base(NamedTuple):
+    """The state of a list that was in force when a call was judged, as `lists proof` has it. Instants are Unix seconds,
+    0.0 where nobody knows."""
+
+    from_at: float  # it was in force from then
+    to_at: float  # to then, 0.0 while it is
+    version: str
+    dated_at: float  # of when its data is; of a file when it was changed
+    imported_at: float
+    imported_by: str
+    files: tuple[str, ...]
+    as_then: bool = False  # the entry was looked for in this very state, not in what came after it
 
 
 class ListedBy(NamedTuple):
@@ -44,8 +59,9 @@ class ListedBy(NamedTuple):
     why: str
     expires_at: float  # 0.0 for never
     undone_by: int  # change that took it back since, 0 for none
-    by: str = EDIT  # EDIT | FILE | CONFIGURATION | UNKNOWN | MISSING
+    by: str = EDIT  # EDIT | FILE | IMPORT | CONFIGURATION | UNKNOWN | MISSING
     line: int = 0  # of the file, 0 where that is not known
+    base: Base | None = None  # None for an edit, and where nobody noted what was in force
 
 
 class Asked(NamedTuple):

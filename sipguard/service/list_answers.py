@@ -27,9 +27,11 @@ from sipguard.screening.checks.lists import names_of
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.overlay import ADDED, REMOVED, Edits
 from sipguard.screening.trunk import Trunk
+from sipguard.service.listed import made_by
 from sipguard.store.edits import Change, EditStore, Held
 
 FILE: Final = "file"
+IMPORT: Final = "import"
 CONFIGURATION: Final = "configuration"
 EDIT: Final = "edit"
 Edited = Mapping[str, tuple[Held, Change | None]]  # entry -> the edit in force, and the change it comes from
@@ -49,17 +51,30 @@ class Question:
 
 
 @dataclass(frozen=True, slots=True)
+class Origin:
+    """Of what the base of a list is: the files; of a file when it was changed, of an import its version, when and by
+    whom it was made. Instants are Unix seconds."""
+
+    files: tuple[str, ...]
+    changed_at: float | None = None
+    version: str = ""
+    imported_at: float | None = None
+    imported_by: str = ""
+
+
+@dataclass(frozen=True, slots=True)
 class Standing:
     """By which entry something is on a list, or off it. Instants are Unix seconds, but for `added_at`, as written."""
 
     entry: str
-    by: str  # FILE | CONFIGURATION | EDIT
+    by: str  # FILE | IMPORT | CONFIGURATION | EDIT
     reason: str = ""
     added_by: str = ""
     added_at: str | float | None = None
     until: float | None = None
     line: int | None = None  # of the file
     change: int | None = None  # of `lists history`
+    origin: Origin | None = None  # of a file or an import
 
 
 @dataclass(frozen=True, slots=True)
@@ -98,7 +113,8 @@ def answers(spec: ListSpec, question: Question, edited: Edited, now_at: float) -
             continue
         found = list(_covering(spec, asked))
         on = any(end > now_at for _, end in found)
-        standing = tuple(each for entry, end in found for each in _of_base(spec, asked, entry, end))
+        origin = _origin(spec) if found else None
+        standing = tuple(each for entry, end in found for each in _of_base(spec, asked, entry, end, origin))
         yield Answer(spec.name, spec.kind, spec.bind, asked, on, standing)
 
 
@@ -182,13 +198,30 @@ def _covering(spec: ListSpec, asked: str) -> Iterator[tuple[str, int]]:
         yield from NumberSet.open(path).entries_of(asked)
 
 
-def _of_base(spec: ListSpec, asked: str, entry: str, end: int) -> Iterator[Standing]:
+def _origin(spec: ListSpec) -> Origin | None:
+    """Of what a base is, None for one in the configuration."""
+    if spec.file:
+        return Origin((spec.file,), Path(spec.file).stat().st_mtime if Path(spec.file).exists() else None)
+    made = made_by(spec)
+    if made is None:
+        return None
+    return Origin(tuple(each.name for each in made.files), None, made.version, made.imported_at, made.by)
+
+
+def _of_base(spec: ListSpec, asked: str, entry: str, end: int, origin: Origin | None) -> Iterator[Standing]:
     """An entry with what is noted of it; of a range all that were merged into it."""
     until = None if end == NEVER else float(end)
-    by = FILE if spec.file or spec.path else CONFIGURATION
+    by = IMPORT if spec.imported else FILE if spec.file or spec.path else CONFIGURATION
     for note in _noted(spec, asked, entry) or [_NOBODY]:
         yield Standing(
-            note.entry or entry, by, note.reason, note.added_by, note.added_at or None, until, note.line or None
+            note.entry or entry,
+            by,
+            note.reason,
+            note.added_by,
+            note.added_at or None,
+            until,
+            note.line or None,
+            origin=origin,
         )
 
 

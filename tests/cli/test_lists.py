@@ -181,6 +181,7 @@ def test_test_says_who_since_when_until_when_and_why(many: Ground) -> None:
     assert "  +12025550100, by file line 2, added by dana, since 2026-11-02: three complaints" in text
     assert "carrier, by file line 2: DA 26-72" in text
     assert "until 2099-02-01 00:00:00Z" in text
+    assert f"  file: {many.path.parent / 'blocked.csv'}, changed 2" in text
     ended = many.run("test", "+12025550101", "--utc").stdout
     assert "+12025550101 not on blocked" in ended and "ENDED 2020-02-02 00:00:00Z: one complaint" in ended
     assert "is on none of" in ended
@@ -255,6 +256,19 @@ def test_an_imported_list_says_what_it_was_made_of_when_and_by_whom(ground: Grou
     assert (row["entries"], row["version"], row["stale"]) == (1, made["version"], True)
     assert (row["imported_by"], row["imported_at"]) == (made["by"], made["imported_at"])
     assert row["made_of"] == [{"file": str(given), "sha256": made["files"][0]["sha256"]}]
+    (on,) = [each for each in ground.json("test", "2025550131") if each["on"]]
+    (standing,) = on["standing"]
+    assert (standing["by"], standing["origin"]) == (
+        "import",
+        {
+            "files": [str(given)],
+            "changed_at": None,
+            "version": made["version"],
+            "imported_at": made["imported_at"],
+            "imported_by": made["by"],
+        },
+    )
+    assert f"  import: version {made['version']}, 2" in ground.run("test", "2025550131").stdout
     (told,) = ground.json("history", "dnc")
     assert (told["action"], told["by"], told["version"], told["counts"]["members"]) == (
         "import",

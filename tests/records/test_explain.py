@@ -8,7 +8,7 @@ import pytest
 from sipguard.b2bua.frames import AnswerFrame, EndFrame, Frame, VerdictFrame, decode, encode
 from sipguard.records.explain import explain
 from sipguard.records.judged_by import JudgedBy
-from sipguard.records.listed import CONFIGURATION, FILE, MISSING, UNKNOWN, ListedBy
+from sipguard.records.listed import CONFIGURATION, FILE, IMPORT, MISSING, UNKNOWN, Base, ListedBy
 from sipguard.records.record import Batch, Record
 from sipguard.records.step import Explanation, tn, written
 from sipguard.screening.listspec import ListSpec
@@ -126,6 +126,24 @@ def test_an_entry_that_nobody_edited(by: ListedBy, text: str) -> None:
     (step,) = [step for step in explanation.steps if step.kind == "listed"]
     assert step.text.endswith(text)
     assert step.facts == {"list owner": "fraud desk", "list version": "7"}
+
+
+def test_of_an_import_who_made_it_when_and_its_version_is_told() -> None:
+    at = samples.AT
+    base = Base(at - 60, at + 60, "a1", at - 3600, at - 120, "eve", ("dnc.txt",), True)
+    listed = ListedBy("shown", "dno", "12025550101", 0, "", 0.0, "", 0.0, 0, IMPORT, base=base)
+    explanation = explain(record_of(samples.verdict()), samples.verdict(), listed=(listed,))
+    (step,) = [step for step in explanation.steps if step.kind == "listed"]
+    assert step.text == "shown is on dno by its import, +12025550101"
+    assert step.facts == {
+        "list version": "a1",
+        "imported by": "eve",
+        "imported at": "2025-12-31 23:58:00+00:00",
+        "data of": "2025-12-31 23:00:00+00:00",
+        "made of": ("dnc.txt",),
+        "in force from": "2025-12-31 23:59:00+00:00",
+        "in force until": "2026-01-01 00:01:00+00:00",
+    }
 
 
 def test_who_put_a_number_on_a_list_is_told() -> None:

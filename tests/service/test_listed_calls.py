@@ -7,11 +7,13 @@ from pathlib import Path
 
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.numbers.formats import compile_list
-from sipguard.records.listed import CONFIGURATION, EDIT, FILE, MISSING, UNKNOWN
+from sipguard.records.listed import CONFIGURATION, EDIT, FILE, IMPORT, MISSING, UNKNOWN
 from sipguard.screening.listspec import ListSpec
 from sipguard.service.history import Rulesets
 from sipguard.service.listed_calls import told_of
 from sipguard.store.edits import ADD, NAME, EditStore
+from sipguard.store.in_force import InForce, ListState
+from sipguard.store.manifest import Given, Manifest, put
 from tests.playbook import ruleset
 
 AT = 1_800_000_000.0
@@ -81,3 +83,42 @@ def test_what_is_gone_is_said_to_be(tmp_path: Path) -> None:
 def test_of_a_list_that_was_missing_nobody_says_that_the_call_was_on_it(tmp_path: Path) -> None:
     vips, by = told_of(kept(tmp_path), frame(callee=("vips", "?dnc")))
     assert (vips.by, by.which, by.name, by.by, by.entry) == (CONFIGURATION, "callee", "dnc", MISSING, "")
+
+
+def imported(state: Path, version: str, number: str, at: float) -> ListState:
+    """An import of the list dnc by eve, whose only member is `number`."""
+    lists = state / "lists"
+    lists.mkdir(exist_ok=True)
+    given = lists / f"{version}.txt"
+    given.write_text(f"{number}\n")
+    base = f"dnc.{version.ljust(16, '0')}.base"
+    compile_list(given, lists / base, "numbers", "plain")
+    files = (Given(str(given), "00", 12, at - 60),)
+    counts = {"members": 1, "added": 1, "removed": 0}
+    put(lists, Manifest("dnc", "numbers", base, version, "plain", "replace", files, at - 60, at, "eve", counts, {}), ())
+    files_then = ((str(given), "00"),)
+    return ListState("dnc", "numbers", ("callee",), "", "", version, 0.0, files_then, at - 60, 1, at, "eve")
+
+
+def test_of_an_import_the_state_is_told_that_was_in_force_when_the_call_was_judged(tmp_path: Path) -> None:
+    Rulesets(tmp_path).add(replace(ruleset(), lists=(ListSpec("dnc", "numbers", ("callee",), imported=True),)))
+    in_force = InForce(tmp_path / "lists")
+    in_force.note(AT - 90, [imported(tmp_path, "a1", CALLEE, AT - 100)])
+    in_force.note(AT + 90, [imported(tmp_path, "b2", "12025550199", AT + 80)])
+    (by,) = told_of(tmp_path, frame(callee=("dnc",)))
+    assert (by.by, by.entry) == (IMPORT, CALLEE)
+    files = (str(tmp_path / "lists" / "a1.txt"),)
+    assert by.base == (AT - 90, AT + 90, "a1", AT - 160, AT - 100, "eve", files, True)
+    (tmp_path / "lists" / "dnc.a100000000000000.base").unlink()
+    (by,) = told_of(tmp_path, frame(callee=("dnc",)))
+    assert by.by == UNKNOWN and by.base is not None and (by.base.version, by.base.as_then) == ("a1", False)
+
+
+def test_of_a_file_it_is_told_when_it_was_changed(tmp_path: Path) -> None:
+    state, given = kept(tmp_path), ((str(tmp_path / "reported.csv"), "00"),)
+    InForce(state / "lists").note(
+        AT - 90, [ListState("reported", "numbers", ("caller",), "", "", "", 0.0, given, AT - 500, 1)]
+    )
+    (by,) = told_of(state, frame(caller=("reported",)))
+    assert by.by == FILE and by.base is not None
+    assert (by.base.from_at, by.base.to_at, by.base.dated_at, by.base.files[0]) == (AT - 90, 0.0, AT - 500, given[0][0])
