@@ -103,3 +103,14 @@ def read_words(value: object, path: Path, what: str, problems: list[Problem]) ->
                 hint = f'write "{word}" in quotes'
             problems.append(Problem(path, f"{shown(word)} is not {what}", hint))
     return tuple(word for word in words if isinstance(word, str))
+
+
+def read_tags(value: object, path: Path, problems: list[Problem]) -> tuple[str, ...]:
+    """One word or a list of them, as a tuple."""
+    words = read_words(value, path, "a tag", problems)
+    for word in words:
+        parts = word.split()
+        if word.isprintable() and parts and parts != [word]:
+            hint = f"write {'_'.join(parts)}" + (f", or [{', '.join(parts)}] for each of them" if parts[1:] else "")
+            problems.append(Problem(path, f"{shown(word)} is not one word", hint))
+    return words

@@ -13,7 +13,7 @@ from typing import Final
 from sipguard.screening.policy import mistaken, reworded
 from sipguard.screening.policy.conditions import RULE_KEYS, ConditionReader
 from sipguard.screening.policy.errors import ERROR, Path, Problem, flag_meant, meant, shown
-from sipguard.screening.policy.labels import read_label, read_words
+from sipguard.screening.policy.labels import read_label, read_tags, read_words
 from sipguard.screening.policy.model import BASES, AllOf, Condition, Override, Policy, Rule, Vocabulary
 from sipguard.screening.policy.responses import read_responses
 from sipguard.screening.trunk import KINDS
@@ -161,7 +161,7 @@ class _RuleReader:
             label=read_label(value["label"], (*path, "label"), self.vocabulary, self.problems)
             if "label" in value
             else None,
-            tags=read_words(value.get("tag"), (*path, "tag"), "a tag", self.problems),
+            tags=read_tags(value.get("tag"), (*path, "tag"), self.problems),
             continues=self._flag(value, "continue", path),
             report=self._mode(value.get("mode", "enforce"), (*path, "mode")),
             rollout=self._rollout(value.get("rollout"), (*path, "rollout")),
@@ -188,7 +188,7 @@ class _RuleReader:
             elif key in ("status", "response", "answer", "code"):
                 basis = value.get("reject")
                 basis = basis if isinstance(basis, str) and basis in BASES else "BASIS"
-                ours, hint = "", f"the answer stands beside rules, in responses: {{{basis}: {shown(each)}}}"
+                ours, hint = "", f"write {reworded.answered(basis, each)}"
             elif key in ("action", "do", "then") and (as_action := reworded.action(each)):
                 hint = as_action
             elif as_name := reworded.named(str(key), {str(each): below for each, below in value.items()}, RULE_KEYS):
@@ -343,7 +343,7 @@ class _RuleReader:
         allow = self._flag(value, "allow", path)
         ends = [key for key in ("reject", "redirect", "allow") if (allow if key == "allow" else key in value)]
         if len(ends) > 1:
-            self.problem((*path, ends[1]), f"{ends[0]} and {ends[1]} in one rule", "a rule does one of them")
+            self.problem((*path, ends[1]), f"{ends[0]} and {ends[1]} in one rule", "take one of them out")
         if ends and rule.continues:
             self.problem((*path, "continue"), f"{ends[0]} ends the rules, it cannot continue", "take one of them out")
         if rule.label is not None and (ends[:1] == ["reject"] or rule.contact):

@@ -126,6 +126,17 @@ def _answer_meant(written: object) -> str:
     return f"write {code}" if code else "write a code such as 403, 603+, or auto for identity"
 
 
+def lawful(basis: str, written: object) -> tuple[str, str]:
+    """(what may stand behind `basis`, why not what was written): the answer itself and "" where it may; else "" and the
+    reason with what to write. A basis that is not known yet is taken for one that may have any answer."""
+    response = _read(written)
+    if basis not in BASES:
+        what, hint = _unusable(response.status) if response is not None and response.status else ("", "")
+    else:
+        what, hint = _unlawful(basis, response, written)
+    return ("", f"{what}; {hint}") if what else (shown(written), "")
+
+
 def _unusable(code: int) -> tuple[str, str]:
     """What forbids `code` for any basis."""
     if code == 408 or 500 <= code <= 599:

@@ -11,6 +11,7 @@ from typing import Final
 
 from sipguard.screening.policy.errors import shown
 from sipguard.screening.policy.model import BASES
+from sipguard.screening.policy.responses import lawful
 
 _BASES: Final = f"one of {', '.join(BASES)}"
 _ANSWERS: Final = ("status", "response", "answer", "code")
@@ -67,14 +68,21 @@ def basis(value: object, key: str = "reject: ") -> tuple[str, str]:
     if name:
         hint = f"write {key}{name}"
         if answer is not None:
-            hint += f", and the answer beside rules, in responses: {{{name}: {shown(answer)}}}"
+            hint += f", and {answered(name, answer)}"
         return what or f"unknown basis {shown(value)}", hint
     if isinstance(value, bool):
         what = f"{key.strip(': ')} wants a basis, not {shown(value)}"
     elif str(value)[:1].isdigit():
-        hint = f"write {_BASES}, and the answer beside rules, in responses: {{BASIS: {shown(value)}}}"
-        return f"unknown basis {shown(value)}", hint
+        return f"unknown basis {shown(value)}", f"write {_BASES}, and {answered('BASIS', value)}"
     return what or f"unknown basis {shown(value)}", f"write {_BASES}"
+
+
+def answered(name: str, answer: object) -> str:
+    """Where the answer of a basis is written, and that it cannot be this one where it cannot."""
+    usable, why = lawful(name, answer)
+    if usable:
+        return f"the answer beside rules, in responses: {{{name}: {usable}}}"
+    return f"the answer beside rules, in responses, but not {shown(answer)}: {why}"
 
 
 def _with_answer(value: object) -> tuple[str, object]:

@@ -236,7 +236,7 @@ PROBLEMS = {
         "write one of order, dno, invalid, contract, subscriber, anonymous, analytics, identity, unscreened, "
         "and the answer beside rules, in responses: {BASIS: 603}",
     ),
-    "two actions": (ACTION % "reject: dno, allow: true", "rules[0].allow", "a rule does one of them"),
+    "two actions": (ACTION % "reject: dno, allow: true", "rules[0].allow", "take one of them out"),
     "label on a rejection": (ACTION % "reject: dno, label: {prefix: x}", "rules[0].label", "take one of them out"),
     "rejection continues": (ACTION % "reject: dno, continue: true", "rules[0].continue", "take one of them out"),
     "nothing to do": (ACTION % "mode: report", "rules[0]", "write reject, redirect, allow, label or tag"),
