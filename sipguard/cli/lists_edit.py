@@ -12,7 +12,7 @@ import time
 from collections.abc import Callable, Sequence
 from datetime import UTC, datetime, tzinfo
 from pathlib import Path
-from typing import Any, TypeVar
+from typing import Any, Final, TypeVar
 
 import click
 
@@ -33,6 +33,7 @@ from sipguard.store.errors import StoreError
 
 F = TypeVar("F", bound=Callable[..., Any])
 _FEW = 5  # entries that a line shows
+OF_EDITS: Final = "this is about edits; an import is taken back by importing the whole file of before"
 
 
 def _options(function: F) -> F:
@@ -99,11 +100,19 @@ def remove_command(
 def undo_command(change: int, reason: str, by: str, config: Path, as_json: bool) -> None:
     """Take one change back; its number stands in `sipguard lists history`.
 
-    What was changed later stays. Both changes are kept in the history.
+    What was changed later stays. Both changes are kept in the history. This is about edits: an import has no number,
+    and is taken back by importing the whole file of before.
+
+    \b
+    Examples:
+      sipguard lists undo 17
+      sipguard lists import dnc the-file-of-before.zip
     """
     _, service = named(config)
     try:
         with EditStore.writing(service.state_directory / NAME) as store:
+            if store.get(change) is None:
+                stop(f"there is no change {change}; sipguard lists history shows all; {OF_EDITS}", FAILED)
             sequence = store.undo(change, who=_text(by or login()), why=_text(reason), at=time.time())
             entries = store.entries(sequence)
             made = store.get(sequence)

@@ -14,7 +14,7 @@ import click
 
 from sipguard.cli.common import FAILED, WRONG, config_option, json_option, print_json, stop, utc_option, zone_of
 from sipguard.cli.escaping import say
-from sipguard.cli.lists_edit import at_zone, named, some
+from sipguard.cli.lists_edit import OF_EDITS, at_zone, named, some
 from sipguard.records.errors import BadFilter
 from sipguard.records.filter import instant
 from sipguard.screening.overlay import ADDED
@@ -36,7 +36,11 @@ from sipguard.store.manifest import Manifest
 @config_option
 @json_option
 def history_command(name: str, entry: str, since: str, limit: int, utc: bool, config: Path, as_json: bool) -> None:
-    """Show the changes of a list or of all, newest first; those that were undone too, and imports."""
+    """Show the changes of a list or of all, newest first; those that were undone too, and imports.
+
+    Edits begin with their number, which `undo` and `diff` take. Imports begin with -, since those two are about edits:
+    an import is taken back by importing the whole file of before.
+    """
     found, service = named(config)
     zone = zone_of(service, utc)
     try:
@@ -134,7 +138,8 @@ def diff_command(name: str, before: str, after: str, utc: bool, config: Path, as
     """Show what edits made of a list: between FROM and TO, by default from its file alone to now.
 
     FROM and TO are numbers of changes, or times: 2h, 2026-11-23T14:00. Lines begin with + for what came on the list,
-    with - for what came off, with = for what is again as the file has it.
+    with - for what came off, with = for what is again as the file has it. Imports are no edits: what one changed is
+    counted in `sipguard lists history`, and it is taken back by importing the whole file of before.
 
     \b
     Examples:
@@ -156,6 +161,8 @@ def diff_command(name: str, before: str, after: str, utc: bool, config: Path, as
     if as_json:
         print_json(rows)
         return
+    if not rows:
+        say(f"no edit of {name} makes a difference there; {OF_EDITS}", err=True)
     for row in rows:
         told = f"  change {row['change']} by {row['by']}" if row["change"] else ""
         told += f", until {at_zone(row['until'], zone)}" if row["until"] else ""
@@ -170,13 +177,13 @@ def _state(store: EditStore, name: str, written: str, zone: tzinfo) -> dict[str,
         sequence = int(written)
         change = store.get(sequence)
         if sequence and change is None:
-            stop(f"there is no change {sequence}; the last one is {store.sequence()}", FAILED)
+            stop(f"there is no change {sequence}; the last one is {store.sequence()}; {OF_EDITS}", FAILED)
         at = change.at if change is not None else 0.0
     else:
         try:
             at = instant(written, now_at, zone) if written else now_at
         except BadFilter as error:
-            stop(str(error), WRONG)
+            stop(f"{error}, and no number of a change; {OF_EDITS}", WRONG)
         sequence = store.last_before(at)
     held = store.state(sequence, name)
     return {each.entry: each for each in held if not each.expires_at or at < each.expires_at}

@@ -7,6 +7,7 @@ Must not: look a number up anywhere but in local files.
 from __future__ import annotations
 
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import click
@@ -19,7 +20,7 @@ from sipguard.numbers.errors import PlanError
 from sipguard.numbers.plan import NOWHERE, Plan
 from sipguard.screening.policy.times import local_time
 from sipguard.settings.load import load
-from sipguard.settings.numbering import compile_into, compiled
+from sipguard.settings.numbering import compile_into, compiled, dated_at, kept_in
 from sipguard.settings.sources import SKIP
 from sipguard.settings.zones import MachineZones
 
@@ -39,7 +40,7 @@ def numbers_command(numbers: tuple[str, ...], target: Path | None, config: Path,
             compile_into(target)
         except OSError as error:
             stop(str(error.strerror), FAILED)
-        say(f"plan: phonenumbers {Plan.open(str(target)).version}, in {target}")
+        say(f"plan: phonenumbers {Plan.open(str(target)).version}, plan of {_day(target)}, in {target}")
     if not numbers:
         if target is None:
             stop("which numbers? name some, or --compile FILE", WRONG)
@@ -50,19 +51,25 @@ def numbers_command(numbers: tuple[str, ...], target: Path | None, config: Path,
             say(str(problem), err=True)
         stop(f"{config}: cannot be read", FAILED)
     try:
-        plan = Plan.open(loaded.plan_file or str(compiled(loaded.service.state_directory / "numbering")), loaded.npas)
+        file = Path(loaded.plan_file) if loaded.plan_file else compiled(kept_in(loaded.service.state_directory))
+        plan, day = Plan.open(str(file), loaded.npas), _day(file)
     except (OSError, PlanError) as error:
         stop(str(error), FAILED)
     found = [_shown(plan, number) for number in numbers]
     if as_json:
-        print_json({"plan": plan.version, "numbers": found})
+        print_json({"plan": plan.version, "plan_of": day, "numbers": found})
         return
-    say(f"plan: phonenumbers {plan.version}")
+    say(f"plan: phonenumbers {plan.version}, plan of {day}")
     for each in found:
         say(f"{each.pop('number')}")
         for name, value in each.items():
             for line in value if isinstance(value, list) else [value]:
                 say(f"  {name:8} {line}")
+
+
+def _day(file: Path) -> str:
+    """Of when a plan is, as metric and alert count its age, as a day in UTC. Raises OSError."""
+    return f"{datetime.fromtimestamp(dated_at(file), UTC):%Y-%m-%d}"
 
 
 def _shown(plan: Plan, written: str) -> dict[str, str | list[str]]:

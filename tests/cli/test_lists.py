@@ -276,7 +276,13 @@ def test_an_imported_list_says_what_it_was_made_of_when_and_by_whom(ground: Grou
         made["version"],
         1,
     )
+    between = ground.run("diff", "dnc")
+    assert (between.exit_code, between.stdout) == (0, "")
+    back = "this is about edits; an import is taken back by importing the whole file of before"
+    assert between.stderr == f"no edit of dnc makes a difference there; {back}\n"
+    assert back in ground.run("undo", "1").stderr and back in ground.run("diff", "dnc", made["version"]).stderr
     ground.json("add", "dnc", "2025550132")
+    assert back in ground.run("diff", "dnc", "7").stderr
     assert [each["action"] for each in ground.json("history")] == ["add", "import"]
     assert "import dnc: 1 numbers, 1 new, 0 gone, version 2026-01-02." in ground.run("history").stdout
     text = ground.run("show", "dnc").stdout

@@ -50,7 +50,13 @@ def test_a_plan_is_written_for_other_machines(tmp_path: Path) -> None:
     done = CliRunner().invoke(main, [*arguments, "--compile", str(tmp_path / "plan.json")])
     assert done.exit_code == 0 and "plan: phonenumbers " in done.stdout
     (tmp_path / "sipguard.yaml").write_text(CONFIG + "numbering: {plan: plan.json}\n")
-    assert json.loads((tmp_path / "plan.json").read_text())["format"] == 1
+    written = (tmp_path / "plan.json").read_text()
+    assert json.loads(written)["format"] == 1
+    dated = f'"dated_at":{json.loads(written)["dated_at"]}'
+    assert dated in written
+    (tmp_path / "plan.json").write_text(written.replace(dated, '"dated_at":1767225600.0'))
     done = CliRunner().invoke(main, [*arguments, "212-555-0100", "--json"])
-    assert json.loads(done.stdout)["numbers"][0]["region"] == "NY"
+    told = json.loads(done.stdout)
+    assert (told["numbers"][0]["region"], told["plan_of"]) == ("NY", "2026-01-01")
+    assert ", plan of 2026-01-01\n" in CliRunner().invoke(main, [*arguments, "212-555-0100"]).stdout
     assert CliRunner().invoke(main, arguments).exit_code == 2
