@@ -62,6 +62,7 @@ ANY_ERROR = {  # functions that end errors of any kind
     "sipguard.b2bua.engine: tried",  # an answer, a timer, a step that a call can do without
     "sipguard.net.driver: _readable",  # a datagram
     "sipguard.net.driver: safely",  # everything else on the loop
+    "sipguard.service.supervisor: _reload",  # files that are to come into force
 }
 
 

@@ -133,6 +133,22 @@ def test_a_journal_that_is_kept_for_less_than_a_call_may_last(tmp_path: Path) ->
 
 
 @pytest.mark.parametrize(
+    ("old", "new", "problem"),
+    [
+        ("cps: 5", "cps: 1e400", "sipguard.yaml:13:14: trunks.carrier-a.limits.cps: a number that is not finite; "),
+        ("cps: 5", "cps: .nan", "sipguard.yaml:13:14: trunks.carrier-a.limits.cps: a number that is not finite; "),
+        ("800ms", "9999999999999999d", "trunks.carrier-a.try_timeout: is longer than 100 years; write at most 36500d"),
+        ("800ms", f"{'9' * 400}s", "trunks.carrier-a.try_timeout: is longer than 100 years; write at most 36500d"),
+        ("1MiB", f"{'9' * 400}GiB", "journal.segment_size: is more than any disk holds; write at most 1000000GiB"),
+        ("90s", "-.inf", "screening.checks.identity.freshness: a number that is not finite; "),
+    ],
+)
+def test_numbers_without_an_end_are_errors(tmp_path: Path, old: str, new: str, problem: str) -> None:
+    (told,) = [str(each) for each in load(write(tmp_path, GOOD.replace(old, new)), SKIP).errors]
+    assert problem in told
+
+
+@pytest.mark.parametrize(
     ("timer", "problem"),
     [
         ("{min: 60s}", ".min: is shorter than RFC 4028 allows; write 90s or more"),

@@ -104,10 +104,23 @@ def zone_of(service: Service, utc: bool) -> tzinfo:
 
 
 def ask(path: Path, what: str, **arguments: object) -> dict[str, Any]:
-    """The answer of the running sipguard; ends where there is none."""
+    """The answer of the running sipguard; ends where there is none.
+
+    An error in the configuration is told where it may be why the socket is not found.
+    """
+    result = load(path, SKIP)
+    stays = f"{path}: {len(result.errors)} error(s); a sipguard that runs goes on with what is in force"
+    if result.service is None:
+        for problem in result.problems:
+            say(str(problem), err=True)
+        stop(stays, WRONG)
     try:
-        return asyncio.run(control.ask(service_of(path).run_directory / "control.sock", what, **arguments))
+        return asyncio.run(control.ask(result.service.run_directory / "control.sock", what, **arguments))
     except NotRunning as error:
+        for problem in result.errors:
+            say(str(problem), err=True)
+        if result.errors:
+            say(stays, err=True)
         stop(str(error), NOT_RUNNING)
 
 

@@ -12,7 +12,7 @@ from typing import Any
 
 import click
 
-from sipguard.cli.common import FAILED, ask, config_option, json_option, loaded, print_json
+from sipguard.cli.common import FAILED, ask, config_option, json_option, loaded, print_json, stop
 from sipguard.cli.escaping import say
 from sipguard.screening.verdict import MODES
 from sipguard.service.refused import line as refused_line
@@ -121,6 +121,8 @@ def _swapped(answer: dict[str, Any], as_json: bool) -> None:
     """Shows the outcome of a reload or rollback and ends with it."""
     if as_json:
         print_json(answer)
+    if "problems" not in answer:  # nothing was looked at: the request itself broke
+        stop(answer.get("error", "refused"), FAILED)
     for problem in answer["problems"]:
         say(problem, err=True)
     if not answer["ok"]:

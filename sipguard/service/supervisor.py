@@ -506,6 +506,14 @@ class Supervisor:
     def _hang_up_signal(self) -> None:
         """SIGHUP reloads, as the command does; the outcome stands in the log."""
         self._reloading = asyncio.create_task(self._asked({"do": "reload"}))
+        self._reloading.add_done_callback(self._reloaded)
+
+    @staticmethod
+    def _reloaded(task: asyncio.Task[dict[str, Any] | control.Stream]) -> None:
+        """Says that a reload which SIGHUP asked for ended otherwise than by an answer: nobody else would."""
+        error = None if task.cancelled() else task.exception()
+        if error is not None:
+            log.error("reload_failed", why=f"{type(error).__name__}: {error}", advice="see sipguard status; report it")
 
     def _stop(self) -> None:
         """The first time drains, the second time hangs up."""
@@ -545,9 +553,10 @@ class Supervisor:
         if what == "reload":
             async with self._swapping:
                 self._notify.reloading()
-                answer = await self._reload(bool(asked.get("force")))
-                self._notify.ready(f"Ruleset {self._ruleset.revision}")
-                return answer
+                try:
+                    return await self._reload(bool(asked.get("force")))
+                finally:
+                    self._notify.ready(f"Ruleset {self._ruleset.revision}")
         if what == "rollback":
             async with self._swapping:
                 return await self._rollback()
@@ -580,24 +589,14 @@ class Supervisor:
 
         With `force` the latter is taken up.
         """
-        loaded = await asyncio.to_thread(load, self._path)
-        problems = [str(problem) for problem in loaded.problems]
-        remarks = await asyncio.to_thread(remarks_on, loaded, day_of(time.time()), mistakes_only=True)
-        problems += [str(remark) for remark in remarks]
-        if loaded.ruleset is None or loaded.service is None or loaded.errors:
-            log.error("reload_refused", problems=problems)
-            return {"ok": False, "problems": problems, "revision": self._ruleset.revision}
-        assert loaded.document is not None
-        others = needing_restart(self._ruleset.listeners, loaded.ruleset.listeners, loaded.document)
-        unlike = [str(problem) for problem in others]
-        if unlike:
-            log.error("reload_refused", problems=unlike)
-            return {"ok": False, "problems": unlike, "revision": self._ruleset.revision}
-        harm, notes = await self._proved(loaded, loaded.ruleset)
-        problems += notes + harm
-        if harm and not force:
-            log.error("reload_refused", problems=harm)
-            problems.append("it harms emergency calls; `sipguard reload --force` takes it up all the same")
+        try:
+            loaded, problems, why_not = await self._weighed(force)
+        except Exception as error:  # noqa: BLE001  whatever stands in the files: what runs stays in force
+            what = f"{self._path}: reading it broke: {type(error).__name__}: {str(error)[:200]}"
+            loaded, problems = None, [f"{what}; see what sipguard check says, and report it"]
+            why_not = problems
+        if loaded is None or loaded.ruleset is None or loaded.service is None:
+            log.error("reload_refused", problems=why_not)
             return {"ok": False, "problems": problems, "revision": self._ruleset.revision}
         if loaded.service.dns != self._service.dns:
             self._fetcher.tell("dns", loaded.service.dns)
@@ -620,6 +619,26 @@ class Supervisor:
         self._desk.tell("verification", self._service.verification, self._service.anchors)
         self._keep_rules(loaded)
         return await self._swap(loaded.ruleset, "reload", problems)
+
+    async def _weighed(self, force: bool) -> tuple[Loaded | None, list[str], list[str]]:
+        """(the configuration as it is now, all that is said of it, []); (None, all, why it is refused) where it is."""
+        loaded = await asyncio.to_thread(load, self._path)
+        problems = [str(problem) for problem in loaded.problems]
+        remarks = await asyncio.to_thread(remarks_on, loaded, day_of(time.time()), mistakes_only=True)
+        problems += [str(remark) for remark in remarks]
+        if loaded.ruleset is None or loaded.service is None or loaded.errors:
+            return None, problems, problems
+        assert loaded.document is not None
+        others = needing_restart(self._ruleset.listeners, loaded.ruleset.listeners, loaded.document)
+        unlike = [str(problem) for problem in others]
+        if unlike:
+            return None, unlike, unlike
+        harm, notes = await self._proved(loaded, loaded.ruleset)
+        problems += notes + harm
+        if harm and not force:
+            problems.append("it harms emergency calls; `sipguard reload --force` takes it up all the same")
+            return None, problems, harm
+        return loaded, problems, []
 
     async def _proved(self, loaded: Loaded | None, ruleset: PlainRuleset) -> tuple[list[str], list[str]]:
         """What of a Ruleset harms emergency calls, a line each; and what could not be gone through.

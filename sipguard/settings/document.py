@@ -7,6 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Iterator, Mapping
 from datetime import date
+from math import isfinite
 from pathlib import Path as File
 from typing import Any, Final
 
@@ -18,7 +19,7 @@ from ruamel.yaml.nodes import CollectionNode, MappingNode, SequenceNode
 
 from sipguard.screening.policy.errors import ERROR, Path
 from sipguard.settings.problems import Problem
-from sipguard.settings.syntax import said_of, tagged
+from sipguard.settings.syntax import Said, said_of, tagged, too_deep, too_long
 
 _TWICE: Final = {  # key of a policy -> how two of it are written
     "when": "write one: when: {all: [{...}, {...}]}",
@@ -27,6 +28,7 @@ _TWICE: Final = {  # key of a policy -> how two of it are written
     "is": "write all: [{is: ...}, {is: ...}] for both, is: [..., ...] for any of them",
 }
 
+DEEPEST: Final = 64  # maps and lists within one another
 _LONGEST_NAME: Final = 64  # that is repeated in a message
 
 
@@ -66,6 +68,9 @@ class Document:
                 return
             self._tree = _reader().load(text)
             self.plain = _plain(self._tree)
+            self.problems += self._endless()
+            if self.problems:
+                self.plain = None
         except _NoKey as error:
             line, column = error.args
             what, hint = (
@@ -74,7 +79,7 @@ class Document:
             )
             self.problems.append(Problem(str(file), line, column, (), what, hint))
         except RecursionError:
-            self._unreadable("refers to itself, or is nested too deeply")
+            self._unreadable("refers to itself, or is nested too deeply", too_deep(self.text.decode(), DEEPEST))
         except OSError as error:
             self._unreadable(f"cannot be read: {error.strerror}")
         except UnicodeDecodeError as error:
@@ -90,10 +95,27 @@ class Document:
         except YAMLError as error:
             self._unreadable(str(error).split("\n")[0])
         except ValueError as error:  # such as an integer of some thousand digits
-            self._unreadable(f"holds a value that cannot be read: {error}")
+            self._unreadable(f"holds a value that cannot be read: {error}", too_long(self.text.decode()))
 
-    def _unreadable(self, what: str) -> None:
-        self.problems.append(Problem(str(self.file), 0, 0, (), what))
+    def _unreadable(self, what: str, said: Said | None = None) -> None:
+        """Notes why nothing of it is read: as `said`, with its place, where that is known."""
+        line, column, what, hint = said or (0, 0, what, "")
+        self.problems.append(Problem(str(self.file), line, column, (), what, hint))
+
+    def _endless(self) -> list[Problem]:
+        """A problem for each number that is not finite, or too large to be reckoned with."""
+        found: list[Problem] = []
+        left: list[tuple[Path, Any]] = [((), self.plain)]
+        while left:
+            path, value = left.pop()
+            if isinstance(value, dict):
+                left += [((*path, key), each) for key, each in value.items()]
+            elif isinstance(value, list):
+                left += [((*path, at), each) for at, each in enumerate(value)]
+            elif isinstance(value, int | float) and not _is_finite(value):
+                hint = "write one such as 60; to set no limit, leave its key out"
+                found.append(self.problem(path, "a number that is not finite", hint))
+        return sorted(found, key=lambda each: (each.line, each.column))
 
     def problem(self, path: Path, what: str, hint: str = "", level: str = ERROR) -> Problem:
         """A problem of the value at `path`."""
@@ -207,15 +229,25 @@ class _NoKey(Exception):
     """A key that is no text and no number; its line and column."""
 
 
-def _plain(node: Any) -> Any:
-    """The tree without what the reader keeps for writing it again. Raises _NoKey."""
+def _is_finite(value: float) -> bool:
+    """Whether a number is finite as a float too."""
+    try:
+        return isfinite(value)
+    except OverflowError:  # an integer of some hundred digits
+        return False
+
+
+def _plain(node: Any, depth: int = 0) -> Any:
+    """The tree without what the reader keeps for writing it again. Raises _NoKey; RecursionError below DEEPEST."""
+    if depth > DEEPEST:
+        raise RecursionError
     if isinstance(node, Mapping):
         for key in node:
             if isinstance(key, Mapping | list | tuple):
                 raise _NoKey(*(_place(node, key) or (1, 1)))  # type: ignore[arg-type]
-        return {_plain(key): _plain(value) for key, value in node.items()}
+        return {_plain(key): _plain(value, depth + 1) for key, value in node.items()}
     if isinstance(node, list | tuple):
-        return [_plain(item) for item in node]
+        return [_plain(item, depth + 1) for item in node]
     if node is None or isinstance(node, bool | date):
         return node
     for kind in (int, float, str):

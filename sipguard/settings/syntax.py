@@ -11,9 +11,20 @@ from typing import Final
 
 from ruamel.yaml import YAML
 from ruamel.yaml.error import MarkedYAMLError, YAMLError
-from ruamel.yaml.tokens import ScalarToken, TagToken
+from ruamel.yaml.tokens import (
+    BlockEndToken,
+    BlockMappingStartToken,
+    BlockSequenceStartToken,
+    FlowMappingEndToken,
+    FlowMappingStartToken,
+    FlowSequenceEndToken,
+    FlowSequenceStartToken,
+    ScalarToken,
+    TagToken,
+)
 
 Said = tuple[int, int, str, str]  # line and column from 1, what, hint
+_Begun = tuple[int, int, str]  # line and column from 1 of a map or list, its bracket, "" where it has none
 
 _COMPARISONS: Final = {">": "over", "<": "under", ">=": "at_least", "<=": "at_most"}
 _COMPARED: Final = re.compile(r"([<>]=?):?\s*([0-9.]+)")
@@ -28,6 +39,14 @@ _TOP: Final = re.compile(r"( *)(define|rules|default|responses|overrides):")  # 
 _TWO_COLONS: Final = re.compile(r"[ -]*(\w+): +([\w.]+): +([^:#]*[^:# ]) *")
 _WIDE_COLONS: Final = ("\uff1a", "\ufe55", "\u2236")
 _CURLY: Final = ("\u201c", "\u201d", "\u201e", "\u2018", "\u2019")
+_BEGIN: Final = (
+    BlockMappingStartToken,
+    BlockSequenceStartToken,
+    FlowMappingStartToken,
+    FlowSequenceStartToken,
+)
+_END: Final = (BlockEndToken, FlowMappingEndToken, FlowSequenceEndToken)
+_TOO_LONG: Final = re.compile(r"[0-9]{300,}")
 _SIGN: Final = re.compile(r"!+=?(?:not\b)?")
 
 
@@ -56,6 +75,8 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
         return line + 1, here[: key.start()].rfind(";") + 1, f"a semicolon before {key[0]}", "write , instead of it"
     if key is not None and here[: key.start()].strip():  # else the map ends with the line before
         return line + 1, key.start() + 1, f"a comma is missing before {key[0]}", "write , before it"
+    if problem == "expected the node content, but found '<stream end>'" and (still := _open_at_end(text)) is not None:
+        return still
     if (left := _LEFT.match(problem)) is not None and began is not None:
         what = f"the {'{' if left[1] == '}' else '['} in line {began.line + 1}, column {began.column + 1} is not closed"
         return *place, f"{what} before this, or a comma is missing", f"write , or {left[1]} before this place"
@@ -64,6 +85,54 @@ def said_of(error: MarkedYAMLError, text: str) -> Said:
     if problem == "found unexpected end of stream" and began is not None:
         return began.line + 1, began.column + 1, "a quote that begins here has no end", "write the same quote behind it"
     return *place, *_sign(error, problem, here, column)
+
+
+def too_deep(text: str, deepest: int) -> Said | None:
+    """Where more than `deepest` maps and lists lie in one another, None where they do not as they are written."""
+    for begun in _nesting(text):
+        if len(begun) > deepest:
+            line, column, _ = begun[-1]
+            what = f"more than {deepest} maps and lists lie in one another here"
+            return line, column, what, "close those that are open, or write them beside one another"
+    return None
+
+
+def too_long(text: str) -> Said | None:
+    """Where a number stands that has too many digits to be read."""
+    found = _TOO_LONG.search(text)
+    if found is None:
+        return None
+    line, column = text.count("\n", 0, found.start()) + 1, found.start() - text.rfind("\n", 0, found.start())
+    return line, column, "a number that is not finite", "write one such as 60; a text of digits stands in quotes"
+
+
+def _open_at_end(text: str) -> Said | None:
+    """The bracket that is still open where a text ends."""
+    states = list(_nesting(text))  # one list, which has grown and shrunk
+    still = [each for each in states[-1] if each[2]] if states else []
+    if not still:
+        return None
+    line, column, sign = still[-1]
+    return line, column, f"the {sign} that begins here is not closed", f"write {'}' if sign == '{' else ']'} behind it"
+
+
+def _nesting(text: str) -> Iterator[list[_Begun]]:
+    """The maps and lists that are open, from the outermost, behind each place where one begins or ends."""
+    begun: list[_Begun] = []
+    lines = text.split("\n")
+    try:
+        for token in YAML(typ="rt").scan(text):
+            if isinstance(token, _BEGIN):
+                mark = token.start_mark
+                sign = lines[mark.line][mark.column : mark.column + 1] if mark.line < len(lines) else ""
+                is_flow = isinstance(token, FlowMappingStartToken | FlowSequenceStartToken)
+                begun.append((mark.line + 1, mark.column + 1, sign if is_flow else ""))
+                yield begun
+            elif isinstance(token, _END) and begun:
+                begun.pop()
+                yield begun
+    except YAMLError:
+        return  # no YAML: what is known so far is true
 
 
 def tagged(text: str) -> Iterator[Said]:

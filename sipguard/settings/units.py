@@ -19,11 +19,15 @@ _WORDS: Final = {  # unit -> how it is spelt elsewhere
     "d": ("day", "days"),
 }
 _OCTETS: Final = {"KiB": 2**10, "MiB": 2**20, "GiB": 2**30, "kB": 10**3, "MB": 10**6, "GB": 10**9, "B": 1}
+_LONGEST_S: Final = 36_500 * 86_400.0  # timers and instants are reckoned with well within it
+_LARGEST: Final = 1_000_000 * 2**30
 
 
 def seconds(value: object) -> float:
     """Seconds of `800ms`, `60s`, `10m`, `24h`, `90d`; 0 needs no unit. Raises ValueError."""
     number, unit = _split(value)
+    if number is not None and unit in _SECONDS and number * _SECONDS[unit] > _LONGEST_S:
+        raise ValueError("is longer than 100 years|write at most 36500d")
     if number is not None and unit in _SECONDS:
         return number * _SECONDS[unit]
     if number == 0 and not unit:
@@ -53,6 +57,8 @@ def percent(value: object) -> float:
 def octets(value: object) -> int:
     """Octets of `64MiB`, `1GB`. Raises ValueError."""
     number, unit = _split(value)
+    if number is not None and unit in _OCTETS and number * _OCTETS[unit] > _LARGEST:
+        raise ValueError("is more than any disk holds|write at most 1000000GiB")
     if number is not None and unit in _OCTETS:
         return int(number * _OCTETS[unit])
     raise ValueError(f"{value} is no size|write a number with KiB, MiB or GiB, such as 64MiB")

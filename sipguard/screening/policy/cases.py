@@ -342,7 +342,8 @@ def _apart(spec: FactSpec | None, atoms: list[OneOf | Compare]) -> tuple[FactVal
     if spec is not None and spec.type == "number":
         if spec.choices:
             return (None, *[float(choice) for choice in spec.choices])
-        return (None, *[each for each in _numbers(atoms) if spec.least <= each <= spec.most])
+        within = [min(max(each, spec.least), spec.most) for each in _numbers(atoms)]  # no less than the least there is
+        return (None, *dict.fromkeys(int(each) if each == int(each) else each for each in within))
     if spec is not None and spec.choices:
         return (None, *spec.choices)
     return (None, *_texts([atom for atom in atoms if isinstance(atom, OneOf)]))

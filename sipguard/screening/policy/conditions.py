@@ -45,6 +45,8 @@ RULE_KEYS: Final = (
 )
 _JOINERS: Final = ("all", "any", "not", "is", "time")
 _NEVER: Final = AnyOf(())
+_DEEPEST: Final = 32  # definitions that name one another
+_HIGHEST: Final = 100  # conditions within one another, with those that they name
 _TYPE_NAMES: Final = {
     "text": "a text",
     "number": "a number",
@@ -64,6 +66,7 @@ class ConditionReader:
         self._written: Mapping[str, object] = {}
         self._defined: dict[str, Condition] = {}
         self._open: list[str] = []
+        self._heights: dict[int, int] = {}  # by id of a condition in `_defined`
 
     @property
     def words(self) -> Collection[str]:
@@ -157,10 +160,33 @@ class ConditionReader:
             circle = " -> ".join([*self._open[self._open.index(name) :], name])
             self.problem(path, f"the definition goes in a circle: {circle}", "take one of these out")
             return _NEVER
+        if len(self._open) >= _DEEPEST:
+            return self._too_deep(path)
         self._open.append(name)
-        self._defined[name] = self.read(self._written[name], ("define", name))
+        found = self.read(self._written[name], ("define", name))
         self._open.pop()
-        return self._defined[name]
+        height = self._height(found)
+        if height > _HIGHEST:
+            found, height = self._too_deep(("define", name)), 1
+        self._defined[name] = found
+        self._heights[id(found)] = height
+        return found
+
+    def _too_deep(self, path: Path) -> Condition:
+        """Notes that conditions lie too deep in one another; the least that is left never holds."""
+        self.problem(path, "too many conditions lie in one another here", "write fewer, or name their parts apart")
+        return _NEVER
+
+    def _height(self, condition: Condition) -> int:
+        """How many conditions lie in one another, itself among them."""
+        known = self._heights.get(id(condition))
+        if known is not None:
+            return known
+        if isinstance(condition, Not):
+            return 1 + self._height(condition.part)
+        if isinstance(condition, AllOf | AnyOf):
+            return 1 + max([self._height(part) for part in condition.parts], default=0)
+        return 1
 
     # -------------------------------------------------------------------------------- values
 

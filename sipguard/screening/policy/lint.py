@@ -52,6 +52,7 @@ def lint(policy: Policy, document: object, vocabulary: Vocabulary, around: Surro
     """All remarks, in the order of the rules, then of the definitions."""
     linter = _Linter(policy, vocabulary, around)
     remarks = [remark for at, rule in enumerate(policy.rules) for remark in linter.of_rule(at, rule)]
+    remarks += _empty(policy, document)
     remarks += _traps(document, vocabulary)
     remarks += _definitions(document, around)
     remarks += _overrides(policy, around)
@@ -252,6 +253,16 @@ def _lists_in(condition: Condition) -> list[str]:
     return list(found)
 
 
+def _empty(policy: Policy, document: object) -> Iterator[Remark]:
+    """That no rule stands in a policy."""
+    if policy.rules or not isinstance(document, dict):
+        return
+    becomes = f"is rejected on the basis {policy.default_basis}" if policy.default_basis else "passes"
+    path: Path = ("rules",) if "rules" in document else ()
+    hint = "write - {name: ..., when: {...}, reject: BASIS} below rules"
+    yield Remark(path, f"no rule stands here: every call {becomes}", hint, True)
+
+
 # ------------------------------------------------------------------------------------------ traps
 
 
@@ -293,7 +304,17 @@ def _trap(condition: object, path: Path, counts: frozenset[str]) -> Iterator[Rem
             yield Remark(
                 here, what, f"write {{over: {wanted:g}}}, or {{at_least: {wanted:g}, at_most: {wanted:g}}}", True
             )
+        below = [each for each in ("over", "at_least") if key in counts and _is_negative(wanted, each)]
+        for each in below:
+            what = f"no count and no ratio is below 0: this holds wherever there is a {key}"
+            yield Remark((*here, each), what, "write {over: 0}, or take it out", True)
         yield from _trap(wanted, here, counts)
+
+
+def _is_negative(compared: object, key: str) -> bool:
+    """Whether `key` of a comparison is a bound below 0."""
+    bound = compared.get(key) if isinstance(compared, dict) else None
+    return isinstance(bound, int | float) and bound < 0
 
 
 def _overrides(policy: Policy, around: Surroundings) -> Iterator[Remark]:

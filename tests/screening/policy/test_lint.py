@@ -6,10 +6,13 @@ from dataclasses import replace
 
 import pytest
 from hypothesis import given, settings
+from ruamel.yaml import YAML
 
+from sipguard.screening.checks import ALL_FACTS
 from sipguard.screening.finding import FactSpec, FactValue
 from sipguard.screening.policy.lint import Remark, Surroundings, lint
 from sipguard.screening.policy.model import Condition, Redress, Vocabulary
+from sipguard.screening.policy.read import read_policy
 from sipguard.settings.zones import MachineZones
 from tests.screening.policy import naive
 from tests.screening.policy.drawn import CHECKS, FACTS, RULES, call_of, document_of, policy_of
@@ -39,10 +42,36 @@ ODD = [
     ("{name: b, when: {trunk.kind: gateway}, allow: true}", "no trunk of this configuration", False),
     ("{name: b, when: {trunk.kind: origination}, on: carrier-a, allow: true}", "no trunk of this", False),
     ("{name: b, when: {rate.caller.attempts_1h: 60}, mode: report, reject: analytics}", "at exactly 60 only", True),
+    ("{name: b, when: {rate.caller.attempts_1h: {over: -5}}, allow: true}", "wherever there is a", True),
     ("{name: b, when: {any: [{not: {trunk.kind: gateway, identity.attest: A}}]}, allow: true}", "only one of", True),
     ('{name: b, when: {identity.attest: A}, label: {prefix: "SPAM?"}}', "runs into the name", False),
     ("{name: b, when: {lists.callee: dnc}, reject: contract}", "list dnc has no entry", False),
 ]
+
+
+@pytest.mark.parametrize(
+    ("document", "path", "becomes"),
+    [
+        ("{}", (), "every call passes"),
+        ("rules: []", ("rules",), "every call passes"),
+        ("rules:", ("rules",), "every call passes"),
+        ("{rules: [], default: reject contract}", ("rules",), "every call is rejected on the basis contract"),
+    ],
+)
+def test_a_policy_without_rules_is_told(document: str, path: tuple[str, ...], becomes: str) -> None:
+    written = YAML(typ="safe").load(document)
+    policy, problems = read_policy(written, WORDS)
+    assert problems == []
+    first = lint(policy, written, WORDS, AROUND)[0]
+    assert (first.path, first.what, first.mistake) == (path, f"no rule stands here: {becomes}", True)
+
+
+def test_bounds_beyond_all_there_is_are_not_said_to_hold_of_nothing() -> None:
+    words = replace(WORDS, facts=ALL_FACTS)
+    rules = "rules: [{name: a, when: {rate.caller.attempts_1h: {over: -5}}, allow: true}]"
+    assert not [each for each in remarks(rules, words=words) if "no call can match" in each.what]
+    below = "rules: [{name: a, when: {rate.caller.attempts_1h: {under: -5}}, allow: true}]"
+    assert [each.mistake for each in remarks(below, words=words) if "no call can match" in each.what] == [True]
 
 
 @pytest.mark.parametrize(("rule", "what", "mistake"), ODD, ids=[rule for rule, _, _ in ODD])
