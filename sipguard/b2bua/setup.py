@@ -231,10 +231,14 @@ class Setup:
 
     def _prepare_again(self, egress: Trunk) -> None:
         """Another trunk wants numbers, verstat and attestation in its own way; what it is sent is kept for the end."""
-        self.wrote = self.removed = ()
+        self._nothing_written()
         prepare_lines(self, egress)
         written = frames.Written(egress.name, len(self.call.tries), self.verstat, self.wrote, self.removed)
         self.call.further = [*self.call.further, written]
+
+    def _nothing_written(self) -> None:
+        """By itself, since mypyc takes an attribute for what was put into it before in the same function."""
+        self.wrote = self.removed = ()
 
     def _send(self, leg: Leg, branch: str, octets: bytes, egress: Trunk) -> None:
         engine = self.call.engine
