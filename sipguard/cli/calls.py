@@ -40,7 +40,7 @@ from sipguard.screening.policy.errors import meant
 from sipguard.screening.verdict import ALLOW, LABEL, REDIRECT, REJECT, RESERVED_RULES
 from sipguard.settings.load import load
 from sipguard.settings.sources import SKIP
-from sipguard.store.errors import StoreError, StoreUnavailable
+from sipguard.store.errors import StoreDamaged, StoreError, StoreUnavailable
 from sipguard.store.lookup import frames_of
 from sipguard.store.search import Search
 from sipguard.store.sqlite import PORTION, SqliteReading
@@ -144,6 +144,8 @@ def calls(
             else:
                 found = found_by(store, journal, wanted)
             unknown = [] if found else list(_unknown_names(config, store, wanted, would))
+    except StoreDamaged as error:
+        stop(str(error), FAILED)
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     except StoreError as error:

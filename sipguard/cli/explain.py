@@ -40,7 +40,7 @@ from sipguard.settings.judged_by import read
 from sipguard.settings.load import load
 from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
-from sipguard.store.errors import StoreError, StoreUnavailable
+from sipguard.store.errors import StoreDamaged, StoreError, StoreUnavailable
 from sipguard.store.lookup import frames_of
 from sipguard.store.sqlite import SqliteReading
 
@@ -110,6 +110,8 @@ def explain(
     try:
         with SqliteReading(service.database) as store:
             meant = _meant(call, wanted, store, service.journal_directory)
+    except StoreDamaged as error:
+        stop(str(error), FAILED)
     except StoreUnavailable as error:
         stop(f"{error}; has sipguard run with this configuration?", FAILED)
     except StoreError as error:

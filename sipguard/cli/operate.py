@@ -39,7 +39,7 @@ def run(config: Path) -> None:
 @json_option
 def status(config: Path, as_json: bool) -> None:
     """Show what runs: version, Ruleset, listeners, modes, peers, signers, calls, processes, traces."""
-    from sipguard.service import list_ages, list_edits, signers  # the other commands start faster without them
+    from sipguard.service import list_ages, list_edits, overview, signers  # other commands start faster without them
 
     answer = ask(config, "status")
     if as_json:
@@ -60,6 +60,9 @@ def status(config: Path, as_json: bool) -> None:
     for name, why in sorted(answer["missing_lists"].items()):
         say(f"list      {name} MISSING: {why}; no condition on it holds")
     say(f"calls     {answer['calls']} up")
+    if answer["records"]["away"]:
+        behind = f"{answer['records']['behind_s']:.0f} s behind"
+        say(f"records   {behind}: {overview.NOT_STORED}; sipguard doctor and the log (database_away) say why")
     say(f"up        {answer['up_s']} s{', draining' if answer['draining'] else ''}")
     for name, process in answer["processes"].items():
         say(f"{name:9} pid {process['pid']}, started {process['starts']} time(s)")

@@ -10,7 +10,11 @@ from dataclasses import dataclass, fields
 from typing import Final, NamedTuple
 
 from sipguard.b2bua.frames import LIMITED, REDIRECTED, REJECTED, AnswerRow, EndFrame, NoteFrame, SlimFrame, VerdictRow
+from sipguard.records.errors import BadFrame
 from sipguard.screening.verdict import ENFORCE, LIMIT_RULE, REJECT
+
+LATEST_AT: Final = 253_402_214_400.0  # 9999-12-31, the last day that every zone can show
+LONGEST_US: Final = 1 << 62
 
 
 @dataclass(slots=True)
@@ -138,12 +142,15 @@ class Batch:
         self.frames = 0
 
     def add(self, journal: str, segment: int, offset: int, frame: SlimFrame) -> None:
-        """Takes up one frame. Frames of one journal come in their order."""
-        self.frames += 1
+        """Takes up one frame. Frames of one journal come in their order. Raises BadFrame for impossible times."""
+        if not 0.0 <= frame.at < LATEST_AT:  # NaN is neither
+            raise BadFrame("at")
         where = place(segment, offset)
         if isinstance(frame, AnswerRow):
             self._answer(where, frame)
         elif isinstance(frame, VerdictRow):
+            if not frame.screen_us < LONGEST_US:
+                raise BadFrame("screen_us")
             self.calls[frame.decision_id] = _call_values(journal, where, frame)
             if ends_call(frame):
                 self.refused.append(frame)
@@ -151,6 +158,7 @@ class Batch:
             self._end(where, frame)
         elif isinstance(frame, NoteFrame):
             self.notes.append(Note(frame.at, journal, frame.kind, frame.text, frame.revision))
+        self.frames += 1
 
     def _answer(self, where: int, frame: AnswerRow) -> None:
         row = self.calls.get(frame.decision_id)
@@ -162,6 +170,10 @@ class Batch:
         row[_ANSWER_PLACE] = where
 
     def _end(self, where: int, frame: EndFrame) -> None:
+        if not (0.0 <= frame.ring_at < LATEST_AT and 0.0 <= frame.answer_at < LATEST_AT):
+            raise BadFrame("ring_at or answer_at")
+        if not frame.forward_us < LONGEST_US:
+            raise BadFrame("forward_us")
         self.ended.append(frame)
         row = self.calls.get(frame.decision_id)
         values = (

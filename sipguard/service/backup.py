@@ -19,6 +19,7 @@ import os
 import sqlite3
 import tarfile
 import time
+import zlib
 from collections.abc import Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass, field
@@ -28,7 +29,7 @@ from typing import Final
 from sipguard import __version__
 from sipguard.service.errors import BackupError
 from sipguard.settings.load import load
-from sipguard.settings.named import named_directories, named_files
+from sipguard.settings.named import kept_files, named_directories
 from sipguard.settings.service import Service
 from sipguard.settings.sources import SKIP
 from sipguard.store import edits, sql
@@ -77,7 +78,7 @@ def write(config: Path, service: Service, target: Path, details: bool = True) ->
     part, copy = target.with_name(f"{target.name}.part"), target.with_name(f"{target.name}.database")
     made = Backup(target, time.time(), __version__)
     try:
-        files, made.left_out = named_files(config)
+        files, made.left_out = kept_files(config)
         with os.fdopen(os.open(part, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600), "wb") as out:
             with tarfile.open(fileobj=out, mode="w:gz", compresslevel=1) as archive:
                 _add(archive, made, MANIFEST, _manifest(made, config))
@@ -200,7 +201,7 @@ def restore(source: Path, config: Path) -> Backup:
     """
     try:
         with tarfile.open(source, "r:gz") as archive:
-            members = archive.getmembers()
+            members = _members(source, archive)
             found = _read_manifest(source, archive, members)
             if not config.exists():
                 _unpack(archive, members, found, {CONFIGURATION: config.parent, ELSEWHERE: config.parent / ELSEWHERE})
@@ -225,9 +226,30 @@ def restore(source: Path, config: Path) -> Backup:
                     STATE: service.state_directory,
                 },
             )
+    except (EOFError, zlib.error, tarfile.ReadError) as error:
+        raise BackupError(_damaged(source, "its first octets", error)) from error
     except (OSError, tarfile.TarError, ValueError, KeyError) as error:
         raise BackupError(f"{source}: {error}") from error
     return found
+
+
+def _members(source: Path, archive: tarfile.TarFile) -> list[tarfile.TarInfo]:
+    """What a backup holds, read to its end, where the checksum of the whole stands. Raises BackupError."""
+    members: list[tarfile.TarInfo] = []
+    try:
+        for member in archive:
+            members.append(member)
+        while archive.fileobj is not None and archive.fileobj.read(1 << 20):
+            pass
+    except (EOFError, OSError, zlib.error, tarfile.TarError) as error:
+        last = f"{members[-1].name} (member {len(members)})" if members else "its first octets"
+        raise BackupError(_damaged(source, last, error)) from error
+    return members
+
+
+def _damaged(source: Path, where: str, error: Exception) -> str:
+    said = str(error) or type(error).__name__
+    return f"{source} is cut off or damaged, in or after {where}: {said}; nothing was restored; take another copy"
 
 
 def _read_manifest(source: Path, archive: tarfile.TarFile, members: list[tarfile.TarInfo]) -> Backup:

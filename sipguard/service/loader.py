@@ -17,6 +17,7 @@ import msgspec
 import structlog
 
 from sipguard.b2bua.frames import decode_slim
+from sipguard.records.errors import BadFrame
 from sipguard.records.record import Batch, Record, Span, refusal_of
 from sipguard.service.call_log import CallLog
 from sipguard.service.cells import DeskSlots, publish_process
@@ -162,7 +163,7 @@ class Loader:
                 for segment, offset, payload in reader.read(room):
                     try:
                         batch.add(journal, segment, offset, decode_slim(payload))
-                    except msgspec.MsgspecError:
+                    except (msgspec.MsgspecError, BadFrame):
                         reader.damaged.append(Position(segment, offset))
                 if batch.frames == before:
                     break
@@ -226,6 +227,7 @@ class Loader:
         if self._slots is not None:
             lag_s = max(0.0, time.time() - self._complete_at)
             self._slots.slots.set("loader_lag_ms", int(lag_s * 1000))
+            self._slots.slots.set("store_away", int(self._away))
             publish_process(self._slots.slots)
 
     def _close_readers(self) -> None:

@@ -44,7 +44,7 @@ DESK_NAMES: Final = (
     "status_other",
     *(f"setup_{n}" for n in range(len(SETUP_BUCKETS_S) + 1)),
     "setup_sum_us", "frames_loaded", "frames_damaged", "frames_orphaned", "store_failures", "loader_lag_ms",
-    "log_lines",
+    "store_away", "log_lines",
     *(f"api_{kind}" for kind in KINDS),
     "memory_bytes", "cpu_us",
 )  # fmt: skip
@@ -318,6 +318,7 @@ METRICS: Final = (
     _one("sipguard_damaged_frames_total", COUNTER, "frames_damaged", "damaged frames passed over", "desk"),
     _one("sipguard_orphaned_ends_total", COUNTER, "frames_orphaned", "ends of calls without a row", "desk"),
     _one("sipguard_store_failures_total", COUNTER, "store_failures", "times the database was away", "desk"),
+    _one("sipguard_store_away", GAUGE, "store_away", "1 while the database cannot be used", "desk"),
     _one("sipguard_loader_lag_seconds", GAUGE, "loader_lag_ms", "age of what is not loaded yet", "desk", 1e-3),
     _one("sipguard_log_lines_total", COUNTER, "log_lines", "lines written for calls", "desk"),
 )

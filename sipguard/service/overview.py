@@ -23,6 +23,7 @@ PERCENTILES: Final = (50, 90, 99)
 LAG_S: Final = 60.0
 VERDICTS: Final = {"allow": "allowed", "label": "labelled", "reject": "rejected", "redirect": "redirected"}
 RESULTS: Final = ("passed", "failed", "none", "unsupported")
+NOT_STORED: Final = "the database cannot be used: calls wait in the journal and are loaded later"
 UNSCREENED: Final = "unscreened_"
 
 
@@ -194,6 +195,8 @@ def _alerts(before: Sample, now: Sample) -> Iterator[str]:
         yield f"{worker['journal_lost']} journal frames were lost to a full disk"
     if grew("hep_dropped"):
         yield "copies for the capture server are dropped"
+    if desk.get("store_away", 0):
+        yield f"{NOT_STORED}; sipguard doctor and the log (database_away) say why"
     if desk.get("loader_lag_ms", 0) > 1000 * LAG_S:
         yield f"records are {desk['loader_lag_ms'] / 1000:.0f} s behind"
     for name, process in status.get("processes", {}).items():

@@ -780,6 +780,7 @@ class Supervisor:
             for child in (self._worker, self._fetcher, self._desk)
         }
         resolved = {query: answer for query, answer, _ in self._resolutions.with_age()}
+        worker, desk = published(self._service.run_directory)
         return {
             "ok": True,
             "version": __version__,
@@ -795,7 +796,8 @@ class Supervisor:
                 }
                 for name, each in self._ruleset.listeners.items()
             ],
-            "calls": published(self._service.run_directory)[0].get("calls_active", 0),
+            "calls": worker.get("calls_active", 0),
+            "records": {"away": bool(desk.get("store_away", 0)), "behind_s": desk.get("loader_lag_ms", 0) / 1000},
             "modes": self._all_modes(),
             "peers": peer_states.rows(self._peers, self._ruleset.trunks, resolved),
             "refused": self._refusals.as_json(),

@@ -5,19 +5,58 @@ Enters: the path of a configuration. Leaves: paths that exist. Must not: name a 
 
 from __future__ import annotations
 
+from collections.abc import Iterator
 from pathlib import Path as File
 
 from sipguard.settings.build import at
+from sipguard.settings.document import Document
 from sipguard.settings.merged import Merged
 from sipguard.settings.model import Config
 from sipguard.settings.policytext import PolicyText
 from sipguard.settings.shape import read_shape
 
 _KEY: bytes = b"PRIVATE KEY-----"
+_CASES = "*_tests.yaml"  # of `sipguard policy test`
 
 
-def named_files(path: File) -> tuple[list[File], list[str]]:
-    """The files, and what is left out because it holds or may hold a secret. Raises OSError."""
+def kept_files(path: File) -> tuple[list[File], list[str]]:
+    """The files, with those of cases that stand beside policies and are no part of what runs; and what is left out
+    because it holds or may hold a secret. Raises OSError."""
+    cases = case_files(path)
+    return _without_secrets([*_named(path), *cases, *(file for each in cases for file in _of_cases(each))])
+
+
+def named_files(path: File) -> list[File]:
+    """The files that are read by who runs sipguard. Raises OSError."""
+    return _without_secrets(_named(path))[0]
+
+
+def case_files(path: File) -> list[File]:
+    """Files of cases beside the policy and beside the files that it includes. Raises OSError."""
+    document = Merged(path)
+    config, _ = read_shape(document)
+    if config is None:
+        return []
+    text = _policy_text(config, document, path.resolve().parent)
+    folders = dict.fromkeys(file.parent for file in (text.document.file.resolve(), *text.files))
+    return [file for folder in folders for file in sorted(folder.glob(_CASES))]
+
+
+def _of_cases(file: File) -> Iterator[File]:
+    """INVITEs, Identity headers and certificates that the cases of a file name; what is no such name is passed over."""
+    written = Document(file).plain
+    tests = written.get("tests") if isinstance(written, dict) else None
+    for case in (written, *tests) if isinstance(tests, list) else ():
+        if isinstance(case, dict):
+            call = case.get("call")
+            call = call if isinstance(call, dict) else {}
+            for name in (case.get("invite"), call.get("identity"), call.get("certificate")):
+                for each in name if isinstance(name, list) else [name]:
+                    if isinstance(each, str):
+                        yield (file.parent / each).resolve()
+
+
+def _named(path: File) -> list[File]:
     document = Merged(path)
     config, _ = read_shape(document)
     base = path.resolve().parent
@@ -32,6 +71,11 @@ def named_files(path: File) -> tuple[list[File], list[str]]:
         for name in config.identity.anchors:
             anchor = at(base, name)
             named += sorted(anchor.glob("*.pem")) if anchor.is_dir() else [anchor]
+    return named
+
+
+def _without_secrets(named: list[File]) -> tuple[list[File], list[str]]:
+    """Those that there are, each once, and what is left out."""
     found, left_out = [], ["secrets, keys and certificates of listeners"]
     for file in dict.fromkeys(named):
         if not file.is_file():
@@ -45,11 +89,15 @@ def named_files(path: File) -> tuple[list[File], list[str]]:
 
 def _of_policy(config: Config, document: Merged, base: File) -> list[File]:
     """The file of the policy, and those that it includes or takes dates from."""
+    text = _policy_text(config, document, base)
+    return [text.document.file] * text.has_file + [*text.files, *text.date_files]
+
+
+def _policy_text(config: Config, document: Merged, base: File) -> PolicyText:
+    """The policy, in its own file or in the configuration."""
     if isinstance(config.policy, str):
-        text = PolicyText.of_file(at(base, config.policy))
-        return [text.document.file, *text.files, *text.date_files]
-    text = PolicyText(document, config.policy, ("policy",))
-    return [*text.files, *text.date_files]
+        return PolicyText.of_file(at(base, config.policy))
+    return PolicyText(document, config.policy, ("policy",))
 
 
 def named_directories(path: File) -> list[File]:

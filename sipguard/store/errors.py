@@ -2,6 +2,7 @@
 
 StoreError
 ├── StoreUnavailable    the database is away, locked, full or damaged: come again later
+│   └── StoreDamaged    its file is damaged, which no waiting mends
 ├── PositionMoved       a batch does not follow on what is stored: read again from there
 ├── ListFileError       a file that is to be imported cannot be read to its end, or is no list
 ├── StoreTooNew         the database was written by a newer sipguard
@@ -14,6 +15,8 @@ StoreError
 
 from __future__ import annotations
 
+from pathlib import Path
+
 
 class StoreError(Exception):
     """Any failure of keeping or finding calls."""
@@ -21,6 +24,20 @@ class StoreError(Exception):
 
 class StoreUnavailable(StoreError):
     """The database cannot be used now; nothing was changed, the same call may be made again."""
+
+
+class StoreDamaged(StoreUnavailable):
+    """The file of the database is damaged; `path` names it, `what` says how."""
+
+    def __init__(self, path: Path, what: str) -> None:
+        super().__init__(f"{path} is damaged ({what}); {cure_of(path)}")
+        self.path = path
+        self.what = what
+
+
+def cure_of(path: Path) -> str:
+    """What to do with a damaged database of calls."""
+    return f"move {path}* away, sipguard running or not: calls that the journal still has are loaded again"
 
 
 class PositionMoved(StoreError):

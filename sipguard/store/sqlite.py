@@ -19,7 +19,7 @@ import aiosqlite
 from sipguard.records.filter import Filter
 from sipguard.records.record import COLUMNS, Batch, Note, Record
 from sipguard.store import sql
-from sipguard.store.errors import PositionMoved, StoreTooNew, StoreUnavailable
+from sipguard.store.errors import PositionMoved, StoreDamaged, StoreTooNew, StoreUnavailable
 from sipguard.store.interface import Count
 from sipguard.store.journal import START, Position
 
@@ -33,9 +33,13 @@ _AT: Final = COLUMNS.index("at")
 
 @contextmanager
 def _translated(path: Path) -> Iterator[None]:
-    """Turns what SQLite raises into StoreUnavailable."""
+    """Turns what SQLite raises into StoreUnavailable, StoreDamaged among it."""
     try:
         yield
+    except sqlite3.DatabaseError as error:
+        if getattr(error, "sqlite_errorcode", 0) & 0xFF in (sqlite3.SQLITE_CORRUPT, sqlite3.SQLITE_NOTADB):
+            raise StoreDamaged(path, str(error)) from error
+        raise StoreUnavailable(f"{path}: {error}") from error
     except (sqlite3.Error, OSError, ValueError) as error:  # ValueError: aiosqlite, for a closed connection
         raise StoreUnavailable(f"{path}: {error}") from error
 
@@ -293,6 +297,25 @@ class SqliteReading:
     def notes(self, after_at: float, limit: int) -> list[Note]:
         """What concerned all calls since then, newest first."""
         return [Note(*row) for row in self._rows(sql.NOTES, (after_at, limit))]
+
+    def check(self, within_s: float) -> bool:
+        """Looks at the pages and rows of the file; whether it came to the end in time. Raises StoreDamaged."""
+        until = time.monotonic() + within_s
+        self._db.set_progress_handler(lambda: time.monotonic() > until, 10_000)
+        try:
+            with _translated(self._path):
+                said = [str(row[0]) for row in self._db.execute("PRAGMA quick_check(1)")]
+        except StoreDamaged:
+            raise
+        except StoreUnavailable:
+            if time.monotonic() > until:
+                return False
+            raise
+        finally:
+            self._db.set_progress_handler(None, 0)
+        if said != ["ok"]:
+            raise StoreDamaged(self._path, " ".join(said[0].split()))
+        return True
 
 
 def _records(rows: Iterable[Row]) -> list[Record]:

@@ -246,6 +246,16 @@ def test_what_a_damaged_database_holds_moves_no_terminal(
     assert asked(config, "explain", IDS[2]).exit_code == asked(config, "explain", IDS[2], "--plain").exit_code == 0
 
 
+def test_a_damaged_database_is_told_with_its_cure(config: Path, tmp_path: Path) -> None:
+    octets = (tmp_path / "calls.db").read_bytes()
+    for damaged in (b"no database", octets[:2000] + b"\xff" * (len(octets) - 2000)):
+        (tmp_path / "calls.db").write_bytes(damaged)
+        for words in (("calls",), ("explain", IDS[0])):
+            done = asked(config, *words)
+            assert done.exit_code == 1 and "has sipguard run" not in done.stderr
+            assert "calls.db is damaged" in done.stderr and f"move {tmp_path}/calls.db* away" in done.stderr
+
+
 def test_a_database_of_a_newer_sipguard_is_told_of(config: Path, tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "calls.db") as database:
         database.execute("PRAGMA user_version = 99")

@@ -77,6 +77,18 @@ def test_what_stands_in_conf_d_is_masked_too(path: Path) -> None:
     assert "2025550131" not in "".join(parts.values())
 
 
+def test_cases_go_with_the_policy(path: Path) -> None:
+    config = json.loads(path.read_text().partition("\n")[2])
+    path.write_text(json.dumps(config | {"policy": "policy.yaml"}))
+    path.with_name("policy.yaml").write_text("rules: []\n")
+    path.with_name("policy_tests.yaml").write_text(
+        "tests: [{name: one, call: {from: 12025550121, to: '2025550131'}}]\n"
+    )
+    parts = bundled(path)
+    call = json.loads(parts["policy_tests.json"])["tests"][0]["call"]
+    assert call == {"from": "120xxxxxxxx", "to": "202xxxxxxx"}
+
+
 def test_of_a_configuration_that_is_no_yaml_only_the_problems_leave(path: Path) -> None:
     path.write_text("password: [hunter3-misplaced\n")
     parts = bundled(path)

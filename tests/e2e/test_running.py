@@ -137,11 +137,13 @@ def test_a_missing_database_loses_nothing(make_product: MakeProduct) -> None:
     for _ in range(10):
         assert calls.status() == 200
     wait_for(lambda: product.metric("sipguard_store_failures_total") > 0, "it is counted")
+    wait_for(lambda: "the database cannot be used" in product.command("status").stdout, "status says so")
     place.unlink()
     place.mkdir()
     wait_for(lambda: product.metric("sipguard_loaded_frames_total") > 0, "the database", 30)
     rows = own_rows(product, 10)
     assert {row["disposition"] for row in rows} == {"answered"}
+    assert "the database" not in product.command("status").stdout
     calls.caller.close()
 
 

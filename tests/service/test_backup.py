@@ -44,6 +44,7 @@ run: {directory: run}
 """
 
 LAW = b"rules: [{name: closed, when: {time: {zone: utc, dates: {file: days.txt}}}, reject: contract}]\n"
+CASES = b"call: {identity: [a.jws]}\ntests: [{name: one, invite: own.sip}, {name: two, invite: none.sip}, [], 7]\n"
 
 
 @pytest.fixture
@@ -57,6 +58,7 @@ def config(tmp_path: Path) -> Path:
     for name, octets in (
         ("sipguard.yaml", CONFIG.encode()), ("conf.d/10-more.yaml", b"drain: {deadline: 5s}\n"),
         ("policy.yaml", b"rules: [{include: law.yaml}]\n"), ("law.yaml", LAW), ("days.txt", b"12-25\n"),
+        ("policy_tests.yaml", b"tests: []\n"), ("law_tests.yaml", CASES), ("own.sip", b"INVITE"), ("a.jws", b"e30"),
         ("dno.txt", b"+12025550111\n"), ("edge.pem", web.pem),
         ("secrets/edge.key", web.key_pem), ("anchors/root.pem", pki.root.pem),
         ("anchors/own.pem", web.pem + web.key_pem),
@@ -126,6 +128,7 @@ async def test_what_was_acknowledged_comes_back(config: Path, tmp_path: Path, de
         assert edited.whole(3.0) == (1, [("dno", "12025550112", ADDED, 0.0)])
     assert (there.parent / "conf.d" / "10-more.yaml").read_text() == "drain: {deadline: 5s}\n"
     assert all((there.parent / name).exists() for name in ("dno.txt", "law.yaml", "days.txt"))
+    assert all((there.parent / name).exists() for name in ("policy_tests.yaml", "law_tests.yaml", "own.sip", "a.jws"))
     assert restored.parts == {part: count for part, count in made.parts.items() if part != "manifest.json"}
     assert (tmp_path / "b.tar.gz").stat().st_mode & 0o077 == 0
 
@@ -239,6 +242,30 @@ def test_what_is_no_backup_is_refused(config: Path, tmp_path: Path, members: dic
     with pytest.raises(BackupError, match=said):
         backup.restore(archive_of(tmp_path / "b.tar.gz", members), config)
     assert sorted(tmp_path.rglob("*")) == sorted([*before, tmp_path / "b.tar.gz"])
+
+
+@pytest.mark.parametrize(
+    ("part", "where"), [(0.0, "empty"), (0.01, "first octets"), (0.5, r"\(member \d+\)"), (0.999, r"\(member \d+\)")]
+)
+async def test_a_file_that_is_cut_off_is_told(config: Path, tmp_path: Path, part: float, where: str) -> None:
+    (await some_calls(config, 10, 10)).close()
+    backup.write(config, service(config), tmp_path / "b.tar.gz")
+    octets = (tmp_path / "b.tar.gz").read_bytes()
+    (tmp_path / "b.tar.gz").write_bytes(octets[: int(len(octets) * part)])
+    there = tmp_path / "other" / "sipguard.yaml"
+    with pytest.raises(BackupError, match=f"b.tar.gz is cut off or damaged, in or after .*{where}"):
+        backup.restore(tmp_path / "b.tar.gz", there)
+    assert not there.parent.exists()
+
+
+async def test_a_file_whose_checksum_is_wrong_is_told(config: Path, tmp_path: Path) -> None:
+    (await some_calls(config, 1, 1)).close()
+    backup.write(config, service(config), tmp_path / "b.tar.gz")
+    octets = bytearray((tmp_path / "b.tar.gz").read_bytes())
+    octets[-6] ^= 1
+    (tmp_path / "b.tar.gz").write_bytes(octets)
+    with pytest.raises(BackupError, match=r"is cut off or damaged.*nothing was restored"):
+        backup.restore(tmp_path / "b.tar.gz", tmp_path / "other" / "sipguard.yaml")
 
 
 def test_a_link_is_refused(config: Path, tmp_path: Path) -> None:

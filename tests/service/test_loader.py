@@ -9,14 +9,14 @@ from pathlib import Path
 
 import pytest
 
-from sipguard.b2bua.frames import Frame, encode
+from sipguard.b2bua.frames import Frame, NoteFrame, encode
 from sipguard.records.filter import Filter
 from sipguard.records.record import Batch
 from sipguard.service.call_log import CallLog, LogOptions, masked
 from sipguard.service.cells import DeskSlots
 from sipguard.service.loader import Keeping, Loader
 from sipguard.service.metrics import render
-from sipguard.store.errors import JournalFull, StoreTooNew, StoreUnavailable
+from sipguard.store.errors import JournalFull, StoreDamaged, StoreTooNew, StoreUnavailable
 from sipguard.store.journal import MIN_SEGMENT_BYTES, Position, Writer, segment_numbers
 from sipguard.store.sqlite import SqliteStore
 from tests.records import samples
@@ -159,6 +159,23 @@ async def test_a_new_database_gets_all_that_the_journal_holds(place: Place, tmp_
     await place.store.close()
 
 
+async def test_a_damaged_database_that_is_moved_away_is_made_anew(place: Place, tmp_path: Path) -> None:
+    place.write(*calls(40))
+    loader = place.loader()
+    await loader.flush()
+    await place.store.close()
+    octets = (tmp_path / "calls.db").read_bytes()
+    (tmp_path / "calls.db").write_bytes(octets[:100] + b"\x5a" * (len(octets) - 100))
+    place.write(*calls(10, 40))
+    with pytest.raises(StoreDamaged, match=r"move .*calls\.db\* away"):
+        await loader.flush()
+    for file in sorted(tmp_path.glob("calls.db*")):  # noqa: ASYNC240 - a test
+        file.rename(file.with_name(f"gone-{file.name}"))
+    await loader.flush()
+    assert len(await place.ids()) == 50
+    await place.store.close()
+
+
 async def test_it_runs_until_it_is_cancelled(place: Place) -> None:
     loader = place.loader()
     running = asyncio.create_task(loader.run())
@@ -178,9 +195,11 @@ async def test_it_runs_until_it_is_cancelled(place: Place) -> None:
 @pytest.mark.parametrize("error", [StoreUnavailable("away"), StoreTooNew("newer"), OSError("no descriptors")])
 async def test_it_goes_on_after(place: Place, monkeypatch: pytest.MonkeyPatch, error: Exception) -> None:
     load, failed = place.store.load, asyncio.Event()
+    told: list[int] = []
 
     async def once(batch: Batch) -> int:
         if failed.is_set():
+            told.append(place.slots.slots["store_away"])
             return await load(batch)
         failed.set()
         raise error
@@ -190,8 +209,9 @@ async def test_it_goes_on_after(place: Place, monkeypatch: pytest.MonkeyPatch, e
     place.write(*calls(4))
     running = asyncio.create_task(place.loader().run())
     async with asyncio.timeout(5):
-        while len(await place.ids()) < 4:  # noqa: ASYNC110 - a row sets no event
+        while len(await place.ids()) < 4 or place.slots.slots["store_away"]:  # noqa: ASYNC110 - a row sets no event
             await asyncio.sleep(0.01)
+    assert told == [1]
     running.cancel()
     await asyncio.gather(running, return_exceptions=True)
     await place.store.close()
@@ -205,6 +225,28 @@ async def test_undecodable_frames_are_counted_and_passed_over(place: Place) -> N
     await loader.flush()
     assert len(await place.ids()) == 4
     assert place.slots.slots["frames_damaged"] == 1
+    await place.store.close()
+
+
+@pytest.mark.parametrize(
+    "bad",
+    [
+        samples.verdict("bad", float("nan")),
+        samples.verdict("bad", float("inf")),
+        samples.verdict("bad", -1.0),
+        samples.verdict("bad", screen_us=2**63),
+        samples.ended("d-000", float("nan")),
+        samples.ended("d-000", ring_at=float("nan")),
+        samples.ended("d-000", answer_at=1e300),
+        samples.ended("d-000", forward_us=2**63),
+        NoteFrame(float("nan"), "reload"),
+    ],
+)
+async def test_frames_with_impossible_times_are_counted_and_passed_over(place: Place, bad: Frame) -> None:
+    place.write(*calls(2), bad, *calls(2, 2))
+    await place.loader(100).flush()
+    assert await place.ids() == [f"d-{n:03}" for n in range(4)]
+    assert (place.slots.slots["frames_damaged"], place.slots.slots["frames_loaded"]) == (1, 6)
     await place.store.close()
 
 

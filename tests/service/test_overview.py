@@ -72,6 +72,7 @@ def test_peers_have_their_tries() -> None:
         (sample(11.0, journal_lost=2), "2 journal frames"),
         (sample(11.0, hep_dropped=2), "capture server"),
         (sample(11.0, desk={"loader_lag_ms": 61_000}), "61 s behind"),
+        (sample(11.0, desk={"store_away": 1}), "database cannot be used"),
         (sample(11.0, {**STATUS, "processes": {"worker": {"pid": 7, "starts": 3}}}), "worker was started 3 times"),
         (sample(11.0, {**STATUS, "troubles": [{"process": "worker", "what": "KeyError"}]}), "in worker: KeyError"),
         (Sample(11.0, {}, {"loader_lag_ms": 0}, STATUS), "no worker"),

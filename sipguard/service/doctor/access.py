@@ -72,7 +72,7 @@ def _named(uid: int) -> User:
 def _unread(case: Case, user: User) -> Iterator[Diagnosis]:
     """Files of the configuration, its secrets, keys and certificates."""
     assert case.config is not None
-    named = [(file, "configuration") for file in named_files(case.path)[0]]
+    named = [(file, "configuration") for file in named_files(case.path)]
     named += [(case.base / anchors, "anchors") for anchors in case.config.identity.anchors]
     for name, listener in case.config.listeners.items():
         if listener.tls is not None:

@@ -29,6 +29,7 @@ from sipguard.service.doctor.diagnosis import Case, Diagnosis
 from sipguard.service.doctor.masking import mask, mask_labels, mask_values
 from sipguard.settings.document import Document
 from sipguard.settings.merged import Merged
+from sipguard.settings.named import case_files
 from sipguard.settings.policytext import PolicyText
 from sipguard.settings.secret import CREDENTIAL, place, read
 from sipguard.settings.secretplaces import secrets_of
@@ -81,7 +82,7 @@ def _parts(
     if isinstance(policy, str):
         text = PolicyText.of_file((case.base / policy).resolve())
         yield "policy.json", _json(_values(text.document), secrets)
-        for file in text.files:
+        for file in (*text.files, *case_files(case.path)):
             yield f"policy/{file.stem}.json", _json(_values(Document(file)), secrets)
     yield "files.json", _json(list(_files(case)), secrets)
     yield "status.json", _json(case.status, secrets)

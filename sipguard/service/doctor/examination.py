@@ -9,7 +9,19 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, signers, trust
+from sipguard.service.doctor import (
+    access,
+    certificates,
+    clock,
+    database,
+    disk,
+    files,
+    kernel,
+    names,
+    ports,
+    signers,
+    trust,
+)
 from sipguard.service.doctor.diagnosis import OK, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.settings.load import load
 from sipguard.settings.merged import Merged
@@ -36,6 +48,7 @@ def examine(case: Case, ntp: str = "") -> Iterator[Diagnosis]:
     yield from names.examine(case)
     yield from names.running(case)
     yield clock.examine(ntp)
+    yield from database.examine(case)
     yield from disk.examine(case)
     yield from kernel.examine(case)
 

@@ -20,6 +20,7 @@ from sipguard.net.resolve import ResolveError, Resolver
 from sipguard.records.record import Batch, Span
 from sipguard.service.capacity import DAY_S
 from sipguard.service.doctor import access, certificates, clock, disk, files, kernel, names, ports, trust
+from sipguard.service.doctor import database as stored
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
 from sipguard.service.importing import Asked, Import
@@ -249,6 +250,28 @@ async def test_days_that_are_left(
 def test_a_disk_without_calls(tmp_path: Path) -> None:
     (found,) = disk.examine(case(tmp_path))
     assert found.level == UNKNOWN
+
+
+# ------------------------------------------------------------------ database
+
+
+async def test_the_database_is_looked_at(tmp_path: Path) -> None:
+    records = {"database": "records.sqlite"}
+    away = case(tmp_path, {"records": {"away": True, "behind_s": 7.0}}, records=records)
+    sound = case(tmp_path, records=records)
+    assert not list(stored.examine(sound)), "there is none"
+    assert [each.level for each in stored.examine(away)] == [PROBLEM]
+    file = tmp_path / "records.sqlite"
+    await database(file, 300, time.time())
+    assert levels(stored.examine(sound)) == {"database": OK}
+    assert "cannot store" in next(stored.examine(away)).what
+    assert levels(stored.examine(sound, within_s=-1.0)) == {"database": UNKNOWN}
+    octets = bytearray(file.read_bytes())
+    octets[len(octets) // 2 :] = b"\x5a" * (len(octets) - len(octets) // 2)
+    for damaged in (bytes(octets), b"\x5a" * len(octets)):
+        file.write_bytes(damaged)
+        (found,) = stored.examine(sound)
+        assert (found.level, f"move {file}* away" in found.advice) == (PROBLEM, True), found
 
 
 # ------------------------------------------------------------------ kernel
