@@ -10,7 +10,7 @@ import getpass
 import os
 import time
 from collections.abc import Callable, Sequence
-from datetime import UTC, datetime, tzinfo
+from datetime import UTC, date, datetime, timedelta, tzinfo
 from pathlib import Path
 from typing import Any, Final, TypeVar
 
@@ -34,6 +34,7 @@ from sipguard.store.errors import StoreError
 F = TypeVar("F", bound=Callable[..., Any])
 _FEW = 5  # entries that a line shows
 OF_EDITS: Final = "this is about edits; an import is taken back by importing the whole file of before"
+_SPANS = tuple("smhdw")  # what `instant` takes for a span ends in one of them; other letters are a zone
 
 
 def _options(function: F) -> F:
@@ -42,7 +43,11 @@ def _options(function: F) -> F:
         config_option,
         click.option("--by", default="", metavar="NAME", help="Who wants it; your login name if left out."),
         click.option(
-            "--until", default="", metavar="TIME", help="When it ends: 30d, 12h, 2027-01-31, 2027-01-31T18:00."
+            "--until",
+            default="",
+            metavar="TIME",
+            help="When it ends: 30d, 12h, 2027-01-31T18:00, 2027-01-31T18:00Z; of a day, 2027-01-31, it is the end, as "
+            "in files. Without a zone in records.zone.",
         ),
         click.option("--reason", default="", metavar="TEXT", help="Why, in words: a complaint, an order."),
         click.argument("entries", nargs=-1, required=True, metavar="ENTRY..."),
@@ -214,20 +219,34 @@ def _text(given: str) -> str:
 
 
 def _end(until: str, now_at: float, zone: tzinfo) -> float:
-    """Unix seconds of an end; ends where it is none, or past."""
+    """Unix seconds of an end; ends where it is none, or past. A day that is written is the last, as in files."""
+    word = until.strip()
     try:
-        end_at = instant(until, now_at, zone)
+        day = _day(word)
+        end_at = instant(until, now_at, zone) if day is None else _after(day, zone)
+        if word.endswith(_SPANS):
+            end_at = 2 * now_at - end_at  # which is read as one back from now
+        datetime.fromtimestamp(end_at, zone), datetime.fromtimestamp(end_at, UTC)
     except BadFilter as error:
         stop(str(error), WRONG)
-    if until.strip()[-1].isalpha() and not until.strip().startswith("@"):
-        end_at = 2 * now_at - end_at  # a span, which is read as one back from now
-    try:
-        datetime.fromtimestamp(end_at, zone), datetime.fromtimestamp(end_at, UTC)
     except (ValueError, OverflowError, OSError):
         stop(f"--until {until}: no calendar has that time", WRONG)
     if end_at <= now_at:
         stop(f"--until {until}: that is past", WRONG)
     return end_at
+
+
+def _day(word: str) -> date | None:
+    """The day that is written without a time, None for anything else."""
+    try:
+        return date.fromisoformat(word)
+    except ValueError:
+        return None
+
+
+def _after(day: date, zone: tzinfo) -> float:
+    """The midnight after a day. Raises OverflowError after the last one."""
+    return datetime.combine(day + timedelta(days=1), datetime.min.time(), zone).timestamp()
 
 
 def at_zone(at: float, zone: tzinfo) -> str:

@@ -6,10 +6,12 @@ import csv
 import getpass
 import io
 import time
+from datetime import UTC, datetime
 from pathlib import Path
 
 import pytest
 
+from sipguard.numbers.rows import instant
 from sipguard.settings.sources import ListBuilder
 from sipguard.store.edits import ADD, EditStore
 from tests.cli.test_lists import Ground, ground
@@ -33,6 +35,19 @@ def test_what_is_added_is_on_the_list_with_who_when_and_why(ground: Ground) -> N
     assert entries(ground) == ["+12025550100", "+1202555012*", A, B]
     shown = ground.run("history", "dno").stdout
     assert "ann  add dno: +12025550171, +12025550172  until " in shown and shown.rstrip().endswith("(order 7)")
+
+
+@pytest.mark.parametrize(
+    ("until", "end"),
+    [
+        ("2200-11-27T19:30:09Z", datetime(2200, 11, 27, 19, 30, 9, tzinfo=UTC)),
+        ("2200-01-31", datetime(2200, 2, 1, tzinfo=UTC)),
+        ("2200-01-31T18:00", datetime(2200, 1, 31, 18, tzinfo=UTC)),
+    ],
+)
+def test_an_edit_ends_at_a_time_or_with_a_day_as_in_files(ground: Ground, until: str, end: datetime) -> None:
+    assert ground.json("add", "dno", A, "--until", until)["until"] == end.timestamp()
+    assert instant(until, after=True) == end.timestamp()
 
 
 def test_who_is_the_login_name_unless_said(ground: Ground, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -118,6 +133,8 @@ def test_pairs_are_edited_as_they_are_written(ground: Ground) -> None:
         (("add", "consent", A), "1 fields instead of caller,callee"),
         (("add", "dnc", A), "no list dnc in"),
         (("add", "dno", A, "--until", "2020-01-01"), "that is past"),
+        (("add", "dno", A, "--until", "2020-01-01T00:00:00Z"), "that is past"),
+        (("add", "dno", A, "--until", "9999-12-31"), "no calendar has that time"),
         (("add", "dno", A, "--until", "soon"), "'soon' is no span"),
         (("add", "dno", A, "--until", "99999999999d"), "no calendar has that time"),
         (("history", "--since", "soon"), "'soon' is no span"),
