@@ -8,6 +8,7 @@ from __future__ import annotations
 import getpass
 import os
 import signal
+import time
 from collections.abc import Callable
 from dataclasses import asdict
 from datetime import UTC, datetime
@@ -30,6 +31,7 @@ from sipguard.store.manifest import Manifest
 INTERRUPTED: Final = 130
 SHOWN: Final = 20  # refused lines that are printed
 NICENESS: Final = 15
+DAY_S: Final = 86_400.0  # that a date may lie ahead: it is tomorrow already east of here
 
 
 @click.command(name="import")
@@ -106,7 +108,7 @@ def import_command(
         if form == "auto":
             form = form_of(files[0]) if kind == "numbers" else LIST
         update = way == "update" or form == "ftc-change"
-        dated_at = dated.replace(tzinfo=UTC).timestamp() if dated is not None else None
+        dated_at = _dated_at(dated) if dated is not None else None
         asked = Asked(directory, name, files, form, column, update, accept_loss, version, dated_at, _whoever(), kind)
         run = Import(asked)
         made = _under_a_bar(run)
@@ -124,10 +126,21 @@ def import_command(
                 "odd": dict(run.tally.odd),
                 "refusals": [asdict(each) for each in run.tally.told],
                 "went_on_at": run.went_on_at,
+                "base_unread": run.unread or None,
             }
         )
         return
     _print(made, run, directory)
+
+
+def _dated_at(dated: datetime) -> float:
+    """Unix seconds of --dated; ends where that is yet to come: data of then would never be stale."""
+    at = dated.replace(tzinfo=UTC).timestamp()
+    if at > time.time() + DAY_S:
+        stop(
+            f"--dated {dated:%Y-%m-%dT%H:%M:%S} has not come yet: say of when the data is, or leave --dated out", WRONG
+        )
+    return at
 
 
 def _whose(config: Path, name: str) -> tuple[Path, str]:
@@ -173,6 +186,8 @@ def _print(made: Manifest, run: Import, directory: Path) -> None:
         say(f"went on at line {run.went_on_at:,} of an interrupted import")
     elif run.was_other:
         say("began anew: an interrupted import was of other files")
+    if run.unread:
+        say(f"began without the base of before, so all is new: {run.unread}")
     say(
         f"{made.list}: {counts['members']:,} {made.kind}, {counts['prefixes']:,} prefixes, {counts['ranges']:,} "
         f"ranges; {counts['added']:,} new, {counts['removed']:,} gone; version {made.version}"

@@ -21,7 +21,9 @@ from typing import Any, Final
 from sipguard.numbers import notes
 from sipguard.numbers.bulk import Bulk
 from sipguard.numbers.columns import COLUMNS, REGISTRIES, Columns, NoSuchColumn, is_answer
+from sipguard.numbers.errors import NumberSetError
 from sipguard.numbers.numberset import NumberSet
+from sipguard.numbers.pairset import PairSet
 from sipguard.numbers.registryxml import NO_AREA, BrokenXml, RegistryXml
 from sipguard.numbers.rows import ALSO, BESIDE
 from sipguard.numbers.setfile import NUMBERS, write
@@ -75,7 +77,8 @@ class Interrupted(Exception):
 
 class Import:
     """One run. `went_on_at` is the line that an earlier run had come to, 0 for none; `was_other` whether there was an
-    earlier run of something else, which was thrown away.
+    earlier run of something else, which was thrown away; `unread` why the base so far could not be used, "" where it
+    could, or there is none.
     """
 
     def __init__(self, asked: Asked) -> None:
@@ -93,12 +96,8 @@ class Import:
         self._kept_at = 0.0
         self._raw = ""  # the line of the row that is read
         self.column = ""  # that the numbers were read from: its name, or its position where no header names it
-        before = manifest.base_of(asked.directory, asked.name)
-        if not before and manifest.manifest_path(asked.directory, asked.name).exists():
-            what = "its base is gone or damaged: import the whole list, with --replace"
-            if asked.update:
-                raise ImportRefused(f"{asked.name}: {what}")
-        self._before_path = before
+        self.unread = ""
+        self._before_path = manifest.base_of(asked.directory, asked.name)
 
     def run(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
         """Does it. `moved` is told how many octets were read, of `octets`; `enough` whether to stop.
@@ -108,18 +107,44 @@ class Import:
         self.asked.directory.mkdir(parents=True, exist_ok=True)
         lock = self._lock()
         try:
+            before = self._base_so_far()
             for file in self.files:
                 file.identify(moved)
                 if enough():
                     raise Interrupted
-            return self._as_list(moved, enough) if self.asked.form == LIST else self._staged(moved, enough)
+            make = self._as_list if self.asked.form == LIST else self._staged
+            return make(before, moved, enough)
         finally:
             os.close(lock)
 
-    def _staged(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
+    def _base_so_far(self) -> Path | None:
+        """The base that is in force, None where there is none that is whole: an import of the whole list needs none.
+
+        Raises ImportRefused where that is to be updated: what is damaged would be copied into the next base.
+        """
+        asked, path = self.asked, Path(self._before_path)
+        if not self._before_path:
+            gone = manifest.manifest_path(asked.directory, asked.name).exists()
+            self.unread = "it is gone, or its manifest cannot be read" if gone else ""
+        else:
+            try:
+                damage = (PairSet if asked.kind == "pairs" else NumberSet).open(path).damaged()
+            except NumberSetError as error:
+                damage = [error]
+            if not damage:
+                return path
+            self.unread = str(damage[0])
+        if self.unread and asked.update:
+            raise ImportRefused(
+                f"{asked.name}: its base is gone or damaged: import the whole list, with --replace ({self.unread})"
+            )
+        return None
+
+    def _staged(self, base: Path | None, moved: Moved, enough: Callable[[], bool]) -> Manifest:
         """Reads the files into the staging, and makes the base of it."""
-        before = NumberSet.open(Path(self._before_path)) if self._before_path else None
-        if before is not None and self.asked.update and (before.ends or notes.beside(Path(self._before_path)).exists()):
+        before = NumberSet.open(base) if base is not None else None
+        has_more = before is not None and base is not None and (before.ends or notes.beside(base).exists())
+        if has_more and self.asked.update:
             raise ImportRefused(
                 f"{self.asked.name}: its entries have ends or reasons, which --format {LIST} alone keeps"
             )
@@ -141,7 +166,7 @@ class Import:
         stage.clear()
         return found
 
-    def _as_list(self, moved: Moved, enough: Callable[[], bool]) -> Manifest:
+    def _as_list(self, before: Path | None, moved: Moved, enough: Callable[[], bool]) -> Manifest:
         """Reads files that say more than numbers, and makes the base of them; begun anew where it was interrupted."""
         moved_to = {file.path: 0 for file in self.files}
 
@@ -152,7 +177,6 @@ class Import:
                 raise Interrupted
 
         asked = self.asked
-        before = Path(self._before_path) if self._before_path else None
         rows = RowsImport(asked.kind, self.files, before, asked.update, self.tally, look)
         self._must_be_right()
         new = asked.directory / f".{asked.name}.new.base"

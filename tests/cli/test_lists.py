@@ -290,6 +290,20 @@ def test_an_imported_list_says_what_it_was_made_of_when_and_by_whom(ground: Grou
     assert "changed  2026-01-02 00:00:00Z" in text and "the configuration" not in text
 
 
+def test_a_damaged_base_is_told_and_imported_again(ground: Ground) -> None:
+    config = json.loads(ground.path.read_text())
+    config["lists"]["dnc"] = {"bind": ["callee"]}
+    ground.path.write_text(json.dumps(config))
+    given = ground.path.parent / "given.txt"
+    given.write_text("2025550131\n")
+    early = ground.run("import", "dnc", str(given), "--dated", "2099-01-01")
+    assert (early.exit_code, "--dated 2099-01-01T00:00:00 has not come yet" in early.stderr) == (2, True)
+    ground.json("import", "dnc", str(given))
+    (base,) = (ground.path.parent / "state/lists").glob("dnc.*.base")
+    base.write_bytes(base.read_bytes()[:-100])
+    assert "began without the base of before" in ground.run("import", "dnc", str(given)).stdout
+
+
 def test_what_was_taken_though_nobody_has_it_is_told_by_its_kind(ground: Ground) -> None:
     config = json.loads(ground.path.read_text())
     config["lists"]["impossible"] = {"bind": ["caller"]}

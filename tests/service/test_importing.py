@@ -334,6 +334,35 @@ def test_what_has_ends_is_not_updated_in_a_form_that_loses_them(tmp_path: Path, 
     assert sorted(found.entries()) == ["12025550100", "12025550101", "12025550102"] and found.ends
 
 
+def cut(octets: bytes) -> bytes:
+    return octets[:-100]
+
+
+def flip(octets: bytes) -> bytes:
+    """One of the first block."""
+    return octets[:64] + bytes((octets[64] ^ 1,)) + octets[65:]
+
+
+@pytest.mark.parametrize("damage", [cut, flip])
+@pytest.mark.parametrize("kind", ["numbers", "pairs"])
+def test_a_damaged_base_is_replaced_and_not_updated(
+    tmp_path: Path, give: Give, kind: str, damage: Callable[[bytes], bytes]
+) -> None:
+    file = give(PAIRS if kind == "pairs" else "".join(f"20255501{n:02}\n" for n in range(100)))
+    like = pairs if kind == "pairs" else asked
+    done(like(tmp_path, file))
+    base = Path(manifest.base_of(tmp_path / "lists", like(tmp_path).name))
+    whole = base.read_bytes()
+    base.write_bytes(damage(whole))
+    with pytest.raises(ImportRefused, match="gone or damaged: import the whole list, with --replace"):
+        done(like(tmp_path, file, update=True))
+    run = done(like(tmp_path, file))
+    assert "octet" in run.unread
+    again = Path(manifest.base_of(tmp_path / "lists", like(tmp_path).name))
+    assert again.read_bytes() == whole and again != base  # a running sipguard opens another path only
+    assert not done(like(tmp_path, file, update=True)).unread
+
+
 _TN = st.integers(100, 109).map(lambda n: f"12025550{n}")
 _ENDS = st.sampled_from(("", "2026-01-01", "2099-02-01", "2099-01-15T08:00:01Z"))
 
