@@ -1,7 +1,7 @@
 """Which bases of imported lists are in force, and when another one has come.
 
-Enters: the directory of bases, a Ruleset. Leaves: the lists as they are to be opened now. Must not: open a base while
-nothing has changed.
+Enters: the directory of bases, a Ruleset. Leaves: the lists as they are to be opened now, and those whose files nobody
+has read through yet. Must not: open a base while nothing has changed.
 """
 
 from __future__ import annotations
@@ -26,6 +26,7 @@ class Bases:
     def __init__(self, state_directory: Path) -> None:
         self._directory = state_directory / "lists"
         self._seen: dict[str, Stamp] = {}
+        self._read: dict[str, Stamp] = {}  # path of a built file -> which one of that name was handed out
         self.problems: dict[str, str] = {}
 
     def has_news(self, ruleset: PlainRuleset) -> bool:
@@ -45,9 +46,20 @@ class Bases:
             self.problems[spec.name] = why
         return found
 
+    def unread(self, ruleset: PlainRuleset) -> list[ListSpec]:
+        """Its lists with a file that was not among those of an earlier answer."""
+        files = {spec.path: _stamp(Path(spec.path)) for spec in ruleset.lists if spec.path}
+        found = [spec for spec in ruleset.lists if spec.path and self._read.get(spec.path) != files[spec.path]]
+        self._read = files
+        return found
+
     def _stamp(self, name: str) -> Stamp:
-        try:
-            found = manifest_path(self._directory, name).stat()
-        except OSError:
-            return 0, 0
-        return found.st_ino, found.st_mtime_ns
+        return _stamp(manifest_path(self._directory, name))
+
+
+def _stamp(path: Path) -> Stamp:
+    try:
+        found = path.stat()
+    except OSError:
+        return 0, 0
+    return found.st_ino, found.st_mtime_ns

@@ -33,6 +33,7 @@ from sipguard.screening.verdict import MODES
 from sipguard.service import control, list_ages, peer_states, proving
 from sipguard.service.bases import Bases
 from sipguard.service.child import Child
+from sipguard.service.damage import cure, damage
 from sipguard.service.errors import AlreadyRunning
 from sipguard.service.history import Modes, Rulesets
 from sipguard.service.in_force import states
@@ -138,6 +139,7 @@ class Supervisor:
             self._watch_edits(),
             self._watch_rules(),
             self._watch_usual(),
+            self._watch_damage(),
             self._prove_first(),
         )
         try:
@@ -459,6 +461,19 @@ class Supervisor:
             if self._bases.has_news(self._ruleset):
                 async with self._swapping:
                     self._take_bases()
+
+    async def _watch_damage(self) -> None:
+        """Reads files of lists through beside the calls, each once, when they are in force: opening one does not."""
+        await self._ready.wait()
+        seen: PlainRuleset | None = None
+        while True:
+            if self._ruleset is not seen:
+                seen = self._ruleset
+                for spec in self._bases.unread(seen):
+                    if found := await asyncio.to_thread(damage, spec):
+                        log.error("list_damaged", list=spec.name, problem=found, advice=cure(spec))
+                        self._note_trouble("supervisor", f"list {spec.name}: {found}; {cure(spec)}")
+            await asyncio.sleep(EDITS_LOOKED_AT_EVERY_S)
 
     def _take_bases(self) -> None:
         """Takes lists that were imported; calls that are being screened keep the ones they began with."""

@@ -10,7 +10,7 @@ from typing import Any
 import pytest
 
 from tests.e2e.conftest import MakeProduct
-from tests.e2e.product import HOP_HOST, Product, free_port
+from tests.e2e.product import HOP_HOST, Product, free_port, wait_for
 from tests.e2e.test_list_edits import IN_FORCE_S, Sides
 
 pytestmark = pytest.mark.e2e
@@ -77,3 +77,22 @@ def test_pairs_are_imported_while_calls_run(make_product: MakeProduct, tmp_path:
     sides.is_rejected()
     sides.imports("+12025550109,+12025550131\n", "--accept-loss")
     sides.passes()
+
+
+def test_a_damaged_base_is_told_and_imported_again(make_product: MakeProduct, tmp_path: Path) -> None:
+    sides = Imported(make_product, tmp_path)
+    sides.imports("+12025550101\n")
+    sides.product.stop()
+    (base,) = sides.product.directory.rglob("blocked.*.base")
+    octets = bytearray(base.read_bytes())
+    octets[64] ^= 1
+    base.write_bytes(octets)
+    sides.product.start()
+
+    def told() -> bool:
+        troubles = [each["what"] for each in sides.product.answer("status")["troubles"]]
+        return any("list blocked" in what and "does not fit its checksum" in what for what in troubles)
+
+    wait_for(told, "a trouble in status")
+    sides.imports("+12025550101\n")
+    sides.is_rejected()

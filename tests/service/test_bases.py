@@ -15,6 +15,7 @@ from sipguard.screening.policy.model import Not, OneOf
 from sipguard.screening.policy.predicates import FAILED, FALSE, TRUE, truth_of
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.service.bases import Bases
+from sipguard.service.damage import damage
 from sipguard.service.importing import Asked, Import
 
 CONSENT = ListSpec("consent", "numbers", ("callee",), imported=True)
@@ -44,6 +45,22 @@ def test_another_base_is_seen_once(tmp_path: Path) -> None:
     assert not bases.has_news(second)
     assert bases.current(second) is second
     assert Lists.open(second.lists).of("callee", "12025550100") == ("consent", "dnc")
+
+
+def test_a_base_is_read_through_once(tmp_path: Path) -> None:
+    bases = Bases(tmp_path)
+    import_(tmp_path, "2025550100\n")
+    current = bases.current(ruleset(CONSENT, DNC))
+    (consent,) = bases.unread(current)
+    assert damage(consent) == "" and bases.unread(current) == []
+    base = Path(consent.path)
+    octets = bytearray(base.read_bytes())
+    octets[64] ^= 1
+    new = base.with_suffix(".new")
+    new.write_bytes(octets)
+    new.replace(base)
+    assert bases.unread(current) == [consent]
+    assert "octet 64" in damage(consent) and "does not fit its checksum" in damage(consent)
 
 
 @pytest.mark.parametrize("how", ["base", "header", "manifest"])

@@ -13,9 +13,11 @@ from typing import Final
 
 from cryptography import x509
 
+from sipguard.screening.listspec import ListSpec
 from sipguard.service.capacity import DAY_S
+from sipguard.service.damage import cure, damage
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, WARNING, Case, Diagnosis
-from sipguard.settings.bases import is_imported
+from sipguard.settings.bases import IMPORTED, is_imported, with_base
 from sipguard.settings.model import ListShape
 from sipguard.settings.problems import ERROR
 from sipguard.settings.secret import place
@@ -105,10 +107,13 @@ def _lists(case: Case) -> Iterator[Diagnosis]:
     """Lists with a `max_age`, and those of the registry, each for itself; of others the oldest."""
     if case.config is None:
         return
+    damaged = list(_damaged(case))
+    yield from damaged
+    broken = {each.subject for each in damaged}
     others: list[tuple[float, str]] = []
     for name, shape in case.config.lists.items():
         dated_at, form = _dated_at(case, name, shape)
-        if not dated_at:
+        if not dated_at or f"list {name}" in broken:
             continue
         days = (time.time() - dated_at) / DAY_S
         if shape.max_age:
@@ -120,6 +125,23 @@ def _lists(case: Case) -> Iterator[Diagnosis]:
     if others:
         days, name = max(others)
         yield Diagnosis("lists", OK, f"{len(others)} other(s), the oldest is {name}: {days:.0f} days")
+
+
+def _damaged(case: Case) -> Iterator[Diagnosis]:
+    """Lists whose files are not as they were written; each is read whole."""
+    ruleset = case.loaded.ruleset
+    built = [spec for spec in ruleset.lists if not spec.imported] if ruleset is not None else []
+    for spec in built:
+        if found := damage(spec):
+            yield Diagnosis(f"list {spec.name}", PROBLEM, found, cure(spec))
+    if case.config is None or case.service is None:
+        return
+    directory = case.service.state_directory / "lists"
+    for name, shape in case.config.lists.items():
+        if is_imported(shape) and shape.kind in IMPORTED and manifest.manifest_path(directory, name).exists():
+            spec, why = with_base(directory, ListSpec(name, shape.kind))
+            if why := why or damage(spec):
+                yield Diagnosis(f"list {name}", PROBLEM, why, cure(spec))
 
 
 def _dated_at(case: Case, name: str, shape: ListShape) -> tuple[float, str]:

@@ -24,6 +24,7 @@ from sipguard.service.doctor import database as stored
 from sipguard.service.doctor.diagnosis import OK, PROBLEM, UNKNOWN, WARNING, Case, Diagnosis
 from sipguard.service.doctor.examination import case_of, examine
 from sipguard.service.importing import Asked, Import
+from sipguard.settings.load import load
 from sipguard.sip.locate import Answer, Place, Query
 from sipguard.store.sqlite import SqliteStore
 from tests.e2e.product import configuration, free_port
@@ -366,6 +367,26 @@ def test_an_imported_list_is_as_old_as_its_import_was_told(
     Import(asked).run(lambda octets: None, lambda: False)
     found = files._lists(case(tmp_path, lists={"dnc": {"bind": ["callee"], "max_age": max_age}}))
     assert [each.level for each in found] == [level]
+
+
+@pytest.mark.parametrize("octets", [slice(None, -100), slice(None, 64)], ids=["cut", "flipped"])
+@pytest.mark.parametrize("imported", [True, False])
+def test_a_damaged_list_is_a_problem(octets: slice, imported: bool, tmp_path: Path) -> None:
+    given = tmp_path / "given.txt"
+    given.write_text("".join(f"20255501{n:02}\n" for n in range(100)))
+    shape = {"bind": ["callee"], "max_age": "40d"} | ({} if imported else {"file": "given.txt"})
+    if imported:
+        Import(Asked(tmp_path / "state/lists", "dnc", (given,), "plain")).run(lambda octets: None, lambda: False)
+    of = case(tmp_path, lists={"dnc": shape}, policy={"rules": []})
+    if not imported:
+        assert not load(of.path).errors
+    assert [each.level for each in files._lists(of)] == [OK]
+    (built,) = (tmp_path / "state").rglob("*.base" if imported else "dnc-*.set")
+    whole = built.read_bytes()
+    built.write_bytes(whole[octets] + (b"" if octets.stop < 0 else bytes((whole[64] ^ 1,)) + whole[65:]))
+    (found,) = files._lists(case(tmp_path, lists={"dnc": shape}, policy={"rules": []}))
+    assert (found.subject, found.level, "octet" in found.what) == ("list dnc", PROBLEM, True)
+    assert ("sipguard lists import dnc FILE" if imported else f"delete {built}") in found.advice
 
 
 @pytest.mark.parametrize(("mode", "level"), [(0o600, OK), (0o640, OK), (0o644, PROBLEM), (0o660, PROBLEM)])
