@@ -49,7 +49,7 @@ def _cells(row: Listed) -> tuple[str, ...]:
     spec = row.spec
     count = "not built yet" if row.entries is None else f"{row.entries:,}"
     if row.entries is None and spec.imported:
-        count = "nothing yet"
+        count = "damaged" if spec.damaged else "nothing yet"
     count += f" +{row.edits.added:,} -{row.edits.removed:,}" if row.edits else ""
     kind = f"{spec.kind} by trunk" if spec.per_trunk else spec.kind
     age = in_days(row.age_s) + (" STALE" if row.stale else "")

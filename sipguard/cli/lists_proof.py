@@ -115,7 +115,8 @@ def _of(each: Stretch, zone: tzinfo) -> Iterator[str]:
     to = f"some time before {_time(each.to_at, zone)}, when it began again" if each.cut else _time(each.to_at, zone)
     yield f"  {_time(each.from_at, zone)} to {to}"
     if state.missing:
-        yield "    nothing had been imported: no condition on it held"
+        why = "its base was damaged" if state.damaged else "nothing had been imported"
+        yield f"    {why}: no condition on it held"
         return
     entries = "" if state.entries is None else f", {state.entries:,} entries"
     dated = f", data of {_instant(state.dated_at, zone)}, {in_days(each.age_s)} old" if state.dated_at else ""

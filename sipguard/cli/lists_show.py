@@ -83,7 +83,7 @@ def _print(row: Listed, noted: list[tuple[str, Note | None]]) -> None:
         "file": whence(spec),
         "imported": _imported(row),
         "changed": changed and f"{changed} ({in_days(row.age_s)} old{most}{', STALE' if row.stale else ''})",
-        "entries": "not built yet" if row.entries is None else f"{row.entries:,}",
+        "entries": ("damaged" if spec.damaged else "not built yet") if row.entries is None else f"{row.entries:,}",
         "edits": f"{row.edits}; sipguard lists export {spec.name} prints what is on it now" if row.edits else "",
     }
     for key, value in lines.items():

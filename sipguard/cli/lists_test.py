@@ -118,6 +118,8 @@ def _line(answer: Answer, spec: ListSpec) -> str:
     named = f"{answer.list} ({answer.kind}, bound to {' '.join(answer.bind) or 'nothing'})"
     if answer.on is not None:
         return f"{shown(answer.asked)} {'ON' if answer.on else 'not on'} {named}"
+    if spec.damaged:
+        return f"NOT KNOWN: the base of {named} is damaged; sipguard lists import {spec.name} FILE makes it again"
     if spec.imported:
         return f"NOT KNOWN: nothing was imported as {named} yet; sipguard lists import {spec.name} FILE does it"
     return f"NOT KNOWN: {named} was not built yet; a start or a reload of sipguard builds it"

@@ -32,7 +32,7 @@ class ListSpec:
     `per_trunk`: its numbers are of a trunk each, and asked about calls of that trunk only. `owner`, `purpose`,
     `source` and `version` are words for people. A list that is older than `max_age_s` seconds is stale; 0.0 for none.
     `given`: (file, SHA-256) of what it was made of; `dated_at`: of when its data is, Unix seconds, 0.0 where nobody
-    knows; `imported_version`: that of its last import.
+    knows; `imported_version`: that of its last import; `damaged`: what was imported is gone or cannot be opened.
     """
 
     name: str
@@ -53,6 +53,7 @@ class ListSpec:
     given: tuple[tuple[str, str], ...] = ()
     dated_at: float = 0.0
     imported_version: str = ""
+    damaged: bool = False
 
     @property
     def missing(self) -> bool:

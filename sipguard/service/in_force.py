@@ -44,6 +44,7 @@ def _state(spec: ListSpec) -> ListState:
         imported_at=made.imported_at if made is not None else 0.0,
         imported_by=made.by if made is not None else "",
         missing=spec.missing,
+        damaged=spec.damaged,
     )
 
 

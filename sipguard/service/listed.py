@@ -76,6 +76,7 @@ class Listed:
             "source": spec.source,
             "version": spec.issue,
             "imported": spec.imported,
+            "damaged": spec.damaged,
             "imported_at": self.made.imported_at if self.made is not None else None,
             "imported_by": self.made.by if self.made is not None else None,
             "made_of": [{"file": file, "sha256": digest} for file, digest in spec.given],
@@ -155,5 +156,7 @@ def whence(spec: ListSpec) -> str:
         return spec.file
     if spec.imported:
         files = ", ".join(Path(file).name for file, _ in spec.given)
+        if spec.damaged:
+            return "its base is damaged: import it again"
         return f"imported: {files}" if spec.path else "nothing imported yet"
     return "the configuration"

@@ -27,10 +27,11 @@ def is_imported(shape: ListShape) -> bool:
 def with_base(directory: File, spec: ListSpec) -> tuple[ListSpec, str]:
     """A list with the base in `directory` that is in force and what that was made of; and "", or why it has none."""
     made = manifest.usable(directory, spec.name)
-    without = replace(spec, path="", given=(), dated_at=0.0, imported_version="", imported=True)
+    without = replace(spec, path="", given=(), dated_at=0.0, imported_version="", imported=True, damaged=False)
+    damaged = replace(without, damaged=True)
     if made is None:
         if manifest.manifest_path(directory, spec.name).exists():
-            return without, "what was imported is gone or damaged"
+            return damaged, "what was imported is gone or damaged"
         return without, "nothing was imported yet"
     path = directory / made.base
     if made.kind != spec.kind:
@@ -38,6 +39,6 @@ def with_base(directory: File, spec: ListSpec) -> tuple[ListSpec, str]:
     try:
         (PairSet if spec.kind == "pairs" else NumberSet).open(path)
     except (NumberSetError, OSError) as error:
-        return without, f"what was imported cannot be used: {error}"
+        return damaged, f"what was imported cannot be used: {error}"
     given = tuple((each.name, each.sha256) for each in made.files)
     return replace(without, path=str(path), given=given, dated_at=made.dated_at, imported_version=made.version), ""

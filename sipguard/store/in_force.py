@@ -43,6 +43,7 @@ class ListState:
     imported_at: float = 0.0
     imported_by: str = ""
     missing: bool = False  # it should have been imported, and was not yet
+    damaged: bool = False  # it is missing, since what was imported was gone or damaged
 
     @classmethod
     def of(cls, plain: dict[str, Any]) -> ListState:

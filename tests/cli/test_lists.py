@@ -58,6 +58,9 @@ def ground(tmp_path: Path) -> Ground:
     return Ground(path)
 
 
+A = "+12025550131"
+
+
 def test_ls_shows_every_list(ground: Ground) -> None:
     ground.build()
     lines = ground.run("ls").stdout.splitlines()
@@ -301,6 +304,9 @@ def test_a_damaged_base_is_told_and_imported_again(ground: Ground) -> None:
     ground.json("import", "dnc", str(given))
     (base,) = (ground.path.parent / "state/lists").glob("dnc.*.base")
     base.write_bytes(base.read_bytes()[:-100])
+    assert ground.json("ls")[2]["damaged"] is True
+    assert "  damaged  " in ground.run("ls").stdout and "entries  damaged" in ground.run("show", "dnc").stdout
+    assert "NOT KNOWN: the base of dnc (numbers, bound to callee) is damaged" in ground.run("test", A).stdout
     assert "began without the base of before" in ground.run("import", "dnc", str(given)).stdout
 
 

@@ -178,3 +178,13 @@ def test_today_is_told_up_to_now(ground: Ground) -> None:
     done = ground.run("proof")
     assert done.exit_code == 0 and "the day is not over" in done.stdout
     assert json.loads(ground.run("proof", "--json").stdout)["lists"] == []
+
+
+def test_a_base_that_was_damaged_is_not_told_as_one_that_was_never_imported(ground: Ground) -> None:
+    lists = InForce(ground.path.parent / "state/lists")
+    lists.note(DAY_AT, [replace(OLD, missing=True)])
+    lists.note(DAY_AT + H, [replace(OLD, missing=True, damaged=True)])
+    lists.ended(DAY_AT + 2 * H)
+    said = [line.strip() for line in ground.run("proof", "--day", DAY).stdout.splitlines() if "no condition" in line]
+    assert said == [f"{why}: no condition on it held" for why in ("nothing had been imported", "its base was damaged")]
+    assert [each["damaged"] for each in ground.json("proof", "--day", DAY)["lists"]] == [False, True]

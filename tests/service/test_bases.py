@@ -74,7 +74,7 @@ def test_a_base_that_is_gone_or_damaged_is_missing(tmp_path: Path, how: str) -> 
     else:
         (tmp_path / "lists/consent.manifest.json").write_text("[]")
     bases = Bases(tmp_path)
-    assert bases.current(ruleset(CONSENT)).lists == (CONSENT,)
+    assert bases.current(ruleset(CONSENT)).lists == (replace(CONSENT, damaged=True),)
     assert set(bases.problems) == {"consent"}
 
 
