@@ -126,7 +126,9 @@ def _listed(by: ListedBy, lists: Mapping[str, ListSpec]) -> Step:
     for word in ("owner", "purpose", "source", "version") if spec is not None else ():
         if said := getattr(spec, word):
             facts[f"list {word}"] = said
-    return Step("listed", text, facts=facts | (_state(by.base) if by.base is not None else {}))
+    if by.base is not None and by.by != CONFIGURATION:  # what that held is in the Ruleset, which the verdict names
+        facts |= _state(by.base)
+    return Step("listed", text, facts=facts)
 
 
 def _state(base: Base) -> dict[str, object]:

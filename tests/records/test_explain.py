@@ -111,7 +111,8 @@ def test_times_stand_only_where_they_were_read(changes: dict[str, object], guard
     [
         (ListedBy("shown", "dno", "1202555*", 0, "", 0.0, "", 0.0, 0, FILE, 3),
          "its file, as that is now, +1202555*, line 3"),
-        (ListedBy("upstream", "dno", "192.0.2.0/24", 0, "", 0.0, "", 0.0, 0, CONFIGURATION),
+        (ListedBy("upstream", "dno", "192.0.2.0/24", 0, "", 0.0, "", 0.0, 0, CONFIGURATION,
+                  base=Base(1.0, 0.0, "", 0.0, 0.0, "", ("the configuration",))),
          "the configuration, 192.0.2.0/24"),
         (ListedBy("signer", "dno", "", 0, "", 0.0, "", 0.0, 0, UNKNOWN), "by which entry cannot be told any more"),
         (ListedBy("pair", "dno", "", 0, "", 0.0, "", 0.0, 0, MISSING),
