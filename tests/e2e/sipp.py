@@ -5,14 +5,16 @@ Enters: a scenario file, addresses. Leaves: exit status, messages. Must not: kno
 
 from __future__ import annotations
 
+import os
 import re
 import signal
 import subprocess
 from dataclasses import dataclass
+from itertools import count
 from pathlib import Path
 from typing import Final
 
-from tests.e2e.product import ROOT, free_port, wait_for
+from tests.e2e.product import ROOT, wait_for
 from tests.standin import header, headers
 
 SCENARIOS: Final = ROOT / "sipp_scenarios"
@@ -25,6 +27,8 @@ SPOKEN: Final = {  # options of SIPp: one connection for all calls, or one for e
     "tls-each": ("-t", "tn", "-max_socket", "9000"),
 }
 CONTROL_HOST: Final = "127.0.0.1"  # SIPp listens for commands, over IPv4 only
+CONTROL_PORTS: Final = range(10_000, 19_000)  # below those that the kernel gives away by chance
+_turns: Final = count(os.getpid() * 97)
 
 _HEAD: Final = re.compile(
     r"^-{20,} [0-9].*\n(?:UDP|TCP|TLS) message (sent|received) (?:\(\d+ bytes\)|\[\d+\] bytes)[ :]*\n\n", re.MULTILINE
@@ -118,7 +122,7 @@ class Sipp:
         self._directory = directory
         self._command = [
             "sipp", "-sf", str(SCENARIOS / f"{scenario}.xml"), "-i", _shown(host), "-p", str(port),
-            "-ci", CONTROL_HOST, "-cp", str(free_port(CONTROL_HOST)), "-mp", str(media),
+            "-ci", CONTROL_HOST, "-cp", str(_control_port()), "-mp", str(media),
             "-m", str(calls), "-nostdin", "-timeout", f"{LONGEST_S}s", "-timeout_error",
             "-trace_err", "-error_file", str(self.errors), *SPOKEN[over], *more,
         ]  # fmt: skip
@@ -167,6 +171,14 @@ class Sipp:
 
 def _shown(host: str) -> str:
     return f"[{host}]" if ":" in host else host
+
+
+def _control_port() -> int:
+    """A port that nobody has, another one each time; processes beside this one begin elsewhere."""
+    while True:
+        port = CONTROL_PORTS[next(_turns) % len(CONTROL_PORTS)]
+        if not _bound((CONTROL_HOST, port)):
+            return port
 
 
 def _bound(local: tuple[str, int]) -> bool:
