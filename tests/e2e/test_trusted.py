@@ -212,6 +212,7 @@ def test_one_that_is_stale_is_used_on_loudly_unless_it_must_not(
     old: datetime = sti_pa.pki.now - timedelta(days=3)
     sti_pa.revoke(issued=old)
     product = make_product(identity=sti_pa.identity(), screening=PATIENT)
+    until(product, "trust_list", version="1")  # without it no chain is trusted
     until(product, "crl", version="1", stale=True)
     status, row = place(product, sti_pa)
     assert status == 200 and '"identity.crl_stale": true' in explained(product, row)
