@@ -11,6 +11,7 @@ from typing import Final
 from sipguard.screening.trunk import Trunk
 from sipguard.sip.errors import MalformedMessage
 from sipguard.sip.uri import name_addr
+from sipguard.stir.passport import is_plain
 
 LEVELS: Final = ("A", "B", "C")  # of attestation (RFC 8588 §4); a base token may claim any text
 
@@ -51,6 +52,6 @@ def attestation_lines(trunk: Trunk, attest: object, origid: object) -> list[str]
         return []
     info, origination = trunk.attestation_headers
     lines = [f"{info}: {attest}"]
-    if isinstance(origid, str) and origid and origid.isascii() and origid.isprintable() and " " not in origid:
+    if isinstance(origid, str) and origid and is_plain(origid):
         lines.append(f"{origination}: {origid}")
     return lines

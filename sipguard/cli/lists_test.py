@@ -25,10 +25,11 @@ from sipguard.cli.common import (
 )
 from sipguard.cli.escaping import say
 from sipguard.numbers.errors import NumberSetError
+from sipguard.records.listed import EDIT
 from sipguard.records.step import tn
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.policy.errors import meant
-from sipguard.service.list_answers import EDIT, Answer, Origin, Question, Standing, answers, edited_in, number_in
+from sipguard.service.list_answers import Answer, Origin, Question, Standing, answers, edited_in, number_in
 from sipguard.settings.entries import shown
 from sipguard.settings.sources import READ
 from sipguard.store.edits import NAME, EditStore

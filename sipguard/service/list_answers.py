@@ -22,7 +22,7 @@ from sipguard.numbers.pairset import PairSet
 from sipguard.numbers.rules import READ_AS_NANP
 from sipguard.numbers.textset import TextSet, folded
 from sipguard.numbers.wide import NEVER
-from sipguard.records.listed import speaking
+from sipguard.records.listed import CONFIGURATION, EDIT, FILE, IMPORT, speaking
 from sipguard.screening.checks.lists import names_of
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.overlay import ADDED, REMOVED, Edits
@@ -30,10 +30,6 @@ from sipguard.screening.trunk import Trunk
 from sipguard.service.listed import made_by
 from sipguard.store.edits import Change, EditStore, Held
 
-FILE: Final = "file"
-IMPORT: Final = "import"
-CONFIGURATION: Final = "configuration"
-EDIT: Final = "edit"
 Edited = Mapping[str, tuple[Held, Change | None]]  # entry -> the edit in force, and the change it comes from
 _NOBODY: Final = Note("", 0, "", "", "")
 

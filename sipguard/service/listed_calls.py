@@ -14,9 +14,6 @@ from typing import Final
 from sipguard.b2bua.frames import VerdictFrame
 from sipguard.numbers.errors import NumberSetError
 from sipguard.records.listed import (
-    CONFIGURATION,
-    FILE,
-    IMPORT,
     MISSING,
     UNKNOWN,
     Asked,
@@ -28,18 +25,12 @@ from sipguard.records.listed import (
 from sipguard.screening.listspec import ListSpec
 from sipguard.screening.ruleset import PlainRuleset
 from sipguard.screening.trunk import Trunk
-from sipguard.service import list_answers
 from sipguard.service.history import Rulesets
 from sipguard.service.list_answers import Question, answers
 from sipguard.store.in_force import ListState, Term, terms
 from sipguard.store.lookup import listed_by
 from sipguard.store.manifest import base_of, history
 
-_BY: Final = {
-    list_answers.CONFIGURATION: CONFIGURATION,
-    list_answers.IMPORT: IMPORT,
-    list_answers.FILE: FILE,
-}
 _NOBODY: Final = ("", 0, "", 0.0, "", 0.0, 0)
 
 
@@ -114,7 +105,7 @@ def _by_base(
         except (OSError, NumberSetError):
             continue
         for standing in (each for answer in found if answer.on for each in answer.standing):
-            by = _BY[standing.by]
+            by = standing.by
             yield ListedBy(
                 asked.which,
                 asked.name,

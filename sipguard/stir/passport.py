@@ -107,7 +107,7 @@ class Passport:
         self.x5u = x5u
         self.claims = claims
         self.attest = claims.attest if claims.attest in LEVELS else ""
-        self.origid = claims.origid if _is_plain(claims.origid) else ""
+        self.origid = claims.origid if is_plain(claims.origid) else ""
         self.iat = claims.iat
         self.orig_tn = orig.tn or ""
         self.orig_uri = orig.uri or ""
@@ -351,7 +351,7 @@ def _is_uuid(origid: str) -> bool:
     return _UUID.fullmatch(origid) is not None
 
 
-def _is_plain(origid: str | None) -> TypeGuard[str]:
+def is_plain(origid: str | None) -> TypeGuard[str]:
     """Whether it can stand in a header and a record as it is: visible ASCII without spaces; many write no UUID."""
     return origid is not None and origid.isascii() and origid.isprintable() and " " not in origid
 

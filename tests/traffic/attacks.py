@@ -144,6 +144,12 @@ def tdos(
         yield Call("tdos", trunk, people.line(chance), victim, signer, moment, *outcome)
 
 
+def _pumped(chance: Random) -> people.Outcome:
+    """A dear number nearly always answers, and is talked to for long."""
+    outcome: people.Outcome = ANSWERED, chance.uniform(0.5, 3.0), chance.uniform(300.0, 1500.0)
+    return outcome if chance.random() >= 0.05 else (REFUSED, 0.5, 0.0)
+
+
 def pumping(
     seed: int, at: float, trunk: str, caller: str, calls: int = 120, per_minute: float = 6.0, numbers: int = 12
 ) -> Iterator[Call]:
@@ -151,9 +157,7 @@ def pumping(
     chance = Random(f"pumping {seed}")
     dear = [people.premium(chance) for _ in range(numbers)]
     for moment in _paced(chance, at, calls, per_minute):
-        outcome: people.Outcome = ANSWERED, chance.uniform(0.5, 3.0), chance.uniform(300.0, 1500.0)
-        if chance.random() < 0.05:
-            outcome = REFUSED, 0.5, 0.0
+        outcome = _pumped(chance)
         yield Call("pumping", trunk, caller, chance.choice(dear), "", moment, *outcome)
 
 
@@ -170,9 +174,7 @@ def irsf(
     chance = Random(f"irsf {seed}")
     dear = [people.premium(chance) for _ in range(numbers)]
     for moment in _paced(chance, at, calls, per_minute):
-        outcome: people.Outcome = ANSWERED, chance.uniform(0.5, 3.0), chance.uniform(300.0, 1500.0)
-        if chance.random() < 0.05:
-            outcome = REFUSED, 0.5, 0.0
+        outcome = _pumped(chance)
         caller = chance.choice(callers) if callers else people.line(chance)
         callee = chance.choice(dear) + ("7" if numbers > 3 and chance.random() < 0.15 else "")
         yield Call("irsf", trunk, caller, callee, "", moment, *outcome)
